@@ -1,0 +1,112 @@
+// Package fault carries the one error type that domain code answers with: a code that programs
+// branch on, a message that is safe to show to anybody, and a wrapped cause that only logs see.
+// It knows nothing of HTTP or SQL and imports the standard library alone.
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Code classifies an error. It is part of the HTTP contract: `code` in every error body.
+type Code string
+
+// The codes, with the HTTP status that httpapi gives each.
+const (
+	Invalid          Code = "invalid"             // 400
+	Unauthenticated  Code = "unauthenticated"     // 401
+	Forbidden        Code = "forbidden"           // 403
+	NotFound         Code = "not_found"           // 404
+	NotAvailable     Code = "not_available"       // 404: a route of the contract that is not built yet
+	MethodNotAllowed Code = "method_not_allowed"  // 405
+	Conflict         Code = "conflict"            // 409
+	Stale            Code = "precondition_failed" // 412
+	TooLarge         Code = "too_large"           // 413
+	UnsupportedMedia Code = "unsupported_media"   // 415
+	Misdirected      Code = "misdirected"         // 421
+	Unprocessable    Code = "unprocessable"       // 422
+	RateLimited      Code = "rate_limited"        // 429
+	Canceled         Code = "canceled"            // 499: the client left
+	Internal         Code = "internal"            // 500
+	SetupRequired    Code = "setup_required"      // 503
+	Busy             Code = "busy"                // 503: the queue is full
+	Loading          Code = "loading"             // 503: the model is not loaded yet
+	AuditUnavailable Code = "audit_unavailable"   // 503: the row could not be made durable
+	Timeout          Code = "timeout"             // 504
+)
+
+// Codes lists every code, so that a test can hold each mapping against it.
+func Codes() []Code {
+	return []Code{
+		Invalid, Unauthenticated, Forbidden, NotFound, NotAvailable, MethodNotAllowed, Conflict, Stale, TooLarge,
+		UnsupportedMedia, Misdirected, Unprocessable, RateLimited, Canceled, Internal, SetupRequired, Busy, Loading,
+		AuditUnavailable, Timeout,
+	}
+}
+
+// Error is what domain code answers with. Message never holds content, names, paths or a cause's text.
+type Error struct {
+	Code       Code
+	Message    string
+	Field      string        // the request field that is wrong, "" if none
+	RetryAfter time.Duration // when to come back, 0 if unknown
+	cause      error
+}
+
+// New answers an error without a cause.
+func New(code Code, message string) *Error { return &Error{Code: code, Message: message} }
+
+// Newf is New with a format. Its arguments must be safe to show.
+func Newf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Wrap answers an error that keeps cause for the log only.
+func Wrap(cause error, code Code, message string) *Error {
+	return &Error{Code: code, Message: message, cause: cause}
+}
+
+// WithField names the request field at fault.
+func (e *Error) WithField(field string) *Error { e.Field = field; return e }
+
+// WithRetry says when to come back.
+func (e *Error) WithRetry(after time.Duration) *Error { e.RetryAfter = after; return e }
+
+// Error is for logs: it includes the cause. Never send it to a client; send Message.
+func (e *Error) Error() string {
+	if e.cause == nil {
+		return string(e.Code) + ": " + e.Message
+	}
+	return string(e.Code) + ": " + e.Message + ": " + e.cause.Error()
+}
+
+// Unwrap answers the cause, nil if there is none.
+func (e *Error) Unwrap() error { return e.cause }
+
+// From answers the *Error in err's chain; a canceled or expired context becomes Canceled or Timeout;
+// anything else is Internal with a message that tells nothing. nil stays nil.
+func From(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, context.Canceled):
+		return Wrap(err, Canceled, "the caller left before the answer")
+	case errors.Is(err, context.DeadlineExceeded):
+		return Wrap(err, Timeout, "the request took too long")
+	}
+	return Wrap(err, Internal, "something went wrong on our side")
+}
+
+// CodeOf answers the code of err, "" for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	return From(err).Code
+}

@@ -1,0 +1,3 @@
+package llamacpp
+
+import _ "github.com/ollama/ollama/llama"
