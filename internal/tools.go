@@ -17,7 +17,7 @@ import (
 	_ "golang.org/x/sys/unix"
 	_ "golang.org/x/text/unicode/norm"
 	_ "golang.org/x/term"
-	_ "gopkg.in/yaml.v3"
+	_ "go.yaml.in/yaml/v3"
 	_ "gorm.io/driver/sqlite"
 	_ "gorm.io/gorm"
 	_ "pgregory.net/rapid"

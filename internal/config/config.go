@@ -1,0 +1,60 @@
+// Package config reads the settings once, from flags over environment over guardhouse.yaml over
+// defaults, and answers one validated struct. Only cmd and app import it; every other package is
+// handed a plain options struct. It is the one place that reads the environment.
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Secret is a value that prints as "(hidden)" wherever it is formatted or logged.
+type Secret string
+
+// String hides the value.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "(hidden)"
+}
+
+// GoString hides the value from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue hides the value from slog.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText hides the value from every encoder.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Reveal answers the value itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// Config holds the effective settings. Its zero value is not usable: call Load.
+type Config struct {
+	Data     string // data folder
+	Listen   string // host:port
+	LogLevel slog.Level
+
+	TLSCert, TLSKey    string
+	TrustedHosts       []string
+	AllowPlainLoopback bool
+	MaxBody            int64 // bytes
+
+	JWTSecret      Secret
+	AccessTokenTTL time.Duration
+	SessionIdle    time.Duration
+	SessionMax     time.Duration
+
+	ACLDefault string // deny | allow
+
+	ModelsDir      string
+	MaxInputTokens int
+	Aliases        map[string]string
+
+	Threads, Slots, Queue int
+
+	Mode        string // strict | loose
+	KeepContent string // none | hash
+}

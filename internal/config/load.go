@@ -1,0 +1,211 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxFile bounds guardhouse.yaml: the real one has thirty lines.
+const maxFile = 1 << 20
+
+// Sources says where Load looks. Flags holds only what was given on the command line, by key.
+type Sources struct {
+	Flags   map[string]string
+	Environ []string // KEY=value; nil reads the process's environment
+	File    string   // "" = guardhouse.yaml in the working folder, if it is there
+}
+
+// Load answers the effective settings. It refuses an unknown key, a value of the wrong kind, a key
+// that this release does not honour and settings that contradict one another, naming key and source.
+func Load(s Sources) (*Config, error) {
+	if s.Environ == nil {
+		s.Environ = os.Environ()
+	}
+	fromFile, err := readFile(s.File, s.Environ)
+	if err != nil {
+		return nil, err
+	}
+	fromEnv, err := readEnv(s.Environ)
+	if err != nil {
+		return nil, err
+	}
+	c := &Config{}
+	for _, o := range Options() {
+		value, source := o.Default, "default"
+		for _, layer := range []struct {
+			name   string
+			values map[string]string
+		}{{"file", fromFile}, {"environment", fromEnv}, {"flag", s.Flags}} {
+			if v, ok := layer.values[o.Key]; ok {
+				value, source = v, layer.name
+			}
+		}
+		if err := set(c, o, value, source); err != nil {
+			return nil, err
+		}
+	}
+	if c.ModelsDir == "" {
+		c.ModelsDir = filepath.Join(c.Data, "models")
+	}
+	return c, c.check()
+}
+
+func set(c *Config, o Option, value, source string) error {
+	if !o.Built() {
+		if source == "default" {
+			return nil
+		}
+		return fmt.Errorf("%s (from %s) is not available in this release: remove it", o.Key, source)
+	}
+	if value == "" && source == "default" {
+		return nil
+	}
+	if err := o.apply(c, value); err != nil {
+		return fmt.Errorf("%s (from %s) %w", o.Key, source, err)
+	}
+	return nil
+}
+
+func (c *Config) check() error {
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("tls.cert and tls.key go together: give both or neither")
+	}
+	if c.SessionIdle > c.SessionMax {
+		return errors.New("auth.session_idle is longer than auth.session_max")
+	}
+	if c.AllowPlainLoopback && !c.ListensOnLoopback() {
+		return fmt.Errorf("http.allow_plain_loopback: %s is not a loopback address", c.Listen)
+	}
+	return nil
+}
+
+// ListensOnLoopback reports whether the listener can be reached from this machine alone.
+func (c *Config) ListensOnLoopback() bool {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+func readEnv(environ []string) (map[string]string, error) {
+	known := map[string]string{"GUARDHOUSE_CONFIG": ""}
+	for _, o := range Options() {
+		known[o.Env()] = o.Key
+	}
+	values := map[string]string{}
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
+		if !strings.HasPrefix(name, "GUARDHOUSE_") {
+			continue
+		}
+		key, ok := known[name]
+		if !ok {
+			return nil, fmt.Errorf("%s is no setting: remove it or correct its spelling", name)
+		}
+		if key != "" {
+			values[key] = value
+		}
+	}
+	return values, nil
+}
+
+func readFile(name string, environ []string) (map[string]string, error) {
+	given := name != ""
+	if !given {
+		name = "guardhouse.yaml"
+		if i := slices.IndexFunc(environ, func(s string) bool { return strings.HasPrefix(s, "GUARDHOUSE_CONFIG=") }); i >= 0 {
+			name, given = strings.TrimPrefix(environ[i], "GUARDHOUSE_CONFIG="), true
+		}
+	}
+	f, err := os.Open(name) //nolint:gosec // the operator names the file
+	if errors.Is(err, os.ErrNotExist) && !given {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // read only
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%s is larger than %d bytes", name, maxFile)
+	}
+	return parseYAML(name, data)
+}
+
+// parseYAML flattens nested keys to a.b. A key twice, an anchor loop or a value that is no scalar or list of scalars is refused.
+func parseYAML(name string, data []byte) (map[string]string, error) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, nil
+	}
+	var root yaml.Node
+	if err := yaml.Unmarshal(data, &root); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(root.Content) == 0 {
+		return nil, nil
+	}
+	values := map[string]string{}
+	if err := flatten(root.Content[0], "", values); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	for key := range values {
+		if !slices.ContainsFunc(Options(), func(o Option) bool { return o.Key == key }) {
+			return nil, fmt.Errorf("%s: %s is no setting: remove it or correct its spelling", name, key)
+		}
+	}
+	return values, nil
+}
+
+func flatten(n *yaml.Node, prefix string, into map[string]string) error {
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := n.Content[i].Value
+			if prefix != "" {
+				key = prefix + "." + key
+			}
+			if err := flatten(n.Content[i+1], key, into); err != nil {
+				return err
+			}
+		}
+		return nil
+	case yaml.SequenceNode:
+		parts := make([]string, 0, len(n.Content))
+		for _, item := range n.Content {
+			if item.Kind != yaml.ScalarNode {
+				return fmt.Errorf("line %d: %s wants a list of plain values", item.Line, prefix)
+			}
+			parts = append(parts, item.Value)
+		}
+		return put(n, prefix, strings.Join(parts, ","), into)
+	case yaml.ScalarNode:
+		return put(n, prefix, n.Value, into)
+	default:
+		return fmt.Errorf("line %d: anchors are not allowed", n.Line)
+	}
+}
+
+func put(n *yaml.Node, key, value string, into map[string]string) error {
+	if key == "" {
+		return fmt.Errorf("line %d: wants keys and values", n.Line)
+	}
+	if _, twice := into[key]; twice {
+		return fmt.Errorf("line %d: %s stands twice", n.Line, key)
+	}
+	into[key] = value
+	return nil
+}

@@ -1,0 +1,192 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Option describes one key: what `docs/configuration.md` prints and what Load applies.
+type Option struct {
+	Key     string // a.b in YAML, GUARDHOUSE_A_B in the environment
+	Default string
+	Help    string
+	Secret  bool
+	// apply is nil for a key of the contract that this release refuses, so that nothing is silently ignored.
+	apply func(*Config, string) error
+}
+
+// Built reports whether this release honours the key; one that is not built is refused at start.
+func (o Option) Built() bool { return o.apply != nil }
+
+// Env answers the name of the environment variable of the key.
+func (o Option) Env() string {
+	return "GUARDHOUSE_" + strings.ToUpper(strings.ReplaceAll(o.Key, ".", "_"))
+}
+
+// Options lists every key of the contract in the order of the documentation.
+func Options() []Option {
+	return []Option{
+		{Key: "data", Default: "./guardhouse-data", Help: "folder of the database, keys, certificates and imported models", apply: path(func(c *Config) *string { return &c.Data })},
+		{Key: "listen", Default: "127.0.0.1:8443", Help: "address and port", apply: listen},
+		{Key: "log.level", Default: "info", Help: "debug, info, warn or error", apply: level},
+		{Key: "tls.cert", Help: "certificate chain (PEM); without it a local CA is made in the data folder", apply: path(func(c *Config) *string { return &c.TLSCert })},
+		{Key: "tls.key", Help: "private key of tls.cert (PEM)", apply: path(func(c *Config) *string { return &c.TLSKey })},
+		{Key: "tls.client_ca", Help: "client certificates"},
+		{Key: "tls.client_auth", Help: "off, optional or required"},
+		{Key: "http.trusted_hosts", Help: "host names that are served besides IP literals, localhost and the own name, comma separated", apply: list(func(c *Config) *[]string { return &c.TrustedHosts })},
+		{Key: "http.trusted_proxies", Help: "address ranges of proxies"},
+		{Key: "http.allow_plain_loopback", Default: "false", Help: "plain HTTP, on a loopback address only", apply: boolean(func(c *Config) *bool { return &c.AllowPlainLoopback })},
+		{Key: "http.max_body", Default: "1MiB", Help: "largest request body", apply: size(func(c *Config) *int64 { return &c.MaxBody }, 1<<10, 64<<20)},
+		{Key: "auth.jwt_secret", Help: "32 bytes or more: bearers are signed with HS256; without it an Ed25519 key is made in the data folder", Secret: true, apply: secret},
+		{Key: "auth.access_token_ttl", Default: "15m", Help: "life of a bearer, 1s to 24h", apply: duration(func(c *Config) *time.Duration { return &c.AccessTokenTTL }, time.Second, 24*time.Hour)},
+		{Key: "auth.session_idle", Default: "30m", Help: "a session ends after so long without use", apply: duration(func(c *Config) *time.Duration { return &c.SessionIdle }, time.Minute, 24*time.Hour)},
+		{Key: "auth.session_max", Default: "12h", Help: "a session ends after so long in any case", apply: duration(func(c *Config) *time.Duration { return &c.SessionMax }, time.Minute, 7*24*time.Hour)},
+		{Key: "acl.file", Help: "rules from a YAML file"},
+		{Key: "acl.default", Default: "deny", Help: "what a model without rules does: deny or allow", apply: choice(func(c *Config) *string { return &c.ACLDefault }, "deny", "allow")},
+		{Key: "models.dir", Help: "folder of imported models; models in the data folder if empty", apply: path(func(c *Config) *string { return &c.ModelsDir })},
+		{Key: "models.max_input_tokens", Default: "32768", Help: "longest input, in tokens", apply: integer(func(c *Config) *int { return &c.MaxInputTokens }, 16, 1<<20)},
+		{Key: "models.aliases", Help: "other names of models, alias=id, comma separated", apply: aliases},
+		{Key: "engine.threads", Default: "0", Help: "compute threads; 0 measures the machine", apply: integer(func(c *Config) *int { return &c.Threads }, 0, 1024)},
+		{Key: "engine.slots", Default: "4", Help: "texts judged in one batch", apply: integer(func(c *Config) *int { return &c.Slots }, 1, 64)},
+		{Key: "engine.gpu_layers", Help: "layers on the GPU"},
+		{Key: "engine.queue", Default: "256", Help: "requests that may wait for a model; more are answered 503", apply: integer(func(c *Config) *int { return &c.Queue }, 1, 100000)},
+		{Key: "moderation.mode", Default: "strict", Help: "strict flags Controversial, loose does not", apply: choice(func(c *Config) *string { return &c.Mode }, "strict", "loose")},
+		{Key: "moderation.keep_content", Default: "hash", Help: "none or hash; encrypted is not available yet", apply: choice(func(c *Config) *string { return &c.KeepContent }, "none", "hash")},
+		{Key: "audit.checkpoint_rows", Help: "rows between signed checkpoints"},
+		{Key: "audit.checkpoint_every", Help: "time between signed checkpoints"},
+		{Key: "audit.anchor", Help: "folder for copies of checkpoints"},
+	}
+}
+
+func path(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		if strings.ContainsRune(v, 0) {
+			return errors.New("holds a NUL")
+		}
+		*field(c) = v
+		if v != "" {
+			*field(c) = filepath.Clean(v)
+		}
+		return nil
+	}
+}
+
+func listen(c *Config, v string) error {
+	host, port, err := net.SplitHostPort(v)
+	if err != nil {
+		return errors.New("wants host:port")
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil || n < 0 || n > 65535 {
+		return errors.New("wants a port from 0 to 65535")
+	}
+	c.Listen = net.JoinHostPort(host, port)
+	return nil
+}
+
+func level(c *Config, v string) error {
+	if err := c.LogLevel.UnmarshalText([]byte(v)); err != nil {
+		return errors.New("wants debug, info, warn or error")
+	}
+	return nil
+}
+
+func secret(c *Config, v string) error {
+	c.JWTSecret = Secret(v)
+	return nil
+}
+
+func list(field func(*Config) *[]string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		*field(c) = nil
+		for part := range strings.SplitSeq(v, ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				*field(c) = append(*field(c), part)
+			}
+		}
+		return nil
+	}
+}
+
+func aliases(c *Config, v string) error {
+	var pairs []string
+	if err := list(func(*Config) *[]string { return &pairs })(c, v); err != nil {
+		return err
+	}
+	c.Aliases = make(map[string]string, len(pairs))
+	for _, pair := range pairs {
+		alias, id, ok := strings.Cut(pair, "=")
+		if !ok || alias == "" || id == "" {
+			return errors.New("wants alias=id")
+		}
+		c.Aliases[alias] = id
+	}
+	return nil
+}
+
+func boolean(field func(*Config) *bool) func(*Config, string) error {
+	return func(c *Config, v string) (err error) {
+		if *field(c), err = strconv.ParseBool(v); err != nil {
+			return errors.New("wants true or false")
+		}
+		return nil
+	}
+}
+
+func integer(field func(*Config) *int, least, most int) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < least || n > most {
+			return fmt.Errorf("wants a whole number from %d to %d", least, most)
+		}
+		*field(c) = n
+		return nil
+	}
+}
+
+func duration(field func(*Config) *time.Duration, least, most time.Duration) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		d, err := time.ParseDuration(v)
+		if err != nil || d < least || d > most {
+			return fmt.Errorf("wants a time from %s to %s", least, most)
+		}
+		*field(c) = d
+		return nil
+	}
+}
+
+func choice(field func(*Config) *string, words ...string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		for _, word := range words {
+			if v == word {
+				*field(c) = v
+				return nil
+			}
+		}
+		return fmt.Errorf("wants one of %s", strings.Join(words, ", "))
+	}
+}
+
+// size takes plain bytes or a number with KiB or MiB.
+func size(field func(*Config) *int64, least, most int64) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		number, unit := v, int64(1)
+		if rest, ok := strings.CutSuffix(v, "KiB"); ok {
+			number, unit = rest, 1<<10
+		} else if rest, ok := strings.CutSuffix(v, "MiB"); ok {
+			number, unit = rest, 1<<20
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
+		if err != nil || n < 0 || n > math.MaxInt64/unit || n*unit < least || n*unit > most {
+			return fmt.Errorf("wants bytes, KiB or MiB from %d to %d bytes", least, most)
+		}
+		*field(c) = n * unit
+		return nil
+	}
+}
