@@ -1,0 +1,78 @@
+// Package inference owns the running of models: the engine seam that native code stands behind, the
+// table of loaded models, the bounded queue in front of each, and the leases under which callers use
+// them. It imports access for the type Pass alone, and fault; it knows nothing of prompts, verdicts,
+// databases or HTTP.
+package inference
+
+import (
+	"context"
+	"os"
+	"time"
+)
+
+// Spec says which file an engine loads and how much it may use.
+type Spec struct {
+	ModelID string
+	// File is the descriptor whose bytes were hashed. Native code opens it through the descriptor and
+	// never by a path, so that what runs is what was checked. The caller closes it after Load.
+	File        *os.File
+	Slots       int     // queries that may run at the same time
+	SlotTokens  int     // most ids of one query: prompt, forced ids and greedy tail together
+	Threads     int     // 0 = the physical cores that this process may use
+	Batch       int     // most ids in one forward pass over all slots
+	Temperature float64 // divides the logits before the softmax; 0 = 1
+}
+
+// Engine loads models. Load refuses with fault.Unprocessable what the file cannot do and with
+// fault.NotAvailable what this build cannot do.
+type Engine interface {
+	Load(ctx context.Context, s Spec) (Model, error)
+}
+
+// Model is one loaded model. All methods may be called from several goroutines.
+type Model interface {
+	// Prime computes fixed prefixes ahead of the first query and keeps them resident where it can.
+	Prime(ctx context.Context, prefixes [][]int32) error
+	// Judge answers one query. It refuses ids, lengths and labels outside the model with fault.Invalid
+	// and observes ctx between forward passes. q must stay unchanged until Judge returns.
+	Judge(ctx context.Context, q Query) (Answer, error)
+	Describe() Description
+	// Close ends running queries with fault.Canceled and frees the model. A second call does nothing.
+	Close() error
+}
+
+// Description is what pages and metrics show of a loaded model.
+type Description struct {
+	Vocabulary  int   // number of token ids
+	SlotTokens  int   // most ids of one query
+	Slots       int   // queries at a time
+	Batch       int   // most ids in one pass
+	Threads     int   // threads that compute
+	WeightBytes int64 // the tensors' bytes
+	CacheBytes  int64 // the key/value cache's bytes
+}
+
+// Query asks for the probabilities of a few labels at one position, and for what follows the best.
+type Query struct {
+	Prompt []int32 // whole prompt, ending with the forced lead-in
+	Prefix int     // leading ids that all prompts of this template share
+	Labels []int32 // ids whose probability at the last position is wanted; at least one
+	// Tails[i] are ids forced after label i was the largest of Labels; a nil entry, or no entry, ends
+	// the query there. After the forced ids decoding is greedy.
+	Tails   [][]int32
+	MaxTail int     // most greedy ids
+	Stop    []int32 // a greedy id of these ends the tail and is not part of it
+}
+
+// Answer is what a model found.
+type Answer struct {
+	Probs        []float64     // per label: softmax over the whole vocabulary after temperature
+	Logits       []float32     // per label, as the model gave them
+	Best         int           // index of the largest of Labels
+	BestIsGreedy bool          // no id outside Labels is larger
+	Tail         []int32       // greedy ids after the forced ones, without the stop id
+	Stopped      bool          // the tail ended at a stop id, not at MaxTail
+	Passes       int           // forward passes this query took part in
+	Queue        time.Duration // waiting for a slot
+	Compute      time.Duration // from the first pass to the answer
+}
