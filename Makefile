@@ -1,0 +1,127 @@
+# Guardhouse. `make run` builds everything and serves; `make test` installs what the tests need and runs them all.
+# Every recipe sources scripts/env.sh first: one set of compiler flags for build, test, vet and lint.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+ENV := . scripts/env.sh &&
+FAST_TAGS := nollama,sqlite_fts5
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# Go refuses to stamp a commit where git itself refuses the folder (another owner, no .git): then build without.
+STAMP := $(shell git rev-parse --verify -q HEAD >/dev/null 2>&1 && echo auto || echo false)
+FUZZTIME ?= 30s
+BENCHCOUNT ?= 10
+SHARED ?= ../shared
+ARGS ?=
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-17s %s\n", $$1, $$2}'
+
+# ---- set-up --------------------------------------------------------------------------------------------------------
+
+.PHONY: setup setup-build setup-lint
+setup: ## install what build and tests need (system packages as root on Debian/Ubuntu, the rest into .tools)
+	@scripts/setup.sh test
+
+setup-build:
+	@scripts/setup.sh build
+
+setup-lint:
+	@scripts/setup.sh lint
+
+# ---- build and run -------------------------------------------------------------------------------------------------
+
+.PHONY: build web native run dev
+build: setup-build web ## bin/guardhouse with the console and guard-nano inside
+	@mkdir -p bin
+	@$(ENV) python3 scripts/build.py -buildvcs=$(STAMP) -ldflags "-X main.version=$(VERSION)" -o bin/guardhouse ./cmd/guardhouse
+
+web: setup-build ## the console into web/dist, where something changed
+	@if [ -e web/package.json ] && { ! [ -e web/dist/index.html ] || [ -n "$$(find web internal/httpapi/openapi.yaml \( -name node_modules -o -path web/dist -o -path web/e2e \) -prune -o -type f -newer web/dist/index.html -print -quit)" ]; }; then \
+		$(ENV) cd web && npm run --silent build && touch dist/.gitkeep dist/index.html; \
+	fi
+
+native: setup-build # the engine alone, with progress; what it compiles stays in Go's build cache
+	@$(ENV) python3 scripts/build.py ./internal/inference/llamacpp
+
+run: build ## build, then serve in the foreground (ARGS="--listen 127.0.0.1:9443" passes flags on)
+	@exec bin/guardhouse serve $(ARGS)
+
+dev: build ## serve beside Vite with hot reload at http://localhost:5173/ui/
+	@$(ENV) trap 'kill $$server 2>/dev/null || true' EXIT; bin/guardhouse serve $(ARGS) & server=$$!; cd web && npm run --silent dev
+
+# ---- tests ---------------------------------------------------------------------------------------------------------
+
+.PHONY: test test-fast test-native test-web test-sdk test-kill e2e fuzz bench golden check-data ci
+test: ## install what the tests need and run all of them; seconds per stage and the counts at the end
+	@python3 --version >/dev/null 2>&1 || scripts/setup.sh test
+	@$(ENV) python3 scripts/stages.py setup! build! check-generated test-fast test-native test-web test-sdk test-kill e2e
+
+test-fast: ## Go with the race detector, shuffled, without the engine: under a minute when warm
+	@$(ENV) python3 scripts/gotest.py -race -shuffle=on -timeout 10m -tags $(FAST_TAGS) ./...
+
+test-native: native ## what needs the real engine (no race detector: it would compile all C++ again)
+	@$(ENV) packages=$$(scripts/native-packages.sh) && python3 scripts/gotest.py -timeout 20m $$packages
+
+test-web: ## console: lint, types, unit tests
+	@$(ENV) cd web && npm run --silent lint && npm run --silent typecheck && npm run --silent test
+
+test-sdk: ## the official OpenAI Python SDK against bin/guardhouse over HTTPS
+	@$(ENV) .tools/venv/bin/python scripts/sdk_test.py bin/guardhouse
+
+test-kill: ## kill -9 under load ten times: every answered request has its audit row once, the chain is whole
+	@$(ENV) python3 scripts/kill_test.py bin/guardhouse
+
+e2e: ## all pages in real headless Chromium, both languages, against bin/guardhouse
+	@$(ENV) cd web && npm run --silent e2e
+
+fuzz: ## every fuzz target for FUZZTIME each (30s)
+	@$(ENV) grep -rlE '^func Fuzz' --include='*_test.go' internal | xargs -n1 dirname | sort -u | while read -r dir; do \
+		grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | cut -c6- | while read -r target; do \
+			echo "== $$dir $$target"; \
+			go test -tags $(FAST_TAGS) -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "./$$dir"; \
+		done; \
+	done
+
+bench: native ## Go benchmarks, BENCHCOUNT (10) runs each, in benchstat's format
+	@$(ENV) go test -run '^$$' -bench . -benchmem -count $(BENCHCOUNT) ./...
+
+golden: ## rewrite the golden files; review the difference as a change of the contract
+	@$(ENV) for dir in $$(grep -rlE 'flag\.Bool\("update"' --include='*_test.go' internal | xargs -r -n1 dirname | sort -u); do \
+		go test -tags $(FAST_TAGS) "./$$dir" -update; done
+
+check-data: build ## guard-nano on the labelled texts of SHARED/data (not part of test: the texts are not in this repository)
+	@$(ENV) python3 scripts/check_data.py bin/guardhouse $(SHARED)/data/moderation/dev.jsonl.gz
+
+ci: ## what every change must pass
+	@bash .ci/run
+
+# ---- code ----------------------------------------------------------------------------------------------------------
+
+.PHONY: lint vet-native fmt generate check-generated migrate-new docker
+lint: setup-lint vet-native ## golangci-lint on everything, go vet on the native packages
+	@$(ENV) golangci-lint run --build-tags $(FAST_TAGS) ./...
+
+vet-native: native
+	@$(ENV) go vet $$(scripts/native-packages.sh)
+
+fmt: setup-lint ## format all Go code
+	@$(ENV) golangci-lint fmt ./...
+
+generate: ## server types and TypeScript client from internal/httpapi/openapi.yaml
+	@$(ENV) cd internal/httpapi/gen && go tool oapi-codegen -config oapi.yaml ../openapi.yaml
+	@$(ENV) cd web && npm run --silent generate
+
+check-generated: ## fails when generated files differ from what openapi.yaml gives
+	@scripts/check-generated.sh
+
+migrate-new: ## make migrate-new name=what_it_does: the next numbered migration
+	@[[ "$(name)" =~ ^[a-z][a-z0-9_]*$$ ]] || { echo "usage: make migrate-new name=what_it_does" >&2; exit 2; }
+	@next=$$(printf '%04d' $$((10#$$(ls migrations | sed -n 's/^\([0-9]\{4\}\)_.*\.sql$$/\1/p' | sort | tail -n 1) + 1))); \
+	file="migrations/$${next}_$(name).sql"; printf -- '-- +goose Up\n-- Why: \n' >"$$file"; echo "$$file"
+
+docker: ## a container image, guardhouse:$(VERSION)
+	docker build --build-arg VERSION=$(VERSION) -t guardhouse:$(VERSION) .

@@ -1,0 +1,48 @@
+# The one set of compiler flags and paths of this repository. Source it with bash from anywhere:
+#     . scripts/env.sh
+# The Makefile sources it before every recipe, so build, test, vet and lint agree to the byte. The engine is about
+# 200 C++ files: a second flag set would mean a second compile of all of them, minutes on a small machine.
+
+# GH_, not GUARDHOUSE_: the program reads every GUARDHOUSE_ variable as a setting and refuses one that it does not know.
+GH_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export GH_ROOT
+
+# -march=native depends on the machine but reads the same everywhere, so Go's build cache could not tell two machines
+# apart. The define carries a digest of what the compiler makes of it here: a cache that moved to another CPU misses.
+# In CI images and laptops without a compiler yet, setup installs one and the next recipe computes it again.
+_gh_cpu=$(cc -march=native -Q --help=target 2>/dev/null | sha256sum | cut -c1-12)
+export CGO_ENABLED=1
+export CGO_CPPFLAGS="-DNDEBUG -DGGML_USE_CPU_REPACK -DGUARDHOUSE_CPU_${_gh_cpu}"
+export CGO_CFLAGS="-O3 -march=native"
+export CGO_CXXFLAGS="-O3 -march=native"
+unset _gh_cpu CGO_LDFLAGS CGO_FFLAGS
+
+# Our small headers for what the engine's module lacks. A variable that Go does not put into its cache key, on purpose:
+# the path differs from clone to clone, and every clone may share one compile.
+export CPLUS_INCLUDE_PATH="$GH_ROOT/internal/inference/llamacpp/include"
+
+# Never gdb on an abort: it would print memory, and memory holds content (threat S5).
+export GGML_NO_BACKTRACE=1
+
+export GOFLAGS="-trimpath -buildvcs=false -tags=sqlite_fts5"
+
+# Some distributions ship Go with GOTOOLCHAIN=local, which forbids what go.mod asks for. Unless the person set it in
+# this shell, let Go fetch the named toolchain when its own is too old.
+if [ -z "${GOTOOLCHAIN-}" ] && command -v go >/dev/null 2>&1; then
+    _gh_need=$(sed -n 's/^go //p' "$GH_ROOT/go.mod")
+    _gh_have=$(cd / && GOTOOLCHAIN=local go env GOVERSION 2>/dev/null | sed 's/^go//; s/[^0-9.].*//')
+    if [ "$(printf '%s\n%s\n' "$_gh_need" "$_gh_have" | sort -V | head -n 1)" != "$_gh_need" ]; then
+        export GOTOOLCHAIN=auto
+    fi
+    unset _gh_need _gh_have
+fi
+
+# Tools that setup fetched come first, and nothing else changes on PATH.
+for _gh_dir in "$GH_ROOT/.tools/bin" "$GH_ROOT/.tools/node/bin"; do
+    case ":$PATH:" in
+    *":$_gh_dir:"*) ;;
+    *) [ -d "$_gh_dir" ] && PATH="$_gh_dir:$PATH" ;;
+    esac
+done
+unset _gh_dir
+export PATH
