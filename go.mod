@@ -4,6 +4,9 @@ go 1.26.0
 
 toolchain go1.26.8
 
+// One npm package carries Go files; they are not ours.
+ignore ./web/node_modules
+
 require (
 	github.com/casbin/casbin/v2 v2.135.0
 	github.com/getkin/kin-openapi v0.152.0

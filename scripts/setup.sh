@@ -177,7 +177,11 @@ install_lint() {
     mkdir -p .tools/bin
     # Outside the module and without cgo: the linter must neither see our flags nor enter our go.mod.
     (cd / && env -u CGO_CPPFLAGS -u CGO_CFLAGS -u CGO_CXXFLAGS -u CPLUS_INCLUDE_PATH CGO_ENABLED=0 GOFLAGS=-trimpath \
-        GOBIN="$GH_ROOT/.tools/bin" go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$golangci")
+        GOBIN="$GH_ROOT/.tools/bin" go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$golangci") \
+        >"$log" 2>&1 || {
+        grep -v '^go: downloading' "$log" | tail -n 20 >&2
+        stop "golangci-lint could not be built (the lines above say why)"
+    }
     hash -r
 }
 
