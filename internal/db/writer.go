@@ -1,0 +1,295 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+
+	"guardhouse/internal/fault"
+)
+
+// groupMax is how many writes share one transaction. A sync costs about as much as 64 small inserts, so beyond that a
+// bigger group only makes its first member wait longer.
+const groupMax = 64
+
+// queueMax bounds the writes that may wait: 64 full groups, a few seconds of a slow disk.
+const queueMax = 64 * groupMax
+
+// member is one waiting Write.
+type member struct {
+	fn   func(*Tx) error
+	tx   *Tx
+	err  error
+	done chan struct{}
+}
+
+// writer owns the only connection that writes. Everything below the queue is touched by its goroutine alone.
+type writer struct {
+	mu      sync.Mutex
+	queue   []*member
+	closing bool
+	wake    chan struct{}
+	stopped chan struct{}
+
+	now     func() time.Time
+	pool    *sql.DB
+	conn    *sql.Conn
+	gorm    *gorm.DB
+	stmts   map[string]*sql.Stmt
+	values  map[any]any
+	current *Tx
+}
+
+func newWriter(ctx context.Context, path string, now func() time.Time) (*writer, error) {
+	w := &writer{
+		now: now, wake: make(chan struct{}, 1), stopped: make(chan struct{}),
+		stmts: map[string]*sql.Stmt{}, values: map[any]any{},
+		pool: sql.OpenDB(newConnector(path, writing)),
+	}
+	w.pool.SetMaxOpenConns(1)
+	err := w.connect(ctx)
+	if err != nil {
+		return nil, errors.Join(fault.Wrap(err, fault.Internal, "the database cannot be opened"), w.pool.Close())
+	}
+	go w.loop()
+	return w, nil
+}
+
+func (w *writer) connect(ctx context.Context) error {
+	var err error
+	if w.conn, err = w.pool.Conn(ctx); err != nil {
+		return err
+	}
+	// gorm asks for the version when it is opened, before there is any transaction: it gets the connection for that.
+	if w.gorm, err = openGorm(w.conn); err != nil {
+		return err
+	}
+	w.gorm.ConnPool = txPool{w}
+	w.gorm.Statement.ConnPool = txPool{w}
+	return nil
+}
+
+// write queues fn and waits for the commit of its group.
+func (w *writer) write(fn func(*Tx) error) error {
+	m := &member{fn: fn, done: make(chan struct{})}
+	w.mu.Lock()
+	switch {
+	case w.closing:
+		w.mu.Unlock()
+		return fault.New(fault.AuditUnavailable, "the server is stopping")
+	case len(w.queue) >= queueMax:
+		w.mu.Unlock()
+		return fault.New(fault.Busy, "too many writes are waiting").WithRetry(time.Second)
+	}
+	w.queue = append(w.queue, m)
+	w.mu.Unlock()
+	w.poke()
+	<-m.done
+	if m.err != nil {
+		return m.err
+	}
+	for _, fn := range m.tx.after {
+		fn()
+	}
+	return nil
+}
+
+func (w *writer) poke() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take answers the next group, nil when there is none, and whether the writer is to stop.
+func (w *writer) take() (group []*member, stop bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := min(len(w.queue), groupMax)
+	group, w.queue = w.queue[:n:n], w.queue[n:]
+	if len(w.queue) == 0 {
+		w.queue = nil
+	}
+	return group, w.closing && n == 0
+}
+
+// loop runs groups until the writer is closed and nothing waits.
+func (w *writer) loop() {
+	var group []*member
+	defer close(w.stopped)
+	// A function that ends the goroutine (runtime.Goexit) must not leave the others waiting for ever.
+	defer func() { w.abandon(group) }()
+	for {
+		var stop bool
+		group, stop = w.take()
+		switch {
+		case stop:
+			return
+		case len(group) == 0:
+			<-w.wake
+			continue
+		}
+		w.runGroup(group)
+		for _, m := range group {
+			close(m.done)
+		}
+		group = nil
+	}
+}
+
+func (w *writer) abandon(group []*member) {
+	w.mu.Lock()
+	w.closing = true
+	group = append(group, w.queue...)
+	w.queue = nil
+	w.mu.Unlock()
+	for _, m := range group {
+		m.err = fault.New(fault.AuditUnavailable, "the writer has stopped")
+		close(m.done)
+	}
+}
+
+// runGroup runs all members in one transaction, or each in its own when the shared one was lost.
+func (w *writer) runGroup(group []*member) {
+	err := w.transaction(group)
+	var lost *lostError
+	if !errors.As(err, &lost) {
+		return
+	}
+	if len(group) == 1 {
+		fail(group, lost.verdict())
+		return
+	}
+	for i := range group {
+		w.runGroup(group[i : i+1])
+	}
+}
+
+// lostError says that the shared transaction is gone for a reason that may be one member's alone.
+type lostError struct{ cause error }
+
+func (e *lostError) Error() string {
+	return fmt.Sprintf("the shared transaction was lost: %v", e.cause)
+}
+func (e *lostError) Unwrap() error { return e.cause }
+
+// verdict is what the only member of a lost transaction is told.
+func (e *lostError) verdict() error {
+	if isConstraint(e.cause) {
+		return Translate(e.cause)
+	}
+	return unavailable(e.cause)
+}
+
+// transaction leaves an outcome in every member and answers nil, or answers a *lostError and leaves none.
+func (w *writer) transaction(group []*member) error {
+	clear(w.values)
+	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
+		w.rollback()
+		fail(group, unavailable(err))
+		return nil
+	}
+	now := w.now().UTC().Truncate(time.Millisecond)
+	for _, m := range group {
+		if err := w.runMember(m, now); err != nil {
+			w.rollback()
+			return &lostError{err}
+		}
+	}
+	err := w.exec("COMMIT")
+	if err == nil {
+		return nil
+	}
+	w.rollback()
+	// A constraint checked at COMMIT is some member's fault, not the disk's: find whose.
+	if isConstraint(err) {
+		return &lostError{err}
+	}
+	fail(group, unavailable(err))
+	return nil
+}
+
+// runMember runs one function in its own savepoint. It answers an error only when the transaction itself is unusable.
+func (w *writer) runMember(m *member, now time.Time) error {
+	if err := w.exec("SAVEPOINT member"); err != nil {
+		return err
+	}
+	m.tx = &Tx{w: w, now: now}
+	w.current = m.tx
+	m.err = call(m.fn, m.tx)
+	w.current, m.tx.dead = nil, true
+	if w.autocommit() {
+		return errors.Join(errGone, m.err)
+	}
+	if m.err != nil {
+		clear(w.values)
+		m.err = Translate(m.err)
+		if err := w.exec("ROLLBACK TO member"); err != nil {
+			return err
+		}
+	}
+	return w.exec("RELEASE member")
+}
+
+// call turns a panic into an error: the writer serves everybody.
+func call(fn func(*Tx) error, tx *Tx) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fault.Wrap(fmt.Errorf("panic in a write: %v", r), fault.Internal, "something went wrong on our side")
+		}
+	}()
+	return fn(tx)
+}
+
+func fail(group []*member, err error) {
+	for _, m := range group {
+		m.err = err
+	}
+}
+
+func unavailable(err error) error { return fault.Wrap(err, fault.AuditUnavailable, unavailableMessage) }
+
+func (w *writer) exec(query string) error {
+	_, err := w.conn.ExecContext(context.Background(), query)
+	return err
+}
+
+// rollback ends whatever transaction is left; there may be none.
+func (w *writer) rollback() {
+	clear(w.values)
+	if !w.autocommit() {
+		_ = w.exec("ROLLBACK") // it fails only where there is nothing to undo
+	}
+}
+
+func (w *writer) prepare(query string) (*sql.Stmt, error) {
+	if s := w.stmts[query]; s != nil {
+		return s, nil
+	}
+	s, err := w.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	w.stmts[query] = s
+	return s, nil
+}
+
+// close refuses new writes, finishes the waiting ones and closes the connection.
+func (w *writer) close() error {
+	w.mu.Lock()
+	w.closing = true
+	w.mu.Unlock()
+	w.poke()
+	<-w.stopped
+	errs := make([]error, 0, len(w.stmts)+2)
+	for _, s := range w.stmts {
+		errs = append(errs, s.Close())
+	}
+	errs = append(errs, w.conn.Close(), w.pool.Close())
+	return errors.Join(errs...)
+}
