@@ -1,0 +1,204 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"guardhouse/internal/db"
+	"guardhouse/internal/fault"
+)
+
+// Page sizes: fifty rows fill a screen, and five hundred stay below a megabyte.
+const (
+	defaultLimit = 50
+	maxLimit     = 500
+)
+
+// Filter narrows a list. Empty members do not filter. Actor is a name, or an id of a user or key (also written user:NAME
+// and key:ID). From is inclusive, To is not. Q is looked for in ids, names, resource, model, reason, rule and address.
+type Filter struct {
+	Actor, Action, Model, Decision, IP string
+	From, To                           time.Time
+	RequestID, Q                       string
+	Limit                              int
+	Cursor                             string
+}
+
+// Page is a part of a list, newest first. NextCursor is "" at the end.
+type Page struct {
+	Items      []Event
+	NextCursor string
+}
+
+// row mirrors audit_events.
+type row struct {
+	Seq                                  int64 `gorm:"primaryKey"`
+	ID                                   string
+	V                                    int
+	At                                   int64
+	ActorType, ActorID, ActorName, KeyID string
+	Roles, Groups                        string
+	Purpose, Operation                   string
+	IP                                   string `gorm:"column:ip"`
+	UserAgent, Action, Resource, Model   string
+	ModelSHA256                          string `gorm:"column:model_sha256"`
+	Decision, Reason, RuleID             string
+	PolicyVersion                        int64
+	RequestID, ContentHash               string
+	DurationUs                           int64 `gorm:"column:duration_us"`
+	Details, PrevHash, Hash              string
+}
+
+// TableName is for gorm.
+func (row) TableName() string { return "audit_events" }
+
+// List answers one page, newest first. It refuses a limit outside 1 to 500, an unknown decision and a foreign cursor.
+func (l *Log) List(ctx context.Context, f Filter) (Page, error) {
+	limit, err := limitOf(f.Limit)
+	if err != nil {
+		return Page{}, err
+	}
+	q, err := narrow(l.db.Read(ctx), f)
+	if err != nil {
+		return Page{}, err
+	}
+	var rows []row
+	// One more than asked says whether there is a next page.
+	if err := q.Order("seq DESC").Limit(limit + 1).Find(&rows).Error; err != nil {
+		return Page{}, db.Translate(err)
+	}
+	var p Page
+	if len(rows) > limit {
+		rows = rows[:limit]
+		p.NextCursor = strconv.FormatInt(rows[limit-1].Seq, 36)
+	}
+	p.Items = make([]Event, 0, len(rows))
+	for _, r := range rows {
+		ev, err := r.event()
+		if err != nil {
+			return Page{}, err
+		}
+		p.Items = append(p.Items, ev)
+	}
+	return p, nil
+}
+
+// Get answers one event, or NotFound.
+func (l *Log) Get(ctx context.Context, id string) (Event, error) {
+	var r row
+	if err := l.db.Read(ctx).Where("id = ?", id).Take(&r).Error; err != nil {
+		return Event{}, db.Translate(err)
+	}
+	return r.event()
+}
+
+// Head answers the end of the chain: seq 0 and Genesis while the log is empty.
+func (l *Log) Head(ctx context.Context) (seq int64, hash string, at time.Time, err error) {
+	var rows []row
+	if err := l.db.Read(ctx).Select("seq", "hash", "at").Order("seq DESC").Limit(1).Find(&rows).Error; err != nil {
+		return 0, "", time.Time{}, db.Translate(err)
+	}
+	if len(rows) == 0 {
+		return 0, Genesis, time.Time{}, nil
+	}
+	return rows[0].Seq, rows[0].Hash, time.UnixMilli(rows[0].At).UTC(), nil
+}
+
+func limitOf(limit int) (int, error) {
+	switch {
+	case limit == 0:
+		return defaultLimit, nil
+	case limit < 0 || limit > maxLimit:
+		return 0, fault.Newf(fault.Invalid, "limit must be between 1 and %d", maxLimit).WithField("limit")
+	}
+	return limit, nil
+}
+
+func narrow(q *gorm.DB, f Filter) (*gorm.DB, error) {
+	if f.Decision != "" && f.Decision != Allow && f.Decision != Deny && f.Decision != Error {
+		return nil, fault.New(fault.Invalid, "decision must be allow, deny or error").WithField("decision")
+	}
+	if f.Cursor != "" {
+		seq, err := strconv.ParseInt(f.Cursor, 36, 64)
+		if err != nil || seq <= 0 || strconv.FormatInt(seq, 36) != f.Cursor {
+			return nil, fault.New(fault.Invalid, "the cursor is not one of ours").WithField("cursor")
+		}
+		q = q.Where("seq < ?", seq)
+	}
+	if !f.From.IsZero() {
+		q = q.Where("at >= ?", ceilMilli(f.From))
+	}
+	if !f.To.IsZero() {
+		q = q.Where("at < ?", ceilMilli(f.To))
+	}
+	for _, c := range []struct{ column, value string }{
+		{"action", f.Action}, {"model", f.Model}, {"decision", f.Decision}, {"ip", f.IP}, {"request_id", f.RequestID},
+	} {
+		if c.value != "" {
+			q = q.Where(c.column+" = ?", c.value) // the column comes from this table alone
+		}
+	}
+	return searched(byActor(q, f.Actor), f.Q), nil
+}
+
+// byActor reads `alice`, `user:alice`, `usr_…`, `key_…` and `key:key_…`.
+func byActor(q *gorm.DB, actor string) *gorm.DB {
+	kind, rest, qualified := strings.Cut(actor, ":")
+	switch {
+	case actor == "":
+		return q
+	case qualified && kind == "user":
+		actor, q = rest, q.Where("actor_type IN ('user', 'key')")
+	case qualified && kind == "key":
+		return q.Where("key_id = ?", rest)
+	}
+	switch {
+	case strings.HasPrefix(actor, "key_"):
+		return q.Where("key_id = ?", actor)
+	case strings.HasPrefix(actor, "usr_"):
+		return q.Where("actor_id = ?", actor)
+	}
+	return q.Where("actor_name = ?", actor)
+}
+
+// searchColumns never hold content.
+const searchSQL = `(id || ' ' || request_id || ' ' || actor_name || ' ' || actor_id || ' ' || key_id || ' ' || action || ' ' ||
+resource || ' ' || model || ' ' || reason || ' ' || rule_id || ' ' || ip) LIKE ? ESCAPE '\'`
+
+func searched(q *gorm.DB, text string) *gorm.DB {
+	if text == "" {
+		return q
+	}
+	escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(clean(text, maxShort))
+	return q.Where(searchSQL, "%"+escaped+"%")
+}
+
+// ceilMilli makes a bound with finer parts than the column's fall on the right side.
+func ceilMilli(t time.Time) int64 { return t.Add(time.Millisecond - 1).UnixMilli() }
+
+func (r row) event() (Event, error) {
+	ev := Event{
+		V: r.V, ID: r.ID, Seq: r.Seq, At: time.UnixMilli(r.At).UTC(),
+		Actor: Actor{Type: r.ActorType, ID: r.ActorID, Name: r.ActorName}, KeyID: r.KeyID,
+		Purpose: r.Purpose, Operation: r.Operation, IP: r.IP, UserAgent: r.UserAgent, Action: r.Action, Resource: r.Resource,
+		Model: r.Model, ModelSHA256: r.ModelSHA256, Decision: r.Decision, Reason: r.Reason, RuleID: r.RuleID,
+		PolicyVersion: r.PolicyVersion, RequestID: r.RequestID, ContentHash: r.ContentHash,
+		Duration: time.Duration(r.DurationUs) * time.Microsecond, PrevHash: r.PrevHash, Hash: r.Hash,
+	}
+	if err := json.Unmarshal([]byte(r.Roles), &ev.Roles); err != nil {
+		return ev, fault.Wrap(err, fault.Internal, "an audit row cannot be read")
+	}
+	if err := json.Unmarshal([]byte(r.Groups), &ev.Groups); err != nil {
+		return ev, fault.Wrap(err, fault.Internal, "an audit row cannot be read")
+	}
+	var err error
+	if ev.Details, err = decodeDetails([]byte(r.Details)); err != nil {
+		return ev, fault.Wrap(err, fault.Internal, "an audit row cannot be read")
+	}
+	return ev, nil
+}
