@@ -1,0 +1,169 @@
+// Package access is the one gate: who may do what with which model. Enter decides (role, key scopes, model rules, deny by
+// default) and answers a Pass; a Pass commits the outcome and its audit row together. It owns principals, actions, the
+// casbin policy and the model rules. It may import audit, db and fault, and nothing else may decide access.
+package access
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"guardhouse/internal/audit"
+	"guardhouse/internal/db"
+	"guardhouse/internal/fault"
+)
+
+// Action is what a role can permit.
+type Action string
+
+// The actions of the roles table, and those of signing in, which are nobody's permission.
+const (
+	ExampleRead       Action = "example.read"
+	ModelView         Action = "model.view"
+	ModerationRun     Action = "moderation.run"
+	ModerationRead    Action = "moderation.read"
+	ModerationReadAll Action = "moderation.read_all"
+	AnalysisView      Action = "analysis.view"
+	AnalysisRun       Action = "analysis.run"
+	AnalysisReport    Action = "analysis.report"
+	ImageGenerate     Action = "image.generate"
+	ChatRun           Action = "chat.run"
+	KeyOwn            Action = "key.own"
+	SessionOwn        Action = "session.own"
+	UserManage        Action = "user.manage"
+	KeyManage         Action = "key.manage"
+	ModelManage       Action = "model.manage"
+	ACLManage         Action = "acl.manage"
+	SettingsManage    Action = "settings.manage"
+	AuditRead         Action = "audit.read"
+	AuditExport       Action = "audit.export"
+	MetricsRead       Action = "metrics.read"
+
+	AuthSetup   Action = "auth.setup"
+	AuthLogin   Action = "auth.login"
+	AuthLogout  Action = "auth.logout"
+	AuthRefresh Action = "auth.refresh"
+)
+
+// AllActions lists what a role can hold, in the order of the roles table.
+func AllActions() []Action {
+	return []Action{
+		ExampleRead, ModelView, ModerationRun, ModerationRead, ModerationReadAll, AnalysisView, AnalysisRun, AnalysisReport,
+		ImageGenerate, ChatRun, KeyOwn, SessionOwn, UserManage, KeyManage, ModelManage, ACLManage, SettingsManage, AuditRead,
+		AuditExport, MetricsRead,
+	}
+}
+
+// Operation is what is done with a model.
+type Operation string
+
+// The operations. A rule may also say "*".
+const (
+	View     Operation = "view"
+	Infer    Operation = "infer"
+	Train    Operation = "train"
+	Download Operation = "download"
+)
+
+// Op is one attempt. Operation is "" when no model is used; then Model, if given, only stands in the audit row.
+type Op struct {
+	Action                       Action
+	Operation                    Operation
+	Model, ModelSHA256, Resource string
+	Unknown                      bool     // the caller's catalog has no such model: the answer is NotFound, with its row
+	Items                        int      // how many inputs this stands for, in details.items when above zero
+	Content                      [][]byte // only its keyed hash is kept
+}
+
+// Origin is where a request came from.
+type Origin struct {
+	IP                            netip.Addr
+	UserAgent, RequestID, Purpose string
+}
+
+// Kinds of principal.
+const (
+	KindUser      = "user"
+	KindKey       = "key"
+	KindAnonymous = "anonymous"
+	KindSystem    = "system"
+)
+
+// Principal is who asks. For a key, UserID, Name and Role are its owner's; empty scopes narrow nothing.
+type Principal struct {
+	Kind                     string
+	UserID, Name, Role       string
+	Groups                   []string
+	KeyID                    string
+	KeyModels, KeyOperations []string
+	SessionID                string
+	Origin                   Origin
+}
+
+// Anonymous is anybody who has shown no credential. Only the auth actions are open to it.
+func Anonymous(o Origin) Principal { return Principal{Kind: KindAnonymous, Origin: o} }
+
+// System is the command line. It is allowed by default, subject to denies on "*".
+func System(osUser string) Principal { return Principal{Kind: KindSystem, Name: "cli:" + osUser} }
+
+// Options of a Guard. Default is what a model without any rule does: deny (also when empty) or allow.
+type Options struct {
+	Default string
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Guard decides. All methods may be called from any goroutine.
+type Guard struct {
+	db         *db.DB
+	audit      *audit.Log
+	allowByDef bool
+	now        func() time.Time
+	log        *slog.Logger
+	current    atomic.Pointer[snapshot]
+	reloadMu   sync.Mutex
+	refusals   refusals
+}
+
+// New loads the policy and answers the gate. It refuses an unknown default and a policy it cannot read.
+func New(ctx context.Context, d *db.DB, log *audit.Log, o Options) (*Guard, error) {
+	if o.Default != "" && o.Default != "deny" && o.Default != "allow" {
+		return nil, fault.New(fault.Invalid, "acl.default must be deny or allow").WithField("acl.default")
+	}
+	g := &Guard{db: d, audit: log, allowByDef: o.Default == "allow", now: o.Now, log: o.Log}
+	if g.now == nil {
+		g.now = time.Now
+	}
+	if g.log == nil {
+		g.log = slog.New(slog.DiscardHandler)
+	}
+	return g, g.Reload(ctx)
+}
+
+// PolicyVersion answers the version that decisions are made under now.
+func (g *Guard) PolicyVersion() int64 { return g.current.Load().version }
+
+// Can says whether a's role check would pass for p. It is an early refusal and a hint for pages, never the authority.
+func (g *Guard) Can(p Principal, a Action) bool { return g.current.Load().permits(p, a) }
+
+// Actions lists what p's role and key scopes permit, in the order of the roles table.
+func (g *Guard) Actions(p Principal) []Action {
+	s := g.current.Load()
+	return slices.DeleteFunc(AllActions(), func(a Action) bool { return !s.permits(p, a) })
+}
+
+// VisibleModels answers those of ids that p may know of, in the same order.
+func (g *Guard) VisibleModels(p Principal, ids []string) []string {
+	s := g.current.Load()
+	visible := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if inScope(p.KeyOperations, string(View)) && g.sees(s, p, id) {
+			visible = append(visible, id)
+		}
+	}
+	return visible
+}

@@ -1,0 +1,184 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"time"
+
+	"guardhouse/internal/audit"
+	"guardhouse/internal/db"
+	"guardhouse/internal/fault"
+)
+
+// Pass proves that Enter said yes, once. Only Enter makes a valid one; it can be committed once and is closed after.
+type Pass struct {
+	guard     *Guard
+	principal Principal
+	op        Op
+	start     time.Time
+	version   int64
+	ruleID    string
+	report    []string
+
+	mu    sync.Mutex
+	state state
+}
+
+type state int
+
+const (
+	open       state = iota
+	committing       // Commit is under way or has failed: nothing more may be committed, Close still owes a row
+	settled          // the row is durable
+)
+
+// Outcome is what the operation came to. Empty members keep what Enter was told; Decision "" means allow.
+type Outcome struct {
+	Reason, Decision      string
+	Details               map[string]any
+	Resource, ModelSHA256 string
+	Content               [][]byte
+}
+
+var errPass = errors.New("not a valid pass")
+
+// Valid answers an error for a pass that is nil, was not made by Enter, or has been committed or closed.
+func (p *Pass) Valid() error {
+	if p == nil || p.guard == nil {
+		return fault.Wrap(errPass, fault.Internal, "the operation has no pass")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state != open {
+		return fault.Wrap(errPass, fault.Internal, "the operation's pass is used up")
+	}
+	return nil
+}
+
+// Principal answers who entered.
+func (p *Pass) Principal() Principal { return p.principal }
+
+// Op answers what was asked for.
+func (p *Pass) Op() Op { return p.op }
+
+// PolicyVersion answers the version that the decision was made under.
+func (p *Pass) PolicyVersion() int64 { return p.version }
+
+// RuleID answers the rule that allowed it, "" where none was needed.
+func (p *Pass) RuleID() string { return p.ruleID }
+
+// Commit writes the audit row, then fn's rows, in one transaction, and returns when they are durable. fn may be nil and may
+// run more than once. A caller whose ctx is done by then leaves an error row with reason canceled, fn does not run, and
+// Canceled (or Timeout) is answered. When fn fails nothing is kept, and Close leaves the row.
+func (p *Pass) Commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audit.Event) error) (audit.Event, error) {
+	if err := p.Valid(); err != nil {
+		return audit.Event{}, err
+	}
+	if !p.move(open, committing) {
+		return audit.Event{}, fault.Wrap(errPass, fault.Internal, "the operation's pass is used up")
+	}
+	e := p.entry(o)
+	var ev audit.Event
+	var gone error
+	err := p.guard.write(func(tx *db.Tx) error {
+		var err error
+		if gone = ctx.Err(); gone != nil {
+			ev, err = p.guard.audit.Append(tx, canceled(e))
+			return err
+		}
+		if ev, err = p.guard.audit.Append(tx, e); err != nil || fn == nil {
+			return err
+		}
+		return fn(tx, ev)
+	})
+	if err != nil {
+		return audit.Event{}, err
+	}
+	p.move(committing, settled)
+	if gone != nil {
+		return ev, fault.From(gone)
+	}
+	return ev, nil
+}
+
+// Close settles a pass that was not committed, with an error row: canceled when *err is the caller's leaving, else failed.
+// Use it as `defer pass.Close(&err)`. Where an answer without a row would leave, it replaces *err.
+func (p *Pass) Close(err *error) {
+	if p == nil || p.guard == nil || !(p.move(open, committing) || p.in(committing)) {
+		return
+	}
+	e := p.entry(Outcome{Decision: audit.Error, Reason: reasonFailed})
+	if err != nil && *err != nil {
+		code := fault.CodeOf(*err)
+		if code == fault.Canceled {
+			e = canceled(e)
+		}
+		e.Details = merge(e.Details, map[string]any{"code": string(code)})
+	}
+	if _, werr := p.guard.audit.Record(e); werr != nil {
+		p.guard.log.Error("appending the row of a failed operation", "request_id", e.RequestID, "err", werr)
+		if err != nil {
+			*err = werr
+		}
+		return
+	}
+	p.move(committing, settled)
+	if err != nil && *err == nil {
+		*err = fault.Wrap(errPass, fault.Internal, "the operation ended without its record")
+	}
+}
+
+func (p *Pass) entry(o Outcome) audit.Entry {
+	e := entry(p.principal, p.op)
+	e.Decision, e.Reason, e.RuleID, e.PolicyVersion = audit.Allow, o.Reason, p.ruleID, p.version
+	e.Duration = p.guard.elapsed(p.start)
+	if o.Decision != "" {
+		e.Decision = o.Decision
+	}
+	if o.Resource != "" {
+		e.Resource = o.Resource
+	}
+	if o.ModelSHA256 != "" {
+		e.ModelSHA256 = o.ModelSHA256
+	}
+	if o.Content != nil {
+		e.Content = o.Content
+	}
+	e.Details = merge(e.Details, o.Details)
+	addReport(&e, p.report)
+	return e
+}
+
+func canceled(e audit.Entry) audit.Entry {
+	e.Decision, e.Reason = audit.Error, reasonCanceled
+	return e
+}
+
+// merge answers a new map: entries are made more than once from the same operation.
+func merge(a, b map[string]any) map[string]any {
+	if len(b) == 0 {
+		return a
+	}
+	out := make(map[string]any, len(a)+len(b))
+	maps.Copy(out, a)
+	maps.Copy(out, b)
+	return out
+}
+
+func (p *Pass) move(from, to state) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state != from {
+		return false
+	}
+	p.state = to
+	return true
+}
+
+func (p *Pass) in(s state) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state == s
+}

@@ -1,0 +1,117 @@
+package access
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"guardhouse/internal/audit"
+)
+
+// freeRefusals is how many refusals a minute one address gets rows of its own for (threat U2).
+const freeRefusals = 20
+
+// maxAddresses bounds what is counted at once; beyond it all further addresses share one count.
+const maxAddresses = 4096
+
+// refusals sums what anonymous callers beyond freeRefusals were refused: one row per address and minute instead of one
+// each, so that nobody can fill the disk without an account.
+type refusals struct {
+	mu      sync.Mutex
+	minute  int64
+	current map[string]*refused
+	past    []*refused
+}
+
+type refused struct {
+	first audit.Entry
+	seen  int
+	extra int
+}
+
+// summed counts the refusal and says whether it will stand in a summed row instead of one of its own.
+func (r *refusals) summed(now time.Time, e audit.Entry) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turn(now)
+	key := network(e.IP)
+	c := r.current[key]
+	if c == nil && len(r.current) >= maxAddresses {
+		key = "others"
+		c = r.current[key]
+	}
+	if c == nil {
+		c = &refused{}
+		r.current[key] = c
+	}
+	c.seen++
+	if c.seen <= freeRefusals {
+		return false
+	}
+	if c.extra == 0 {
+		c.first = e
+	}
+	c.extra++
+	return true
+}
+
+// turn starts a new minute.
+func (r *refusals) turn(now time.Time) {
+	minute := now.Unix() / 60
+	if r.current != nil && minute == r.minute {
+		return
+	}
+	for _, c := range r.current {
+		if c.extra > 0 {
+			r.past = append(r.past, c)
+		}
+	}
+	r.minute, r.current = minute, map[string]*refused{}
+}
+
+// take answers the sums of minutes that are over; all of them when the guard stops.
+func (r *refusals) take(now time.Time) []*refused {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turn(now)
+	past := r.past
+	r.past = nil
+	return past
+}
+
+func (r *refusals) putBack(c *refused) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.past = append(r.past, c)
+}
+
+// flush writes one row for each address and minute that went over.
+func (r *refusals) flush(g *Guard) {
+	for _, c := range r.take(g.now()) {
+		e := c.first
+		e.ID, e.Content, e.RequestID, e.UserAgent, e.Duration = "", nil, "", "", 0
+		e.Reason = "summed"
+		e.Details = map[string]any{"refusals": c.extra}
+		if _, err := g.audit.Record(e); err != nil {
+			g.log.Error("appending the row of summed refusals", "err", err)
+			r.putBack(c)
+			return
+		}
+	}
+}
+
+// network is the part of an address that one holder has to himself: a whole IPv4 address, the /64 of an IPv6 one.
+func network(ip string) string {
+	a, err := netip.ParseAddr(ip)
+	if err != nil {
+		return ""
+	}
+	if a = a.Unmap(); a.Is4() {
+		return a.String()
+	}
+	p, err := a.Prefix(64)
+	if err != nil {
+		return ""
+	}
+	return p.String()
+}
