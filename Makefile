@@ -107,6 +107,7 @@ lint: setup-lint vet-native ## golangci-lint on everything, go vet on the native
 
 vet-native: native
 	@$(ENV) go vet $$(scripts/native-packages.sh)
+	@unformatted=$$(git ls-files -z -co --exclude-standard '*.go' | xargs -0 gofmt -l); [ -z "$$unformatted" ] || { echo "not gofmt'ed (make fmt):"; echo "$$unformatted"; exit 1; }
 
 fmt: setup-lint ## format all Go code
 	@$(ENV) golangci-lint fmt ./...

@@ -1,0 +1,126 @@
+package archtest
+
+// module is the prefix of our own import paths.
+const module = "guardhouse/"
+
+// engine is the one package that links llama.cpp.
+const engine = "internal/inference/llamacpp"
+
+// row says what a package may import from this module (paths below the module), and why.
+type row struct {
+	imports []string
+	reason  string
+	// nativeTests: its tests may link the engine, in files that -tags nollama leaves out.
+	nativeTests bool
+}
+
+// table is the package map. A package without a row fails, and so does a row without a package.
+var table = map[string]row{
+	"cmd/guardhouse": {
+		imports: []string{
+			"internal/access", "internal/app", "internal/audit", "internal/auth", "internal/catalog", "internal/config", "internal/fault",
+			"internal/inference", engine, "internal/moderation", "internal/prompt",
+		},
+		reason:      "hands the engine to app and speaks to the services that app built; the only one that links the engine",
+		nativeTests: true,
+	},
+	"internal/app": {
+		imports: []string{
+			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/config", "internal/db", "internal/fault",
+			"internal/httpapi", "internal/httpapi/tlsfiles", "internal/inference", "internal/moderation", "web",
+		},
+		reason:      "the one composition: knows every package but the engine, which is handed in, so that it builds without C++",
+		nativeTests: true,
+	},
+	"internal/apptest": {
+		imports: []string{
+			"internal/access", "internal/app", "internal/audit", "internal/auth", "internal/config", "internal/db", "internal/inference", "internal/inference/fake",
+			"migrations",
+		},
+		reason: "starts the real application for tests; only _test files import it",
+	},
+	"internal/archtest": {reason: "reads the tree as text"},
+
+	"internal/fault":  {reason: "the error everybody answers with: below everything"},
+	"internal/config": {reason: "settings as plain values: cmd and app translate them into option structs"},
+	"internal/db":     {imports: []string{"internal/fault", "migrations"}, reason: "SQLite and nothing of any domain"},
+	"internal/audit":  {imports: []string{"internal/db", "internal/fault"}, reason: "the log knows no gate, so the gate may write to it"},
+	"internal/access": {imports: []string{"internal/audit", "internal/db", "internal/fault"}, reason: "decides and records; knows neither credentials nor models"},
+	"internal/auth": {
+		imports: []string{"internal/access", "internal/audit", "internal/db", "internal/fault"},
+		reason:  "credentials into principals; user and key administration passes the gate and names its audit entries",
+	},
+
+	"internal/gguf":      {imports: []string{"internal/fault"}, reason: "reads hostile files: as little around it as possible"},
+	"internal/tokenizer": {imports: []string{"internal/fault", "internal/gguf"}, reason: "its vocabulary comes out of a model file"},
+	"internal/prompt":    {imports: []string{"internal/fault", "internal/gguf", "internal/tokenizer"}, reason: "pure: text and a model file in, token ids out"},
+
+	"internal/inference":      {imports: []string{"internal/access", "internal/fault"}, reason: "asks for a Pass before anything runs; knows no text"},
+	"internal/inference/fake": {imports: []string{"internal/fault", "internal/inference"}, reason: "the deterministic engine of everybody's tests"},
+	engine:                    {imports: []string{"internal/fault", "internal/inference"}, reason: "native code behind one adapter", nativeTests: true},
+
+	"internal/catalog": {
+		imports: []string{
+			"internal/access", "internal/audit", "internal/db", "internal/fault", "internal/gguf", "internal/prompt", "internal/tokenizer", "models",
+		},
+		reason: "an import proves that file, vocabulary and template work together before the model is listed",
+	},
+	"internal/moderation": {
+		imports: []string{
+			"internal/access", "internal/audit", "internal/catalog", "internal/db", "internal/fault", "internal/gguf", "internal/inference",
+			"internal/prompt", "internal/tokenizer",
+		},
+		reason:      "the verdict: the only domain that leases a model in this release",
+		nativeTests: true,
+	},
+
+	"internal/httpapi": {
+		imports: []string{
+			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/fault", "internal/httpapi/gen", "internal/httpapi/strictjson",
+			"internal/httpapi/wire", "internal/inference", "internal/moderation", "internal/prompt", "web",
+		},
+		reason: "translates between HTTP and the domain; of audit only reading, of inference only the status",
+	},
+	"internal/httpapi/gen":        {imports: []string{"internal/httpapi/wire"}, reason: "generated from openapi.yaml"},
+	"internal/httpapi/strictjson": {imports: []string{"internal/fault"}, reason: "the token pass over a body, before any schema"},
+	"internal/httpapi/tlsfiles":   {imports: []string{"internal/fault"}, reason: "the local authority and its leaf"},
+	"internal/httpapi/wire":       {reason: "scalars in the contract's exact spelling"},
+
+	"migrations":    {reason: "SQL files and their embed"},
+	"models":        {reason: "the default model, its manifest and their embed"},
+	"web":           {reason: "the built console and its embed"},
+	"scripts/bench": {reason: "measures a built server from outside, as a client would"},
+}
+
+// fence says where a module of others may be imported.
+type fence struct {
+	in     []string // packages, each with what lies below it
+	files  string   // base names that may as well, as a glob; "" = none
+	tests  bool     // any test may import it
+	reason string
+}
+
+// fences: a dependency without a row fails, so a new one is decided here.
+var fences = map[string]fence{
+	"github.com/gin-gonic/gin":        {in: []string{"internal/httpapi"}, reason: "routing is httpapi's"},
+	"github.com/oapi-codegen/runtime": {in: []string{"internal/httpapi/gen"}, reason: "what generated code calls"},
+	"github.com/getkin/kin-openapi":   {in: []string{"internal/httpapi"}, reason: "reads the contract"},
+	"github.com/casbin/casbin/v2":     {in: []string{"internal/access"}, reason: "one place decides"},
+	"github.com/golang-jwt/jwt/v5":    {in: []string{"internal/auth"}, reason: "one place reads tokens"},
+	"golang.org/x/crypto":             {in: []string{"internal/auth"}, reason: "password hashing"},
+	"github.com/ollama/ollama":        {in: []string{engine}, reason: "frozen upstream behind one adapter"},
+	"gorm.io/gorm":                    {in: []string{"internal/db"}, files: "store*.go", tests: true, reason: "SQL lives in stores"},
+	"gorm.io/driver/sqlite":           {in: []string{"internal/db"}, reason: "one database driver, opened in one place"},
+	"github.com/mattn/go-sqlite3":     {in: []string{"internal/db"}, reason: "driver errors are translated at the bottom"},
+	"github.com/pressly/goose/v3":     {in: []string{"internal/db"}, reason: "migrations run in one place"},
+	"github.com/spf13/cobra":          {in: []string{"cmd/guardhouse"}, reason: "the command line"},
+	"go.yaml.in/yaml/v3":              {in: []string{"internal/config"}, tests: true, reason: "one strict file"},
+	"github.com/oklog/ulid/v2":        {in: []string{"internal"}, reason: "ids"},
+	"golang.org/x/text":               {in: []string{"internal"}, reason: "normalisation and case folding"},
+	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/auth", engine}, reason: "locks, memfd, terminal"},
+	"golang.org/x/term":               {in: []string{"cmd/guardhouse"}, reason: "is it a terminal"},
+	"github.com/stretchr/testify":     {in: []string{"internal/apptest"}, tests: true, reason: "assertions"},
+	"pgregory.net/rapid":              {tests: true, reason: "property tests"},
+	"C":                               {in: []string{engine}, reason: "cgo of our own is the engine's shim alone"},
+	"net/http":                        {in: []string{"internal/httpapi", "internal/app", "internal/apptest", "scripts"}, tests: true, reason: "domain packages know nothing of HTTP"},
+}
