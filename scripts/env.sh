@@ -9,13 +9,15 @@ export GH_ROOT
 
 # -march=native depends on the machine but reads the same everywhere, so Go's build cache could not tell two machines
 # apart. The define carries a digest of what the compiler makes of it here: a cache that moved to another CPU misses.
-# In CI images and laptops without a compiler yet, setup installs one and the next recipe computes it again.
-_gh_cpu=$(cc -march=native -Q --help=target 2>/dev/null | sha256sum | cut -c1-12)
+# Where there is no compiler yet, setup installs one and the next recipe computes it again.
+# GH_MARCH names another target for a binary that travels, such as x86-64-v3 in the container image.
+_gh_march=${GH_MARCH:-native}
+_gh_cpu=$(cc "-march=$_gh_march" -Q --help=target 2>/dev/null | sha256sum | cut -c1-12)
 export CGO_ENABLED=1
 export CGO_CPPFLAGS="-DNDEBUG -DGGML_USE_CPU_REPACK -DGUARDHOUSE_CPU_${_gh_cpu}"
-export CGO_CFLAGS="-O3 -march=native"
-export CGO_CXXFLAGS="-O3 -march=native"
-unset _gh_cpu CGO_LDFLAGS CGO_FFLAGS
+export CGO_CFLAGS="-O3 -march=${_gh_march}"
+export CGO_CXXFLAGS="-O3 -march=${_gh_march}"
+unset _gh_cpu _gh_march CGO_LDFLAGS CGO_FFLAGS
 
 # Our small headers for what the engine's module lacks. A variable that Go does not put into its cache key, on purpose:
 # the path differs from clone to clone, and every clone may share one compile.

@@ -3,6 +3,7 @@ package archtest
 import (
 	"go/ast"
 	"path"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -83,19 +84,22 @@ func TestNamesThatOnePackageMaySpeak(t *testing.T) {
 	for _, rule := range []struct {
 		importPath string
 		names      []string
-		in         string
+		in         []string
 		tests      bool
 	}{
-		{"os", []string{"Getenv", "LookupEnv", "Environ", "ExpandEnv"}, "internal/config", true},
-		{"log/slog", []string{"NewJSONHandler", "NewTextHandler", "SetDefault"}, "cmd/guardhouse", true},
-		{"os", []string{"Exit"}, "cmd/guardhouse", true},
-		{"time", []string{"Sleep"}, "scripts", false},
-		{"crypto/md5", []string{"New", "Sum"}, "", false},
-		{"crypto/sha1", []string{"New", "Sum"}, "", false},
-		{"math/rand", []string{"New", "Int", "Intn", "Read"}, "", false},
+		{"os", []string{"Getenv", "LookupEnv", "ExpandEnv"}, []string{"internal/config"}, true},
+		// The engine empties the environment of what native code would obey (threat M6).
+		{"os", []string{"Environ"}, []string{"internal/config", engine}, true},
+		{"log/slog", []string{"NewJSONHandler", "NewTextHandler", "SetDefault"}, []string{"cmd/guardhouse"}, true},
+		{"os", []string{"Exit"}, []string{"cmd/guardhouse"}, true},
+		{"time", []string{"Sleep"}, nil, false},
+		{"crypto/md5", []string{"New", "Sum"}, nil, false},
+		{"crypto/sha1", []string{"New", "Sum"}, nil, false},
+		{"math/rand", []string{"New", "Int", "Intn", "Read"}, nil, false},
 	} {
 		for _, s := range sources(t) {
-			if within(s.pkg, rule.in) || within(s.pkg, "scripts") || (s.test && rule.tests) {
+			spoken := slices.ContainsFunc(rule.in, func(dir string) bool { return within(s.pkg, dir) })
+			if spoken || within(s.pkg, "scripts") || (s.test && rule.tests) {
 				continue
 			}
 			used := s.selected(rule.importPath)

@@ -1,0 +1,92 @@
+package archtest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/config"
+)
+
+const (
+	tableBegins = "<!-- table: go test ./internal/archtest -update -->\n"
+	tableEnds   = "<!-- end of table -->\n"
+)
+
+// The page is written from the settings themselves, so it names all of them and no others.
+func TestTheConfigurationPageIsTheProgram(t *testing.T) {
+	name := filepath.Join(root, "docs", "configuration.md")
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	before, rest, ok := strings.Cut(string(text), tableBegins)
+	require.True(t, ok)
+	_, after, ok := strings.Cut(rest, tableEnds)
+	require.True(t, ok)
+	want := before + tableBegins + settings() + tableEnds + after
+	if *update {
+		require.NoError(t, os.WriteFile(name, []byte(want), 0o644))
+		return
+	}
+	require.Equal(t, want, string(text), "run: go test ./internal/archtest -update")
+}
+
+func settings() string {
+	var built, later strings.Builder
+	for _, o := range config.Options() {
+		if !o.Built() {
+			fmt.Fprintf(&later, "| `%s` | %s |\n", o.Key, o.Help)
+			continue
+		}
+		value := "(none)"
+		if o.Default != "" {
+			value = "`" + o.Default + "`"
+		}
+		fmt.Fprintf(&built, "| `%s` | `%s` | %s | %s |\n", o.Key, o.Env(), value, o.Help)
+	}
+	return "\n| key | environment | default | what |\n|---|---|---|---|\n" + built.String() +
+		"\nKeys of the contract that this release refuses at start, so that nobody relies on what is not there:\n\n| key | what |\n|---|---|\n" +
+		later.String() + "\n"
+}
+
+var link = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+
+// A page that points nowhere costs a newcomer more than no page.
+func TestLinksInThePagesLeadSomewhere(t *testing.T) {
+	pages := []string{filepath.Join(root, "README.md"), filepath.Join(root, "CHANGELOG.md")}
+	require.NoError(t, filepath.WalkDir(filepath.Join(root, "docs"), func(name string, d os.DirEntry, err error) error {
+		if strings.HasSuffix(name, ".md") {
+			pages = append(pages, name)
+		}
+		return err
+	}))
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, found := range link.FindAllStringSubmatch(string(text), -1) {
+			assert.FileExists(t, filepath.Join(filepath.Dir(page), found[1]), "%s points to %s", page, found[1])
+		}
+	}
+}
+
+// Each decision stands in the index, and the index names no other.
+func TestTheDecisionsStandInTheirIndex(t *testing.T) {
+	index, err := os.ReadFile(filepath.Join(root, "docs", "adr", "README.md"))
+	require.NoError(t, err)
+	files, err := filepath.Glob(filepath.Join(root, "docs", "adr", "0*.md"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		assert.Contains(t, string(index), "("+filepath.Base(file)+")")
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, part := range []string{"\n## Context\n", "\n## Decision\n", "\n## Consequences\n", "\nStatus: "} {
+			assert.Contains(t, string(text), part, file)
+		}
+	}
+}
