@@ -1,0 +1,82 @@
+// Package auth owns users, passwords, sessions, bearer tokens, API keys and the root key they hang on. It turns a
+// credential into an access.Principal and nothing else decides who somebody is. What a principal may do is not decided
+// here: every change passes access.Guard. It imports access, db and fault; it knows nothing of HTTP and sets no cookie.
+package auth
+
+import "time"
+
+// Kinds of users.
+const (
+	KindPerson  = "person"  // signs in with a password
+	KindService = "service" // has keys, never a password
+)
+
+// The states of a user that may act and of one that may not.
+const (
+	statusActive = "active"
+	adminRole    = "admin"
+)
+
+// User is what others may see of a user: never a hash.
+type User struct {
+	ID, Username, DisplayName, Role, Kind, Status, Language string
+	CreatedAt                                               time.Time
+	LastLoginAt                                             *time.Time
+	MFA                                                     bool
+}
+
+// NewUser asks for a user. Kind is person if empty; a service account has no Password.
+type NewUser struct {
+	Kind, Username, Password, Role, DisplayName, Language string
+}
+
+// UserPage is one page of users; NextCursor is empty on the last.
+type UserPage struct {
+	Items      []User
+	NextCursor string
+}
+
+// SignIn is the answer to a sign-in. CookieToken is set for a browser, the token pair for a program, never both; a
+// browser's refresh sets neither, because its cookie stays as it is.
+type SignIn struct {
+	User                      User
+	CookieToken               string
+	AccessToken, RefreshToken string
+	ExpiresIn                 time.Duration
+	SessionID                 string
+}
+
+// Credential is what a request carries. Bearer hides Cookie, so a bad Bearer is never saved by a good Cookie.
+type Credential struct{ Bearer, Cookie string }
+
+// NewKey asks for an API key. No Models or Operations means all that the owner may. UserID names a service account
+// (empty = the caller); UserName is for the command line, which may name anybody.
+type NewKey struct {
+	Label              string
+	Models, Operations []string
+	ValidUntil         *time.Time
+	UserID             string
+	UserName           string
+}
+
+// Key is what may be seen of an API key after its creation: never the secret.
+type Key struct {
+	ID, Label, Prefix, UserID, Username string
+	Models, Operations                  []string
+	ValidUntil, LastUsedAt              *time.Time
+	LastUsedIP                          string
+	CreatedAt                           time.Time
+	RevokedAt                           *time.Time
+}
+
+// KeyPage is one page of keys, newest first; NextCursor is empty on the last.
+type KeyPage struct {
+	Items      []Key
+	NextCursor string
+}
+
+// Idempotency is the caller's Idempotency-Key with the route and the body it came with.
+type Idempotency struct {
+	Key, Route string
+	Body       []byte
+}

@@ -1,0 +1,126 @@
+package auth
+
+import (
+	"context"
+	"crypto/subtle"
+	"strings"
+	"time"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/db"
+	"guardhouse/internal/fault"
+)
+
+// Authenticate answers who sent c: an API key or a bearer in Bearer, else a browser's Cookie. Session, user and epoch are
+// read from the database at every call, so that what ends there ends here (threat A4). Anything wrong with the
+// credential, or none at all, is one answer: Unauthenticated. A database that can't be read is another: never a yes.
+func (s *Service) Authenticate(ctx context.Context, c Credential, o access.Origin) (access.Principal, error) {
+	// A look-up of microseconds is not worth interrupting, and the driver starts a goroutine for a context that can end.
+	ctx = context.WithoutCancel(ctx)
+	switch {
+	case strings.HasPrefix(c.Bearer, keyPrefix):
+		return s.byKey(ctx, c.Bearer, o)
+	case c.Bearer != "":
+		return s.byBearer(ctx, c.Bearer, o)
+	case c.Cookie != "":
+		return s.byCookie(ctx, c.Cookie, o)
+	}
+	return access.Principal{}, unauthenticated()
+}
+
+func unauthenticated() error {
+	return fault.New(fault.Unauthenticated, "Sign in first, or send a valid key or token.")
+}
+
+func (s *Service) byCookie(ctx context.Context, token string, o access.Origin) (access.Principal, error) {
+	if len(token) != tokenLen {
+		return access.Principal{}, unauthenticated()
+	}
+	ses, ok, err := s.store.sessionByToken(ctx, token)
+	if err != nil {
+		return access.Principal{}, err
+	}
+	now := s.clock()
+	if !ok || ses.kind != kindBrowser || !ses.alive(now) {
+		return access.Principal{}, unauthenticated()
+	}
+	stored := fromMillis(ses.lastUsed)
+	if now.Sub(s.touched.last(ses.id, stored)) >= s.sessionIdle {
+		return access.Principal{}, unauthenticated()
+	}
+	s.touchSession(ctx, ses.id, now, stored)
+	return ses.principal(o), nil
+}
+
+func (s *Service) byBearer(ctx context.Context, token string, o access.Origin) (access.Principal, error) {
+	c, err := s.ring.parse(token)
+	if err != nil {
+		return access.Principal{}, unauthenticated()
+	}
+	ses, ok, err := s.store.sessionByID(ctx, c.SessionID)
+	if err != nil {
+		return access.Principal{}, err
+	}
+	now := s.clock()
+	if !ok || ses.kind != kindProgram || !ses.alive(now) || ses.userID != c.Subject || ses.epoch != c.Epoch {
+		return access.Principal{}, unauthenticated()
+	}
+	s.touchSession(ctx, ses.id, now, fromMillis(ses.lastUsed))
+	return ses.principal(o), nil
+}
+
+func (s *Service) touchSession(ctx context.Context, id string, now, stored time.Time) {
+	if s.touched.mark(id, now, stored) {
+		s.note(ctx, "session", id, func(tx *db.Tx) error { return touchSession(tx, id, now) })
+	}
+}
+
+// byKey finds the row by the key's public id and compares the secret's hash in constant time (threat K1).
+func (s *Service) byKey(ctx context.Context, key string, o access.Origin) (access.Principal, error) {
+	id, ok := parseAPIKey(key)
+	if !ok {
+		return access.Principal{}, unauthenticated()
+	}
+	k, ok, err := s.store.keyHolder(ctx, id)
+	if err != nil {
+		return access.Principal{}, err
+	}
+	now := s.clock()
+	// An unknown id has an empty hash, which equals no HMAC.
+	right := subtle.ConstantTimeCompare([]byte(k.secretHash), []byte(hashAPIKey(s.keyHash, key))) == 1
+	if !ok || !right || !k.alive(now) {
+		return access.Principal{}, unauthenticated()
+	}
+	p := access.Principal{Kind: "key", UserID: k.userID, Name: k.username, Role: k.role, KeyID: k.id, Origin: o}
+	if p.KeyModels, err = readList(k.models); err != nil {
+		return access.Principal{}, err
+	}
+	if p.KeyOperations, err = readList(k.operations); err != nil {
+		return access.Principal{}, err
+	}
+	var stored time.Time
+	if k.lastUsed != nil {
+		stored = fromMillis(*k.lastUsed)
+	}
+	if s.touched.mark(k.id, now, stored) {
+		s.note(ctx, "key", k.id, func(tx *db.Tx) error { return touchKey(tx, k.id, addressOf(o), now) })
+	}
+	return p, nil
+}
+
+func (k keyHolder) alive(now time.Time) bool {
+	inTime := k.validUntil == nil || millis(now) < *k.validUntil
+	return k.revoked == nil && inTime && k.status == statusActive
+}
+
+// Me answers the caller's own user. System and anonymous callers have none: NotFound.
+func (s *Service) Me(ctx context.Context, p access.Principal) (User, error) {
+	u, ok, err := s.store.userByID(ctx, p.UserID)
+	if err != nil {
+		return User{}, err
+	}
+	if !ok {
+		return User{}, fault.New(fault.NotFound, "There is no such user.")
+	}
+	return u.user(), nil
+}

@@ -1,0 +1,95 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"guardhouse/internal/fault"
+)
+
+const (
+	issuer   = "guardhouse"
+	audience = "guardhouse"
+	// maxBearer is far above what we issue (about 400 bytes); whatever is longer isn't looked at (threat A3).
+	maxBearer = 4 << 10
+)
+
+// claims of a bearer: who (sub), which session (sid) and which epoch of the user. Role and rights are not in it; they
+// are read from the database at every use (threat A4).
+type claims struct {
+	jwt.RegisteredClaims
+	SessionID string `json:"sid"`
+	Epoch     int64  `json:"epoch"`
+}
+
+var errBearer = errors.New("bearer refused")
+
+// issue answers a bearer for the session that ends at the earlier of ttl and the session's own end.
+func (r *keyring) issue(c claims) (string, error) {
+	key, err := r.active()
+	if err != nil {
+		return "", err
+	}
+	token := jwt.NewWithClaims(key.method, c)
+	token.Header["kid"] = key.kid
+	signed, err := token.SignedString(key.sign)
+	if err != nil {
+		return "", fault.Wrap(err, fault.Internal, "signing a bearer")
+	}
+	return signed, nil
+}
+
+func newClaims(userID, sessionID string, epoch int64, now, until time.Time) claims {
+	return claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: issuer, Audience: jwt.ClaimStrings{audience}, Subject: userID,
+			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(until),
+		},
+		SessionID: sessionID, Epoch: epoch,
+	}
+}
+
+// parse answers the claims of a bearer that one of our keys signed with that key's own algorithm and that is in time,
+// from us and for us. The session and the user are the caller's to check.
+func (r *keyring) parse(token string) (claims, error) {
+	if len(token) > maxBearer || strings.Count(token, ".") != 2 {
+		return claims{}, fmt.Errorf("size or shape: %w", errBearer)
+	}
+	parser := jwt.NewParser(jwt.WithTimeFunc(r.now), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithStrictDecoding(),
+		jwt.WithIssuer(issuer), jwt.WithAudience(audience), jwt.WithValidMethods([]string{"EdDSA", "HS256"}))
+	var c claims
+	_, err := parser.ParseWithClaims(token, &c, r.keyOf)
+	if err != nil {
+		return claims{}, errors.Join(errBearer, err)
+	}
+	if c.Subject == "" || c.SessionID == "" {
+		return claims{}, fmt.Errorf("sub and sid: %w", errBearer)
+	}
+	return c, nil
+}
+
+// keyOf refuses a header whose algorithm isn't the one of its kid, and members that would change how it is to be read
+// (crit, b64, jku, jwk, x5u …): a header of ours has three members.
+func (r *keyring) keyOf(t *jwt.Token) (any, error) {
+	for member := range t.Header {
+		if member != "alg" && member != "typ" && member != "kid" {
+			return nil, fmt.Errorf("header member: %w", errBearer)
+		}
+	}
+	kid, ok := t.Header["kid"].(string)
+	if !ok {
+		return nil, fmt.Errorf("kid: %w", errBearer)
+	}
+	key, err := r.find(kid)
+	if err != nil {
+		return nil, err
+	}
+	if t.Method.Alg() != key.method.Alg() {
+		return nil, fmt.Errorf("algorithm of the kid: %w", errBearer)
+	}
+	return key.verify, nil
+}

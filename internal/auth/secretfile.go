@@ -1,0 +1,115 @@
+package auth
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"guardhouse/internal/fault"
+)
+
+const (
+	dirMode  = 0o700
+	fileMode = 0o600
+	// othersMode is every right of the group and of strangers.
+	othersMode = 0o077
+)
+
+func openSecretsDir(dataDir string) (string, error) {
+	dir := filepath.Join(dataDir, secretsDir)
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return "", fault.Wrap(err, fault.Internal, "the folder for keys in the data folder can't be made")
+	}
+	return dir, nil
+}
+
+// readOrMakeSecret answers the secret in path; two processes that start at once end with the same one.
+func readOrMakeSecret(path string, size int) ([]byte, error) {
+	secret, err := readSecret(path, size)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return secret, err
+	}
+	fresh := make([]byte, size)
+	if _, err := rand.Read(fresh); err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "no random bytes for a key")
+	}
+	if err := writeSecret(path, fresh); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fault.Wrap(err, fault.Internal, "a new key can't be written to the data folder")
+	}
+	return readSecret(path, size)
+}
+
+// readSecret refuses links, other lengths and files that the group or strangers have any right to.
+func readSecret(path string, size int) ([]byte, error) {
+	name := filepath.Join(secretsDir, filepath.Base(path))
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, name+" in the data folder can't be opened")
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, name+" in the data folder can't be examined")
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fault.New(fault.Invalid, name+" in the data folder is no plain file")
+	}
+	if mode := info.Mode().Perm(); mode&othersMode != 0 {
+		return nil, fault.Newf(fault.Invalid, "%s in the data folder can be used by others (mode %04o): chmod 600, and replace the key if others were on this machine", name, mode)
+	}
+	secret := make([]byte, size+1)
+	n, err := io.ReadFull(f, secret)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, fault.Wrap(err, fault.Internal, name+" in the data folder can't be read")
+	}
+	if n != size {
+		return nil, fault.Newf(fault.Invalid, "%s in the data folder isn't %d bytes long: put the right file back", name, size)
+	}
+	return secret[:size], nil
+}
+
+// writeSecret makes path whole or not at all; fs.ErrExist if it is there already.
+func writeSecret(path string, secret []byte) (err error) {
+	dir := filepath.Dir(path)
+	tmp, err := os.CreateTemp(dir, ".new-*") // CreateTemp makes 0600
+	if err != nil {
+		return fmt.Errorf("making a key file: %w", err)
+	}
+	defer func() { err = errors.Join(err, ignoreMissing(os.Remove(tmp.Name()))) }()
+	_, err = tmp.Write(secret)
+	if err := errors.Join(err, tmp.Chmod(fileMode), tmp.Sync(), tmp.Close()); err != nil {
+		return fmt.Errorf("writing a key file: %w", err)
+	}
+	// A link, unlike a rename, never replaces a key that another process made meanwhile. Not every file system has it.
+	err = os.Link(tmp.Name(), path)
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.ENOSYS) {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("naming a key file: %w", err)
+	}
+	return syncDir(dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("opening the key folder: %w", err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("syncing the key folder: %w", err)
+	}
+	return nil
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
