@@ -82,7 +82,7 @@ fuzz: ## every fuzz target for FUZZTIME each (30s)
 	@$(ENV) grep -rlE '^func Fuzz' --include='*_test.go' internal | xargs -n1 dirname | sort -u | while read -r dir; do \
 		grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | cut -c6- | while read -r target; do \
 			echo "== $$dir $$target"; \
-			go test -tags $(FAST_TAGS) -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "./$$dir"; \
+			go test -tags $(FAST_TAGS) -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "./$$dir" </dev/null; \
 		done; \
 	done
 
