@@ -57,8 +57,9 @@ type Query struct {
 	Prompt []int32 // whole prompt, ending with the forced lead-in
 	Prefix int     // leading ids that all prompts of this template share
 	Labels []int32 // ids whose probability at the last position is wanted; at least one
-	// Tails[i] are ids forced after label i was the largest of Labels; a nil entry, or no entry, ends
-	// the query there. After the forced ids decoding is greedy.
+	// Tails[i] are ids forced after label i was the largest of Labels, without Labels[i] itself, which the
+	// model adds. A nil entry, no entry, or a MaxTail of 0 ends the query there; an empty entry forces the
+	// label alone. After the forced ids decoding is greedy.
 	Tails   [][]int32
 	MaxTail int     // most greedy ids
 	Stop    []int32 // a greedy id of these ends the tail and is not part of it

@@ -1,0 +1,73 @@
+package llamacpp
+
+import "errors"
+
+// core is what a lane needs of a native context. One goroutine uses it at a time, but for abort.
+type core interface {
+	info() laneInfo
+	// decode runs one pass. After any error the slots in it hold an unknown part of it.
+	decode(p *pass, threads int) error
+	// keep drops what a slot holds from position from on.
+	keep(slot, from int) error
+	// copySlot replaces all that dst holds by all that src holds.
+	copySlot(src, dst int) error
+	// score reads the row of entry row of the last pass, which must have been wanted.
+	score(row int, temperature float64, labels []int32) (scores, error)
+	// abort makes the running pass and later ones fail until it is called with false. Any goroutine may
+	// call it until close.
+	abort(on bool)
+	close()
+}
+
+// laneLimits are the numbers that a context is made with.
+type laneLimits struct {
+	slots, slotTokens, batch, threads, poll int
+	flash                                   bool
+}
+
+// laneInfo is what the context really has.
+type laneInfo struct {
+	vocab, slots, slotTokens, batch int
+	cacheBytes                      int64
+}
+
+// scores are read from one row of logits.
+type scores struct {
+	probs  []float64
+	logits []float32
+	best   int32 // the id with the largest logit of the vocabulary
+}
+
+// What native code complains of, by its codes.
+var (
+	errFull      = errors.New("the key/value cache is full")
+	errAborted   = errors.New("the pass was aborted")
+	errInvalid   = errors.New("the engine refused its arguments")
+	errFailed    = errors.New("the engine failed")
+	errException = errors.New("the engine threw an exception")
+	errMemory    = errors.New("the engine is out of memory")
+	errNotFinite = errors.New("the model answered a number that is not finite")
+	errLayout    = errors.New("the linked engine is another version than the shim was written for")
+)
+
+// pass is the input of one forward pass: entry i is id ids[i] at position pos[i] of slot seq[i], and its
+// logits are kept if want[i] is 1. Slots appear in increasing order.
+type pass struct {
+	ids, pos, seq []int32
+	want          []int8
+}
+
+func (p *pass) reset() {
+	p.ids, p.pos, p.seq, p.want = p.ids[:0], p.pos[:0], p.seq[:0], p.want[:0]
+}
+
+func (p *pass) add(slot, pos int, id int32, want bool) {
+	var w int8
+	if want {
+		w = 1
+	}
+	p.ids = append(p.ids, id)
+	p.pos = append(p.pos, int32(pos))
+	p.seq = append(p.seq, int32(slot))
+	p.want = append(p.want, w)
+}

@@ -1,0 +1,59 @@
+package llamacpp
+
+import (
+	"sync"
+	"time"
+)
+
+// crew deals the cores to lanes, so that never more threads compute than there are cores: threads of a
+// pass wait for each other spinning, and one that has no core stalls all the others.
+type crew struct {
+	now   func() time.Time
+	mu    sync.Mutex
+	freed *sync.Cond
+	total int
+	free  int
+	busy  int // lanes with work
+	gauge gauge
+}
+
+// grant is a lane's share of the cores for one pass.
+type grant struct {
+	threads, ids int
+	shared       bool // other lanes had work: its time says nothing of the threads
+	since        time.Time
+}
+
+func newCrew(total int, weightBytes int64, now func() time.Time) *crew {
+	c := &crew{now: now, total: total, free: total, gauge: gauge{weightBytes: weightBytes}}
+	c.freed = sync.NewCond(&c.mu)
+	return c
+}
+
+// join and leave say that a lane has work, and has none any more.
+func (c *crew) join()  { c.mu.Lock(); c.busy++; c.mu.Unlock() }
+func (c *crew) leave() { c.mu.Lock(); c.busy--; c.mu.Unlock() }
+
+// take waits for a core and answers what the caller may use for a pass of so many ids: all cores for the
+// only lane with work, else an equal share, and no more than the pass is worth. The caller gives it back.
+func (c *crew) take(ids int) grant {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.free == 0 {
+		c.freed.Wait()
+	}
+	offer := min(c.free, max(1, c.total/max(1, c.busy)))
+	g := grant{threads: c.gauge.advise(offer, ids), ids: ids, shared: c.busy > 1, since: c.now()}
+	c.free -= g.threads
+	return g
+}
+
+func (c *crew) give(g grant) {
+	c.mu.Lock()
+	c.free += g.threads
+	if !g.shared && c.busy <= 1 {
+		c.gauge.note(g.threads, g.ids, c.now().Sub(g.since))
+	}
+	c.mu.Unlock()
+	c.freed.Broadcast()
+}

@@ -1,0 +1,68 @@
+package llamacpp
+
+import "time"
+
+const (
+	// threadWork is the least work of one thread in a pass, in weight bytes times ids: about a millisecond
+	// of a core. Below it threads wait for each other longer than they compute.
+	threadWork = 64 << 20
+	// gaugeIDs is the least size of a pass that is measured: shorter ones are all overhead.
+	gaugeIDs = 16
+	// The first and the longest number of passes between two tries of the slower way.
+	firstTry, lastTry = 16, 1024
+)
+
+// gauge learns whether a pass over several threads is faster than one over a single thread. It is, until
+// somebody else computes on the same cores: then each of a pass's hundred waits can cost a time slice
+// (measured: 400 ms instead of 3), while a single thread waits for nobody. It is used under the crew's
+// lock.
+type gauge struct {
+	weightBytes int64
+	wide, solo  float64 // nanoseconds an id, moving averages; 0 = never measured
+	passes      int     // since the slower way was tried
+	wait        int     // passes until it is tried again
+}
+
+// advise answers how many of the threads on offer a pass of so many ids should use.
+func (g *gauge) advise(offer, ids int) int {
+	work := int64(ids) * g.weightBytes / threadWork
+	n := int(min(int64(offer), max(1, work)))
+	if n == 1 || ids < gaugeIDs {
+		return n
+	}
+	if g.passes++; g.passes >= max(firstTry, g.wait) {
+		g.passes = 0
+		g.wait = min(lastTry, 2*max(firstTry, g.wait))
+		if g.preferSolo() {
+			return n
+		}
+		return 1
+	}
+	if g.preferSolo() {
+		return 1
+	}
+	return n
+}
+
+func (g *gauge) preferSolo() bool { return g.solo > 0 && g.wide > g.solo }
+
+// note records what a pass took. A change of what is better makes the next try come soon.
+func (g *gauge) note(threads, ids int, took time.Duration) {
+	if ids < gaugeIDs {
+		return
+	}
+	before := g.preferSolo()
+	average := &g.solo
+	if threads > 1 {
+		average = &g.wide
+	}
+	each := float64(took) / float64(ids)
+	if *average == 0 {
+		*average = each
+	} else {
+		*average += (each - *average) / 4
+	}
+	if g.preferSolo() != before {
+		g.passes, g.wait = 0, firstTry
+	}
+}

@@ -1,0 +1,220 @@
+package llamacpp
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"guardhouse/internal/fault"
+)
+
+// lane is one native context and the goroutine that owns it. Queries join and leave it between passes.
+type lane struct {
+	core        core
+	crew        *crew
+	temperature float64
+	now         func() time.Time
+	jobs        <-chan *job
+	primes      chan *primeJob
+	closing     <-chan struct{}
+	ended       chan struct{}
+
+	// Owned by the goroutine.
+	slots  []*slot
+	active int
+	seats  uint64
+	pass   pass
+
+	mu      sync.Mutex
+	live    int // jobs whose caller still waits
+	stopped bool
+}
+
+func (l *lane) run() {
+	defer close(l.ended)
+	for {
+		if l.active == 0 && !l.wait() {
+			return
+		}
+		for l.active > 0 {
+			select {
+			case <-l.closing:
+				l.fail(fault.New(fault.Canceled, "the model is being closed"))
+				continue
+			default:
+			}
+			l.admitMore()
+			l.step()
+		}
+		l.crew.leave()
+	}
+}
+
+// wait blocks until there is a query, and answers false when the model is being closed.
+func (l *lane) wait() bool {
+	for {
+		select {
+		case <-l.closing:
+			return false
+		case p := <-l.primes:
+			l.crew.join()
+			p.done <- l.prime(p)
+			l.crew.leave()
+		case j := <-l.jobs:
+			l.crew.join()
+			if l.admit(j); l.active > 0 {
+				return true
+			}
+			l.crew.leave()
+		}
+	}
+}
+
+func (l *lane) admitMore() {
+	for l.active < len(l.slots) {
+		select {
+		case j := <-l.jobs:
+			l.admit(j)
+		default:
+			return
+		}
+	}
+}
+
+// step answers those who left, runs one pass and reads what it found.
+func (l *lane) step() {
+	for _, s := range l.slots {
+		if s.job != nil && s.job.ctx.Err() != nil {
+			l.answer(s, fault.From(s.job.ctx.Err()), true)
+		}
+	}
+	if l.active == 0 {
+		return
+	}
+	l.build()
+	err := l.decode()
+	for _, s := range l.slots {
+		if s.job == nil || s.share == 0 {
+			continue
+		}
+		if err != nil {
+			l.answer(s, l.failure(s.job, err), false)
+			continue
+		}
+		s.held += s.share
+		s.pending = s.pending[s.share:]
+		s.share = 0
+		s.job.answer.Passes++
+		if s.row >= 0 {
+			l.read(s)
+		}
+	}
+}
+
+// decode runs the pass on the crew's cores.
+func (l *lane) decode() error {
+	g := l.crew.take(len(l.pass.ids))
+	defer l.crew.give(g)
+	return l.core.decode(&l.pass, g.threads)
+}
+
+// build fills the pass. Tails go first and together, since each id of them costs a pass; then prompts,
+// at most chunk ids each: the oldest gets up to half of the batch, the rest goes to the shortest, so
+// that neither a long prompt nor a stream of short ones holds the other up.
+func (l *lane) build() {
+	l.pass.reset()
+	var tails, prompts []*slot
+	for _, s := range l.slots {
+		s.share, s.row = 0, -1
+		switch {
+		case s.job == nil:
+		case s.tail:
+			tails = append(tails, s)
+		default:
+			prompts = append(prompts, s)
+		}
+	}
+	room := l.core.info().batch
+	chosen := tails
+	if len(tails) == 0 {
+		chosen = prompts
+		oldest := slices.MinFunc(prompts, func(a, b *slot) int { return cmp.Compare(a.used, b.used) })
+		room -= oldest.grow(max(1, room/2))
+	}
+	slices.SortStableFunc(chosen, func(a, b *slot) int { return cmp.Compare(len(a.pending), len(b.pending)) })
+	for _, s := range chosen {
+		room -= s.grow(room)
+	}
+	for _, s := range l.slots { // in increasing order of slots: the engine splits runs of neighbours best
+		for i, id := range s.pending[:s.share] {
+			last := i == len(s.pending)-1
+			if last {
+				s.row = len(l.pass.ids)
+			}
+			l.pass.add(s.id, s.held+i, id, last)
+		}
+	}
+}
+
+// grow gives the slot up to room more ids of the pass and answers how many it took.
+func (s *slot) grow(room int) int {
+	n := max(0, min(room, chunk-s.share, len(s.pending)-s.share))
+	s.share += n
+	return n
+}
+
+// read takes what a slot's row says: the labels after the prompt, the next greedy id after a tail.
+func (l *lane) read(s *slot) {
+	q, a := &s.job.q, &s.job.answer
+	if !s.tail {
+		found, err := l.core.score(s.row, l.temperature, q.Labels)
+		if err != nil {
+			l.answer(s, l.failure(s.job, err), true)
+			return
+		}
+		a.Probs, a.Logits = found.probs, found.logits
+		for i := range a.Logits {
+			if a.Logits[i] > a.Logits[a.Best] {
+				a.Best = i
+			}
+		}
+		a.BestIsGreedy = found.best == q.Labels[a.Best]
+		if a.Best >= len(q.Tails) || q.Tails[a.Best] == nil || q.MaxTail == 0 {
+			l.answer(s, nil, true)
+			return
+		}
+		s.tail = true
+		s.pending = append([]int32{q.Labels[a.Best]}, q.Tails[a.Best]...)
+		return
+	}
+	found, err := l.core.score(s.row, l.temperature, nil)
+	if err != nil {
+		l.answer(s, l.failure(s.job, err), true)
+		return
+	}
+	if a.Stopped = slices.Contains(q.Stop, found.best); a.Stopped {
+		l.answer(s, nil, true)
+		return
+	}
+	a.Tail = append(a.Tail, found.best)
+	if len(a.Tail) == q.MaxTail {
+		l.answer(s, nil, true)
+		return
+	}
+	s.pending = []int32{found.best}
+}
+
+// failure says why a pass failed: because the caller left, or for the engine's own reason.
+func (l *lane) failure(j *job, err error) error {
+	if cause := j.ctx.Err(); cause != nil {
+		return fault.From(cause)
+	}
+	select {
+	case <-l.closing:
+		return fault.New(fault.Canceled, "the model is being closed")
+	default:
+	}
+	return fault.Wrap(fmt.Errorf("running model: %w", err), fault.Internal, "the model failed")
+}

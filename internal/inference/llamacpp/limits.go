@@ -1,0 +1,127 @@
+package llamacpp
+
+import (
+	"guardhouse/internal/fault"
+	"guardhouse/internal/inference"
+)
+
+const (
+	maxSlots      = 256     // llama.cpp's most sequences of one context
+	maxSlotTokens = 1 << 17 // far over every guard model's context
+	maxBatch      = 4096
+	maxThreads    = 256
+	maxLabels     = 64
+	maxTailIDs    = 512
+
+	// chunk is the most ids of one prompt in one pass: at 10 ms an id (0.6B on two slow cores) a client
+	// that left is noticed within 2.6 s even if others keep the pass alive, and short prompts get in between.
+	chunk = 256
+	// cellStep is what llama.cpp rounds a slot's cells up to.
+	cellStep = 256
+	// laneWeights is the size of a model up to which several passes run side by side, a core each, instead of
+	// one pass over all cores. A small model's operations are shorter than the threads' wait for each other:
+	// guard-nano, two cores: 408 prompts a second on two lanes, 332 on one, 54 where threads outnumber cores.
+	// Over it the compute buffers count (300 MiB a context at 0.6B), and long operations hide the waiting.
+	laneWeights = 128 << 20
+	maxLanes    = 8
+	// copyFrom is the length of a prefix from which copying a whole slot is cheaper than computing it again:
+	// a copy costs about ten ids' time (runtime notes: 5 to 11 ms for 56 MiB against 10 ms an id).
+	copyFrom = 32
+	// poll keeps idle helpers spinning for some 2 ms between passes; the library's own 50 would burn a core
+	// for 100 ms after every verdict.
+	poll = 1
+)
+
+// plan is how one model is laid out.
+type plan struct {
+	lanes, threads int
+	lane           laneLimits
+	slotTokens     int // the caller's own bound, at most lane.slotTokens
+	temperature    float64
+}
+
+// newPlan refuses with fault.Invalid what no context can be made from.
+func newPlan(s inference.Spec, weightBytes int64, cores int) (plan, error) {
+	if s.Slots < 1 || s.Slots > maxSlots {
+		return plan{}, fault.Newf(fault.Invalid, "a model needs 1 to %d slots", maxSlots)
+	}
+	if s.SlotTokens < 1 || s.SlotTokens > maxSlotTokens {
+		return plan{}, fault.Newf(fault.Invalid, "a slot needs 1 to %d tokens", maxSlotTokens)
+	}
+	if s.Batch < 0 || s.Batch > maxBatch {
+		return plan{}, fault.Newf(fault.Invalid, "a batch holds at most %d tokens", maxBatch)
+	}
+	if s.Threads < 0 || s.Threads > maxThreads {
+		return plan{}, fault.Newf(fault.Invalid, "a model runs on at most %d threads", maxThreads)
+	}
+	if !(s.Temperature >= 0 && s.Temperature <= 100) {
+		return plan{}, fault.New(fault.Invalid, "the temperature must be between 0 and 100")
+	}
+	p := plan{lanes: 1, threads: s.Threads, slotTokens: s.SlotTokens, temperature: s.Temperature}
+	if p.threads == 0 {
+		p.threads = max(1, min(cores, maxThreads))
+	}
+	if p.temperature == 0 {
+		p.temperature = 1
+	}
+	if weightBytes <= laneWeights {
+		p.lanes = min(p.threads, s.Slots, maxLanes)
+	}
+	batch := s.Batch
+	if batch == 0 {
+		batch = chunk
+	}
+	p.lane = laneLimits{
+		slots:      (s.Slots + p.lanes - 1) / p.lanes,
+		slotTokens: (s.SlotTokens + cellStep - 1) / cellStep * cellStep,
+		threads:    p.threads, poll: poll, flash: true,
+	}
+	// A batch below the slots could not give each of them an id.
+	p.lane.batch = max(batch, p.lane.slots)
+	return p, nil
+}
+
+// check answers fault.Invalid for ids, labels and counts outside the model, and fault.TooLarge for a
+// query that cannot fit in a slot. What passes cannot make native code read outside its arrays.
+func check(q inference.Query, vocab, slotTokens int) error {
+	if len(q.Prompt) == 0 {
+		return fault.New(fault.Invalid, "the prompt is empty")
+	}
+	if q.Prefix < 0 || q.Prefix > len(q.Prompt) {
+		return fault.New(fault.Invalid, "the prefix is longer than the prompt")
+	}
+	if len(q.Labels) == 0 || len(q.Labels) > maxLabels || len(q.Tails) > len(q.Labels) {
+		return fault.Newf(fault.Invalid, "a query needs 1 to %d labels and no more tails than labels", maxLabels)
+	}
+	if q.MaxTail < 0 || q.MaxTail > maxTailIDs || len(q.Stop) > maxLabels {
+		return fault.Newf(fault.Invalid, "a tail has at most %d ids", maxTailIDs)
+	}
+	longest := 0
+	for _, t := range q.Tails {
+		if len(t) > maxTailIDs {
+			return fault.Newf(fault.Invalid, "a tail has at most %d ids", maxTailIDs)
+		}
+		if t != nil && q.MaxTail > 0 {
+			longest = max(longest, 1+len(t)+q.MaxTail)
+		}
+	}
+	// Compared one by one: no sum of what callers gave can overflow.
+	if len(q.Prompt) > slotTokens || len(q.Prompt) > slotTokens-longest {
+		return fault.Newf(fault.TooLarge, "the prompt and its answer need more than the %d tokens of the model's context", slotTokens)
+	}
+	for _, ids := range append([][]int32{q.Prompt, q.Labels, q.Stop}, q.Tails...) {
+		if err := checkIDs(ids, vocab); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkIDs(ids []int32, vocab int) error {
+	for _, id := range ids {
+		if id < 0 || int(id) >= vocab {
+			return fault.New(fault.Invalid, "a token id is outside the model's vocabulary")
+		}
+	}
+	return nil
+}

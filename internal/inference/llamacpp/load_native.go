@@ -1,0 +1,100 @@
+//go:build !nollama
+
+package llamacpp
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"guardhouse/internal/fault"
+	"guardhouse/internal/inference"
+)
+
+// Load reads the model behind the descriptor and makes its contexts. It refuses with fault.Unprocessable
+// what the engine refuses, with fault.Invalid limits that no context can have.
+func (e *Engine) Load(ctx context.Context, s inference.Spec) (inference.Model, error) {
+	if s.File == nil {
+		return nil, fault.New(fault.Invalid, "there is no model file")
+	}
+	// The limits are looked at before minutes of reading.
+	if _, err := newPlan(s, 0, 1); err != nil {
+		return nil, err
+	}
+	if err := quiet(); err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "the engine could not be started")
+	}
+	w, err := loadWeights(ctx, fmt.Sprintf("/proc/self/fd/%d", s.File.Fd()), sealed(s.File))
+	runtime.KeepAlive(s.File)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPlan(s, w.bytes, computeCores(os.DirFS("/"), affinity()))
+	if err != nil {
+		w.free()
+		return nil, err
+	}
+	var cores []core
+	for range p.lanes {
+		n, err := openLane(w, p.lane)
+		if err == nil && ctx.Err() != nil {
+			n.close()
+			err = fault.From(ctx.Err())
+		}
+		if err != nil {
+			for _, c := range cores {
+				c.close()
+			}
+			w.free()
+			return nil, err
+		}
+		cores = append(cores, n)
+	}
+	return newModel(p, w.bytes, cores, e.now, w.free), nil
+}
+
+// sealed says that nobody can ever change or shorten the file: only then may C map it. A mapped file
+// that is cut would end the process, one that is rewritten would run what was never checked.
+func sealed(f *os.File) bool {
+	seals, err := unix.FcntlInt(f.Fd(), unix.F_GET_SEALS, 0)
+	const needed = unix.F_SEAL_WRITE | unix.F_SEAL_SHRINK
+	return err == nil && seals&needed == needed
+}
+
+// quiet takes away what the environment could make native code do: ggml loads the library that
+// GGML_BACKEND_PATH names, unchecked, and on an abort forks a debugger, which prints memory.
+func quiet() error {
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		for _, prefix := range []string{"GGML_", "LLAMA_", "OLLAMA_"} {
+			if strings.HasPrefix(name, prefix) {
+				if err := os.Unsetenv(name); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := os.Setenv("OLLAMA_LIBRARY_PATH", ""); err != nil {
+		return err
+	}
+	return os.Setenv("GGML_NO_BACKTRACE", "1")
+}
+
+// affinity answers the logical processors that this process may run on.
+func affinity() []int {
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &set); err != nil {
+		return nil
+	}
+	var cpus []int
+	for i := range len(set) * 64 {
+		if set.IsSet(i) {
+			cpus = append(cpus, i)
+		}
+	}
+	return cpus
+}

@@ -1,0 +1,150 @@
+package llamacpp
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"guardhouse/internal/fault"
+	"guardhouse/internal/inference"
+)
+
+// model is a loaded model: its lanes, and the one queue they all take from.
+type model struct {
+	plan        plan
+	vocab       int
+	description inference.Description
+	now         func() time.Time
+	lanes       []*lane
+	jobs        chan *job // without room: a query is either with its caller or with a lane
+	closing     chan struct{}
+	release     func() // frees what the lanes stood on
+	once        sync.Once
+}
+
+// newModel starts one goroutine per core. It takes the cores over: Close closes them and calls release.
+func newModel(p plan, weightBytes int64, cores []core, now func() time.Time, release func()) *model {
+	m := &model{
+		plan: p, now: now, release: release,
+		jobs: make(chan *job), closing: make(chan struct{}),
+	}
+	crew := newCrew(p.threads, weightBytes, now)
+	for _, c := range cores {
+		i := c.info()
+		l := &lane{
+			core: c, crew: crew, temperature: p.temperature, now: now, jobs: m.jobs,
+			primes: make(chan *primeJob), closing: m.closing, ended: make(chan struct{}),
+		}
+		for id := range i.slots {
+			l.slots = append(l.slots, &slot{id: id, row: -1})
+		}
+		m.lanes = append(m.lanes, l)
+		m.vocab = i.vocab
+		m.description.Slots += i.slots
+		m.description.Batch = i.batch
+		m.description.CacheBytes += i.cacheBytes
+	}
+	m.description.Vocabulary = m.vocab
+	m.description.WeightBytes = weightBytes
+	m.description.SlotTokens = p.slotTokens
+	m.description.Threads = p.threads
+	for _, l := range m.lanes {
+		go l.run()
+	}
+	return m
+}
+
+// Describe answers the model's real numbers.
+func (m *model) Describe() inference.Description { return m.description }
+
+// Judge refuses what check refuses, waits for a slot, and answers within one pass after ctx ended.
+func (m *model) Judge(ctx context.Context, q inference.Query) (inference.Answer, error) {
+	if err := check(q, m.vocab, m.plan.slotTokens); err != nil {
+		return inference.Answer{}, err
+	}
+	j := &job{ctx: ctx, q: q, done: make(chan result, 1), queued: m.now()}
+	select {
+	case <-m.closing:
+		return inference.Answer{}, errClosed()
+	default:
+	}
+	select {
+	case m.jobs <- j:
+	case <-ctx.Done():
+		return inference.Answer{}, fault.From(ctx.Err())
+	case <-m.closing:
+		return inference.Answer{}, errClosed()
+	}
+	// The lane reads the query's slices: it is always waited for. It ends within a pass of ctx.
+	r := <-j.done
+	return r.answer, r.err
+}
+
+// Prime refuses prefixes outside the model with fault.Invalid. Lanes that are at work are primed when
+// they next have none.
+func (m *model) Prime(ctx context.Context, prefixes [][]int32) error {
+	var useful [][]int32
+	for _, p := range prefixes {
+		if len(p) > m.plan.slotTokens {
+			return fault.New(fault.TooLarge, "the prefix is longer than the model's context")
+		}
+		if err := checkIDs(p, m.vocab); err != nil {
+			return err
+		}
+		if len(p) > 0 {
+			useful = append(useful, p)
+		}
+	}
+	if len(useful) == 0 {
+		return nil
+	}
+	for _, l := range m.lanes {
+		if err := l.askPrime(ctx, useful); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *lane) askPrime(ctx context.Context, prefixes [][]int32) error {
+	p := &primeJob{ctx: ctx, prefixes: prefixes, done: make(chan error, 1)}
+	select {
+	case l.primes <- p:
+	case <-ctx.Done():
+		return fault.From(ctx.Err())
+	case <-l.closing:
+		return errClosed()
+	}
+	err := <-p.done
+	if err == nil || ctx.Err() != nil {
+		return asError(fault.From(ctx.Err()))
+	}
+	return fault.Wrap(fmt.Errorf("priming model: %w", err), fault.Internal, "the model failed")
+}
+
+// Close ends running queries, waits for the lanes and frees the model.
+func (m *model) Close() error {
+	m.once.Do(func() {
+		close(m.closing)
+		for _, l := range m.lanes {
+			l.stop()
+		}
+		for _, l := range m.lanes {
+			<-l.ended
+			l.core.close()
+		}
+		m.release()
+	})
+	return nil
+}
+
+func errClosed() error { return fault.New(fault.Canceled, "the model is being closed") }
+
+// asError keeps a nil *fault.Error from becoming a non-nil error.
+func asError(e *fault.Error) error {
+	if e == nil {
+		return nil
+	}
+	return e
+}

@@ -1,0 +1,111 @@
+//go:build !nollama
+
+package llamacpp
+
+/*
+#cgo CXXFLAGS: -std=c++17
+#include <stdlib.h>
+#include "shim.h"
+*/
+import "C"
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"unsafe"
+
+	// The engine itself: linked for its C functions, none of its Go functions is called. In particular
+	// not BackendInit, which loads shared libraries from the environment and from beside the binary.
+	_ "github.com/ollama/ollama/llama"
+
+	"guardhouse/internal/fault"
+)
+
+// wordsSize bounds what is kept of the engine's own complaint about a file.
+const wordsSize = 512
+
+// weights is a loaded model, read-only and shared by its lanes.
+type weights struct {
+	c     *C.gh_model
+	vocab int
+	bytes int64
+}
+
+// loadWeights reads the model behind path. It refuses with fault.Unprocessable what the engine refuses,
+// and ends early with the context's error.
+func loadWeights(ctx context.Context, path string, mmap bool) (*weights, error) {
+	name := C.CString(path)
+	defer C.free(unsafe.Pointer(name))
+	words := (*C.char)(C.calloc(1, wordsSize))
+	defer C.free(unsafe.Pointer(words))
+	flag := (*C.gh_flag)(C.calloc(1, C.sizeof_gh_flag))
+	defer C.free(unsafe.Pointer(flag))
+	heard := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		atomic.StoreInt32((*int32)(unsafe.Pointer(flag)), 1)
+		close(heard)
+	})
+	defer func() {
+		if !stop() {
+			<-heard // the flag must outlive its writer
+		}
+	}()
+
+	w := &weights{}
+	if code := C.gh_load(name, C.bool(mmap), flag, &w.c, words, wordsSize); code != C.GH_OK {
+		if err := ctx.Err(); err != nil {
+			return nil, fault.From(err)
+		}
+		cause := fmt.Errorf("loading model: %w: %s", codeError(code), C.GoString(words))
+		return nil, fault.Wrap(cause, fault.Unprocessable, "the model file could not be loaded")
+	}
+	var i C.gh_info
+	C.gh_describe(w.c, &i)
+	w.vocab, w.bytes = int(i.vocab), int64(i.weight_bytes)
+	return w, nil
+}
+
+// free ends the model. Its lanes must be closed.
+func (w *weights) free() {
+	C.gh_unload(w.c)
+	w.c = nil
+}
+
+// tokenize is llama.cpp's own tokenizer, for comparison with ours. Long runs of one class of characters
+// overflow its stack: callers bound them.
+func (w *weights) tokenize(text string) ([]int32, error) {
+	if text == "" {
+		return nil, nil
+	}
+	c := C.CString(text)
+	defer C.free(unsafe.Pointer(c))
+	ids := make([]int32, len(text)+1)
+	count := C.gh_tokenize(w.c, c, C.int32_t(len(text)), (*C.int32_t)(&ids[0]), C.int32_t(len(ids)), false)
+	if count < 0 {
+		return nil, errFailed
+	}
+	return ids[:count], nil
+}
+
+func codeError(code C.int) error {
+	switch code {
+	case C.GH_OK:
+		return nil
+	case C.GH_FULL:
+		return errFull
+	case C.GH_ABORTED:
+		return errAborted
+	case C.GH_INVALID:
+		return errInvalid
+	case C.GH_EXCEPTION:
+		return errException
+	case C.GH_MEMORY:
+		return errMemory
+	case C.GH_NOT_FINITE:
+		return errNotFinite
+	case C.GH_LAYOUT:
+		return errLayout
+	}
+	return errFailed
+}

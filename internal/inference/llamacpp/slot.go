@@ -1,0 +1,126 @@
+package llamacpp
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"guardhouse/internal/inference"
+)
+
+// job is one query on its way through a lane. The lane owns it from the moment it received it.
+type job struct {
+	ctx     context.Context //nolint:containedctx // a message between goroutines, not a long-lived object
+	q       inference.Query
+	done    chan result // has room for the one result
+	queued  time.Time
+	started time.Time
+	answer  inference.Answer
+
+	// Under the lane's lock.
+	gone, finished bool
+	unwatch        func() bool
+}
+
+type result struct {
+	answer inference.Answer
+	err    error
+}
+
+// slot is one sequence of a context. Between queries it keeps the fixed prefix of the last one.
+type slot struct {
+	id       int
+	resident []int32 // the prefix that stays
+	held     int     // ids in the cache
+	used     uint64  // the lane's count when it was last seated
+
+	job     *job
+	pending []int32 // ids to be computed
+	tail    bool    // the label is known: forced and greedy ids follow
+	share   int     // ids of pending in the pass being built
+	row     int     // the entry whose logits this slot waits for, -1 if none
+}
+
+// fits says whether the slot already holds the query's prefix.
+func (s *slot) fits(q inference.Query) bool {
+	return q.Prefix > 0 && len(s.resident) == q.Prefix && slices.Equal(s.resident, q.Prompt[:q.Prefix])
+}
+
+// seat puts a job on the best free slot: one that holds its prefix, else one that holds none, else the
+// one unused for longest, into which a prefix worth it is copied from another slot. There must be one.
+func (l *lane) seat(j *job) error {
+	s := l.pick(j.q)
+	l.seats++
+	s.used, s.job, s.tail, s.row = l.seats, j, false, -1
+	keep := min(s.held, j.q.Prefix, len(j.q.Prompt)-1) // the last id is always computed: its logits are wanted
+	if !s.fits(j.q) {
+		keep = 0
+		s.resident = nil
+		if src := l.holder(j.q); src != nil && j.q.Prefix >= copyFrom {
+			if err := l.core.copySlot(src.id, s.id); err != nil {
+				return err
+			}
+			keep = min(j.q.Prefix, len(j.q.Prompt)-1)
+		}
+	}
+	if err := l.core.keep(s.id, keep); err != nil {
+		return err
+	}
+	s.held = keep
+	s.pending = j.q.Prompt[keep:]
+	return nil
+}
+
+func (l *lane) pick(q inference.Query) *slot {
+	var best *slot
+	rank := func(s *slot) int {
+		switch {
+		case s.fits(q):
+			return 0
+		case s.resident == nil:
+			return 1
+		}
+		return 2
+	}
+	for _, s := range l.slots {
+		if s.job != nil {
+			continue
+		}
+		if best == nil || rank(s) < rank(best) || rank(s) == rank(best) && rank(s) == 2 && s.used < best.used {
+			best = s
+		}
+	}
+	return best
+}
+
+// holder answers a slot whose cache starts with the query's prefix, nil if there is none.
+func (l *lane) holder(q inference.Query) *slot {
+	for _, s := range l.slots {
+		if s.fits(q) && s.held >= q.Prefix {
+			return s
+		}
+	}
+	return nil
+}
+
+// clear frees a slot. Where all its passes succeeded the prefix stays, else everything goes: after a
+// failed pass nobody knows what the cache holds.
+func (l *lane) clear(s *slot, sound bool) {
+	keep := 0
+	if s.job != nil && sound {
+		if keep = s.job.q.Prefix; keep > s.held {
+			keep = 0
+		}
+		if !s.fits(s.job.q) {
+			s.resident = slices.Clone(s.job.q.Prompt[:keep])
+		}
+	}
+	if keep == 0 {
+		s.resident = nil
+	}
+	s.job, s.pending, s.share, s.row = nil, nil, 0, -1
+	if err := l.core.keep(s.id, keep); err != nil {
+		s.resident, keep = nil, 0 // seat tries again and answers the error to the next query
+	}
+	s.held = keep
+}

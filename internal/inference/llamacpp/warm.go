@@ -1,3 +1,0 @@
-package llamacpp
-
-import _ "github.com/ollama/ollama/llama"

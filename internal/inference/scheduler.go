@@ -1,0 +1,200 @@
+package inference
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/fault"
+)
+
+// Options of a Scheduler.
+type Options struct {
+	Queue int              // leases that may wait per model, over those that its slots serve; 0 = none
+	Now   func() time.Time // nil = the system's clock
+}
+
+// Scheduler owns the loaded models and decides who may use them when. Nobody gets a lease without a
+// valid access.Pass for that very model.
+type Scheduler struct {
+	queue int
+	now   func() time.Time
+
+	mu      sync.Mutex
+	entries map[string]*entry
+	leases  int
+	closed  bool
+	drained chan struct{} // closed when a closed scheduler has no lease left
+}
+
+// entry is one model of the table, under the scheduler's lock but for model, which is set once.
+type entry struct {
+	id       string
+	state    State
+	code     fault.Code // why loading failed
+	model    Model
+	what     Description
+	active   int // leases
+	judged   uint64
+	failed   uint64
+	service  time.Duration // moving average of Answer.Compute
+	loadedAt time.Time
+}
+
+// New answers a scheduler without models.
+func New(o Options) *Scheduler {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Scheduler{queue: max(0, o.Queue), now: o.Now, entries: make(map[string]*entry), drained: make(chan struct{})}
+}
+
+// Add loads a model and puts it in the table. While it loads, Acquire answers fault.Loading. It refuses
+// an id that is in the table with fault.Conflict, unless loading it failed before.
+func (s *Scheduler) Add(ctx context.Context, engine Engine, spec Spec) error {
+	e := &entry{id: spec.ModelID, state: Loading}
+	s.mu.Lock()
+	old := s.entries[spec.ModelID]
+	switch {
+	case s.closed:
+		s.mu.Unlock()
+		return errStopping()
+	case old != nil && old.state != Failed:
+		s.mu.Unlock()
+		return fault.New(fault.Conflict, "the model is loaded already")
+	}
+	s.entries[spec.ModelID] = e
+	s.mu.Unlock()
+
+	model, err := engine.Load(ctx, spec)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err != nil:
+		e.state, e.code = Failed, fault.CodeOf(err)
+		return err
+	case s.closed:
+		e.state, e.code = Failed, fault.Canceled
+		return cmp.Or(model.Close(), error(errStopping()))
+	}
+	e.model, e.what, e.state, e.loadedAt = model, model.Describe(), Ready, s.now()
+	return nil
+}
+
+// Prime computes a model's fixed prefixes ahead of the first query. It refuses models that are not ready
+// with fault.Loading.
+func (s *Scheduler) Prime(ctx context.Context, modelID string, prefixes [][]int32) error {
+	s.mu.Lock()
+	e, err := s.ready(modelID)
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return e.model.Prime(ctx, prefixes)
+}
+
+// Acquire answers a lease on the model that the pass is for. It never waits: it refuses nil, zero and
+// closed passes and passes for another model or operation with fault.Internal, models that are unknown
+// or not loaded with fault.Loading, and a full queue with fault.Busy and the time to come back.
+func (s *Scheduler) Acquire(ctx context.Context, pass *access.Pass, modelID string) (*Lease, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fault.From(err)
+	}
+	if err := checkPass(pass, modelID); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, err := s.ready(modelID)
+	if err != nil {
+		return nil, err
+	}
+	if e.active >= e.capacity(s.queue) {
+		return nil, fault.New(fault.Busy, "the model's queue is full").WithRetry(e.retryAfter())
+	}
+	e.active++
+	s.leases++
+	return &Lease{scheduler: s, entry: e, pass: pass}, nil
+}
+
+func checkPass(pass *access.Pass, modelID string) error {
+	if err := pass.Valid(); err != nil {
+		return fault.Wrap(err, fault.Internal, "the model was asked for without a valid pass")
+	}
+	if op := pass.Op(); op.Model != modelID || op.Operation != access.Infer {
+		return fault.New(fault.Internal, "the pass is for another use than this")
+	}
+	return nil
+}
+
+// ready answers the entry of a model that can run. The caller holds the lock.
+func (s *Scheduler) ready(modelID string) (*entry, error) {
+	e := s.entries[modelID]
+	switch {
+	case s.closed:
+		return nil, errStopping()
+	case e == nil || e.state == Loading:
+		return nil, fault.New(fault.Loading, "the model is not loaded yet").WithRetry(time.Second)
+	case e.state == Failed:
+		return nil, fault.New(fault.Loading, "the model could not be loaded")
+	}
+	return e, nil
+}
+
+func errStopping() *fault.Error {
+	return fault.New(fault.Busy, "the server is stopping").WithRetry(time.Second)
+}
+
+// Status answers a snapshot of the table, by id.
+func (s *Scheduler) Status() []Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]Status, 0, len(s.entries))
+	for _, e := range s.entries {
+		list = append(list, Status{
+			ID: e.id, State: e.state, Code: e.code, Description: e.what, Active: e.active,
+			Waiting: max(0, e.active-e.what.Slots), Capacity: e.capacity(s.queue),
+			Judged: e.judged, Failed: e.failed, Service: e.service, LoadedAt: e.loadedAt,
+		})
+	}
+	slices.SortFunc(list, func(a, b Status) int { return cmp.Compare(a.ID, b.ID) })
+	return list
+}
+
+// Close refuses new leases, waits for those out until ctx ends, and closes the models; queries that
+// still run then end with fault.Canceled. It answers ctx's error if it did not wait for all.
+func (s *Scheduler) Close(ctx context.Context) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	if s.leases == 0 {
+		close(s.drained)
+	}
+	s.mu.Unlock()
+	var result error
+	select {
+	case <-s.drained:
+	case <-ctx.Done():
+		result = fault.From(ctx.Err())
+	}
+	s.mu.Lock()
+	var models []Model
+	for _, e := range s.entries {
+		if e.model != nil {
+			models = append(models, e.model)
+		}
+	}
+	s.mu.Unlock()
+	for _, m := range models {
+		if err := m.Close(); err != nil && result == nil {
+			result = err
+		}
+	}
+	return result
+}
