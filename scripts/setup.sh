@@ -93,7 +93,7 @@ install_packages() {
 # --- Go -------------------------------------------------------------------------------------------------------------
 
 check_go() {
-    have go || stop "Go 1.21 or newer is needed and is not on PATH. It is at https://go.dev/dl/ or in your distribution."
+    have go || stop "Go 1.21 or newer is needed and is not on PATH. Install it from the Go project or your distribution."
     local own need
     own=$(cd / && GOTOOLCHAIN=local go env GOVERSION | sed 's/^go//; s/[^0-9.].*//')
     need=$(sed -n 's/^go //p' go.mod)
