@@ -1,0 +1,138 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"guardhouse/internal/app"
+	"guardhouse/internal/auth"
+)
+
+func newKey(sh *shared) *cobra.Command {
+	cmd := &cobra.Command{Use: "key", Short: "API keys", Args: cobra.NoArgs, RunE: needSubcommand}
+	cmd.AddCommand(newKeyCreate(sh), newKeyList(sh), newKeyRevoke(sh))
+	return cmd
+}
+
+func newKeyCreate(sh *shared) *cobra.Command {
+	var (
+		k       auth.NewKey
+		expires string
+	)
+	cmd := &cobra.Command{
+		Use: "create", Short: "Create an API key; its secret is printed once", Args: cobra.NoArgs,
+		Example: "  guardhouse key create --user mobile-bank --label chat --model guard-nano --operation infer --expires 2027-06-30",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if k.UserName == "" || k.Label == "" {
+				return usageError{errors.New("--user and --label are needed")}
+			}
+			if expires != "" {
+				until, err := parseDate(expires)
+				if err != nil {
+					return usageError{err}
+				}
+				k.ValidUntil = &until
+			}
+			return sh.with(cmd.Context(), func(a *app.App) error {
+				key, secret, err := a.Auth.CreateKey(cmd.Context(), osPrincipal(), k, nil)
+				if err != nil {
+					return err
+				}
+				if sh.json {
+					body := keyJSON(key)
+					body["key"] = secret
+					return sh.printJSON(body)
+				}
+				_, err = fmt.Fprintf(sh.out, "%s\nkey %s of %s; the line above is shown only once\n", secret, key.ID, printable(key.Username))
+				return err
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&k.UserName, "user", "", "whose key it is")
+	f.StringVar(&k.Label, "label", "", "what it is for")
+	f.StringArrayVar(&k.Models, "model", nil, "a model it may use (repeat; none = all that its owner may)")
+	f.StringArrayVar(&k.Operations, "operation", nil, "an operation it may do (repeat; none = all that its owner may)")
+	f.StringVar(&expires, "expires", "", "last moment of use: a date or an RFC 3339 time")
+	f.BoolVar(&sh.json, "json", false, "print JSON")
+	return cmd
+}
+
+func newKeyList(sh *shared) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "list", Short: "List API keys", Args: cobra.NoArgs, Example: "  guardhouse key list",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return sh.with(cmd.Context(), func(a *app.App) error {
+				keys, err := allKeys(cmd, a)
+				if err != nil {
+					return err
+				}
+				if sh.json {
+					return sh.printJSON(map[string]any{"items": mapEach(keys, keyJSON)})
+				}
+				w := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
+				fmt.Fprintln(w, "ID\tUSER\tLABEL\tPREFIX\tLAST USED\tENDS\tREVOKED")
+				for _, k := range keys {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, printable(k.Username), printable(k.Label), k.Prefix, when(k.LastUsedAt), when(k.ValidUntil), when(k.RevokedAt))
+				}
+				return w.Flush()
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&sh.json, "json", false, "print JSON")
+	return cmd
+}
+
+func allKeys(cmd *cobra.Command, a *app.App) ([]auth.Key, error) {
+	var all []auth.Key
+	for cursor := ""; ; {
+		page, err := a.Auth.ListKeys(cmd.Context(), osPrincipal(), 0, cursor)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		if cursor = page.NextCursor; cursor == "" {
+			return all, nil
+		}
+	}
+}
+
+func newKeyRevoke(sh *shared) *cobra.Command {
+	return &cobra.Command{
+		Use: "revoke ID", Short: "Revoke an API key; in force within a second", Args: cobra.ExactArgs(1),
+		Example: "  guardhouse key revoke key_01JX8Q4T2M",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return sh.with(cmd.Context(), func(a *app.App) error {
+				if err := a.Auth.RevokeKey(cmd.Context(), osPrincipal(), args[0]); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(sh.out, "revoked %s\n", printable(args[0]))
+				return err
+			})
+		},
+	}
+}
+
+// parseDate takes a day, which ends at its last millisecond in UTC, or an RFC 3339 time.
+func parseDate(s string) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t.UTC(), nil
+	}
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return time.Time{}, errors.New("--expires wants a date such as 2027-06-30 or a time such as 2027-06-30T18:00:00Z")
+	}
+	return t.Add(24*time.Hour - time.Millisecond), nil
+}
+
+func keyJSON(k auth.Key) map[string]any {
+	return map[string]any{
+		"id": k.ID, "label": k.Label, "prefix": k.Prefix, "user_id": k.UserID, "username": k.Username,
+		"models": k.Models, "operations": k.Operations, "valid_until": k.ValidUntil, "created_at": k.CreatedAt,
+		"last_used_at": k.LastUsedAt, "last_used_ip": k.LastUsedIP, "revoked_at": k.RevokedAt,
+	}
+}

@@ -1,0 +1,82 @@
+// Command guardhouse is the whole product: server, console, command line and engine in one file.
+// It is the only place that hands the native engine to the application.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"guardhouse/internal/fault"
+)
+
+// version is set by the linker (-X main.version=…).
+var version = "dev" //nolint:gochecknoglobals // the linker writes it
+
+// The exit codes that scripts rely on.
+const (
+	exitGood   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// usageError marks what the caller can put right by reading --help.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func main() {
+	// Every file the program makes is its owner's alone, whatever the shell's umask says.
+	unix.Umask(0o077)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run answers the exit code: 0 good, 1 failed, 2 wrong usage. Errors are one line on stderr.
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	root := newRoot(streams{in: in, out: out, err: errOut})
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitGood
+	}
+	fmt.Fprintln(errOut, "guardhouse: "+oneLine(err))
+	var usage usageError
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// oneLine prefers the safe message: causes stay in the log, but a command's own words may name its files.
+func oneLine(err error) string {
+	text := err.Error()
+	var f *fault.Error
+	if errors.As(err, &f) {
+		text = f.Message
+		if f.Code == fault.Internal && errors.Unwrap(f) != nil {
+			text = f.Error()
+		}
+	}
+	return printable(strings.Join(strings.Fields(text), " "))
+}
+
+// printable keeps terminal control out of what a hostile name may carry (threat W3).
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || (r >= 0x7f && r < 0xa0) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
+			return '?'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"guardhouse/internal/app"
+	"guardhouse/internal/catalog"
+)
+
+func newModel(sh *shared) *cobra.Command {
+	cmd := &cobra.Command{Use: "model", Short: "Models", Args: cobra.NoArgs, RunE: needSubcommand}
+	cmd.AddCommand(newModelList(sh), newModelImport(sh))
+	return cmd
+}
+
+func newModelList(sh *shared) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "list", Short: "List models", Args: cobra.NoArgs, Example: "  guardhouse model list --json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return sh.with(cmd.Context(), func(a *app.App) error {
+				models, err := a.Catalog.List(cmd.Context(), osPrincipal())
+				if err != nil {
+					return err
+				}
+				if sh.json {
+					return sh.printJSON(map[string]any{"items": mapEach(models, modelJSON)})
+				}
+				w := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
+				fmt.Fprintln(w, "ID\tKIND\tARCHITECTURE\tQUANTISATION\tSIZE\tDEFAULT\tSHA-256")
+				for _, m := range models {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%.1f MB\t%t\t%s\n", m.ID, m.Kind, m.Architecture, m.Quantization, float64(m.SizeBytes)/1e6, m.Default, m.SHA256)
+				}
+				return w.Flush()
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&sh.json, "json", false, "print JSON")
+	return cmd
+}
+
+func newModelImport(sh *shared) *cobra.Command {
+	var (
+		r                catalog.ImportRequest
+		mmproj, template string
+	)
+	cmd := &cobra.Command{
+		Use: "import FILE", Short: "Check a GGUF file and take it into the data folder", Args: cobra.ExactArgs(1),
+		Example: "  guardhouse model import qwen3guard-gen-4b-q8_0.gguf --id qwen3guard-gen-4b --kind guard --allow role:reviewer",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if mmproj != "" || template != "" {
+				return usageError{errors.New("--mmproj and --template are not available in this release")}
+			}
+			r.Path = args[0]
+			return sh.with(cmd.Context(), func(a *app.App) error {
+				m, err := a.Catalog.Import(cmd.Context(), osPrincipal(), r)
+				if err != nil {
+					return err
+				}
+				return printImported(sh, m, len(r.Allow) > 0)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&r.ID, "id", "", "name in the product (default: the file's name)")
+	f.StringVar(&r.Kind, "kind", "guard", "guard; chat, vision and image are not available in this release")
+	f.StringArrayVar(&r.Allow, "allow", nil, "open it at once to role:R, user:U or * (repeat)")
+	f.StringVar(&mmproj, "mmproj", "", "projector file of a vision model")
+	f.StringVar(&template, "template", "", "chat template, where the file has none")
+	f.BoolVar(&sh.json, "json", false, "print JSON")
+	return cmd
+}
+
+func printImported(sh *shared, m catalog.Model, opened bool) error {
+	if sh.json {
+		return sh.printJSON(modelJSON(m))
+	}
+	_, err := fmt.Fprintf(sh.out, "id            %s\nkind          %s\narchitecture  %s\nquantisation  %s\nsha256        %s\ntemplate      %s\n",
+		m.ID, m.Kind, m.Architecture, m.Quantization, m.SHA256, m.TemplateSHA256)
+	if err == nil && !opened {
+		_, err = fmt.Fprintf(sh.out, "Nobody may use it yet. To open it at import: guardhouse model import FILE --id %s --allow role:reviewer\n", m.ID)
+	}
+	return err
+}
+
+func modelJSON(m catalog.Model) map[string]any {
+	return map[string]any{
+		"id": m.ID, "kind": m.Kind, "origin": m.Origin, "architecture": m.Architecture, "quantization": m.Quantization,
+		"sha256": m.SHA256, "template_sha256": m.TemplateSHA256, "size_bytes": m.SizeBytes,
+		"context_length": m.ContextLength, "default": m.Default, "created_at": m.CreatedAt,
+	}
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"os/user"
+
+	"github.com/spf13/cobra"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/app"
+	"guardhouse/internal/config"
+)
+
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// shared holds what every command that touches data takes.
+type shared struct {
+	streams
+	data, configFile string
+	json             bool
+}
+
+func newRoot(s streams) *cobra.Command {
+	sh := &shared{streams: s}
+	root := &cobra.Command{
+		Use:           "guardhouse",
+		Short:         "One gate for every model: governed local inference in one program",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usageError{errors.New("say what to do, for example: guardhouse serve (guardhouse --help lists the commands)")}
+		},
+	}
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.PersistentFlags().StringVar(&sh.data, "data", "", "data folder (default ./guardhouse-data)")
+	root.PersistentFlags().StringVar(&sh.configFile, "config", "", "configuration file (default guardhouse.yaml, if it is there)")
+	root.AddCommand(newServe(sh), newModerate(sh), newUser(sh), newKey(sh), newModel(sh), newAudit(sh), newMigrate(sh), newVersion(sh))
+	wrapArgErrors(root)
+	return root
+}
+
+// wrapArgErrors makes cobra's own complaints about arguments exit 2 as well.
+func wrapArgErrors(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		}
+	}
+	for _, child := range cmd.Commands() {
+		wrapArgErrors(child)
+	}
+}
+
+func (sh *shared) load(flags map[string]string) (*config.Config, error) {
+	if flags == nil {
+		flags = map[string]string{}
+	}
+	if sh.data != "" {
+		flags["data"] = sh.data
+	}
+	c, err := config.Load(config.Sources{Flags: flags, File: sh.configFile})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return c, nil
+}
+
+// open loads the settings and opens the data folder without an engine. The caller closes the app.
+func (sh *shared) open(ctx context.Context, flags map[string]string) (*app.App, error) {
+	c, err := sh.load(flags)
+	if err != nil {
+		return nil, err
+	}
+	sh.logTo(c.LogLevel)
+	return app.Open(ctx, c, app.Options{Engine: newEngine(), Version: version})
+}
+
+// with runs do on an opened data folder and closes it whatever happens.
+func (sh *shared) with(ctx context.Context, do func(a *app.App) error) (err error) {
+	a, err := sh.open(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	return do(a)
+}
+
+// logTo sends one line per event to stderr. Commands are quiet: only warnings and worse.
+func (sh *shared) logTo(level slog.Level) {
+	slog.SetDefault(slog.New(slog.NewJSONHandler(sh.err, &slog.HandlerOptions{Level: max(level, slog.LevelWarn)})))
+}
+
+func (sh *shared) printJSON(v any) error {
+	enc := json.NewEncoder(sh.out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// osPrincipal is who acts on the command line: the system, under the name of the shell's user.
+func osPrincipal() access.Principal {
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return access.System(name)
+}

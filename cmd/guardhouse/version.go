@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+func newVersion(sh *shared) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Example: "  guardhouse version --json",
+		RunE: func(*cobra.Command, []string) error {
+			info := buildInfo()
+			if sh.json {
+				return sh.printJSON(info)
+			}
+			_, err := fmt.Fprintf(sh.out, "guardhouse %s (%s, %s, engine %s)\n", info["version"], info["commit"], info["go"], info["engine"])
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&sh.json, "json", false, "print JSON")
+	return cmd
+}
+
+func buildInfo() map[string]string {
+	info := map[string]string{"version": version, "go": runtime.Version(), "commit": "unknown", "engine": "unknown", "platform": runtime.GOOS + "/" + runtime.GOARCH}
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return info
+	}
+	for _, s := range build.Settings {
+		if s.Key == "vcs.revision" {
+			info["commit"] = s.Value
+		}
+	}
+	for _, dep := range build.Deps {
+		if dep.Path == "github.com/ollama/ollama" {
+			info["engine"] = "llama.cpp of ollama " + dep.Version
+		}
+	}
+	return info
+}

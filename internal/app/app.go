@@ -1,0 +1,147 @@
+// Package app builds every object of the product in order and owns start and stop. It is the only
+// package that knows all the others; the native engine is handed in by cmd, so that app and each test
+// of it build without compiling llama.cpp.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/audit"
+	"guardhouse/internal/auth"
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/config"
+	"guardhouse/internal/db"
+	"guardhouse/internal/inference"
+	"guardhouse/internal/moderation"
+)
+
+// Options is what the settings do not say.
+type Options struct {
+	Engine  inference.Engine
+	Version string
+	Now     func() time.Time // nil = the clock
+	Log     *slog.Logger     // nil = slog.Default
+}
+
+// App holds the services of one opened data folder.
+type App struct {
+	Config     *config.Config
+	DB         *db.DB
+	Audit      *audit.Log
+	Guard      *access.Guard
+	Auth       *auth.Service
+	Catalog    *catalog.Service
+	Scheduler  *inference.Scheduler
+	Moderation *moderation.Service
+	Version    string
+
+	log *slog.Logger
+	now func() time.Time
+}
+
+// Open makes the data folder if need be, brings the database to this release's schema and builds every
+// service. No model is loaded and no port opened. It refuses a folder or a key file that others can read
+// and a database newer than the program.
+func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) {
+	if o.Now == nil {
+		o.Now = time.Now //nolint:forbidigo // the one clock that everything else is handed
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data folder: %w", err)
+	}
+	a := &App{Config: c, Version: o.Version, log: o.Log, now: o.Now}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if a.DB, err = openDB(ctx, c, o.Now); err != nil {
+		return nil, err
+	}
+	return a, a.build(ctx, o)
+}
+
+func openDB(ctx context.Context, c *config.Config, now func() time.Time) (*db.DB, error) {
+	d, err := db.Open(ctx, db.Options{Path: filepath.Join(c.Data, "guardhouse.db"), Now: now})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := d.Migrate(ctx); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+func (a *App) build(ctx context.Context, o Options) (err error) {
+	c := a.Config
+	keys, err := auth.OpenKeys(c.Data)
+	if err != nil {
+		return err
+	}
+	a.Audit = audit.New(a.DB, keys.Sub("content-hash"))
+	if a.Guard, err = access.New(ctx, a.DB, a.Audit, access.Options{Default: c.ACLDefault, Now: o.Now}); err != nil {
+		return err
+	}
+	a.Auth, err = auth.New(a.DB, a.Guard, auth.Options{
+		DataDir: c.Data, JWTSecret: c.JWTSecret.Reveal(), Root: keys, Now: o.Now, Log: o.Log,
+		AccessTTL: c.AccessTokenTTL, SessionIdle: c.SessionIdle, SessionMax: c.SessionMax,
+	})
+	if err != nil {
+		return err
+	}
+	a.Catalog = catalog.New(a.DB, a.Guard, catalog.Options{
+		ModelsDir: c.ModelsDir, RunDir: filepath.Join(c.Data, "run"), Aliases: c.Aliases, Now: o.Now,
+	})
+	if err := a.Catalog.Sync(ctx); err != nil {
+		return err
+	}
+	a.Scheduler = inference.New(inference.Options{Queue: c.Queue, Now: o.Now})
+	a.Moderation = moderation.New(moderation.Deps{
+		DB: a.DB, Guard: a.Guard, Catalog: a.Catalog, Scheduler: a.Scheduler, Engine: o.Engine, Log: o.Log,
+	}, moderation.Options{
+		Mode: c.Mode, KeepContent: c.KeepContent, MaxInputTokens: c.MaxInputTokens,
+		Slots: c.Slots, Threads: c.Threads, Now: o.Now,
+	})
+	return nil
+}
+
+// LoadModels loads every model of the catalogue; it answers when the default guard can judge.
+func (a *App) LoadModels(ctx context.Context) error { return a.Moderation.Load(ctx) }
+
+// Close stops the engine, then the database. It may be called on a half-built App.
+func (a *App) Close() error {
+	var errs []error
+	if a.Scheduler != nil {
+		// A fresh context: the one that served is over when this runs, and running queries must end first.
+		ctx, cancel := context.WithTimeout(context.Background(), graceful)
+		defer cancel()
+		errs = append(errs, a.Scheduler.Close(ctx))
+	}
+	if a.DB != nil {
+		errs = append(errs, a.DB.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Migrate brings the database of the data folder to this release's schema and answers what it applied.
+func Migrate(ctx context.Context, c *config.Config) (applied []string, err error) {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data folder: %w", err)
+	}
+	d, err := db.Open(ctx, db.Options{Path: filepath.Join(c.Data, "guardhouse.db")})
+	if err != nil {
+		return nil, err
+	}
+	applied, err = d.Migrate(ctx)
+	return applied, errors.Join(err, d.Close())
+}

@@ -1,0 +1,27 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockFolder makes this process the one server of the data folder. The kernel frees the lock when the
+// process ends, however it ends.
+func lockFolder(data string) (release func() error, err error) {
+	f, err := os.OpenFile(filepath.Join(data, "serve.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("locking the data folder: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { //nolint:gosec // a descriptor fits
+		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("another guardhouse serves %s: stop it first, or give another --data", data)
+		}
+		return nil, fmt.Errorf("locking the data folder: %w", err)
+	}
+	return f.Close, nil
+}
