@@ -1,0 +1,83 @@
+package audit_test
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"guardhouse/internal/audit"
+)
+
+// BenchmarkAuditAppend is one durable row each: alone, and with 32 writers that share commits.
+func BenchmarkAuditAppend(b *testing.B) {
+	b.Run("single", func(b *testing.B) {
+		_, log := newLog(b)
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := log.Record(entry("rita")); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("32 writers", func(b *testing.B) {
+		_, log := newLog(b)
+		b.SetParallelism(16) // times two cores
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if _, err := log.Record(entry("rita")); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	})
+}
+
+// BenchmarkAuditList is a page out of the middle of 100,000 rows.
+func BenchmarkAuditList(b *testing.B) {
+	_, log := newLog(b)
+	var n atomic.Int64
+	const rows = 100_000
+	b.SetParallelism(32)
+	fill(b, log, &n, rows)
+	for name, f := range map[string]audit.Filter{
+		"newest": {}, "actor": {Actor: "user 7"}, "q": {Q: "user 7"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				p, err := log.List(b.Context(), f)
+				if err != nil || len(p.Items) != 50 {
+					b.Fatal(err, len(p.Items))
+				}
+			}
+		})
+	}
+	b.Run("verify", func(b *testing.B) {
+		for b.Loop() {
+			requireWhole(b, log)
+		}
+	})
+}
+
+func fill(b *testing.B, log *audit.Log, n *atomic.Int64, rows int64) {
+	b.Helper()
+	done := make(chan error)
+	const writers = 64
+	for range writers {
+		go func() {
+			for i := n.Add(1); i <= rows; i = n.Add(1) {
+				if _, err := log.Record(entry(fmt.Sprint("user ", i%100))); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	for range writers {
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
+	}
+}
