@@ -1,0 +1,136 @@
+// Package catalog owns which models exist: their kind, digest, file and state. It embeds none of them
+// itself (package models does), checks every file in Go before native code sees it, and hands out
+// descriptors whose bytes were hashed. It may import db, access, audit, fault, gguf, tokenizer, prompt
+// and models; it never loads or runs a model.
+package catalog
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/db"
+)
+
+// The kinds of models. This release runs guards only.
+const (
+	KindGuard = "guard"
+
+	OriginEmbedded = "embedded"
+	OriginImported = "imported"
+)
+
+// The states of a model in this process.
+const (
+	StateLoading = "loading"
+	StateReady   = "ready"
+	StateFailed  = "failed"
+)
+
+// Model is one row of the catalogue. Path is where the file lies and is never shown to a client.
+type Model struct {
+	ID             string
+	Kind           string
+	Origin         string
+	Architecture   string
+	Quantization   string
+	SHA256         string
+	TemplateSHA256 string
+	State          string // loading, ready or failed in this process
+	StateReason    string // why it failed, safe to show; "" otherwise
+	SizeBytes      int64
+	ContextLength  int
+	Default        bool
+	CreatedAt      time.Time
+	Path           string
+	file           string
+}
+
+// Options says where files lie. Aliases are other names of models: alias -> id.
+type Options struct {
+	ModelsDir string // imported models
+	RunDir    string // the embedded model, where the kernel has no sealed memory files
+	Aliases   map[string]string
+	Now       func() time.Time
+}
+
+// Service answers which models there are. Its methods may be called from several goroutines.
+type Service struct {
+	db    *db.DB
+	guard *access.Guard
+	o     Options
+
+	snapshot atomic.Pointer[[]Model] // nil until first read
+	reading  sync.Mutex              // one reader of the table at a time
+
+	mu     sync.Mutex
+	states map[string]state
+
+	memfd func(name string, data []byte) (*File, error) // nil = sealedMemory
+}
+
+type state struct{ name, reason string }
+
+// New answers a service over the catalogue in d. It reads nothing yet: Sync does.
+func New(d *db.DB, g *access.Guard, o Options) *Service {
+	if o.Now == nil {
+		o.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
+	}
+	return &Service{db: d, guard: g, o: o, states: map[string]state{}, memfd: sealedMemory}
+}
+
+// SetState records what became of loading a model in this process. reason must be safe to show.
+func (s *Service) SetState(id, name, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.states[id] = state{name, reason}
+}
+
+// Refresh reads the table again and answers whether anything changed: another process may have imported
+// a model. It is cheap enough to be called whenever the database moved.
+func (s *Service) Refresh(ctx context.Context) (changed bool, err error) {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	rows, err := s.read(ctx)
+	if err != nil {
+		return false, err
+	}
+	old := s.snapshot.Swap(&rows)
+	return old == nil || !sameModels(*old, rows), nil
+}
+
+// All answers every model that was not removed, by id, with its state in this process.
+func (s *Service) All(ctx context.Context) ([]Model, error) {
+	p := s.snapshot.Load()
+	if p == nil {
+		if _, err := s.Refresh(ctx); err != nil {
+			return nil, err
+		}
+		p = s.snapshot.Load()
+	}
+	out := make([]Model, len(*p))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, m := range *p {
+		m.State = StateLoading
+		if st, ok := s.states[m.ID]; ok {
+			m.State, m.StateReason = st.name, st.reason
+		}
+		out[i] = m
+	}
+	return out, nil
+}
+
+func sameModels(a, b []Model) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}

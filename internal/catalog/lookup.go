@@ -1,0 +1,87 @@
+package catalog
+
+import (
+	"context"
+	"path"
+	"slices"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/fault"
+)
+
+// unknown is the answer for a model that does not exist and for one that the caller may not see: the
+// gate says the same, word for word.
+func unknown() error { return fault.New(fault.NotFound, "There is no such model.") }
+
+// builtinAliases are names that the published OpenAI clients send; each means the default guard.
+func builtinAliases() []string { return []string{"omni-moderation-*", "text-moderation-*"} }
+
+// List answers the models that p may see, by id. It refuses a principal without model.view.
+func (s *Service) List(ctx context.Context, p access.Principal) ([]Model, error) {
+	if !s.guard.Can(p, access.ModelView) {
+		return nil, fault.New(fault.Forbidden, "You may not see models.")
+	}
+	all, err := s.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(all))
+	for i, m := range all {
+		ids[i] = m.ID
+	}
+	visible := s.guard.VisibleModels(p, ids)
+	return slices.DeleteFunc(all, func(m Model) bool { return !slices.Contains(visible, m.ID) }), nil
+}
+
+// Get answers one model by its id. One that p may not see is as unknown as one that does not exist.
+func (s *Service) Get(ctx context.Context, p access.Principal, id string) (Model, error) {
+	visible, err := s.List(ctx, p)
+	if err != nil {
+		return Model{}, err
+	}
+	for _, m := range visible {
+		if m.ID == id {
+			return m, nil
+		}
+	}
+	return Model{}, unknown()
+}
+
+// Resolve answers the model that a request's name means: an id, an alias, or the default guard for "".
+// It decides nothing about who may use it.
+func (s *Service) Resolve(ctx context.Context, name string) (Model, error) {
+	all, err := s.All(ctx)
+	if err != nil {
+		return Model{}, err
+	}
+	if m, ok := find(all, func(m Model) bool { return m.ID == name }); ok {
+		return m, nil
+	}
+	if id, ok := s.o.Aliases[name]; ok {
+		if m, ok := find(all, func(m Model) bool { return m.ID == id }); ok {
+			return m, nil
+		}
+		return Model{}, unknown()
+	}
+	if name != "" && !isAlias(name) {
+		return Model{}, unknown()
+	}
+	if m, ok := find(all, func(m Model) bool { return m.Default && m.Kind == KindGuard }); ok {
+		return m, nil
+	}
+	return Model{}, unknown()
+}
+
+func find(all []Model, is func(Model) bool) (Model, bool) {
+	if i := slices.IndexFunc(all, is); i >= 0 {
+		return all[i], true
+	}
+	return Model{}, false
+}
+
+func isAlias(name string) bool {
+	return slices.ContainsFunc(builtinAliases(), func(pattern string) bool {
+		ok, err := path.Match(pattern, name)
+		return err == nil && ok
+	})
+}

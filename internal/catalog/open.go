@@ -1,0 +1,177 @@
+package catalog
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"guardhouse/internal/fault"
+	"guardhouse/models"
+)
+
+// File is a descriptor whose bytes had the model's hash when it was opened. It stays open so that the
+// bytes that run can be held against the bytes that were hashed.
+type File struct {
+	*os.File
+	sha256 string
+	sealed bool // the kernel refuses every later change
+
+	mu   sync.Mutex
+	seen stamp
+}
+
+// stamp is what a write to a file cannot leave as it was.
+type stamp struct {
+	dev, ino     uint64
+	size         int64
+	mtime, ctime time.Time
+}
+
+// Open answers the one descriptor through which m is loaded, after hashing its bytes through that very
+// descriptor (threat M4). It refuses what is not a regular file, what others may write, and any bytes
+// whose hash is not the row's.
+func (s *Service) Open(ctx context.Context, m Model) (*File, error) {
+	f, err := s.open(m)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.check(ctx); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func (s *Service) open(m Model) (*File, error) {
+	if m.Origin != OriginEmbedded {
+		return openStored(filepath.Join(s.o.ModelsDir, m.file), m.SHA256)
+	}
+	data, ok := models.Bytes(m.file)
+	if !ok {
+		return nil, fault.New(fault.Internal, "this release does not embed the model")
+	}
+	if f, err := s.memfd(m.ID, data); err == nil {
+		f.sha256 = m.SHA256
+		return f, nil
+	}
+	// A kernel or a sandbox without memory files: a private file in the data folder does the same.
+	return s.openUnpacked(m, data)
+}
+
+// openUnpacked answers the embedded bytes as a file of mode 0400 in RunDir, written anew unless it is
+// there already with the right content.
+func (s *Service) openUnpacked(m Model, data []byte) (*File, error) {
+	path := filepath.Join(s.o.RunDir, m.SHA256+".gguf")
+	if f, err := openStored(path, m.SHA256); err == nil {
+		if err = f.check(context.Background()); err == nil { //nolint:contextcheck // a few megabytes
+			return f, nil
+		}
+		if err := f.Close(); err != nil {
+			return nil, fmt.Errorf("closing the old copy: %w", err)
+		}
+	}
+	if err := os.MkdirAll(s.o.RunDir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the run folder: %w", err)
+	}
+	if err := writeFile(path, data); err != nil {
+		return nil, err
+	}
+	return openStored(path, m.SHA256)
+}
+
+// openStored opens a file of our own folders. O_NONBLOCK keeps a FIFO in its place from holding us up.
+func openStored(path, sum string) (*File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unprocessable, "the model's file cannot be opened")
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		err = fault.Wrap(err, fault.Unprocessable, "the model's file cannot be read")
+	case !info.Mode().IsRegular():
+		err = fault.New(fault.Unprocessable, "the model's file is not a regular file")
+	case info.Mode().Perm()&0o222 != 0:
+		err = fault.New(fault.Unprocessable, "the model's file can be written to; it must be read-only (mode 0400)")
+	default:
+		return &File{File: f, sha256: sum}, nil
+	}
+	return nil, errors.Join(err, f.Close())
+}
+
+// check hashes the file and remembers its stamp, taken before the first byte was read.
+func (f *File) check(ctx context.Context) error {
+	seen, err := f.stamp()
+	if err != nil {
+		return err
+	}
+	sum, n, err := hashAll(ctx, f.File)
+	if err != nil {
+		return err
+	}
+	if sum != f.sha256 || n != seen.size {
+		return fault.New(fault.Unprocessable, "the model's file is not the one that was imported: its SHA-256 differs")
+	}
+	f.mu.Lock()
+	f.seen = seen
+	f.mu.Unlock()
+	return nil
+}
+
+// Confirm answers nil while the bytes are those that Open hashed. A file whose stamp moved is hashed
+// again: a backup may touch it, but not change it.
+func (f *File) Confirm(ctx context.Context) error {
+	if f.sealed {
+		return nil
+	}
+	now, err := f.stamp()
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	same := now == f.seen
+	f.mu.Unlock()
+	if same {
+		return nil
+	}
+	return f.check(ctx)
+}
+
+func (f *File) stamp() (stamp, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil { //nolint:gosec // a descriptor fits
+		return stamp{}, fault.Wrap(err, fault.Unprocessable, "the model's file cannot be read")
+	}
+	return stamp{
+		dev: uint64(st.Dev), ino: st.Ino, size: st.Size, //nolint:unconvert // the width differs between machines
+		mtime: time.Unix(st.Mtim.Unix()), ctime: time.Unix(st.Ctim.Unix()),
+	}, nil
+}
+
+// hashAll hashes f from its start without moving its offset, looking at ctx now and then.
+func hashAll(ctx context.Context, f io.ReaderAt) (sum string, n int64, err error) {
+	h := sha256.New()
+	buf := make([]byte, 1<<20)
+	for {
+		if err := ctx.Err(); err != nil {
+			return "", n, fault.From(err)
+		}
+		got, err := f.ReadAt(buf, n)
+		_, _ = h.Write(buf[:got]) // a hash never refuses
+		n += int64(got)
+		if errors.Is(err, io.EOF) {
+			return hex.EncodeToString(h.Sum(nil)), n, nil
+		}
+		if err != nil {
+			return "", n, fault.Wrap(err, fault.Unprocessable, "the model's file cannot be read")
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package moderation
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/audit"
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/db"
+	"guardhouse/internal/fault"
+)
+
+// commit writes every verdict and the one audit row in one transaction and answers the verdicts.
+func (j *job) commit(ctx context.Context, m catalog.Model) ([]Verdict, error) {
+	ids, err := newIDs(j.s.o.Now(), len(j.items))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Verdict, len(j.items))
+	for i := range out {
+		out[i] = j.verdict(i, ids[i], m)
+	}
+	o := access.Outcome{Details: details(out)}
+	if len(out) == 1 {
+		o.Resource = "moderation:" + out[0].ID
+	}
+	ev, err := j.pass.Commit(ctx, o, func(tx *db.Tx, ev audit.Event) error {
+		return insertVerdicts(tx, ev, j.pass.Principal(), out)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		out[i].CreatedAt, out[i].AuditHash = ev.At, ev.Hash
+	}
+	return out, nil
+}
+
+func (j *job) verdict(i int, id string, m catalog.Model) Verdict {
+	o := j.items[i]
+	return Verdict{
+		ID: id, RequestID: j.pass.Principal().Origin.RequestID,
+		Severity: o.severity, Categories: o.categories, Refusal: o.refusal, Flagged: flagged(o.severity, j.mode),
+		Action: o.action, Scores: o.scores,
+		Model:  ModelRef{ID: m.ID, SHA256: m.SHA256, Quantization: m.Quantization, TemplateSHA256: m.TemplateSHA256},
+		Policy: PolicyRef{Version: j.pass.PolicyVersion(), Mode: j.mode},
+		Timings: Timings{
+			QueueMS: millis(o.queue), ModelMS: millis(o.compute), TotalMS: millis(j.totals[i]),
+			PromptTokens: o.tokens, Passes: o.passes, Windows: o.windows,
+		},
+	}
+}
+
+// millis keeps whole microseconds, which is what the row keeps.
+func millis(d time.Duration) float64 { return float64(max(d, 0).Microseconds()) / 1e3 }
+
+// details say of each item what was decided, never what was said. An id is left out of the list: the
+// verdict rows carry the row's number and their place in it.
+func details(vs []Verdict) map[string]any {
+	items := make([]any, len(vs))
+	for i, v := range vs {
+		names := make([]any, len(v.Categories))
+		for k, c := range v.Categories {
+			names[k] = c
+		}
+		items[i] = map[string]any{"severity": v.Severity, "action": v.Action, "categories": names}
+	}
+	return map[string]any{"items": items, "mode": vs[0].Policy.Mode}
+}
+
+// newIDs answers ids that sort in the order of the items, by time first.
+func newIDs(now time.Time, n int) ([]string, error) {
+	entropy := ulid.Monotonic(rand.Reader, 0)
+	ids := make([]string, n)
+	for i := range ids {
+		id, err := ulid.New(ulid.Timestamp(now), entropy)
+		if err != nil {
+			return nil, fault.Wrap(err, fault.Internal, "making the verdict's id")
+		}
+		ids[i] = "mod_" + id.String()
+	}
+	return ids, nil
+}
+
+// ownerOf answers whose history the row belongs to: a key's rows are its owner's; the command line has
+// no user and owns its rows by name.
+func ownerOf(p access.Principal) string {
+	if p.UserID != "" {
+		return p.UserID
+	}
+	return p.Kind + ":" + p.Name
+}

@@ -1,0 +1,148 @@
+package moderation
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/fault"
+	"guardhouse/internal/inference"
+	"guardhouse/internal/prompt"
+)
+
+// job is one request on its way from pass to verdicts.
+type job struct {
+	s      *Service
+	pass   *access.Pass
+	start  time.Time
+	mode   string
+	items  []outcome
+	totals []time.Duration // from the request's start to each item's verdict
+}
+
+// judge fills items. The lease is given back before anything is written: a slot of the model is not
+// held while a disk flushes.
+func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) error {
+	l, err := j.s.usable(m.ID)
+	if err != nil {
+		return err
+	}
+	lease, err := j.s.d.Scheduler.Acquire(ctx, j.pass, m.ID)
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
+	prompts, err := l.encode(inputs, j.s.o.MaxInputTokens)
+	if err != nil {
+		return err
+	}
+	for i, in := range inputs {
+		windows, err := l.cut(in.Messages, prompts[i])
+		if err != nil {
+			return err
+		}
+		readings, err := l.readAll(ctx, lease, windows)
+		if err != nil {
+			return err
+		}
+		j.items = append(j.items, combine(readings, j.mode, marked(in.Messages)))
+		j.totals = append(j.totals, j.s.o.Now().Sub(j.start))
+	}
+	return nil
+}
+
+// encode answers the whole prompt of each input. It refuses a request whose inputs together are longer
+// than limit, and content that normalising leaves blank.
+func (l *loaded) encode(inputs []Input, limit int) ([]prompt.Prompt, error) {
+	prompts, count := make([]prompt.Prompt, len(inputs)), 0
+	for i, in := range inputs {
+		last := in.Messages[len(in.Messages)-1]
+		if strings.TrimSpace(l.guard.Prompt.Normalize(last.Content)) == "" {
+			return nil, invalid("There is nothing to judge: the text holds no visible character.")
+		}
+		p, err := l.guard.Prompt.Encode(in.Messages)
+		if err != nil {
+			return nil, err
+		}
+		prompts[i] = p
+		count += p.BodyIDs
+	}
+	if count > limit {
+		return nil, fault.Newf(fault.TooLarge, "The input has %d tokens; the limit models.max_input_tokens is %d.", count, limit).WithField("input")
+	}
+	return prompts, nil
+}
+
+// judger is what reading needs of a lease.
+type judger interface {
+	Judge(ctx context.Context, q inference.Query) (inference.Answer, error)
+}
+
+func (l *loaded) readAll(ctx context.Context, j judger, windows []window) ([]reading, error) {
+	out := make([]reading, 0, len(windows))
+	for _, w := range windows {
+		a, err := j.Judge(ctx, l.query(w.prompt))
+		if err != nil {
+			return nil, failed(err)
+		}
+		r, err := l.read(a, w.prompt)
+		if err != nil {
+			return nil, err
+		}
+		r.judged = w.judged
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// failed hides what the engine said about our own prompt: an invalid query is our mistake, not the
+// caller's. Leaving, waiting too long and a full queue stay what they are.
+func failed(err error) error {
+	switch fault.CodeOf(err) {
+	case fault.Canceled, fault.Timeout, fault.Busy, fault.Loading:
+		return err
+	}
+	return fault.Wrap(err, fault.Internal, "the model could not judge this")
+}
+
+// query asks for the three verdicts at the forced position, and for what follows the worst of them.
+func (l *loaded) query(p prompt.Prompt) inference.Query {
+	tails := l.promptTails
+	if p.Response {
+		tails = l.responseTails
+	}
+	return inference.Query{
+		Prompt: slices.Concat(p.IDs, l.guard.Prompt.LeadIn()), Prefix: p.Prefix,
+		Labels: l.labels, Tails: tails, MaxTail: l.maxTail, Stop: l.guard.Stop,
+	}
+}
+
+// read turns an answer into a reading: the largest of the three verdicts is the severity, whatever else
+// the model might have said; what it wrote after is read strictly.
+func (l *loaded) read(a inference.Answer, p prompt.Prompt) (reading, error) {
+	scores, err := scoresOf(a)
+	if err != nil {
+		return reading{}, err
+	}
+	r := reading{
+		severity: severities()[a.Best], scores: scores, categories: []string{},
+		tokens: len(p.IDs), passes: a.Passes, queue: a.Queue, compute: a.Compute,
+	}
+	tail := l.guard.Tokenizer.Decode(a.Tail)
+	switch {
+	case r.severity == Safe && !p.Response:
+		r.readable = true
+	case !a.Stopped: // ran on past any answer of the format
+	case r.severity == Safe:
+		r.refusal, r.readable = parseRefusal(tail)
+	default:
+		r.categories, r.refusal, r.readable = parseAnswer(tail, p.Response)
+	}
+	if !r.readable {
+		r.categories, r.refusal = []string{}, nil
+	}
+	return r, nil
+}

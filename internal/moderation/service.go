@@ -1,0 +1,135 @@
+package moderation
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/audit"
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/db"
+	"guardhouse/internal/fault"
+	"guardhouse/internal/inference"
+)
+
+// Deps are the services that moderation stands on.
+type Deps struct {
+	DB        *db.DB
+	Guard     *access.Guard
+	Catalog   *catalog.Service
+	Scheduler *inference.Scheduler
+	Engine    inference.Engine
+	Log       *slog.Logger // nil = none; ids and timings only
+}
+
+// Options are the settings. Zero values mean the defaults of the contract.
+type Options struct {
+	Mode           string // strict (default) or loose: the reading of a request that names none
+	KeepContent    string // hash (default) or none
+	MaxInputTokens int    // 32,768
+	WindowCap      int    // most tokens of text that a model is asked about at once: 4,096
+	Slots, Threads int
+	Now            func() time.Time
+}
+
+const (
+	defaultMaxInput  = 32768
+	defaultWindowCap = 4096
+)
+
+// Service judges. Its methods may be called from several goroutines.
+type Service struct {
+	d Deps
+	o Options
+
+	loading sync.Mutex // one load at a time
+	mu      sync.RWMutex
+	models  map[string]*loaded
+}
+
+// New answers a service without models: Load brings them.
+func New(d Deps, o Options) *Service {
+	if o.Mode == "" {
+		o.Mode = Strict
+	}
+	if o.MaxInputTokens <= 0 {
+		o.MaxInputTokens = defaultMaxInput
+	}
+	if o.WindowCap <= 0 {
+		o.WindowCap = defaultWindowCap
+	}
+	if o.Slots <= 0 {
+		o.Slots = 1
+	}
+	if o.Now == nil {
+		o.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{d: d, o: o, models: map[string]*loaded{}}
+}
+
+// Evaluate answers one verdict per input, in order, after their rows and the audit row are durable. It
+// refuses what is empty, too long or too many, what prompt.Guard refuses, and whatever the gate, the
+// queue and the engine refuse; each refusal leaves one audit row too. A caller that left gets none of
+// the verdicts.
+func (s *Service) Evaluate(ctx context.Context, p access.Principal, r Request) (out []Verdict, err error) {
+	start := s.o.Now()
+	op := access.Op{
+		Action: access.ModerationRun, Operation: access.Infer, Items: len(r.Inputs), Content: s.content(r),
+	}
+	if err := r.check(); err != nil {
+		return nil, s.reject(ctx, p, op, err)
+	}
+	m, err := s.d.Catalog.Resolve(ctx, r.Model)
+	switch {
+	case fault.CodeOf(err) == fault.NotFound:
+		op.Unknown, op.Model = true, r.Model
+	case err != nil:
+		return nil, s.reject(ctx, p, op, err)
+	default:
+		op.Model, op.ModelSHA256 = m.ID, m.SHA256
+	}
+	pass, enterErr := s.d.Guard.Enter(ctx, p, op)
+	if enterErr != nil {
+		return nil, enterErr
+	}
+	defer pass.Close(&err)
+	if op.Unknown { // the gate refuses these itself; never go on without a model
+		return nil, err
+	}
+	job := job{s: s, pass: pass, start: start, mode: r.Mode}
+	if job.mode == "" {
+		job.mode = s.o.Mode
+	}
+	if err := job.judge(ctx, m, r.Inputs); err != nil {
+		return nil, err
+	}
+	return job.commit(ctx, m)
+}
+
+// reject leaves the row of a request that never entered.
+func (s *Service) reject(ctx context.Context, p access.Principal, op access.Op, cause error) error {
+	op.Operation = "" // no model was used
+	if err := s.d.Guard.Reject(ctx, p, op, audit.Error, string(fault.CodeOf(cause))); err != nil {
+		return err
+	}
+	return cause
+}
+
+// content is what the audit row's keyed hash covers: role, line feed, text of every message.
+func (s *Service) content(r Request) [][]byte {
+	if s.o.KeepContent == "none" {
+		return nil
+	}
+	var all [][]byte
+	for _, in := range r.Inputs {
+		for _, m := range in.Messages {
+			all = append(all, []byte(m.Role+"\n"+m.Content))
+		}
+	}
+	return all
+}

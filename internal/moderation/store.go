@@ -1,0 +1,131 @@
+package moderation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"guardhouse/internal/audit"
+	"guardhouse/internal/db"
+)
+
+// row is the table verdicts joined with the audit row.
+type row struct {
+	ID             string
+	AuditSeq       int64
+	RequestID      string
+	CreatedAt      int64
+	ActorType      string
+	ActorID        string
+	ActorName      string
+	ModelID        string
+	ModelSHA256    string `gorm:"column:model_sha256"`
+	Quantization   string
+	TemplateSHA256 string `gorm:"column:template_sha256"`
+	PolicyVersion  int64
+	Mode           string
+	Severity       string
+	Categories     string
+	Refusal        *bool
+	Flagged        bool
+	Action         string
+	ScoreSafe      float64
+	ScoreContro    float64
+	ScoreUnsafe    float64
+	ScoreOther     float64
+	Cached         bool
+	QueueUS        int64 `gorm:"column:queue_us"`
+	ModelUS        int64 `gorm:"column:model_us"`
+	TotalUS        int64 `gorm:"column:total_us"`
+	PromptTokens   int
+	Passes         int
+	Windows        int
+	AuditID        string
+	AuditHash      string
+}
+
+// query is a filter with the decision of who may read what: owner "" is everybody.
+type query struct {
+	HistoryFilter
+	owner, id, before string
+	limit             int
+}
+
+func (s *Service) find(ctx context.Context, q query) ([]HistoryRow, error) {
+	tx := s.d.DB.Read(ctx).Table("verdicts AS v").
+		Select("v.*, a.id AS audit_id, a.hash AS audit_hash").
+		Joins("JOIN audit_events AS a ON a.seq = v.audit_seq").
+		Order("v.id DESC").Limit(q.limit)
+	for _, w := range q.conditions() {
+		tx = tx.Where(w.sql, w.arg)
+	}
+	var rows []row
+	if err := tx.Find(&rows).Error; err != nil {
+		return nil, db.Translate(err)
+	}
+	out := make([]HistoryRow, len(rows))
+	for i, r := range rows {
+		h, err := r.history()
+		if err != nil {
+			return nil, err
+		}
+		out[i] = h
+	}
+	return out, nil
+}
+
+type condition struct {
+	sql string
+	arg any
+}
+
+func (q query) conditions() []condition {
+	var all []condition
+	add := func(given bool, sql string, arg any) {
+		if given {
+			all = append(all, condition{sql, arg})
+		}
+	}
+	add(q.owner != "", "v.owner_id = ?", q.owner)
+	add(q.id != "", "v.id = ?", q.id)
+	add(q.before != "", "v.id < ?", q.before)
+	add(q.Severity != "", "v.severity = ?", q.Severity)
+	add(q.Action != "", "v.action = ?", q.Action)
+	add(q.Model != "", "v.model_id = ?", q.Model)
+	add(q.RequestID != "", "v.request_id = ?", q.RequestID)
+	if q.Flagged != nil {
+		add(true, "v.flagged = ?", *q.Flagged)
+	}
+	add(!q.From.IsZero(), "v.created_at >= ?", ceilMilli(q.From))
+	add(!q.To.IsZero(), "v.created_at < ?", ceilMilli(q.To))
+	return all
+}
+
+// ceilMilli is the first whole millisecond at or after t, so that a moment between two stored ones
+// neither takes in the one before it nor leaves out the one after.
+func ceilMilli(t time.Time) int64 {
+	return t.Add(time.Millisecond - time.Nanosecond).UnixMilli()
+}
+
+func (r row) history() (HistoryRow, error) {
+	names := []string{}
+	if err := json.Unmarshal([]byte(r.Categories), &names); err != nil {
+		return HistoryRow{}, fmt.Errorf("reading the categories of %s: %w", r.ID, err)
+	}
+	return HistoryRow{
+		Verdict: Verdict{
+			ID: r.ID, CreatedAt: time.UnixMilli(r.CreatedAt).UTC(), RequestID: r.RequestID, Severity: r.Severity,
+			Categories: names, Refusal: r.Refusal, Flagged: r.Flagged, Action: r.Action,
+			Scores: Scores{Safe: r.ScoreSafe, Controversial: r.ScoreContro, Unsafe: r.ScoreUnsafe, Other: r.ScoreOther},
+			Model:  ModelRef{ID: r.ModelID, SHA256: r.ModelSHA256, Quantization: r.Quantization, TemplateSHA256: r.TemplateSHA256},
+			Policy: PolicyRef{Version: r.PolicyVersion, Mode: r.Mode}, Cached: r.Cached, AuditHash: r.AuditHash,
+			Timings: Timings{
+				QueueMS: float64(r.QueueUS) / 1e3, ModelMS: float64(r.ModelUS) / 1e3, TotalMS: float64(r.TotalUS) / 1e3,
+				PromptTokens: r.PromptTokens, Passes: r.Passes, Windows: r.Windows,
+			},
+		},
+		Actor:    audit.Actor{Type: r.ActorType, ID: r.ActorID, Name: r.ActorName},
+		AuditSeq: r.AuditSeq, AuditID: r.AuditID,
+	}, nil
+}
