@@ -472,35 +472,8 @@ type AuditChain struct {
 	Verified *AuditVerification `json:"verified"`
 }
 
-// AuditEvent defines model for AuditEvent.
-type AuditEvent struct {
-	Action        string                 `json:"action"`
-	Actor         Actor                  `json:"actor"`
-	At            Timestamp              `json:"at"`
-	ContentHash   string                 `json:"content_hash"`
-	Decision      Decision               `json:"decision"`
-	Details       map[string]interface{} `json:"details"`
-	DurationMs    float64                `json:"duration_ms"`
-	Groups        []string               `json:"groups"`
-	Hash          string                 `json:"hash"`
-	ID            string                 `json:"id"`
-	IP            string                 `json:"ip"`
-	KeyID         string                 `json:"key_id"`
-	Model         string                 `json:"model"`
-	ModelSha256   string                 `json:"model_sha256"`
-	Operation     string                 `json:"operation"`
-	PolicyVersion int64                  `json:"policy_version"`
-	PrevHash      string                 `json:"prev_hash"`
-	Purpose       string                 `json:"purpose"`
-	Reason        string                 `json:"reason"`
-	RequestID     string                 `json:"request_id"`
-	Resource      string                 `json:"resource"`
-	Roles         []string               `json:"roles"`
-	RuleID        string                 `json:"rule_id"`
-	Seq           int64                  `json:"seq"`
-	UserAgent     string                 `json:"user_agent"`
-	V             int                    `json:"v"`
-}
+// AuditEvent The published form of docs/audit.md; hash is computed over every other member.
+type AuditEvent = json.RawMessage
 
 // AuditPage defines model for AuditPage.
 type AuditPage struct {
@@ -515,11 +488,17 @@ type AuditTextRequest struct {
 
 // AuditVerification defines model for AuditVerification.
 type AuditVerification struct {
-	CheckedAt  Timestamp `json:"checked_at"`
-	DurationMs float64   `json:"duration_ms"`
+	CheckedAt Timestamp `json:"checked_at"`
+
+	// Detail The finding in one sentence.
+	Detail     string  `json:"detail"`
+	DurationMs float64 `json:"duration_ms"`
 
 	// Finding Empty when the chain is whole; else the first thing wrong: edited, deleted, inserted, reordered, tail-cut, …
-	Finding     string   `json:"finding"`
+	Finding string `json:"finding"`
+
+	// FindingSeq The row at which the finding stands.
+	FindingSeq  *int64   `json:"finding_seq"`
 	First       int64    `json:"first"`
 	Last        int64    `json:"last"`
 	NotProvable []string `json:"not_provable"`
@@ -645,7 +624,10 @@ type Model struct {
 	SizeBytes     int64       `json:"size_bytes"`
 
 	// State loading, ready or failed
-	State          string `json:"state"`
+	State string `json:"state"`
+
+	// StateReason Why it failed; empty otherwise.
+	StateReason    string `json:"state_reason"`
 	TemplateSha256 string `json:"template_sha256"`
 }
 
@@ -1085,6 +1067,7 @@ type ListModerationsParams struct {
 	Scope     *ListModerationsParamsScope `form:"scope,omitempty" json:"scope,omitempty"`
 	Severity  *Severity                   `form:"severity,omitempty" json:"severity,omitempty"`
 	Action    *VerdictAction              `form:"action,omitempty" json:"action,omitempty"`
+	Flagged   *bool                       `form:"flagged,omitempty" json:"flagged,omitempty"`
 	Model     *string                     `form:"model,omitempty" json:"model,omitempty"`
 	RequestID *RequestIDFilter            `form:"request_id,omitempty" json:"request_id,omitempty"`
 
@@ -1767,6 +1750,14 @@ func (siw *ServerInterfaceWrapper) ListModerations(c *gin.Context) {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", c.Request.URL.Query(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter action: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "flagged" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "flagged", c.Request.URL.Query(), &params.Flagged, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter flagged: %w", err), http.StatusBadRequest)
 		return
 	}
 

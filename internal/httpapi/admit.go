@@ -1,0 +1,96 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/audit"
+	"guardhouse/internal/fault"
+)
+
+// admit runs once the route is known: credential, early check of the action, parameters, body, in that order, so
+// that nobody without a credential makes the server read a body.
+func (s *Server) admit(c *gin.Context) {
+	at := route{c.Request.Method, c.FullPath()}
+	if s.unbuilt[at] {
+		s.signIn(c, "")
+		return
+	}
+	op, known := s.contract[at]
+	if !known {
+		return // the console's files, and what matched nothing
+	}
+	if op.action != actionPublic && !s.signIn(c, access.Action(op.action)) {
+		return
+	}
+	if err := s.readRequest(c, op); err != nil {
+		s.problem(c, s.recordInvalid(c, op, err))
+		return
+	}
+	// The body is here: from now on only the client's leaving may end the request, not the time limit for sending.
+	// A writer without deadlines (a test's) has none to lift.
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Time{})
+}
+
+// signIn finds out who asks and answers false when it refused him. With an action it also refuses early who cannot
+// have it; the gate behind the services decides all the same.
+func (s *Server) signIn(c *gin.Context, action access.Action) bool {
+	x := exchangeOf(c)
+	ctx := c.Request.Context()
+	p, err := s.deps.Auth.Authenticate(ctx, s.credential(c.Request), x.origin)
+	if err != nil {
+		if fault.CodeOf(err) == fault.Unauthenticated && action != "" {
+			err = s.recorded(c, access.Anonymous(x.origin), refusal{action, audit.Deny, "unauthenticated", err})
+		}
+		s.problem(c, err)
+		return false
+	}
+	x.principal = p
+	if action != "" && !s.deps.Guard.Can(p, action) {
+		err := fault.New(fault.Forbidden, "Your role or key does not allow this.")
+		s.problem(c, s.recorded(c, p, refusal{action, audit.Deny, "role", err}))
+		return false
+	}
+	return true
+}
+
+// refusal is a request that never reached the gate and still leaves its row.
+type refusal struct {
+	action           access.Action
+	decision, reason string
+	err              error
+}
+
+// recorded writes the row of a refusal and answers the error that the caller gets: the refusal's own, or that the
+// row could not be written.
+func (s *Server) recorded(c *gin.Context, p access.Principal, r refusal) error {
+	op := access.Op{Action: r.action}
+	if r.decision == audit.Deny {
+		op.Operation = operationOf(r.action) // what was refused; a broken request used no model
+	}
+	if err := s.deps.Guard.Reject(c.Request.Context(), p, op, r.decision, r.reason); err != nil {
+		return err
+	}
+	return r.err
+}
+
+// recordInvalid leaves a row where somebody who is signed in sent a model route what it cannot take. Other routes
+// leave none.
+func (s *Server) recordInvalid(c *gin.Context, op *operation, err error) error {
+	action := access.Action(op.action)
+	if operationOf(action) == "" {
+		return err
+	}
+	return s.recorded(c, exchangeOf(c).principal, refusal{action, audit.Error, string(fault.CodeOf(err)), err})
+}
+
+// operationOf answers what a route's action does to a model, "" where it uses none.
+func operationOf(a access.Action) access.Operation {
+	if a == access.ModerationRun {
+		return access.Infer
+	}
+	return ""
+}

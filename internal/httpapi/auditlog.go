@@ -1,0 +1,132 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+
+	"guardhouse/internal/audit"
+	"guardhouse/internal/fault"
+	"guardhouse/internal/httpapi/gen"
+	"guardhouse/internal/httpapi/wire"
+)
+
+// ListAuditEvents answers a page of the log.
+func (s *Server) ListAuditEvents(ctx context.Context, r gen.ListAuditEventsRequestObject) (gen.ListAuditEventsResponseObject, error) {
+	p := r.Params
+	page, err := s.deps.Audit.List(requestContext(ctx), audit.Filter{
+		Actor: value(p.Actor), Action: value(p.Action), Model: value(p.Model), Decision: string(value(p.Decision)),
+		IP: value(p.IP), From: value(p.From), To: value(p.To), RequestID: value(p.RequestID), Q: value(p.Q),
+		Limit: limitOf(p.Limit), Cursor: value(p.Cursor),
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := gen.ListAuditEvents200JSONResponse{Items: []gen.AuditEvent{}, NextCursor: orNil(page.NextCursor)}
+	for _, ev := range page.Items {
+		raw, err := json.Marshal(ev)
+		if err != nil {
+			return nil, fault.Wrap(err, fault.Internal, "the audit row cannot be encoded")
+		}
+		out.Items = append(out.Items, raw)
+	}
+	return out, nil
+}
+
+// GetAuditEvent answers one row.
+func (s *Server) GetAuditEvent(ctx context.Context, r gen.GetAuditEventRequestObject) (gen.GetAuditEventResponseObject, error) {
+	ev, err := s.deps.Audit.Get(requestContext(ctx), r.ID)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(ev)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "the audit row cannot be encoded")
+	}
+	return publishedEvent(raw), nil
+}
+
+// publishedEvent is an event in its published bytes: its hash is computed over exactly these members, so nothing here
+// takes them apart and builds them again.
+type publishedEvent []byte
+
+// VisitGetAuditEventResponse writes the event.
+func (e publishedEvent) VisitGetAuditEventResponse(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	_, err := w.Write(append(e, '\n'))
+	return err
+}
+
+// GetAuditChain answers the head of the chain and what the last walk of this process found.
+func (s *Server) GetAuditChain(ctx context.Context, _ gen.GetAuditChainRequestObject) (gen.GetAuditChainResponseObject, error) {
+	seq, hash, at, err := s.deps.Audit.Head(requestContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	out := gen.AuditChain{Verified: s.verifier.last()}
+	out.Head.Seq, out.Head.Hash, out.Head.At = seq, hash, wire.Maybe(&at)
+	return gen.GetAuditChain200JSONResponse(out), nil
+}
+
+// VerifyAudit walks the chain and keeps what it found for GetAuditChain.
+func (s *Server) VerifyAudit(ctx context.Context, _ gen.VerifyAuditRequestObject) (gen.VerifyAuditResponseObject, error) {
+	if !s.verifier.begin() {
+		return nil, fault.New(fault.Busy, "The chain is being walked already.").WithRetry(time.Second)
+	}
+	var found *gen.AuditVerification
+	defer func() { s.verifier.end(found) }()
+	start := s.now()
+	report, err := s.deps.Audit.Verify(requestContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	found = verification(report, start, s.now())
+	return gen.VerifyAudit200JSONResponse(*found), nil
+}
+
+func verification(r audit.Report, start, end time.Time) *gen.AuditVerification {
+	v := &gen.AuditVerification{
+		CheckedAt: wire.At(start), DurationMs: float64(end.Sub(start).Microseconds()) / 1e3, Rows: r.Rows, First: r.First,
+		Last: r.Last, Finding: r.Finding, Detail: r.Detail, NotProvable: orEmpty(r.NotProvable),
+	}
+	if !r.OK() {
+		v.FindingSeq = &r.At
+	}
+	return v
+}
+
+// verifier lets one walk run at a time and remembers the last one's finding.
+type verifier struct {
+	mu      sync.Mutex
+	running bool
+	found   *gen.AuditVerification
+}
+
+func (v *verifier) begin() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.running {
+		return false
+	}
+	v.running = true
+	return true
+}
+
+// end keeps found; a walk that failed keeps what was known before.
+func (v *verifier) end(found *gen.AuditVerification) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.running = false
+	if found != nil {
+		v.found = found
+	}
+}
+
+func (v *verifier) last() *gen.AuditVerification {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.found
+}

@@ -1,0 +1,82 @@
+package httpapi
+
+import (
+	_ "embed"
+	"fmt"
+	"net/http"
+	"regexp"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+//go:embed openapi.yaml
+var document []byte
+
+// actionPublic marks the operations that need no credential. It is the whole allow-list.
+const actionPublic = "public"
+
+// operation is what the document says of one route and the middleware needs.
+type operation struct {
+	id       string
+	action   string // an access.Action, or actionPublic
+	body     *openapi3.Schema
+	bodyMust bool // a body has to be there
+	query    map[string]*openapi3.Schema
+	path     map[string]*openapi3.Schema
+	header   map[string]*openapi3.Schema
+}
+
+// route is how gin names what it matched.
+type route struct{ method, pattern string }
+
+// contract holds every operation of the document by its route.
+type contract map[route]*operation
+
+// bracketed finds the parameters of a path as the document writes them.
+var bracketed = regexp.MustCompile(`\{([a-z_]+)\}`)
+
+// readContract reads the embedded document. It refuses an operation without an id or an action, so that no
+// route can be served that nobody decided about.
+func readContract() (contract, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(document)
+	if err != nil {
+		return nil, fmt.Errorf("reading openapi.yaml: %w", err)
+	}
+	out := contract{}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			o, err := newOperation(op)
+			if err != nil {
+				return nil, fmt.Errorf("%s %s: %w", method, path, err)
+			}
+			out[route{method, bracketed.ReplaceAllString(path, ":$1")}] = o
+		}
+	}
+	return out, nil
+}
+
+func newOperation(op *openapi3.Operation) (*operation, error) {
+	action, _ := op.Extensions["x-action"].(string)
+	if op.OperationID == "" || action == "" {
+		return nil, fmt.Errorf("operation %q has no id or no x-action", op.OperationID)
+	}
+	o := &operation{
+		id: op.OperationID, action: action,
+		query: map[string]*openapi3.Schema{}, path: map[string]*openapi3.Schema{}, header: map[string]*openapi3.Schema{},
+	}
+	if op.RequestBody != nil {
+		o.body = op.RequestBody.Value.Content.Get("application/json").Schema.Value
+		o.bodyMust = op.RequestBody.Value.Required
+	}
+	for _, p := range op.Parameters {
+		switch p.Value.In {
+		case openapi3.ParameterInQuery:
+			o.query[p.Value.Name] = p.Value.Schema.Value
+		case openapi3.ParameterInPath:
+			o.path[p.Value.Name] = p.Value.Schema.Value
+		case openapi3.ParameterInHeader:
+			o.header[http.CanonicalHeaderKey(p.Value.Name)] = p.Value.Schema.Value
+		}
+	}
+	return o, nil
+}

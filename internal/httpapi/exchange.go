@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/auth"
+)
+
+// exchangeKey is where gin keeps what the middleware found out about a request.
+const exchangeKey = "guardhouse.exchange"
+
+// maxUserAgent is how much of a browser's name is kept.
+const maxUserAgent = 256
+
+// exchange is what is known of one request.
+type exchange struct {
+	id        string
+	started   time.Time
+	origin    access.Origin
+	principal access.Principal // who asks, once admit let him in
+	raw       []byte           // the body as sent
+}
+
+// exchangeOf answers what is known of the request behind ctx, which is gin's own context in every handler.
+func exchangeOf(ctx context.Context) *exchange {
+	if x, ok := ctx.Value(exchangeKey).(*exchange); ok {
+		return x
+	}
+	return &exchange{principal: access.Anonymous(access.Origin{})}
+}
+
+func requestID(c *gin.Context) string { return exchangeOf(c).id }
+
+// requestContext answers the request's own context. Services get this one: gin takes its context back and
+// hands it to the next request.
+func requestContext(ctx context.Context) context.Context {
+	if c, ok := ctx.(*gin.Context); ok {
+		return c.Request.Context()
+	}
+	return ctx
+}
+
+// newOrigin answers where a request came from: the peer of the connection and nothing that a header says.
+func newOrigin(r *http.Request, id string) access.Origin {
+	o := access.Origin{RequestID: id, UserAgent: r.UserAgent()}
+	if len(o.UserAgent) > maxUserAgent {
+		o.UserAgent = strings.ToValidUTF8(o.UserAgent[:maxUserAgent], "")
+	}
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		if ip, err := netip.ParseAddr(host); err == nil {
+			o.IP = ip.Unmap().WithZone("")
+		}
+	}
+	return o
+}
+
+// isBrowser says that the request was made by a browser: it must never see a token in a body.
+func isBrowser(r *http.Request) bool {
+	return len(r.Header.Values("Origin")) > 0 || len(r.Header.Values("Sec-Fetch-Site")) > 0
+}
+
+// credential answers what a request is signed in with. Any Authorization header hides the cookie; one that is not
+// a single Bearer token is a credential that nobody has. Two cookies of one name are none.
+func (s *Server) credential(r *http.Request) auth.Credential {
+	if values := r.Header.Values("Authorization"); len(values) > 0 {
+		scheme, token, _ := strings.Cut(values[0], " ")
+		if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") || token == "" {
+			token = "-" // no credential has this form
+		}
+		return auth.Credential{Bearer: token}
+	}
+	if cookies := r.CookiesNamed(s.cookieName()); len(cookies) == 1 {
+		return auth.Credential{Cookie: cookies[0].Value}
+	}
+	return auth.Credential{}
+}
+
+// cookieName differs on plain HTTP because browsers take the __Host- prefix over TLS only.
+func (s *Server) cookieName() string {
+	if s.o.TLS {
+		return "__Host-gh"
+	}
+	return "gh"
+}
+
+// setCookie gives the browser its session; "" takes it away. It ends with the browser, and before that when the
+// server says so.
+func (s *Server) setCookie(c context.Context, token string) {
+	g, ok := c.(*gin.Context)
+	if !ok {
+		return
+	}
+	cookie := &http.Cookie{
+		Name: s.cookieName(), Value: token, Path: "/", HttpOnly: true, Secure: s.o.TLS, SameSite: http.SameSiteLaxMode,
+	}
+	if token == "" {
+		cookie.MaxAge = -1
+	}
+	http.SetCookie(g.Writer, cookie)
+}

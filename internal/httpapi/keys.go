@@ -1,0 +1,79 @@
+package httpapi
+
+import (
+	"context"
+	"time"
+
+	"guardhouse/internal/auth"
+	"guardhouse/internal/fault"
+	"guardhouse/internal/httpapi/gen"
+	"guardhouse/internal/httpapi/wire"
+)
+
+// ListKeys answers a page of keys, none with its secret.
+func (s *Server) ListKeys(ctx context.Context, r gen.ListKeysRequestObject) (gen.ListKeysResponseObject, error) {
+	page, err := s.deps.Auth.ListKeys(requestContext(ctx), exchangeOf(ctx).principal, limitOf(r.Params.Limit), value(r.Params.Cursor))
+	if err != nil {
+		return nil, err
+	}
+	return gen.ListKeys200JSONResponse{Items: each(page.Items, keyDTO), NextCursor: orNil(page.NextCursor)}, nil
+}
+
+// CreateKey makes a key and answers its secret, this once.
+func (s *Server) CreateKey(ctx context.Context, r gen.CreateKeyRequestObject) (gen.CreateKeyResponseObject, error) {
+	b := r.Body
+	switch {
+	case b.IPRanges != nil:
+		return nil, fault.New(fault.Invalid, "Address ranges on keys are not available yet.").WithField("ip_ranges")
+	case b.RateLimit != nil:
+		return nil, fault.New(fault.Invalid, "Rate limits on keys are not available yet.").WithField("rate_limit")
+	}
+	n := auth.NewKey{Label: b.Label, Models: value(b.Models), UserID: value(b.UserID), ValidUntil: moment(b.ValidUntil)}
+	for _, o := range value(b.Operations) {
+		n.Operations = append(n.Operations, string(o))
+	}
+	k, secret, err := s.deps.Auth.CreateKey(requestContext(ctx), exchangeOf(ctx).principal, n, idempotency(ctx, r.Params.IdempotencyKey))
+	if err != nil {
+		return nil, err
+	}
+	return gen.CreateKey201JSONResponse{
+		Body: createdKey(k, secret), Headers: gen.CreateKey201ResponseHeaders{Location: "/api/v1/keys/" + k.ID},
+	}, nil
+}
+
+func idempotency(ctx context.Context, key *string) *auth.Idempotency {
+	if key == nil {
+		return nil
+	}
+	return &auth.Idempotency{Key: *key, Route: "POST /api/v1/keys", Body: exchangeOf(ctx).raw}
+}
+
+// RevokeKey ends a key.
+func (s *Server) RevokeKey(ctx context.Context, r gen.RevokeKeyRequestObject) (gen.RevokeKeyResponseObject, error) {
+	if err := s.deps.Auth.RevokeKey(requestContext(ctx), exchangeOf(ctx).principal, r.ID); err != nil {
+		return nil, err
+	}
+	return gen.RevokeKey204Response{}, nil
+}
+
+func keyDTO(k auth.Key) gen.Key {
+	return gen.Key{
+		ID: k.ID, Label: k.Label, Prefix: k.Prefix, UserID: k.UserID, Username: k.Username, Models: orEmpty(k.Models),
+		Operations: orEmpty(k.Operations), ValidUntil: wire.Maybe(k.ValidUntil), LastUsedAt: wire.Maybe(k.LastUsedAt),
+		LastUsedIP: k.LastUsedIP, CreatedAt: wire.At(k.CreatedAt), RevokedAt: wire.Maybe(k.RevokedAt),
+	}
+}
+
+func createdKey(k auth.Key, secret string) gen.CreatedKey {
+	return gen.CreatedKey{
+		ID: k.ID, Label: k.Label, Key: secret, Prefix: k.Prefix, UserID: k.UserID, Username: k.Username,
+		Models: orEmpty(k.Models), Operations: orEmpty(k.Operations), ValidUntil: wire.Maybe(k.ValidUntil), CreatedAt: wire.At(k.CreatedAt),
+	}
+}
+
+func moment(t *wire.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	return &t.Time
+}

@@ -1,0 +1,52 @@
+package httpapi
+
+import (
+	"context"
+
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/httpapi/gen"
+	"guardhouse/internal/httpapi/wire"
+)
+
+// ownedBy is what the OpenAI shape has for "whose model is it".
+const ownedBy = "guardhouse"
+
+// ListModels answers the models that the caller may see.
+func (s *Server) ListModels(ctx context.Context, _ gen.ListModelsRequestObject) (gen.ListModelsResponseObject, error) {
+	list, err := s.deps.Catalog.List(requestContext(ctx), exchangeOf(ctx).principal)
+	if err != nil {
+		return nil, err
+	}
+	return gen.ListModels200JSONResponse{Items: each(list, modelDTO)}, nil
+}
+
+// OpenaiListModels is ListModels in the OpenAI shape.
+func (s *Server) OpenaiListModels(ctx context.Context, _ gen.OpenaiListModelsRequestObject) (gen.OpenaiListModelsResponseObject, error) {
+	list, err := s.deps.Catalog.List(requestContext(ctx), exchangeOf(ctx).principal)
+	if err != nil {
+		return nil, err
+	}
+	return gen.OpenaiListModels200JSONResponse{Object: gen.List, Data: each(list, openAIModel)}, nil
+}
+
+// OpenaiGetModel answers one model in the OpenAI shape; one that the caller may not see is as unknown as any other.
+func (s *Server) OpenaiGetModel(ctx context.Context, r gen.OpenaiGetModelRequestObject) (gen.OpenaiGetModelResponseObject, error) {
+	m, err := s.deps.Catalog.Get(requestContext(ctx), exchangeOf(ctx).principal, r.Model)
+	if err != nil {
+		return nil, err
+	}
+	return gen.OpenaiGetModel200JSONResponse(openAIModel(m)), nil
+}
+
+func modelDTO(m catalog.Model) gen.Model {
+	return gen.Model{
+		ID: m.ID, Kind: gen.ModelKind(m.Kind), Origin: gen.ModelOrigin(m.Origin), Architecture: m.Architecture,
+		Quantization: m.Quantization, Sha256: m.SHA256, TemplateSha256: m.TemplateSHA256, State: m.State,
+		StateReason: m.StateReason, SizeBytes: m.SizeBytes, ContextLength: m.ContextLength, Default: m.Default,
+		CreatedAt: wire.At(m.CreatedAt),
+	}
+}
+
+func openAIModel(m catalog.Model) gen.OpenAIModel {
+	return gen.OpenAIModel{ID: m.ID, Object: gen.OpenAIModelObjectModel, Created: m.CreatedAt.Unix(), OwnedBy: ownedBy}
+}

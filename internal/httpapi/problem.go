@@ -1,0 +1,143 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"guardhouse/internal/fault"
+	"guardhouse/internal/httpapi/gen"
+)
+
+// statusClientLeft is what the log says when nobody was there to read the answer. It is no registered status.
+const statusClientLeft = 499
+
+// statuses is the one table from a code to what a client sees.
+func statuses() map[fault.Code]int {
+	return map[fault.Code]int{
+		fault.Invalid:          http.StatusBadRequest,
+		fault.Unauthenticated:  http.StatusUnauthorized,
+		fault.Forbidden:        http.StatusForbidden,
+		fault.NotFound:         http.StatusNotFound,
+		fault.NotAvailable:     http.StatusNotFound,
+		fault.MethodNotAllowed: http.StatusMethodNotAllowed,
+		fault.Conflict:         http.StatusConflict,
+		fault.Stale:            http.StatusPreconditionFailed,
+		fault.TooLarge:         http.StatusRequestEntityTooLarge,
+		fault.UnsupportedMedia: http.StatusUnsupportedMediaType,
+		fault.Misdirected:      http.StatusMisdirectedRequest,
+		fault.Unprocessable:    http.StatusUnprocessableEntity,
+		fault.RateLimited:      http.StatusTooManyRequests,
+		fault.Canceled:         statusClientLeft,
+		fault.Internal:         http.StatusInternalServerError,
+		fault.SetupRequired:    http.StatusServiceUnavailable,
+		fault.Busy:             http.StatusServiceUnavailable,
+		fault.Loading:          http.StatusServiceUnavailable,
+		fault.AuditUnavailable: http.StatusServiceUnavailable,
+		fault.Timeout:          http.StatusGatewayTimeout,
+	}
+}
+
+// problem answers err and ends the request: the only place where an error becomes an answer. The cause goes to
+// the log of this request and nowhere else. A client that left gets nothing.
+func (s *Server) problem(c *gin.Context, err error) {
+	f := fault.From(err)
+	status, known := s.statuses[f.Code]
+	if !known {
+		f, status = fault.Wrap(err, fault.Internal, "something went wrong on our side"), http.StatusInternalServerError
+	}
+	s.logFault(c, f, status)
+	c.Abort()
+	if c.Writer.Written() {
+		return
+	}
+	if status == statusClientLeft {
+		c.Status(statusClientLeft)
+		return
+	}
+	h := c.Writer.Header()
+	if status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="guardhouse"`)
+	}
+	if after := retryAfter(f); after != "" {
+		h.Set("Retry-After", after)
+	}
+	if strings.HasPrefix(c.Request.URL.Path, "/v1/") {
+		writeJSON(c, status, "application/json", openAIError(f, status, requestID(c)))
+		return
+	}
+	writeJSON(c, status, "application/problem+json", problemBody(f, status, requestID(c)))
+}
+
+// logFault writes what a client must not see: the cause of our own failures.
+func (s *Server) logFault(c *gin.Context, f *fault.Error, status int) {
+	if status < http.StatusInternalServerError {
+		return
+	}
+	level := slog.LevelWarn
+	if f.Code == fault.Internal {
+		level = slog.LevelError
+	}
+	s.log.LogAttrs(c.Request.Context(), level, "request failed",
+		slog.String("request_id", requestID(c)), slog.String("code", string(f.Code)), slog.String("error", f.Error()))
+}
+
+// retryAfter answers whole seconds, rounded up, and at least one where the code invites a second try.
+func retryAfter(f *fault.Error) string {
+	after := f.RetryAfter
+	switch f.Code { //nolint:exhaustive // the codes that a second try can change
+	case fault.RateLimited, fault.Busy, fault.Loading, fault.AuditUnavailable, fault.SetupRequired:
+		after = max(after, time.Second)
+	}
+	if after <= 0 {
+		return ""
+	}
+	return strconv.Itoa(int(math.Ceil(after.Seconds())))
+}
+
+func problemBody(f *fault.Error, status int, id string) gen.Problem {
+	p := gen.Problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status,
+		Code: gen.ErrorCode(f.Code), Detail: f.Message, RequestID: id,
+	}
+	if f.Field != "" {
+		p.Field = &f.Field
+	}
+	return p
+}
+
+func openAIError(f *fault.Error, status int, id string) gen.OpenAIErrorBody {
+	var b gen.OpenAIErrorBody
+	b.Error.Message, b.Error.Code, b.Error.RequestID = f.Message, gen.ErrorCode(f.Code), id
+	if f.Field != "" {
+		b.Error.Param = &f.Field
+	}
+	b.Error.Type = "invalid_request_error"
+	switch {
+	case status >= http.StatusInternalServerError:
+		b.Error.Type = "server_error"
+	case status == http.StatusUnauthorized:
+		b.Error.Type = "authentication_error"
+	case status == http.StatusForbidden:
+		b.Error.Type = "permission_error"
+	case status == http.StatusTooManyRequests:
+		b.Error.Type = "rate_limit_error"
+	}
+	return b
+}
+
+// writeJSON answers v. The bodies it is given hold strings and numbers alone, so encoding them cannot fail.
+func writeJSON(c *gin.Context, status int, contentType string, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		c.Status(http.StatusInternalServerError)
+		return
+	}
+	c.Data(status, contentType, append(body, '\n'))
+}

@@ -1,0 +1,190 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"guardhouse/internal/fault"
+)
+
+// showable says which member names of a caller may stand in an answer: nothing that could be content.
+var showable = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+
+// checkSchema holds a parsed value against the contract: exact member names, no others, exact types. It answers a
+// fault.Invalid that names the field and the rule and never the value.
+func checkSchema(s *openapi3.Schema, v any, field string) error {
+	if v == nil {
+		if s.Nullable {
+			return nil
+		}
+		return wrong(field, "must not be null")
+	}
+	if len(s.OneOf) > 0 {
+		return checkOneOf(s, v, field)
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		return checkObject(s, v, field)
+	case []any:
+		return checkArray(s, v, field)
+	case string:
+		return checkString(s, v, field)
+	case json.Number:
+		return checkNumber(s, v, field)
+	case bool:
+		return mustBe(s, "boolean", field)
+	}
+	return wrong(field, "has an unknown type")
+}
+
+func wrong(field, rule string) error {
+	if field == "" {
+		return fault.New(fault.Invalid, "The body "+rule+".")
+	}
+	return fault.New(fault.Invalid, "The field "+field+" "+rule+".").WithField(field)
+}
+
+func mustBe(s *openapi3.Schema, kind, field string) error {
+	if s.Type == nil || s.Type.Is(kind) || (kind == "integer" && s.Type.Is("number")) {
+		return nil
+	}
+	return wrong(field, "must be of type "+(*s.Type)[0])
+}
+
+// checkOneOf answers the error of the first branch that has the value's own type, so that it names the real fault.
+func checkOneOf(s *openapi3.Schema, v any, field string) error {
+	var first error
+	for _, branch := range s.OneOf {
+		err := checkSchema(branch.Value, v, field)
+		if err == nil {
+			return nil
+		}
+		if (first == nil && sameKind(branch.Value, v)) || sameItems(branch.Value, v) {
+			first = err
+		}
+	}
+	if first == nil {
+		return wrong(field, "has none of the types that are allowed here")
+	}
+	return first
+}
+
+func sameKind(s *openapi3.Schema, v any) bool {
+	switch v.(type) {
+	case string:
+		return s.Type.Is("string")
+	case []any:
+		return s.Type.Is("array")
+	case map[string]any:
+		return s.Type.Is("object")
+	}
+	return false
+}
+
+// sameItems says that v is an array whose first element has the type that the branch wants.
+func sameItems(s *openapi3.Schema, v any) bool {
+	list, ok := v.([]any)
+	return ok && len(list) > 0 && s.Items != nil && sameKind(s.Items.Value, list[0])
+}
+
+func checkObject(s *openapi3.Schema, v map[string]any, field string) error {
+	if err := mustBe(s, "object", field); err != nil {
+		return err
+	}
+	open := s.AdditionalProperties.Has != nil && *s.AdditionalProperties.Has
+	for name := range v {
+		if _, known := s.Properties[name]; known || open {
+			continue
+		}
+		if !showable.MatchString(name) {
+			return wrong(field, "has an unknown member")
+		}
+		return fault.New(fault.Invalid, "There is no field "+join(field, name)+".").WithField(join(field, name))
+	}
+	for _, name := range s.Required {
+		if _, there := v[name]; !there {
+			return wrong(join(field, name), "is missing")
+		}
+	}
+	for name, p := range s.Properties {
+		if value, there := v[name]; there {
+			if err := checkSchema(p.Value, value, join(field, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func join(field, name string) string {
+	if field == "" {
+		return name
+	}
+	return field + "." + name
+}
+
+func checkArray(s *openapi3.Schema, v []any, field string) error {
+	if err := mustBe(s, "array", field); err != nil {
+		return err
+	}
+	if uint64(len(v)) < s.MinItems {
+		return wrong(field, fmt.Sprintf("must have at least %d elements", s.MinItems))
+	}
+	if s.MaxItems != nil && uint64(len(v)) > *s.MaxItems {
+		return wrong(field, fmt.Sprintf("must have at most %d elements", *s.MaxItems))
+	}
+	for i, element := range v {
+		if err := checkSchema(s.Items.Value, element, field+"["+strconv.Itoa(i)+"]"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkString(s *openapi3.Schema, v, field string) error {
+	if err := mustBe(s, "string", field); err != nil {
+		return err
+	}
+	length := uint64(utf8.RuneCountInString(v)) //nolint:gosec // a count is never negative
+	switch {
+	case length < s.MinLength:
+		return wrong(field, fmt.Sprintf("must have at least %d characters", s.MinLength))
+	case s.MaxLength != nil && length > *s.MaxLength:
+		return wrong(field, fmt.Sprintf("must have at most %d characters", *s.MaxLength))
+	case len(s.Enum) > 0 && !slices.Contains(s.Enum, any(v)):
+		return wrong(field, fmt.Sprintf("must be one of %q", s.Enum))
+	case s.Format == "date-time":
+		if _, err := time.Parse(time.RFC3339Nano, v); err != nil {
+			return wrong(field, "must be an RFC 3339 time")
+		}
+	}
+	return nil
+}
+
+func checkNumber(s *openapi3.Schema, v json.Number, field string) error {
+	n, err := v.Float64()
+	if err != nil {
+		return wrong(field, "is out of range")
+	}
+	kind := "number"
+	if _, err := v.Int64(); err == nil {
+		kind = "integer"
+	}
+	if err := mustBe(s, kind, field); err != nil {
+		return err
+	}
+	if s.Min != nil && n < *s.Min {
+		return wrong(field, fmt.Sprintf("must be at least %v", *s.Min))
+	}
+	if s.Max != nil && n > *s.Max {
+		return wrong(field, fmt.Sprintf("must be at most %v", *s.Max))
+	}
+	return nil
+}

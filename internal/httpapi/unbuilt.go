@@ -1,0 +1,47 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"guardhouse/internal/fault"
+)
+
+// unbuiltRoutes are the routes that the contract promises and this release does not have. They answer 401 without a
+// credential and not_available with one.
+func unbuiltRoutes() map[route]bool {
+	out := map[route]bool{}
+	for _, r := range []route{
+		{http.MethodGet, "/metrics"},
+		{http.MethodGet, "/api/v1/users/:id"},
+		{http.MethodPatch, "/api/v1/users/:id"},
+		{http.MethodDelete, "/api/v1/users/:id"},
+		{http.MethodGet, "/api/v1/roles/:role"},
+		{http.MethodPut, "/api/v1/roles/:role"},
+		{http.MethodGet, "/api/v1/models/:id/acl"},
+		{http.MethodPut, "/api/v1/models/:id/acl"},
+		{http.MethodGet, "/api/v1/acl/rules"},
+		{http.MethodPost, "/api/v1/acl/rules"},
+		{http.MethodGet, "/api/v1/acl/rules/:rule"},
+		{http.MethodPut, "/api/v1/acl/rules/:rule"},
+		{http.MethodDelete, "/api/v1/acl/rules/:rule"},
+		{http.MethodPost, "/api/v1/access/explain"},
+		{http.MethodGet, "/api/v1/audit/export"},
+		{http.MethodGet, "/api/v1/audit/checkpoints"},
+		{http.MethodGet, "/api/v1/events"},
+		{http.MethodPost, "/api/v1/analyze"},
+		{http.MethodPut, "/v1/acl/model"},
+		{http.MethodPost, "/v1/chat/completions"},
+		{http.MethodPost, "/v1/images/generations"},
+		{http.MethodPost, "/v1/models/:model/infer"},
+	} {
+		out[r] = true
+	}
+	return out
+}
+
+// notAvailable answers a route of the table to somebody who is signed in.
+func (s *Server) notAvailable(c *gin.Context) {
+	s.problem(c, fault.New(fault.NotAvailable, "This release does not have this yet."))
+}
