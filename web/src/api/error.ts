@@ -1,0 +1,50 @@
+/** What a failed call tells: a code that texts are made from, never the server's own words alone. */
+export class ApiError extends Error {
+  constructor(
+    readonly code: string,
+    readonly status: number,
+    readonly requestId: string,
+    readonly detail: string,
+    readonly retryAfter: number | null = null,
+    readonly field: string = "",
+  ) {
+    super(code);
+    this.name = "ApiError";
+  }
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function seconds(response: Response): number | null {
+  const header = response.headers.get("Retry-After");
+  if (header === null) return null;
+  const n = Number(header);
+  if (Number.isFinite(n) && n >= 0) return Math.ceil(n);
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? null : Math.max(0, Math.ceil((at - Date.now()) / 1000));
+}
+
+const byStatus: Record<number, string> = { 401: "unauthenticated", 403: "forbidden", 404: "not_found", 413: "too_large", 429: "rate_limited", 503: "busy" };
+
+/** Reads an RFC 9457 body; an answer without one (a proxy's page, say) still gets a code from its status. */
+export function errorFrom(response: Response, body: unknown): ApiError {
+  const b: Record<string, unknown> = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
+  return new ApiError(
+    text(b.code) || byStatus[response.status] || "internal",
+    response.status,
+    text(b.request_id) || response.headers.get("X-Request-Id") || "",
+    text(b.detail),
+    seconds(response),
+    text(b.field),
+  );
+}
+
+/** Anything thrown becomes an ApiError: no connection is "offline", an abort is "canceled". */
+export function toApiError(thrown: unknown): ApiError {
+  if (thrown instanceof ApiError) return thrown;
+  if (thrown instanceof DOMException && thrown.name === "AbortError") return new ApiError("canceled", 0, "", "");
+  if (thrown instanceof TypeError) return new ApiError("offline", 0, "", "");
+  return new ApiError("internal", 0, "", "");
+}

@@ -1,0 +1,21 @@
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+export type User = Schemas["User"];
+export type Me = Schemas["Me"];
+export type SetupState = Schemas["SetupState"];
+export type Verdict = Schemas["Verdict"];
+export type HistoryRow = Schemas["HistoryRow"];
+export type Message = Schemas["Message"];
+export type Model = Schemas["Model"];
+export type AuditEvent = Schemas["AuditEvent"];
+export type AuditChain = Schemas["AuditChain"];
+export type AuditVerification = Schemas["AuditVerification"];
+export type Severity = Schemas["Severity"];
+export type VerdictAction = Schemas["VerdictAction"];
+export type Decision = Schemas["Decision"];
+export type PolicyMode = Schemas["PolicyMode"];
+export type Scores = Schemas["Scores"];
+
+/** What a verdict card shows: an answer just given, or a row of history with its place in the audit. */
+export type ShownVerdict = Omit<Verdict, never> & Partial<Pick<HistoryRow, "audit_seq" | "audit_id" | "actor">>;

@@ -1,0 +1,12 @@
+import { computed } from "vue";
+import { useSession } from "@/stores/session";
+
+/** What the signed-in person may do, as the server listed it. It hides; the server decides. */
+export function useAccess() {
+  const session = useSession();
+  const set = computed(() => new Set(session.actions));
+  return {
+    can: (action: string) => set.value.has(action),
+    canAny: (...actions: string[]) => actions.some((a) => set.value.has(a)),
+  };
+}

@@ -1,0 +1,68 @@
+import { useI18n } from "vue-i18n";
+import type { AuditEvent, Severity, VerdictAction } from "@/api/types";
+
+const severities: Severity[] = ["Safe", "Controversial", "Unsafe"];
+const actions: VerdictAction[] = ["allow", "block", "review"];
+
+interface Judged {
+  severity: Severity;
+  action?: VerdictAction;
+}
+
+const weight = (j: Judged): number => (j.action === "block" ? 20 : j.action === "review" ? 10 : 0) + severities.indexOf(j.severity);
+
+function judged(value: unknown): Judged | null {
+  if (typeof value !== "object" || value === null) return null;
+  const v = value as Record<string, unknown>;
+  const severity = severities.find((s) => s === v.severity);
+  return severity ? { severity, action: actions.find((a) => a === v.action) } : null;
+}
+
+/** The verdicts that a row's details tell of: the gravest, and how many there were. null if there are none. */
+export function severityOf(event: AuditEvent): (Judged & { count: number }) | null {
+  const items: unknown[] = Array.isArray(event.details.items) ? event.details.items : [];
+  const all = items.map(judged).filter((j): j is Judged => j !== null);
+  if (all.length === 0) return null;
+  const worst = all.reduce((a, b) => (weight(b) > weight(a) ? b : a));
+  return { ...worst, count: all.length };
+}
+
+/** Words for audit rows, made from codes; a code without words is shown as it is. */
+export function useAuditTexts() {
+  const { t, te } = useI18n();
+  const words = (prefix: string, code: string) => (te(`${prefix}.${code}`) ? t(`${prefix}.${code}`) : code);
+
+  /** Action names hold dots, which are paths in the catalogue. */
+  const slug = (action: string) => action.replaceAll(".", "_");
+
+  const who = (event: AuditEvent): string => {
+    if (event.actor.name) return event.actor.name;
+    return event.actor.type === "anonymous" ? t("actor.anonymous") : event.actor.id || t("actor." + event.actor.type);
+  };
+
+  const reason = (event: AuditEvent): string => (event.reason ? words("reason", event.reason) : "");
+
+  const sentence = (event: AuditEvent): string => {
+    const key = `sentence.${event.decision}.${slug(event.action)}`;
+    const values = { who: who(event), action: event.action, model: event.model || "–", resource: event.resource };
+    return te(key) ? t(key, values) : t(`sentence.${event.decision}.other`, values);
+  };
+
+  /** What came out of it, for the last column: a reason, a count, or nothing to say. */
+  const outcome = (event: AuditEvent): string => {
+    const text = reason(event);
+    if (text) return text;
+    const items = event.details.items;
+    if (typeof items === "number" && items > 1) return t("audit.items", { n: items }, items);
+    return event.resource || "–";
+  };
+
+  /** Why, for the opened event: the rule that decided, or the reason, in a sentence. */
+  const why = (event: AuditEvent): string => {
+    if (event.decision === "allow") return t(event.rule_id ? "why.rule" : "why.role", { rule: event.rule_id });
+    const text = te("whyReason." + event.reason) ? t("whyReason." + event.reason, { action: event.action }) : reason(event);
+    return text || t("why.unknown");
+  };
+
+  return { who, reason, sentence, outcome, why };
+}

@@ -1,0 +1,26 @@
+import { useI18n } from "vue-i18n";
+import type { ApiError } from "@/api/error";
+
+const known = new Set([
+  "invalid", "unauthenticated", "forbidden", "not_found", "not_available", "conflict", "too_large", "unsupported_media", "misdirected", "unprocessable",
+  "rate_limited", "canceled", "internal", "setup_required", "busy", "loading", "audit_unavailable", "timeout", "offline",
+]);
+
+/** Texts are made here from the code; the server's English detail is added only where it names a limit or a field. */
+export function useErrorText() {
+  const { t } = useI18n();
+
+  function wait(seconds: number): string {
+    if (seconds < 90) return t("error.waitSeconds", { n: seconds }, seconds);
+    const minutes = Math.ceil(seconds / 60);
+    return t("error.waitMinutes", { n: minutes }, minutes);
+  }
+
+  return (error: ApiError): { title: string; detail: string } => {
+    const code = known.has(error.code) ? error.code : "internal";
+    const parts = [t(`error.${code}.detail`)];
+    if (error.retryAfter !== null) parts.push(wait(error.retryAfter));
+    if ((code === "too_large" || code === "invalid" || code === "unprocessable" || code === "conflict") && error.detail) parts.push(t("error.server", { detail: error.detail }));
+    return { title: t(`error.${code}.title`), detail: parts.filter(Boolean).join(" ") };
+  };
+}

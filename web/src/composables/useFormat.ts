@@ -1,0 +1,55 @@
+import { computed } from "vue";
+import { useI18n } from "vue-i18n";
+import { usePrefs } from "@/stores/prefs";
+
+/** Numbers and moments in the person's language, local time, 24 hours. */
+export function useFormat() {
+  const prefs = usePrefs();
+  const { t } = useI18n();
+  const locale = computed(() => (prefs.language === "zh-CN" ? "zh-CN" : "en-GB"));
+  const make = (o: Intl.DateTimeFormatOptions) => computed(() => new Intl.DateTimeFormat(locale.value, { hour12: false, ...o }));
+  const minute = make({ hour: "2-digit", minute: "2-digit" });
+  const second = make({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const dayMonth = make({ day: "numeric", month: "short" });
+  const dayYear = make({ day: "numeric", month: "short", year: "numeric" });
+  const numbers = computed(() => new Intl.NumberFormat(locale.value));
+
+  const today = (d: Date) => d.toDateString() === new Date().toDateString();
+
+  function iso(d: Date): string {
+    const p = (n: number) => String(n).padStart(2, "0");
+    return `${d.getFullYear()}-${p(d.getMonth() + 1)}-${p(d.getDate())}`;
+  }
+
+  function day(d: Date): string {
+    if (prefs.language === "zh-CN") return iso(d);
+    return dayYear.value.format(d);
+  }
+
+  return {
+    number: (n: number) => numbers.value.format(n),
+    time: (at: string) => minute.value.format(new Date(at)),
+    seconds: (at: string) => second.value.format(new Date(at)),
+    /** Time today, else day and time. */
+    moment: (at: string) => {
+      const d = new Date(at);
+      return today(d) ? second.value.format(d) : `${dayMonth.value.format(d)} ${minute.value.format(d)}`;
+    },
+    full: (at: string) => {
+      const d = new Date(at);
+      return prefs.language === "zh-CN" ? `${iso(d)} ${second.value.format(d)}` : `${day(d)}, ${second.value.format(d)}`;
+    },
+    utc: (at: string) => at.replace("T", " ").replace(/\.\d+Z$|Z$/, ""),
+    utcTime: (at: string) => at.slice(11, 19),
+    ms: (n: number) => (n >= 10_000 ? t("unit.seconds", { n: (n / 1000).toFixed(1) }) : t("unit.ms", { n: n >= 100 ? Math.round(n) : n.toFixed(1) })),
+    ago: (from: number, now: number) => {
+      const s = Math.max(0, Math.round((now - from) / 1000));
+      if (s < 60) return t("ago.now");
+      const m = Math.floor(s / 60);
+      if (m < 60) return t("ago.minutes", { n: m }, m);
+      const h = Math.floor(m / 60);
+      if (h < 48) return t("ago.hours", { n: h }, h);
+      return t("ago.days", { n: Math.floor(h / 24) }, Math.floor(h / 24));
+    },
+  };
+}

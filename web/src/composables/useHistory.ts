@@ -1,0 +1,38 @@
+import { computed, watch } from "vue";
+import { api, unwrap } from "@/api/client";
+import type { Severity, VerdictAction } from "@/api/types";
+import { useAccess } from "@/composables/useAccess";
+import { usePagination } from "@/composables/usePagination";
+import { useUrlFilters } from "@/composables/useUrlFilters";
+import { rangeStart } from "@/lib/range";
+
+export const historyFilters = ["scope", "range", "severity", "action", "model", "request_id"] as const;
+export const severities: Severity[] = ["Safe", "Controversial", "Unsafe"];
+export const verdictActions: VerdictAction[] = ["allow", "block", "review"];
+
+/** The history with its filters in the address: one's own rows, or everybody's where the role may. */
+export function useHistory() {
+  const { can } = useAccess();
+  const { filters, set, clear } = useUrlFilters(historyFilters);
+  const scope = computed(() => (can("moderation.read_all") ? (filters.value.scope === "own" ? "own" : "all") : "own"));
+  const range = computed(() => filters.value.range || "all");
+  const narrowed = computed(() => historyFilters.some((f) => f !== "scope" && filters.value[f] !== ""));
+
+  const list = usePagination((cursor, signal) => {
+    const f = filters.value;
+    const query = {
+      limit: 50,
+      cursor: cursor ?? undefined,
+      scope: scope.value as "own" | "all",
+      from: rangeStart(range.value, new Date())?.toISOString(),
+      severity: severities.find((s) => s === f.severity),
+      action: verdictActions.find((a) => a === f.action),
+      model: f.model || undefined,
+      request_id: f.request_id || undefined,
+    };
+    return unwrap(api.GET("/api/v1/moderations", { params: { query }, signal }));
+  });
+
+  watch(() => JSON.stringify({ ...filters.value, scope: scope.value }), list.reload, { immediate: true });
+  return { filters, set, clear, scope, range, narrowed, list };
+}

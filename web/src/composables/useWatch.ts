@@ -1,0 +1,60 @@
+import { computed, onMounted, ref } from "vue";
+import { useI18n } from "vue-i18n";
+import { api } from "@/api/client";
+import { errorFrom } from "@/api/error";
+import { useChain } from "@/stores/chain";
+import { useAccess } from "./useAccess";
+import { useFormat } from "./useFormat";
+import { useNow } from "./useNow";
+import { usePoll } from "./usePoll";
+
+/**
+ * The watch line. With audit.read it says what the last walk over the chain found; without, whether the server
+ * is able to record at all: then it would not answer a verdict either.
+ */
+export function useWatch() {
+  const chain = useChain();
+  const { can } = useAccess();
+  const { t } = useI18n();
+  const format = useFormat();
+  const now = useNow();
+  const ready = ref<"" | "ready" | "unreachable" | string>("");
+
+  async function ask(): Promise<void> {
+    if (can("audit.read")) return chain.load();
+    try {
+      const { error, response } = await api.GET("/readyz");
+      ready.value = response.ok ? "ready" : errorFrom(response, error).code;
+    } catch {
+      ready.value = "offline";
+    }
+  }
+
+  onMounted(ask);
+  usePoll(ask, 45_000);
+
+  return computed(() => {
+    if (!can("audit.read")) {
+      if (ready.value === "ready") return { lamp: "lit", title: t("watch.on"), text: t("watch.recorded") };
+      if (ready.value === "") return { lamp: "ring", title: t("watch.checking"), text: t("watch.recorded") };
+      return { lamp: "ring", title: t("watch.notReady"), text: t(`watch.reason.${["loading", "audit_unavailable", "offline"].includes(ready.value) ? ready.value : "other"}`) };
+    }
+    const head = chain.chain?.head;
+    const row = head ? t("watch.row", { row: format.number(head.seq) }) : "";
+    const since = head?.at ? format.ago(Date.parse(head.at), now.value) : "";
+    const text = [row, since].filter(Boolean).join(" · ");
+    if (chain.state === "broken") return { lamp: "broken", title: t("watch.broken"), text: t("finding." + findingKey(chain.chain?.verified?.finding ?? "")) };
+    if (chain.state === "whole") return { lamp: "lit", title: t("watch.whole"), text };
+    if (chain.state === "checking") return { lamp: "ring", title: t("watch.checking"), text };
+    if (chain.state === "unverified") return { lamp: "ring", title: t("watch.unverified"), text };
+    return { lamp: "ring", title: chain.error ? t("watch.unknown") : t("watch.checking"), text: chain.error ? t("watch.reason.offline") : "" };
+  });
+}
+
+const findings = new Set(["edited", "deleted", "inserted", "reordered", "tail-cut", "rebuilt", "clock-back", "restored-old"]);
+
+/** The first word of a finding names it; an unknown one still says that something is wrong. */
+export function findingKey(finding: string): string {
+  const word = finding.split(/[\s:]/)[0] ?? "";
+  return findings.has(word) ? word : "other";
+}

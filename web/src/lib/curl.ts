@@ -1,0 +1,18 @@
+import type { Message, PolicyMode } from "@/api/types";
+
+/** Quotes for a POSIX shell: nothing inside single quotes is special but the quote itself. */
+export function shellQuote(text: string): string {
+  return "'" + text.replaceAll("'", `'\\''`) + "'";
+}
+
+/** The same question as a command. The key is a variable: no secret is ever put in the clipboard. */
+export function curlCommand(origin: string, body: { model: string; policy: PolicyMode; input: string | Message[] }): string {
+  const payload: Record<string, unknown> = { input: body.input, policy: body.policy };
+  if (body.model) payload.model = body.model;
+  return [
+    `curl -sS ${shellQuote(origin + "/api/v1/moderations")} \\`,
+    `  -H "Authorization: Bearer $GUARDHOUSE_KEY" \\`,
+    `  -H 'Content-Type: application/json' \\`,
+    `  --data-raw ${shellQuote(JSON.stringify(payload))}`,
+  ].join("\n");
+}

@@ -1,0 +1,23 @@
+import { defineStore } from "pinia";
+import { computed, shallowRef } from "vue";
+import { api, unwrap } from "@/api/client";
+import { toApiError, type ApiError } from "@/api/error";
+import type { Model } from "@/api/types";
+
+/** The models this person may see; several pages offer them. */
+export const useCatalog = defineStore("catalog", () => {
+  const models = shallowRef<Model[]>([]);
+  const error = shallowRef<ApiError | null>(null);
+  const guards = computed(() => models.value.filter((m) => m.kind === "guard"));
+
+  async function load(): Promise<void> {
+    try {
+      models.value = (await unwrap(api.GET("/api/v1/models"))).items;
+      error.value = null;
+    } catch (thrown) {
+      error.value = toApiError(thrown);
+    }
+  }
+
+  return { models, guards, error, load };
+});

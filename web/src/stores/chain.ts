@@ -1,0 +1,55 @@
+import { defineStore } from "pinia";
+import { computed, ref, shallowRef } from "vue";
+import { api, unwrap } from "@/api/client";
+import { toApiError, type ApiError } from "@/api/error";
+import type { AuditChain } from "@/api/types";
+
+export type ChainState = "unknown" | "unverified" | "checking" | "whole" | "broken";
+
+/** The state of the audit chain: what the watch line under the navigation and the audit page say. */
+export const useChain = defineStore("chain", () => {
+  const chain = shallowRef<AuditChain | null>(null);
+  const error = shallowRef<ApiError | null>(null);
+  const checking = ref(false);
+
+  const state = computed<ChainState>(() => {
+    if (checking.value) return "checking";
+    if (!chain.value) return "unknown";
+    const verified = chain.value.verified;
+    if (!verified) return "unverified";
+    return verified.finding === "" ? "whole" : "broken";
+  });
+
+  async function load(): Promise<void> {
+    try {
+      chain.value = await unwrap(api.GET("/api/v1/audit/chain"));
+      error.value = null;
+    } catch (thrown) {
+      error.value = toApiError(thrown);
+    }
+  }
+
+  /** Walks the whole chain on the server. Answers whether it came to an end; the finding is in the state. */
+  async function verify(): Promise<boolean> {
+    if (checking.value) return false;
+    checking.value = true;
+    try {
+      const verified = await unwrap(api.POST("/api/v1/audit/verify"));
+      await load();
+      if (chain.value && !chain.value.verified) chain.value = { ...chain.value, verified };
+      return true;
+    } catch (thrown) {
+      error.value = toApiError(thrown);
+      return false;
+    } finally {
+      checking.value = false;
+    }
+  }
+
+  function forget(): void {
+    chain.value = null;
+    error.value = null;
+  }
+
+  return { chain, error, checking, state, load, verify, forget };
+});

@@ -1,0 +1,117 @@
+import { defineStore } from "pinia";
+import { computed, ref, shallowRef } from "vue";
+import { api, listen, unwrap } from "@/api/client";
+import { ApiError } from "@/api/error";
+import type { SetupState, User } from "@/api/types";
+import { usePrefs } from "./prefs";
+
+/** unknown: not asked yet · setup: no admin yet · out: signed out · in: signed in · down: the server did not answer. */
+export type SessionState = "unknown" | "setup" | "out" | "in" | "down";
+
+const hintKey = "gh.signed-in";
+
+/** Whether a sign-in happened in this browser: spares a signed-out visitor a refusal in the audit. It opens nothing. */
+function hint(): boolean {
+  try {
+    return localStorage.getItem(hintKey) === "1";
+  } catch {
+    return true; // storage switched off: ask the server
+  }
+}
+
+function setHint(on: boolean): void {
+  try {
+    if (on) localStorage.setItem(hintKey, "1");
+    else localStorage.removeItem(hintKey);
+  } catch {
+    // as above
+  }
+}
+
+export const useSession = defineStore("session", () => {
+  const state = ref<SessionState>("unknown");
+  const user = shallowRef<User | null>(null);
+  const actions = ref<string[]>([]);
+  const server = shallowRef<SetupState | null>(null);
+  const expired = ref(false);
+  const lastUser = ref("");
+  const lifetimeMs = ref(0);
+  const answeredAt = ref(0);
+  const failure = shallowRef<ApiError | null>(null);
+  const endsAt = computed(() => (state.value === "in" && lifetimeMs.value > 0 ? answeredAt.value + lifetimeMs.value : 0));
+
+  listen({
+    unauthenticated: () => state.value === "in" && end(true),
+    answered: () => (answeredAt.value = Date.now()),
+  });
+
+  function end(byItself: boolean): void {
+    expired.value = byItself;
+    user.value = null;
+    actions.value = [];
+    lifetimeMs.value = 0;
+    setHint(false);
+    state.value = "out";
+  }
+
+  async function enter(): Promise<void> {
+    const me = await unwrap(api.GET("/api/v1/auth/me"), true);
+    const prefs = usePrefs();
+    if (me.user.language && !prefs.languageChosen()) prefs.language = me.user.language;
+    user.value = me.user;
+    actions.value = me.actions;
+    lastUser.value = me.user.id;
+    answeredAt.value = Date.now();
+    expired.value = false;
+    setHint(true);
+    state.value = "in";
+  }
+
+  /** Learns who is there. Answers the state; never throws, "down" carries the failure. */
+  async function load(): Promise<SessionState> {
+    failure.value = null;
+    try {
+      server.value = await unwrap(api.GET("/api/v1/setup"), true);
+      if (server.value.required) return (state.value = "setup");
+      if (!hint()) return (state.value = "out");
+      await enter();
+    } catch (thrown) {
+      if (thrown instanceof ApiError && thrown.status === 401) end(false);
+      else {
+        failure.value = thrown instanceof ApiError ? thrown : null;
+        state.value = "down";
+      }
+    }
+    return state.value;
+  }
+
+  async function signIn(username: string, password: string): Promise<void> {
+    const answer = await unwrap(api.POST("/api/v1/auth/login", { body: { username, password } }), true);
+    await enter();
+    lifetimeMs.value = answer.expires_in * 1000;
+  }
+
+  async function setUp(token: string, username: string, password: string): Promise<void> {
+    const done = await unwrap(api.POST("/api/v1/setup", { body: { token, username, password } }), true);
+    if (server.value) server.value = { ...server.value, required: false };
+    await enter();
+    lifetimeMs.value = done.expires_in * 1000;
+  }
+
+  async function prolong(): Promise<void> {
+    const answer = await unwrap(api.POST("/api/v1/auth/refresh"));
+    lifetimeMs.value = answer.expires_in * 1000;
+  }
+
+  /** Signs out here whatever the server says; a session that it could not end is reported to the caller. */
+  async function signOut(): Promise<void> {
+    try {
+      await unwrap(api.POST("/api/v1/auth/logout"), true);
+    } finally {
+      lastUser.value = "";
+      end(false);
+    }
+  }
+
+  return { state, user, actions, server, expired, lastUser, endsAt, failure, load, signIn, setUp, prolong, signOut };
+});

@@ -1,0 +1,30 @@
+import { fileURLToPath, URL } from "node:url";
+import vue from "@vitejs/plugin-vue";
+import { defineConfig } from "vitest/config";
+
+/** Element Plus draws the tick of multiple selection with a data: picture, which our img-src refuses. We have no such list. */
+const noDataUrls = {
+  name: "no-data-urls",
+  enforce: "pre" as const,
+  transform: (code: string, id: string) => (/element-plus.*\.css/.test(id) ? code.replace(/url\(\s*(["']?)data:[^)]*?\1\s*\)/g, "none") : undefined),
+};
+
+// The console is served under /ui/ by the binary, with a policy that refuses inline script and style:
+// nothing may be inlined, neither assets (data: is not in img-src) nor the module preload polyfill.
+export default defineConfig({
+  base: "/ui/",
+  plugins: [noDataUrls, vue()],
+  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  define: { __VUE_OPTIONS_API__: "true", __VUE_PROD_DEVTOOLS__: "false", __VUE_I18N_LEGACY_API__: "false", __INTLIFY_PROD_DEVTOOLS__: "false" },
+  build: {
+    outDir: "dist",
+    emptyOutDir: true,
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    chunkSizeWarningLimit: 900,
+  },
+  server: { port: 5173, strictPort: true, proxy: { "/api": { target: process.env.GUARDHOUSE_URL ?? "https://127.0.0.1:8443", secure: false }, "/readyz": { target: process.env.GUARDHOUSE_URL ?? "https://127.0.0.1:8443", secure: false } } },
+  test: { environment: "happy-dom", include: ["src/**/*.test.ts"], restoreMocks: true },
+});
