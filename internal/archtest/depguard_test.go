@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write depguard's rules into .golangci.yaml")
+var update = flag.Bool("update", false, "write depguard's rules into .golangci.yaml") //nolint:gochecknoglobals // a test flag
 
 const (
 	begins = "      # Written by internal/archtest from its table: go test ./internal/archtest -update\n"
