@@ -1,6 +1,10 @@
 package gguf
 
-import "strconv"
+import (
+	"maps"
+	"slices"
+	"strconv"
+)
 
 // want is one tensor that an architecture asks for.
 type want struct {
@@ -59,8 +63,8 @@ func (f *File) checkTensors(h hyper) error {
 		}
 		delete(m, t.Name)
 	}
-	for name, w := range m {
-		if !w.optional {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if !m[name].optional {
 			return refuse("the tensor %s is missing", name)
 		}
 	}

@@ -40,18 +40,15 @@ func checkSchema(kv map[string]Value) error {
 	}
 	fixed, own := generalSchema(), architectureSchema()
 	for key, v := range kv {
-		want, ok := fixed[key]
-		if !ok {
-			suffix, mine := strings.CutPrefix(key, a.str+".")
-			if want, ok = own[suffix]; !ok || !mine {
-				if want, ok = family(key); !ok {
-					continue
-				}
-			}
-			key = "ARCHITECTURE." + suffix
+		want, known := fixed[key]
+		if suffix, mine := strings.CutPrefix(key, a.str+"."); !known && mine {
+			want, known = own[suffix]
 		}
-		if !want.accepts(v) {
-			return refuse("the value of a known key has a wrong type (%s)", shown(key))
+		if !known {
+			want, key, known = family(key)
+		}
+		if known && !want.accepts(v) {
+			return refuse("the value of %s has a wrong type", key)
 		}
 	}
 	return checkSplit(kv)
@@ -68,25 +65,15 @@ func checkSplit(kv map[string]Value) error {
 	return nil
 }
 
-// family matches keys whose last part is free.
-func family(key string) (shape, bool) {
+// family matches keys whose last part is free, and answers a name that is safe to show.
+func family(key string) (want shape, name string, known bool) {
 	switch {
 	case strings.HasPrefix(key, "tokenizer.chat_template."):
-		return scalar(KindString), true
+		return scalar(KindString), "tokenizer.chat_template.*", true
 	case strings.HasPrefix(key, "tokenizer.ggml.") && strings.HasSuffix(key, "_token_id"):
-		return scalar(KindUint32), true
+		return scalar(KindUint32), "tokenizer.ggml.*_token_id", true
 	}
-	return shape{}, false
-}
-
-// shown answers a key for an error text; keys of families carry text out of the file.
-func shown(key string) string {
-	for _, p := range []string{"ARCHITECTURE.tokenizer.chat_template.", "ARCHITECTURE.tokenizer.ggml."} {
-		if strings.HasPrefix(key, p) {
-			return strings.TrimPrefix(p, "ARCHITECTURE.") + "*"
-		}
-	}
-	return key
+	return shape{}, "", false
 }
 
 // plainName says whether s is made of lower-case letters, digits, '-' and '_' and is short.
