@@ -21,8 +21,8 @@ type Guard struct {
 	File      *gguf.File
 	Tokenizer *tokenizer.Tokenizer
 	Prompt    *prompt.Guard
-	Stop      []int32    // ids that end an answer
-	Window    int        // tokens of text that fit beside template, lead-in and answer
+	Stop      []int32 // ids that end an answer
+	Window    int     // tokens of text that fit beside template, lead-in and answer
 }
 
 // InspectGuard answers what is needed to run the GGUF file behind r as a guard. It refuses, in Go and

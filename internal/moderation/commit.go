@@ -2,7 +2,6 @@ package moderation
 
 import (
 	"context"
-	"crypto/rand"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -16,7 +15,7 @@ import (
 
 // commit writes every verdict and the one audit row in one transaction and answers the verdicts.
 func (j *job) commit(ctx context.Context, m catalog.Model) ([]Verdict, error) {
-	ids, err := newIDs(j.s.o.Now(), len(j.items))
+	ids, err := j.s.newIDs(len(j.items))
 	if err != nil {
 		return nil, err
 	}
@@ -72,12 +71,12 @@ func details(vs []Verdict) map[string]any {
 	return map[string]any{"items": items, "mode": vs[0].Policy.Mode}
 }
 
-// newIDs answers ids that sort in the order of the items, by time first.
-func newIDs(now time.Time, n int) ([]string, error) {
-	entropy := ulid.Monotonic(rand.Reader, 0)
+// newIDs answers ids that sort in the order in which this process made them.
+func (s *Service) newIDs(n int) ([]string, error) {
+	now := ulid.Timestamp(s.o.Now())
 	ids := make([]string, n)
 	for i := range ids {
-		id, err := ulid.New(ulid.Timestamp(now), entropy)
+		id, err := ulid.New(now, s.entropy)
 		if err != nil {
 			return nil, fault.Wrap(err, fault.Internal, "making the verdict's id")
 		}

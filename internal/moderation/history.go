@@ -75,7 +75,7 @@ func (s *Service) History(ctx context.Context, p access.Principal, f HistoryFilt
 	if limit == 0 {
 		limit = defaultLimit
 	}
-	rows, err := s.find(ctx, query{HistoryFilter: f, owner: owner, before: before, limit: limit + 1})
+	rows, err := s.find(ctx, query{HistoryFilter: f, owner: owner, models: p.KeyModels, before: before, limit: limit + 1})
 	if err != nil {
 		return HistoryPage{}, err
 	}
@@ -93,12 +93,16 @@ func (s *Service) Get(ctx context.Context, p access.Principal, id string) (Histo
 	if err != nil {
 		return HistoryRow{}, err
 	}
-	rows, err := s.find(ctx, query{owner: owner, id: id, limit: 1})
+	unknown := fault.New(fault.NotFound, "There is no such verdict.")
+	if !validID(id) {
+		return HistoryRow{}, unknown
+	}
+	rows, err := s.find(ctx, query{owner: owner, models: p.KeyModels, id: id, limit: 1})
 	switch {
 	case err != nil:
 		return HistoryRow{}, err
 	case len(rows) == 0:
-		return HistoryRow{}, fault.New(fault.NotFound, "There is no such verdict.")
+		return HistoryRow{}, unknown
 	}
 	return rows[0], nil
 }

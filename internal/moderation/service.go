@@ -2,9 +2,12 @@ package moderation
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
@@ -41,8 +44,9 @@ const (
 
 // Service judges. Its methods may be called from several goroutines.
 type Service struct {
-	d Deps
-	o Options
+	d       Deps
+	o       Options
+	entropy ulid.MonotonicReader
 
 	loading sync.Mutex // one load at a time
 	mu      sync.RWMutex
@@ -69,7 +73,10 @@ func New(d Deps, o Options) *Service {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{d: d, o: o, models: map[string]*loaded{}}
+	return &Service{
+		d: d, o: o, models: map[string]*loaded{},
+		entropy: &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
+	}
 }
 
 // Evaluate answers one verdict per input, in order, after their rows and the audit row are durable. It

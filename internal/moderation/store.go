@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"guardhouse/internal/audit"
@@ -45,9 +46,11 @@ type row struct {
 	AuditHash      string
 }
 
-// query is a filter with the decision of who may read what: owner "" is everybody.
+// query is a filter with the decision of who may read what: owner "" is everybody, and a key that is
+// narrowed to models reads of no other.
 type query struct {
 	HistoryFilter
+	models            []string
 	owner, id, before string
 	limit             int
 }
@@ -58,7 +61,7 @@ func (s *Service) find(ctx context.Context, q query) ([]HistoryRow, error) {
 		Joins("JOIN audit_events AS a ON a.seq = v.audit_seq").
 		Order("v.id DESC").Limit(q.limit)
 	for _, w := range q.conditions() {
-		tx = tx.Where(w.sql, w.arg)
+		tx = tx.Where(w.sql, w.args...)
 	}
 	var rows []row
 	if err := tx.Find(&rows).Error; err != nil {
@@ -75,16 +78,27 @@ func (s *Service) find(ctx context.Context, q query) ([]HistoryRow, error) {
 	return out, nil
 }
 
+// narrowed answers "one of these models", where a name may hold '*'. What else GLOB would read as a
+// pattern stands in brackets.
+func narrowed(models []string) condition {
+	plain := strings.NewReplacer("[", "[[]", "?", "[?]")
+	named := make([]any, len(models))
+	for i, m := range models {
+		named[i] = plain.Replace(m)
+	}
+	return condition{"(v.model_id GLOB ?" + strings.Repeat(" OR v.model_id GLOB ?", len(models)-1) + ")", named}
+}
+
 type condition struct {
-	sql string
-	arg any
+	sql  string
+	args []any
 }
 
 func (q query) conditions() []condition {
 	var all []condition
 	add := func(given bool, sql string, arg any) {
 		if given {
-			all = append(all, condition{sql, arg})
+			all = append(all, condition{sql, []any{arg}})
 		}
 	}
 	add(q.owner != "", "v.owner_id = ?", q.owner)
@@ -99,6 +113,9 @@ func (q query) conditions() []condition {
 	}
 	add(!q.From.IsZero(), "v.created_at >= ?", ceilMilli(q.From))
 	add(!q.To.IsZero(), "v.created_at < ?", ceilMilli(q.To))
+	if len(q.models) > 0 {
+		all = append(all, narrowed(q.models))
+	}
 	return all
 }
 

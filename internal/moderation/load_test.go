@@ -1,0 +1,142 @@
+package moderation_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/fault"
+	"guardhouse/internal/inference"
+	"guardhouse/internal/moderation"
+	"guardhouse/models"
+)
+
+// imported takes guard-nano's bytes in under another id, as another process would.
+func (r *rig) imported(t testing.TB, id string, allow ...string) catalog.Model {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), id+".gguf")
+	require.NoError(t, os.WriteFile(path, models.GuardNano, 0o600))
+	other := catalog.New(r.db, r.guard, catalog.Options{ModelsDir: filepath.Join(r.dir, "models"), RunDir: filepath.Join(r.dir, "run")})
+	m, err := other.Import(t.Context(), access.System("tester"), catalog.ImportRequest{Path: path, ID: id, Allow: allow})
+	require.NoError(t, err)
+	require.NoError(t, r.guard.Reload(t.Context()))
+	return m
+}
+
+func (r *rig) state(t testing.TB, id string) string {
+	t.Helper()
+	m, err := r.cat.Resolve(context.Background(), id)
+	require.NoError(t, err)
+	return m.State
+}
+
+func TestReadyOnlyAfterACanary(t *testing.T) {
+	r := newRig(t, notLoaded())
+	require.Equal(t, fault.Loading, fault.CodeOf(r.svc.Ready()))
+	_, err := r.svc.Evaluate(t.Context(), rita(), ask(text("hello")))
+	require.Equal(t, fault.Loading, fault.CodeOf(err))
+	require.Len(t, r.rows(t), 1)
+
+	r.engine.Fail(errors.New("no"))
+	require.Error(t, r.svc.Load(t.Context()), "the canary cannot be judged")
+	require.Equal(t, fault.Loading, fault.CodeOf(r.svc.Ready()))
+	require.Equal(t, catalog.StateFailed, r.state(t, "guard-nano"))
+
+	r.engine.Fail(nil)
+	require.NoError(t, r.svc.Load(t.Context()))
+	require.NoError(t, r.svc.Ready())
+	require.Equal(t, catalog.StateReady, r.state(t, "guard-nano"))
+	require.Len(t, r.asked.all(), 1, "one canary")
+	require.NoError(t, r.svc.Load(t.Context()), "a second load does nothing")
+	require.Len(t, r.asked.all(), 1)
+}
+
+func TestAnEngineThatCannotLoad(t *testing.T) {
+	r := newRig(t, notLoaded())
+	r.engine.FailLoad(fault.New(fault.NotAvailable, "this build has no engine"))
+	err := r.svc.Load(t.Context())
+	require.Equal(t, fault.NotAvailable, fault.CodeOf(err))
+	m, err := r.cat.Resolve(t.Context(), "")
+	require.NoError(t, err)
+	require.Equal(t, "this build has no engine", m.StateReason)
+}
+
+func TestARunningServerLoadsWhatAnotherProcessImported(t *testing.T) {
+	r := newRig(t)
+	r.imported(t, "second", "role:reviewer")
+	q := moderation.Request{Model: "second", Inputs: []moderation.Input{text("a bomb")}}
+	_, err := r.svc.Evaluate(t.Context(), rita(), q)
+	require.Equal(t, fault.NotFound, fault.CodeOf(err), "not seen yet")
+	require.NoError(t, r.svc.Refresh(t.Context()))
+	vs, err := r.svc.Evaluate(t.Context(), rita(), q)
+	require.NoError(t, err)
+	require.Equal(t, "second", vs[0].Model.ID)
+	require.Equal(t, "block", vs[0].Action)
+	require.Equal(t, catalog.StateReady, r.state(t, "second"))
+	require.NoError(t, r.svc.Refresh(t.Context()), "nothing changed: nothing to do")
+}
+
+// swapping is an engine before which an attacker overwrites the file in place while it is loaded.
+type swapping struct {
+	inference.Engine
+	path string
+	t    *testing.T
+}
+
+func (s swapping) Load(ctx context.Context, spec inference.Spec) (inference.Model, error) {
+	m, err := s.Engine.Load(ctx, spec)
+	if spec.ModelID == "target" {
+		overwrite(s.t, s.path)
+	}
+	return m, err
+}
+
+func overwrite(t *testing.T, path string) {
+	t.Helper()
+	require.NoError(t, os.Chmod(path, 0o600))
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.WriteAt([]byte("swapped"), 7_000_000)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	require.NoError(t, os.Chmod(path, 0o400))
+}
+
+// threat M4
+func TestAFileOverwrittenDuringTheLoadIsRefused(t *testing.T) {
+	first := newRig(t, notLoaded())
+	m := first.imported(t, "target", "role:reviewer")
+	svc := moderation.New(moderation.Deps{
+		DB: first.db, Guard: first.guard, Catalog: first.cat, Scheduler: first.sched,
+		Engine: swapping{first.engine, m.Path, t},
+	}, moderation.Options{})
+	require.NoError(t, svc.Load(t.Context()), "the default guard is whole")
+	require.Equal(t, catalog.StateFailed, first.state(t, "target"))
+	_, err := svc.Evaluate(t.Context(), rita(), moderation.Request{Model: "target", Inputs: []moderation.Input{text("hello")}})
+	require.Equal(t, fault.Loading, fault.CodeOf(err))
+	require.NoError(t, svc.Ready())
+}
+
+// threat M4
+func TestReadinessIsOffWhenTheDefaultGuardsFileChanges(t *testing.T) {
+	r := newRig(t, notLoaded())
+	m := r.imported(t, "production", "role:reviewer")
+	_, err := r.db.ReadSQL().ExecContext(t.Context(), "UPDATE models SET is_default = 0")
+	require.Error(t, err, "the read pool cannot write")
+	r.makeDefault(t, "production")
+	require.NoError(t, r.svc.Load(t.Context()))
+	require.NoError(t, r.svc.Ready())
+	v := r.judge(t, text("hello"))
+	require.Equal(t, "production", v.Model.ID)
+	overwrite(t, m.Path)
+	require.Equal(t, fault.Loading, fault.CodeOf(r.svc.Ready()))
+	require.Equal(t, catalog.StateFailed, r.state(t, "production"))
+	_, err = r.svc.Evaluate(t.Context(), rita(), ask(text("hello")))
+	require.Equal(t, fault.Loading, fault.CodeOf(err), "it judges nobody any more")
+}
