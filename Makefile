@@ -66,8 +66,8 @@ test-fast: ## Go with the race detector, shuffled, without the engine: under a m
 test-native: native ## what needs the real engine (no race detector: it would compile all C++ again)
 	@$(ENV) packages=$$(scripts/native-packages.sh) && python3 scripts/gotest.py -timeout 20m $$packages
 
-test-web: ## console: lint, types, unit tests
-	@$(ENV) cd web && npm run --silent lint && npm run --silent typecheck && npm run --silent test
+test-web: ## console: lint, types, both languages complete, unit tests
+	@$(ENV) cd web && npm run --silent lint && npm run --silent typecheck && npm run --silent i18n:check && npm run --silent test
 
 test-sdk: ## the official OpenAI Python SDK against bin/guardhouse over HTTPS
 	@$(ENV) .tools/venv/bin/python scripts/sdk_test.py bin/guardhouse
