@@ -190,3 +190,5 @@ func requireRefused(t testing.TB, b *bench, c Credential) {
 	requireCode(t, fault.Unauthenticated, err)
 	require.Zero(t, p)
 }
+
+type dbTx = db.Tx

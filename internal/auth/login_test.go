@@ -1,0 +1,277 @@
+package auth
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/fault"
+)
+
+func TestLoginForABrowserAndAProgram(t *testing.T) {
+	b := newBench(t)
+	u := b.user("rita", "reviewer")
+	var in SignIn
+	r := b.oneRow(func() { in = b.login("rita", true) })
+	require.Equal(t, row{"anonymous", "auth.login", "allow", "", "user:" + u.ID}, r)
+	require.Len(t, in.CookieToken, tokenLen)
+	require.Empty(t, in.AccessToken+in.RefreshToken)
+	require.Equal(t, defaultSessionIdle, in.ExpiresIn)
+	require.Equal(t, b.clock.now(), *in.User.LastLoginAt)
+
+	prog := b.login("rita", false)
+	require.Empty(t, prog.CookieToken)
+	require.Len(t, prog.RefreshToken, tokenLen)
+	require.Equal(t, defaultAccessTTL, prog.ExpiresIn)
+	require.NotEqual(t, in.SessionID, prog.SessionID)
+
+	second := b.login("rita", true)
+	require.NotEqual(t, in.CookieToken, second.CookieToken, "a new id at each sign-in")
+	require.NotEqual(t, in.SessionID, second.SessionID)
+
+	stored := b.count("SELECT count(*) FROM sessions WHERE token_hash = ? OR token_hash = ?", in.CookieToken, prog.RefreshToken)
+	require.Zero(t, stored, "only hashes are stored")
+	require.Equal(t, 1, b.count("SELECT count(*) FROM sessions WHERE token_hash = ?", hashToken(in.CookieToken)))
+}
+
+func TestLoginTakesAnySpellingOfTheNameButNoLookAlike(t *testing.T) {
+	b := newBench(t)
+	u := b.user("Rita.B", "reviewer")
+	for _, spelling := range []string{"rita.b", "RITA.B", "ｒｉｔａ.ｂ"} {
+		in, err := b.Login(context.Background(), origin(), spelling, adminPassword, true)
+		require.NoError(t, err, spelling)
+		require.Equal(t, u.ID, in.User.ID)
+		require.Equal(t, "Rita.B", in.User.Username)
+	}
+	_, err := b.Login(context.Background(), origin(), "r1ta.b", adminPassword, true)
+	requireCode(t, fault.Unauthenticated, err)
+}
+
+// threat A5
+func TestLoginRefusalsAreOneAnswer(t *testing.T) {
+	b := newBench(t)
+	rita, off, robot := b.user("rita", "reviewer"), b.user("off", "reviewer"), b.service("robot", "reviewer")
+	b.exec("UPDATE users SET status = 'disabled' WHERE id = ?", off.ID)
+	cases := map[string]struct{ name, password, reason, resource string }{
+		"unknown name":        {"nobody", adminPassword, reasonUnknown, "name:"},
+		"wrong password":      {"rita", "wrong password 1", reasonPassword, "user:" + rita.ID},
+		"empty password":      {"rita", "", reasonPassword, "user:" + rita.ID},
+		"empty name":          {"", adminPassword, reasonUnknown, "name:"},
+		"disabled":            {"off", adminPassword, reasonStatus, "user:" + off.ID},
+		"disabled and wrong":  {"off", "wrong password 1", reasonPassword, "user:" + off.ID},
+		"service account":     {"robot", adminPassword, reasonService, "user:" + robot.ID},
+		"service, no word":    {"robot", "", reasonService, "user:" + robot.ID},
+		"password too long":   {"rita", strings.Repeat("x", 1025), reasonPassword, "name:"},
+		"name too long":       {strings.Repeat("x", 300), adminPassword, reasonPassword, "name:"},
+		"name is not UTF-8":   {"\xff\xfe", adminPassword, reasonUnknown, "name:"},
+		"SQL in the name":     {"' OR 1=1--", adminPassword, reasonUnknown, "name:"}, // threat K1
+		"SQL in the password": {"rita", "' OR 1=1--", reasonPassword, "user:" + rita.ID},
+	}
+	var answers []*fault.Error
+	for name, c := range cases {
+		b.clock.advance(2 * 60e9) // refusals of one address are summed past 20 a minute
+		r := b.oneRow(func() {
+			in, err := b.Login(context.Background(), origin(), c.name, c.password, true)
+			requireCode(t, fault.Unauthenticated, err)
+			require.Zero(t, in, name)
+			answers = append(answers, fault.From(err))
+		})
+		require.Equal(t, "deny", r.Decision, name)
+		require.Equal(t, "anonymous", r.Actor)
+		require.Equal(t, "auth.login", r.Action)
+		require.Equal(t, c.reason, r.Reason, name)
+		require.True(t, strings.HasPrefix(r.Resource, c.resource), "%s: %s", name, r.Resource)
+	}
+	for _, a := range answers {
+		require.Equal(t, answers[0].Message, a.Message)
+		require.Equal(t, answers[0].Field, a.Field)
+	}
+	require.Zero(t, b.count("SELECT count(*) FROM sessions"))
+}
+
+// threat A5: an unknown name costs the hash that a known one costs.
+func TestUnknownNamesDoTheSameWork(t *testing.T) {
+	b := newBench(t)
+	b.user("rita", "reviewer")
+	known, _, err := b.store.userByKey(context.Background(), skeleton("rita"))
+	require.NoError(t, err)
+	real, _, _, err := parsePHC(known.PasswordHash)
+	require.NoError(t, err)
+	decoy, _, _, err := parsePHC(b.decoy)
+	require.NoError(t, err)
+	require.Equal(t, real, decoy)
+	for _, password := range []string{"", adminPassword, "guess"} {
+		ok, _, err := b.cost.verify(b.decoy, password)
+		require.NoError(t, err)
+		require.False(t, ok)
+	}
+}
+
+// threat U5
+func TestAPasswordTypedAsNameIsNowhereInTheFolder(t *testing.T) {
+	b := newBench(t)
+	b.user("rita", "reviewer")
+	const typed = "hunter2-is-my-real-password"
+	first := b.oneRow(func() {
+		_, err := b.Login(context.Background(), origin(), typed, "rita", true)
+		requireCode(t, fault.Unauthenticated, err)
+	})
+	again := b.oneRow(func() {
+		_, err := b.Login(context.Background(), origin(), strings.ToUpper(typed), "rita", true)
+		requireCode(t, fault.Unauthenticated, err)
+	})
+	require.Equal(t, first.Resource, again.Resource, "one name is one hash")
+	require.Len(t, first.Resource, len("name:")+64)
+	other := b.hashName("someone-else")
+	require.NotEqual(t, first.Resource, "name:"+other)
+	require.NotEqual(t, newBench(t).hashName(typed), b.hashName(typed), "keyed by the root of this folder")
+
+	seen := 0
+	require.NoError(t, filepath.WalkDir(b.dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		body, err := os.ReadFile(path)
+		seen++
+		require.NotContains(t, strings.ToLower(string(body)), typed, path)
+		require.NotContains(t, string(body), adminPassword, path)
+		return err
+	}))
+	require.GreaterOrEqual(t, seen, 3, "database, journal and keys were read")
+}
+
+func TestWeakerHashIsRaisedAtSignIn(t *testing.T) {
+	b := newBench(t)
+	u := b.user("rita", "reviewer")
+	require.NoError(t, b.useCost(cost{memory: 128, time: 2, threads: 1}))
+	stored := func() cost {
+		row, _, err := b.store.userByID(context.Background(), u.ID)
+		require.NoError(t, err)
+		c, _, _, err := parsePHC(row.PasswordHash)
+		require.NoError(t, err)
+		return c
+	}
+	_, err := b.Login(context.Background(), origin(), "rita", "wrong password 1", true)
+	requireCode(t, fault.Unauthenticated, err)
+	require.Equal(t, cheap(), stored(), "a wrong password raises nothing")
+	b.login("rita", true)
+	require.Equal(t, b.cost, stored())
+	b.login("rita", true)
+	require.NoError(t, b.useCost(cheap()))
+	b.login("rita", true)
+	require.Equal(t, uint32(128), stored().memory, "never lowered")
+}
+
+func TestTwoSignInsAtOnceAreTwoSessions(t *testing.T) {
+	b := newBench(t)
+	b.user("rita", "reviewer")
+	ins := make([]SignIn, 8)
+	rows := b.rowsOf(func() {
+		var wg sync.WaitGroup
+		for i := range ins {
+			wg.Go(func() { ins[i], _ = b.Login(context.Background(), origin(), "rita", adminPassword, i%2 == 0) })
+		}
+		wg.Wait()
+	})
+	require.Len(t, rows, len(ins))
+	ids := map[string]bool{}
+	for i, in := range ins {
+		ids[in.SessionID] = true
+		p, err := b.Authenticate(context.Background(), Credential{Bearer: in.AccessToken, Cookie: in.CookieToken}, origin())
+		require.NoError(t, err, i)
+		require.Equal(t, in.SessionID, p.SessionID)
+	}
+	require.Len(t, ids, len(ins))
+}
+
+func TestLoginOfACallerWhoLeft(t *testing.T) {
+	b := newBench(t)
+	b.user("rita", "reviewer")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	r := b.oneRow(func() {
+		_, err := b.Login(ctx, origin(), "rita", adminPassword, true)
+		requireCode(t, fault.Canceled, err)
+	})
+	require.Equal(t, "error", r.Decision)
+	require.Equal(t, "canceled", r.Reason)
+	require.Zero(t, b.count("SELECT count(*) FROM sessions"))
+}
+
+func TestLoginLosesARaceAgainstDisabling(t *testing.T) {
+	b := newBench(t)
+	u := b.user("rita", "reviewer")
+	a, err := b.try(context.Background(), "rita", adminPassword)
+	require.NoError(t, err)
+	require.Empty(t, a.reason)
+	b.exec("UPDATE users SET status = 'disabled' WHERE id = ?", u.ID)
+	plan, err := b.plan(a.user, origin(), true)
+	require.NoError(t, err)
+	err = b.db.Write(func(tx *dbTx) error { return plan.open(tx, a) })
+	requireCode(t, fault.Unauthenticated, err)
+	require.Zero(t, b.count("SELECT count(*) FROM sessions"))
+}
+
+func TestOldSessionsAreSwept(t *testing.T) {
+	b := newBench(t)
+	b.user("rita", "reviewer")
+	b.login("rita", false)
+	b.login("rita", true)
+	b.clock.advance(defaultSessionMax + keepEnded + 1e9)
+	b.login("rita", true)
+	require.Equal(t, 1, b.count("SELECT count(*) FROM sessions"))
+	require.Zero(t, b.count("SELECT count(*) FROM refresh_tokens"))
+}
+
+func TestMeAndUserByName(t *testing.T) {
+	b := newBench(t)
+	u := b.user("Rita", "reviewer")
+	me, err := b.Me(context.Background(), b.as("rita"))
+	require.NoError(t, err)
+	require.Equal(t, "Rita", me.Username)
+	require.Equal(t, "reviewer", me.Role)
+	for _, p := range []access.Principal{access.System("root"), access.Anonymous(origin())} {
+		_, err = b.Me(context.Background(), p)
+		requireCode(t, fault.NotFound, err)
+	}
+	got, err := b.UserByName(context.Background(), "rITA")
+	require.NoError(t, err)
+	require.Equal(t, u.ID, got.ID)
+	for _, none := range []string{"", "nobody", "r1ta", "' OR 1=1--", strings.Repeat("r", 5000)} {
+		_, err = b.UserByName(context.Background(), none)
+		requireCode(t, fault.NotFound, err)
+	}
+}
+
+// threat A7: many sign-ins at once are bounded work, and a good one still gets in.
+func TestManySignInsAtOnce(t *testing.T) {
+	b := newBenchIn(t, t.TempDir(), newClock(), Options{HashSlots: 2})
+	b.admin()
+	require.Equal(t, 2, cap(b.slots.running))
+	var in SignIn
+	var inErr error
+	var wg sync.WaitGroup
+	for i := range 500 {
+		if i == 250 {
+			wg.Go(func() { in, inErr = b.Login(context.Background(), origin(), adminName, adminPassword, true) })
+		}
+		wg.Go(func() {
+			_, err := b.Login(context.Background(), origin(), "guess-"+strconv.Itoa(i%7), "wrong password 1", true)
+			if code := fault.CodeOf(err); code != fault.Unauthenticated && code != fault.Busy {
+				t.Errorf("unexpected %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	require.NoError(t, inErr)
+	require.Equal(t, adminName, b.principal(in.CookieToken).Name)
+	rows := b.count("SELECT count(*) FROM audit_events WHERE action = 'auth.login' AND decision = 'deny'")
+	require.LessOrEqual(t, rows, 20, "what one address is refused too often is summed (threat U2)")
+}
