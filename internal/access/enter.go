@@ -22,8 +22,9 @@ type decision struct {
 }
 
 // Enter is the only decision. It answers a Pass, or leaves the refusal's row and answers Forbidden, or NotFound where the
-// principal may not know of the model. When the refusal's row cannot be made durable it answers AuditUnavailable.
-func (g *Guard) Enter(ctx context.Context, p Principal, op Op) (*Pass, error) {
+// principal may not know of the model. When the refusal's row cannot be made durable it answers AuditUnavailable. A context
+// that is done changes nothing here: a refusal owes its row all the same.
+func (g *Guard) Enter(_ context.Context, p Principal, op Op) (*Pass, error) {
 	start := g.now()
 	s := g.current.Load()
 	d := g.decide(s, p, op)
@@ -36,7 +37,7 @@ func (g *Guard) Enter(ctx context.Context, p Principal, op Op) (*Pass, error) {
 	e.Decision, e.Reason, e.RuleID, e.PolicyVersion = audit.Deny, d.reason, d.ruleID, s.version
 	e.Duration = g.now().Sub(start)
 	addReport(&e, d.report)
-	if err := g.refuse(ctx, p, e); err != nil {
+	if err := g.refuse(e); err != nil {
 		return nil, err
 	}
 	if d.hidden {
@@ -76,10 +77,10 @@ func known(o Operation) bool { return o == View || o == Infer || o == Train || o
 
 // Reject leaves one row for a use that never entered: an invalid body (decision error), a credential that was refused
 // (deny). It answers only a failure to make the row durable.
-func (g *Guard) Reject(ctx context.Context, p Principal, op Op, decision, reason string) error {
+func (g *Guard) Reject(_ context.Context, p Principal, op Op, decision, reason string) error {
 	e := entry(p, op)
 	e.Decision, e.Reason, e.PolicyVersion = decision, reason, g.PolicyVersion()
-	return g.refuse(ctx, p, e)
+	return g.refuse(e)
 }
 
 // entry is what a row says of p and op.
@@ -89,6 +90,9 @@ func entry(p Principal, op Op) audit.Entry {
 		Purpose: p.Origin.Purpose, UserAgent: p.Origin.UserAgent, RequestID: p.Origin.RequestID,
 		Operation: string(op.Operation), Action: string(op.Action), Resource: op.Resource,
 		Model: op.Model, ModelSHA256: op.ModelSHA256, Content: op.Content,
+	}
+	if e.Actor.Type == "" {
+		e.Actor.Type = KindAnonymous // a principal that nobody made may do nothing, and says nothing else
 	}
 	if p.Origin.IP.IsValid() {
 		e.IP = p.Origin.IP.Unmap().WithZone("").String()
@@ -113,8 +117,8 @@ func addReport(e *audit.Entry, report []string) {
 }
 
 // refuse appends a refusal's row, or counts it into a later row where anonymous callers make too many.
-func (g *Guard) refuse(_ context.Context, p Principal, e audit.Entry) error {
-	if p.Kind == KindAnonymous && g.refusals.summed(g.now(), e) {
+func (g *Guard) refuse(e audit.Entry) error {
+	if e.Actor.Type == KindAnonymous && g.refusals.summed(g.now(), e) {
 		return nil
 	}
 	_, err := g.audit.Record(e)

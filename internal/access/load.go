@@ -40,7 +40,8 @@ func (g *Guard) Rules() []Rule { return append([]Rule(nil), g.current.Load().lis
 const watchEvery = 400 * time.Millisecond
 
 // Watch reloads what other processes change, until ctx ends. It asks for SQLite's data version, which costs no disk read,
-// and looks at the policy version only when that moved.
+// and looks at the policy version only when that moved. It also writes the rows that sum refusals; when ctx ends it writes
+// those that are left, so wait for it before closing the database.
 func (g *Guard) Watch(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -48,6 +49,7 @@ func (g *Guard) Watch(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			g.refusals.flush(g, everything)
 			return
 		case <-tick.C:
 			seen = g.poll(ctx, seen)
@@ -57,7 +59,7 @@ func (g *Guard) Watch(ctx context.Context) {
 
 // poll answers the data version up to which the snapshot is current; on an error, the one it was given, to try again.
 func (g *Guard) poll(ctx context.Context, seen int64) int64 {
-	g.refusals.flush(g)
+	g.refusals.flush(g, pastMinutes)
 	now, err := g.db.DataVersion(ctx)
 	if err == nil && now == seen {
 		return seen

@@ -29,9 +29,10 @@ type Pass struct {
 type state int
 
 const (
-	open       state = iota
-	committing       // Commit is under way or has failed: nothing more may be committed, Close still owes a row
-	settled          // the row is durable
+	open    state = iota
+	busy          // a row is being written
+	failed        // nothing was kept: nothing more may be committed, and Close owes the row
+	settled       // the row is durable
 )
 
 // Outcome is what the operation came to. Empty members keep what Enter was told; Decision "" means allow.
@@ -76,7 +77,7 @@ func (p *Pass) Commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audi
 	if err := p.Valid(); err != nil {
 		return audit.Event{}, err
 	}
-	if !p.move(open, committing) {
+	if !p.move(open, busy) {
 		return audit.Event{}, fault.Wrap(errPass, fault.Internal, "the operation's pass is used up")
 	}
 	e := p.entry(o)
@@ -94,9 +95,10 @@ func (p *Pass) Commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audi
 		return fn(tx, ev)
 	})
 	if err != nil {
+		p.move(busy, failed)
 		return audit.Event{}, err
 	}
-	p.move(committing, settled)
+	p.move(busy, settled)
 	if gone != nil {
 		return ev, fault.From(gone)
 	}
@@ -106,7 +108,7 @@ func (p *Pass) Commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audi
 // Close settles a pass that was not committed, with an error row: canceled when *err is the caller's leaving, else failed.
 // Use it as `defer pass.Close(&err)`. Where an answer without a row would leave, it replaces *err.
 func (p *Pass) Close(err *error) {
-	if p == nil || p.guard == nil || !(p.move(open, committing) || p.in(committing)) {
+	if p == nil || p.guard == nil || !(p.move(open, busy) || p.move(failed, busy)) {
 		return
 	}
 	e := p.entry(Outcome{Decision: audit.Error, Reason: reasonFailed})
@@ -119,12 +121,13 @@ func (p *Pass) Close(err *error) {
 	}
 	if _, werr := p.guard.audit.Record(e); werr != nil {
 		p.guard.log.Error("appending the row of a failed operation", "request_id", e.RequestID, "err", werr)
+		p.move(busy, failed)
 		if err != nil {
 			*err = werr
 		}
 		return
 	}
-	p.move(committing, settled)
+	p.move(busy, settled)
 	if err != nil && *err == nil {
 		*err = fault.Wrap(errPass, fault.Internal, "the operation ended without its record")
 	}
@@ -175,10 +178,4 @@ func (p *Pass) move(from, to state) bool {
 	}
 	p.state = to
 	return true
-}
-
-func (p *Pass) in(s state) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.state == s
 }

@@ -24,9 +24,10 @@ type refusals struct {
 }
 
 type refused struct {
-	first audit.Entry
-	seen  int
-	extra int
+	first  audit.Entry
+	minute time.Time
+	seen   int
+	extra  int
 }
 
 // summed counts the refusal and says whether it will stand in a summed row instead of one of its own.
@@ -41,7 +42,7 @@ func (r *refusals) summed(now time.Time, e audit.Entry) bool {
 		c = r.current[key]
 	}
 	if c == nil {
-		c = &refused{}
+		c = &refused{minute: now.Truncate(time.Minute)}
 		r.current[key] = c
 	}
 	c.seen++
@@ -61,40 +62,61 @@ func (r *refusals) turn(now time.Time) {
 	if r.current != nil && minute == r.minute {
 		return
 	}
-	for _, c := range r.current {
-		if c.extra > 0 {
-			r.past = append(r.past, c)
-		}
-	}
-	r.minute, r.current = minute, map[string]*refused{}
+	r.end()
+	r.minute = minute
 }
 
-// take answers the sums of minutes that are over; all of them when the guard stops.
-func (r *refusals) take(now time.Time) []*refused {
+// end moves what was counted to the past.
+func (r *refusals) end() {
+	for _, c := range r.current {
+		switch {
+		case c.extra == 0:
+		case len(r.past) < maxAddresses:
+			r.past = append(r.past, c)
+		default: // the database has refused rows for a while: the count is kept, its address is not
+			r.past[len(r.past)-1].extra += c.extra
+		}
+	}
+	r.current = map[string]*refused{}
+}
+
+// span says which sums flush writes.
+type span int
+
+const (
+	pastMinutes span = iota
+	everything       // the guard stops: the running minute too
+)
+
+func (r *refusals) take(now time.Time, s span) []*refused {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn(now)
+	if s == everything {
+		r.end()
+	}
 	past := r.past
 	r.past = nil
 	return past
 }
 
-func (r *refusals) putBack(c *refused) {
+func (r *refusals) putBack(list []*refused) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.past = append(r.past, c)
+	r.past = append(r.past, list...)
 }
 
-// flush writes one row for each address and minute that went over.
-func (r *refusals) flush(g *Guard) {
-	for _, c := range r.take(g.now()) {
+// flush writes one row for each address and minute that went over. What cannot be written now is kept for the next time.
+func (r *refusals) flush(g *Guard, s span) {
+	list := r.take(g.now(), s)
+	for i, c := range list {
 		e := c.first
 		e.ID, e.Content, e.RequestID, e.UserAgent, e.Duration = "", nil, "", "", 0
 		e.Reason = "summed"
-		e.Details = map[string]any{"refusals": c.extra}
+		e.Details = map[string]any{"refusals": c.extra, "minute": c.minute.UTC().Format(time.RFC3339)}
 		if _, err := g.audit.Record(e); err != nil {
 			g.log.Error("appending the row of summed refusals", "err", err)
-			r.putBack(c)
+			r.putBack(list[i:])
 			return
 		}
 	}

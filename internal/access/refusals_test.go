@@ -1,0 +1,93 @@
+package access_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/apptest"
+	"guardhouse/internal/audit"
+)
+
+// threat U2
+func TestAnonymousRefusalsAreSummed(t *testing.T) {
+	clock := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+	var mu sync.Mutex
+	now := func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return clock
+	}
+	g := gateOver(t, apptest.OpenDB(t), access.Options{Now: now})
+	from := func(ip string) access.Principal {
+		return access.Anonymous(access.Origin{IP: netip.MustParseAddr(ip), RequestID: "req_1"})
+	}
+	login := access.Op{Action: access.AuthLogin, Resource: "name:hash"}
+	const tries = 5000
+	for range tries {
+		require.NoError(t, g.guard.Reject(t.Context(), from("192.0.2.1"), login, audit.Deny, "password"))
+	}
+	require.Len(t, g.events(t), access.FreeRefusals)
+	// Another address has its own count; addresses of one /64 share one.
+	require.NoError(t, g.guard.Reject(t.Context(), from("192.0.2.2"), login, audit.Deny, "password"))
+	for i := range 100 {
+		require.NoError(t, g.guard.Reject(t.Context(), from(fmt.Sprintf("2001:db8::%x", i+1)), login, audit.Deny, "password"))
+	}
+	require.Len(t, g.events(t), 2*access.FreeRefusals+1)
+	// Whoever is signed in has a row each, always.
+	for range 30 {
+		require.NoError(t, g.guard.Reject(t.Context(), user("reviewer"), login, audit.Error, "invalid"))
+	}
+	require.Len(t, g.events(t), 2*access.FreeRefusals+31)
+
+	mu.Lock()
+	clock = clock.Add(time.Minute)
+	mu.Unlock()
+	ctx, stop := context.WithCancel(t.Context())
+	stop() // Watch writes what is left when it ends
+	g.guard.Watch(ctx)
+	rows := g.events(t)
+	sums := map[string]string{}
+	for _, e := range rows[2*access.FreeRefusals+31:] {
+		require.Equal(t, "summed", e.Reason)
+		require.Equal(t, audit.Deny, e.Decision)
+		require.Equal(t, "2026-11-21T09:00:00Z", e.Details["minute"])
+		sums[e.IP] = fmt.Sprint(e.Details["refusals"])
+	}
+	require.Equal(t, map[string]string{"192.0.2.1": fmt.Sprint(tries - access.FreeRefusals), "2001:db8::15": "80"}, sums)
+
+	// A new minute starts a new count, and ending twice writes nothing twice.
+	require.NoError(t, g.guard.Reject(t.Context(), from("192.0.2.1"), login, audit.Deny, "password"))
+	g.guard.Watch(ctx)
+	require.Len(t, g.events(t), len(rows)+1)
+	g.verify(t)
+}
+
+func TestManyAddressesAreCountedInBoundedMemory(t *testing.T) {
+	now := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+	g := gateOver(t, apptest.OpenDB(t), access.Options{Now: func() time.Time { return now }})
+	login := access.Op{Action: access.AuthLogin}
+	var wg sync.WaitGroup
+	for worker := range 60 {
+		wg.Go(func() {
+			for i := range 100 {
+				ip := netip.AddrFrom4([4]byte{10, 0, byte(worker), byte(i)})
+				if err := g.guard.Reject(t.Context(), access.Anonymous(access.Origin{IP: ip}), login, audit.Deny, "password"); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.Equal(t, 4096+access.FreeRefusals, g.count(t, "SELECT count(*) FROM audit_events"))
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	g.guard.Watch(ctx)
+	require.Equal(t, 6000-4096-access.FreeRefusals, g.count(t, "SELECT details ->> 'refusals' FROM audit_events WHERE reason = 'summed'"))
+}
