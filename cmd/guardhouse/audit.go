@@ -26,13 +26,10 @@ func newAuditVerify(sh *shared) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := printReport(sh, report); err != nil {
+				if err := printReport(sh, report); err != nil || report.OK() {
 					return err
 				}
-				if report.Finding != "" {
-					return fmt.Errorf("audit chain: %s", report.Finding)
-				}
-				return nil
+				return fmt.Errorf("%s at row %d: %s", report.Finding, report.At, report.Detail)
 			})
 		},
 	}
@@ -40,22 +37,38 @@ func newAuditVerify(sh *shared) *cobra.Command {
 	return cmd
 }
 
+// printReport writes what was walked. Checkpoints are not part of this release, and verify says so itself.
 func printReport(sh *shared, r audit.Report) error {
 	if sh.json {
-		return sh.printJSON(r)
+		return sh.printJSON(reportJSON(r))
 	}
 	var errs []error
 	say := func(format string, args ...any) {
 		_, err := fmt.Fprintf(sh.out, format+"\n", args...)
 		errs = append(errs, err)
 	}
-	say("rows          %d", r.Rows)
+	say("rows         %d", r.Rows)
 	if r.Rows > 0 {
-		say("range         %s to %s", when(&r.First), when(&r.Last))
-		say("head          %s", r.HeadHash)
+		say("range        %d to %d, %s to %s", r.First, r.Last, when(&r.From), when(&r.To))
+		say("head         %s", r.LastHash)
 	}
+	say("checkpoints  0")
 	for _, line := range r.NotProvable {
 		say("not provable: %s", line)
 	}
 	return errors.Join(errs...)
+}
+
+func reportJSON(r audit.Report) map[string]any {
+	body := map[string]any{
+		"ok": r.OK(), "rows": r.Rows, "first_seq": r.First, "last_seq": r.Last, "head_hash": r.LastHash,
+		"from": nil, "to": nil, "checkpoints": 0, "not_provable": r.NotProvable, "finding": nil,
+	}
+	if r.Rows > 0 {
+		body["from"], body["to"] = r.From, r.To
+	}
+	if !r.OK() {
+		body["finding"] = map[string]any{"kind": r.Finding, "seq": r.At, "detail": r.Detail}
+	}
+	return body
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -9,16 +10,24 @@ import (
 	"time"
 
 	"guardhouse/internal/fault"
+	"guardhouse/internal/httpapi"
 )
 
 // runAll serves, watches and loads until ctx ends or the listener fails, and waits for all of it.
-func (a *App) runAll(ctx context.Context, server *http.Server, listener net.Listener) error {
+func (a *App) runAll(ctx context.Context, e edge, listener net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	server := httpapi.NewHTTPServer(e.handler, a.log)
+	var certificates *tls.Config
 	var work sync.WaitGroup
 	work.Go(func() { a.Guard.Watch(ctx) })
 	work.Go(func() { a.keepModels(ctx) })
+	if e.tls != nil {
+		certificates = e.tls.Config()
+		work.Go(func() { e.tls.Watch(ctx) })
+	}
 	failed := make(chan error, 1)
-	work.Go(func() { failed <- server.Serve(listener) })
+	work.Go(func() { failed <- server.Serve(httpapi.Listen(listener, certificates)) })
 	var err error
 	select {
 	case <-ctx.Done():

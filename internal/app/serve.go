@@ -2,14 +2,12 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"guardhouse/internal/config"
@@ -47,12 +45,14 @@ func Serve(ctx context.Context, c *config.Config, o Options, announce func(Notic
 	return a.serve(ctx, announce)
 }
 
+// edge is what stands between a socket and the handler. tls is nil for plain HTTP on loopback.
+type edge struct {
+	tls     *tlsfiles.Files
+	handler http.Handler
+}
+
 func (a *App) serve(ctx context.Context, announce func(Notice)) error {
-	files, err := a.tlsFiles()
-	if err != nil {
-		return err
-	}
-	server, err := a.newServer(files)
+	e, err := a.newEdge()
 	if err != nil {
 		return err
 	}
@@ -61,10 +61,53 @@ func (a *App) serve(ctx context.Context, announce func(Notice)) error {
 	if err != nil {
 		return fmt.Errorf("opening the port: %w", err)
 	}
-	notice, err := a.notice(ctx, listener.Addr(), files)
+	notice, err := a.notice(ctx, listener.Addr(), e.tls)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	announce(notice)
-	return a.runAll(ctx, server, listener)
+	return a.runAll(ctx, e, listener)
+}
+
+func (a *App) newEdge() (e edge, err error) {
+	c := a.Config
+	if !c.AllowPlainLoopback {
+		e.tls, err = tlsfiles.Open(tlsfiles.Options{
+			Dir: filepath.Join(c.Data, "tls"), Cert: c.TLSCert, Key: c.TLSKey, Names: c.TrustedHosts, Now: a.now, Log: a.log,
+		})
+		if err != nil {
+			return edge{}, err
+		}
+	}
+	ui, err := web.Dist()
+	if err != nil {
+		return edge{}, fmt.Errorf("opening the console's files: %w", err)
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return edge{}, fmt.Errorf("asking for this machine's name: %w", err)
+	}
+	o := httpapi.Options{MaxBody: c.MaxBody, TrustedHosts: c.TrustedHosts, ServerName: name, TLS: e.tls != nil, Now: a.now, Log: a.log}
+	if e.tls != nil {
+		o.HSTS, o.CertificateSHA256 = e.tls.Given(), e.tls.Fingerprint
+	}
+	e.handler, err = httpapi.New(httpapi.Deps{
+		Auth: a.Auth, Guard: a.Guard, Moderation: a.Moderation, Catalog: a.Catalog, Audit: a.Audit, UI: ui,
+	}, o)
+	return e, err
+}
+
+func (a *App) notice(ctx context.Context, addr net.Addr, files *tlsfiles.Files) (Notice, error) {
+	n := Notice{URL: "http://" + addr.String() + "/"}
+	if files != nil {
+		n.URL, n.CAFile = "https://"+addr.String()+"/", files.CAFile()
+	}
+	token, needed, err := a.Auth.SetupToken(ctx)
+	if err != nil {
+		return Notice{}, err
+	}
+	if needed {
+		n.SetupToken = token
+	}
+	return n, nil
 }
