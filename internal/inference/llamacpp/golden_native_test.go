@@ -98,7 +98,7 @@ func load(t testing.TB, name string, s inference.Spec) *model {
 	require.NoError(t, err)
 	defer f.Close()
 	s.File = f
-	m, err := New(Options{}).Load(t.Context(), s)
+	m, err := New().Load(t.Context(), s)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, m.Close()) })
 	return m.(*model)

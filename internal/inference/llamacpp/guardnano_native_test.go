@@ -251,7 +251,7 @@ func TestLoadFromSealedMemory(t *testing.T) {
 	_, err = unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_WRITE|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
 	require.NoError(t, err)
 	require.True(t, sealed(f))
-	m, err := New(Options{}).Load(t.Context(), inference.Spec{File: f, Slots: 1, SlotTokens: 384})
+	m, err := New().Load(t.Context(), inference.Spec{File: f, Slots: 1, SlotTokens: 384})
 	require.NoError(t, err)
 	require.NoError(t, f.Close(), "the caller may close it as soon as it is loaded")
 	_, err = m.Judge(t.Context(), inference.Query{Prompt: []int32{400}, Labels: nanoLabels})
@@ -287,7 +287,7 @@ func TestLoadRefuses(t *testing.T) {
 		"noise":      {t.Context(), inference.Spec{File: open(noise), Slots: 1, SlotTokens: 100}, fault.Unprocessable},
 		"canceled":   {canceled, inference.Spec{File: open(nano(t)), Slots: 1, SlotTokens: 100}, fault.Canceled},
 	} {
-		_, err := New(Options{}).Load(c.ctx, c.spec)
+		_, err := New().Load(c.ctx, c.spec)
 		require.Equal(t, c.code, fault.CodeOf(err), name)
 	}
 }

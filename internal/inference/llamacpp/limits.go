@@ -9,7 +9,7 @@ const (
 	maxSlots      = 256     // llama.cpp's most sequences of one context
 	maxSlotTokens = 1 << 17 // far over every guard model's context
 	maxBatch      = 4096
-	maxThreads    = 256
+	maxThreads    = 512 // llama.cpp's
 	maxLabels     = 64
 	maxTailIDs    = 512
 
@@ -51,13 +51,13 @@ func newPlan(s inference.Spec, weightBytes int64, cores int) (plan, error) {
 	if s.Batch < 0 || s.Batch > maxBatch {
 		return plan{}, fault.Newf(fault.Invalid, "a batch holds at most %d tokens", maxBatch)
 	}
-	if s.Threads < 0 || s.Threads > maxThreads {
-		return plan{}, fault.Newf(fault.Invalid, "a model runs on at most %d threads", maxThreads)
+	if s.Threads < 0 {
+		return plan{}, fault.New(fault.Invalid, "the number of threads is negative")
 	}
 	if !(s.Temperature >= 0 && s.Temperature <= 100) {
 		return plan{}, fault.New(fault.Invalid, "the temperature must be between 0 and 100")
 	}
-	p := plan{lanes: 1, threads: s.Threads, slotTokens: s.SlotTokens, temperature: s.Temperature}
+	p := plan{lanes: 1, threads: min(s.Threads, maxThreads), slotTokens: s.SlotTokens, temperature: s.Temperature}
 	if p.threads == 0 {
 		p.threads = max(1, min(cores, maxThreads))
 	}

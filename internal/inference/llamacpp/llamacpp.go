@@ -4,14 +4,7 @@
 // assertion in C ends the process. It imports inference and fault, and nothing of prompts or verdicts.
 package llamacpp
 
-import (
-	"time"
-)
-
-// Options are what an engine takes from the rest of the program.
-type Options struct {
-	Now func() time.Time // nil = the system's clock
-}
+import "time"
 
 // Engine loads models into this process.
 type Engine struct {
@@ -19,9 +12,4 @@ type Engine struct {
 }
 
 // New answers an engine. Nothing native happens before Load.
-func New(o Options) *Engine {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	return &Engine{now: o.Now}
-}
+func New() *Engine { return &Engine{now: time.Now} }

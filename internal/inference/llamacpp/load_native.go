@@ -33,7 +33,11 @@ func (e *Engine) Load(ctx context.Context, s inference.Spec) (inference.Model, e
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPlan(s, w.bytes, computeCores(os.DirFS("/"), affinity()))
+	cpus := affinity()
+	if len(cpus) > 0 {
+		s.Threads = min(s.Threads, len(cpus)) // more threads than processors only wait for each other
+	}
+	p, err := newPlan(s, w.bytes, computeCores(os.DirFS("/"), cpus))
 	if err != nil {
 		w.free()
 		return nil, err
