@@ -1,0 +1,330 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/audit"
+	"guardhouse/internal/auth"
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/db"
+	"guardhouse/internal/gguf"
+	"guardhouse/internal/httpapi"
+	"guardhouse/internal/inference"
+	"guardhouse/internal/inference/fake"
+	"guardhouse/internal/moderation"
+	"guardhouse/internal/tokenizer"
+	"guardhouse/models"
+)
+
+const password = "a long and private sentence"
+
+// ready is a data folder with one user per role, each with a key, copied for every test: hashing passwords costs more
+// than copying a file.
+type ready struct {
+	dir  string
+	keys map[string]string // user name -> API key
+}
+
+var template = sync.OnceValues(makeTemplate) //nolint:gochecknoglobals // once per test binary is the point
+
+func people() map[string]string {
+	return map[string]string{"alice": "admin", "rita": "reviewer", "rob": "reviewer", "nora": "nurse", "gus": "guest"}
+}
+
+func makeTemplate() (ready, error) {
+	dir, err := os.MkdirTemp("", "guardhouse-httpapi-")
+	if err != nil {
+		return ready{}, err
+	}
+	s, err := openServices(dir, nil)
+	if err != nil {
+		return ready{}, err
+	}
+	out := ready{dir: dir, keys: map[string]string{}}
+	cli := access.System("tester")
+	for name, role := range people() {
+		if _, err := s.auth.CreateUser(context.Background(), cli, auth.NewUser{Username: name, Role: role, Password: password}); err != nil {
+			return out, err
+		}
+		if role == "guest" {
+			continue // guests have no keys
+		}
+		_, secret, err := s.auth.CreateKey(context.Background(), cli, auth.NewKey{Label: "test", UserName: name}, nil)
+		if err != nil {
+			return out, err
+		}
+		out.keys[name] = secret
+	}
+	return out, s.close()
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if r, err := template(); err == nil {
+		_ = os.RemoveAll(r.dir) // a leftover in the temporary folder fails no test
+	}
+	os.Exit(code)
+}
+
+// services are the real ones; only the engine is fake.
+type services struct {
+	db        *db.DB
+	log       *audit.Log
+	guard     *access.Guard
+	auth      *auth.Service
+	catalog   *catalog.Service
+	scheduler *inference.Scheduler
+	judge     *moderation.Service
+	engine    *fake.Engine
+}
+
+func (s *services) close() error {
+	if err := s.scheduler.Close(context.Background()); err != nil {
+		return err
+	}
+	return s.db.Close()
+}
+
+func openServices(dir string, engine *fake.Engine) (*services, error) {
+	ctx := context.Background()
+	s := &services{engine: engine}
+	var err error
+	if s.db, err = db.Open(ctx, db.Options{Path: filepath.Join(dir, "guardhouse.db")}); err != nil {
+		return nil, err
+	}
+	if _, err := s.db.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	keys, err := auth.OpenKeys(dir)
+	if err != nil {
+		return nil, err
+	}
+	s.log = audit.New(s.db, keys.Sub("content-hash"))
+	if s.guard, err = access.New(ctx, s.db, s.log, access.Options{}); err != nil {
+		return nil, err
+	}
+	if s.auth, err = auth.New(s.db, s.guard, auth.Options{DataDir: dir, Root: keys}); err != nil {
+		return nil, err
+	}
+	s.catalog = catalog.New(s.db, s.guard, catalog.Options{ModelsDir: filepath.Join(dir, "models"), RunDir: filepath.Join(dir, "run")})
+	if err := s.catalog.Sync(ctx); err != nil {
+		return nil, err
+	}
+	s.scheduler = inference.New(inference.Options{Queue: 8})
+	s.judge = moderation.New(moderation.Deps{
+		DB: s.db, Guard: s.guard, Catalog: s.catalog, Scheduler: s.scheduler, Engine: engine,
+	}, moderation.Options{})
+	return s, nil
+}
+
+// newEngine answers a fake that speaks guard-nano's own tokens.
+func newEngine(t testing.TB) *fake.Engine {
+	t.Helper()
+	f, err := gguf.Read(bytes.NewReader(models.GuardNano), int64(len(models.GuardNano)))
+	require.NoError(t, err)
+	v, err := tokenizer.VocabOf(f)
+	require.NoError(t, err)
+	tok, err := tokenizer.New(v)
+	require.NoError(t, err)
+	return fake.New(fake.Options{Decode: tok.Decode, Encode: tok.Encode, Respond: cues})
+}
+
+// cues answers by words that stand in no policy text.
+func cues(prompt string) string {
+	answer := " Safe\nCategories: None"
+	switch {
+	case strings.Contains(prompt, "zzviolent"):
+		answer = " Unsafe\nCategories: Violent, Suicide & Self-Harm"
+	case strings.Contains(prompt, "zzlie"):
+		answer = " Controversial\nCategories: Unethical Acts"
+	}
+	if strings.Contains(prompt, "zzreply") {
+		answer += "\nRefusal: No"
+	}
+	return answer
+}
+
+// bench is one server over a copy of the template.
+type bench struct {
+	t testing.TB
+	*services
+	server *httpapi.Server
+	keys   map[string]string
+	logs   *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+type setting func(*httpapi.Options, *httpapi.Deps)
+
+func newBench(t testing.TB, settings ...setting) *bench {
+	t.Helper()
+	r, err := template()
+	require.NoError(t, err)
+	dir := filepath.Join(t.TempDir(), "data")
+	require.NoError(t, os.CopyFS(dir, os.DirFS(r.dir)))
+	require.NoError(t, filepath.WalkDir(dir, private))
+	return newBenchAt(t, dir, r.keys, settings...)
+}
+
+// private gives back the modes that copying loses.
+func private(path string, d fs.DirEntry, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case d.IsDir():
+		return os.Chmod(path, 0o700)
+	}
+	return os.Chmod(path, 0o600)
+}
+
+func newBenchAt(t testing.TB, dir string, keys map[string]string, settings ...setting) *bench {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	s, err := openServices(dir, newEngine(t))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.close()) })
+	require.NoError(t, s.judge.Load(t.Context()))
+	b := &bench{t: t, services: s, keys: keys, logs: &lockedBuffer{}}
+	o := httpapi.Options{ServerName: "ward-server", TrustedHosts: []string{"Guard.Example"}, TLS: true, Log: slog.New(slog.NewJSONHandler(b.logs, nil))}
+	d := httpapi.Deps{Auth: s.auth, Guard: s.guard, Moderation: s.judge, Catalog: s.catalog, Audit: s.log, UI: builtUI()}
+	for _, set := range settings {
+		set(&o, &d)
+	}
+	b.server, err = httpapi.New(d, o)
+	require.NoError(t, err)
+	return b
+}
+
+func builtUI() fs.FS {
+	return fstest.MapFS{
+		"index.html":            {Data: []byte("<!doctype html><title>Guardhouse</title>")},
+		"assets/app-1a2b.js":    {Data: []byte("export const a = 1\n")},
+		"assets/app-1a2b.js.gz": {Data: []byte("\x1f\x8bpacked")},
+		"icon.svg":              {Data: []byte("<svg/>")},
+		".gitkeep":              {Data: nil},
+	}
+}
+
+// call is one request; empty members are left out.
+type call struct {
+	method, path string
+	as           string // user whose key is sent
+	body         string
+	header       map[string]string
+	host, peer   string
+}
+
+func (b *bench) do(c call) *httptest.ResponseRecorder {
+	b.t.Helper()
+	var body io.Reader
+	if c.body != "" {
+		body = strings.NewReader(c.body)
+	}
+	r := httptest.NewRequest(c.method, "https://localhost/", body)
+	r.URL.Path, r.RequestURI = c.path, c.path
+	setPath(b.t, r, c.path)
+	if c.body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if c.as != "" {
+		require.NotEmpty(b.t, b.keys[c.as])
+		r.Header.Set("Authorization", "Bearer "+b.keys[c.as])
+	}
+	for name, value := range c.header {
+		r.Header.Set(name, value)
+	}
+	if c.host != "" {
+		r.Host = c.host
+	}
+	if c.peer != "" {
+		r.RemoteAddr = netip.AddrPortFrom(netip.MustParseAddr(c.peer), 4321).String()
+	}
+	w := httptest.NewRecorder()
+	b.server.ServeHTTP(w, r)
+	return w
+}
+
+// setPath parses what a client would put on the request line.
+func setPath(t testing.TB, r *http.Request, target string) {
+	t.Helper()
+	u, err := url.ParseRequestURI(target)
+	require.NoError(t, err)
+	r.URL = u
+}
+
+// rows answers the audit log, oldest first.
+func (b *bench) rows() []audit.Event {
+	b.t.Helper()
+	var all []audit.Event
+	f := audit.Filter{Limit: 500}
+	for {
+		page, err := b.log.List(b.t.Context(), f)
+		require.NoError(b.t, err)
+		all = append(all, page.Items...)
+		if f.Cursor = page.NextCursor; f.Cursor == "" {
+			break
+		}
+	}
+	for i, j := 0, len(all)-1; i < j; i, j = i+1, j-1 {
+		all[i], all[j] = all[j], all[i]
+	}
+	return all
+}
+
+// newRows answers what fn added to the log.
+func (b *bench) newRows(fn func()) []audit.Event {
+	b.t.Helper()
+	before := len(b.rows())
+	fn()
+	return b.rows()[before:]
+}
+
+// soon polls until ok, at most five seconds.
+func soon(t testing.TB, ok func() bool) {
+	t.Helper()
+	require.Eventually(t, ok, 5*time.Second, 2*time.Millisecond)
+}
+
+// key answers a fresh key of a user, narrowed.
+func (b *bench) key(owner string, modelIDs, operations []string) string {
+	b.t.Helper()
+	_, secret, err := b.auth.CreateKey(b.t.Context(), access.System("tester"), auth.NewKey{
+		Label: "test", UserName: owner, Models: modelIDs, Operations: operations,
+	}, nil)
+	require.NoError(b.t, err)
+	return secret
+}

@@ -1,0 +1,32 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// object answers a JSON object.
+func object(t testing.TB, body []byte) map[string]any {
+	t.Helper()
+	var out map[string]any
+	require.NoError(t, json.Unmarshal(body, &out), string(body))
+	return out
+}
+
+// field answers a member that is a string.
+func field(t testing.TB, body []byte, name string) string {
+	t.Helper()
+	s, ok := object(t, body)[name].(string)
+	require.True(t, ok, "%s in %s", name, body)
+	return s
+}
+
+func withoutRequestID(t testing.TB, body []byte) map[string]any {
+	t.Helper()
+	out := object(t, body)
+	require.NotEmpty(t, out["request_id"])
+	delete(out, "request_id")
+	return out
+}
