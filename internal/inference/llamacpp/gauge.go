@@ -52,13 +52,13 @@ func (g *gauge) note(threads, ids int, took time.Duration) {
 		return
 	}
 	before := g.preferSolo()
-	average := &g.solo
+	average, tried := &g.solo, !before
 	if threads > 1 {
-		average = &g.wide
+		average, tried = &g.wide, before
 	}
 	each := float64(took) / float64(ids)
-	if *average == 0 {
-		*average = each
+	if *average == 0 || tried {
+		*average = each // what was tried now and then is as old as the last try
 	} else {
 		*average += (each - *average) / 4
 	}

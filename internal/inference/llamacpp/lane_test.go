@@ -287,25 +287,67 @@ func TestPrimeFailureLeavesSlotsUsable(t *testing.T) {
 	require.True(t, errors.Is(m.Prime(ctx, [][]int32{prefix}), context.Canceled))
 }
 
-// A long prompt and a stream of short ones: the short ones finish while the long one is under way, and
-// the long one finishes although the short ones never end.
-func TestLongAndShortShare(t *testing.T) {
-	c := newScripted(t, 3, 20000, 256)
+// A short prompt that comes while a long one is under way is answered within a few passes of it.
+func TestShortPromptOvertakesLong(t *testing.T) {
+	c := newScripted(t, 3, 200000, 256)
 	m := modelOn(t, 1, c)
-	long := inference.Query{Prompt: make([]int32, 15000), Labels: []int32{1}}
-	done := make(chan error, 1)
-	go func() { _, err := m.Judge(context.Background(), long); done <- err }()
-	short := 0
-	for ended := false; !ended; {
-		select {
-		case err := <-done:
-			require.NoError(t, err)
-			ended = true
-		default:
-			_, err := m.Judge(t.Context(), inference.Query{Prompt: []int32{1, 2, 3}, Labels: []int32{1}})
-			require.NoError(t, err)
-			short++
+	passes, entered := make(chan struct{}), make(chan struct{}, 1000)
+	c.set(func() { c.hold, c.entered = passes, entered })
+	long := inference.Query{Prompt: make([]int32, 150000), Labels: []int32{1}} // some six hundred passes
+	longDone := make(chan error, 1)
+	go func() { _, err := m.Judge(context.Background(), long); longDone <- err }()
+	<-entered
+	for range 5 {
+		short := make(chan inference.Answer, 1)
+		go func() {
+			a, err := m.Judge(context.Background(), inference.Query{Prompt: []int32{1, 2, 3}, Labels: []int32{1}})
+			if err != nil {
+				t.Error(err)
+			}
+			short <- a
+		}()
+		for answered := false; !answered; {
+			select {
+			case passes <- struct{}{}:
+			case a := <-short:
+				require.Equal(t, 1, a.Passes)
+				answered = true
+			case err := <-longDone:
+				t.Fatalf("the long prompt did not let the short one in: %v", err)
+			}
+		}
+		if t.Failed() {
+			break
 		}
 	}
-	require.Greater(t, short, 5)
+	close(passes)
+	require.NoError(t, <-longDone)
+}
+
+// However many short prompts there are, the oldest gets half of the batch.
+func TestBatchIsShared(t *testing.T) {
+	c := newScripted(t, 5, 2000, 256)
+	l := &lane{core: c}
+	for i, pending := range []int{200, 1000, 60, 90, 0} {
+		s := &slot{id: i, used: uint64(10 + i), row: -1}
+		if pending > 0 {
+			s.job = &job{}
+			s.pending = make([]int32, pending)
+		}
+		l.slots = append(l.slots, s)
+	}
+	l.slots[1].used = 1 // the oldest
+	l.build()
+	shares := make([]int, len(l.slots))
+	for i, s := range l.slots {
+		shares[i] = s.share
+	}
+	require.Equal(t, []int{0, 128, 60, 68, 0}, shares)
+	require.Len(t, l.pass.ids, 256)
+	require.Equal(t, 128+60-1, l.slots[2].row, "a prompt whose last id is in the pass waits for its row")
+	require.Equal(t, -1, l.slots[3].row)
+
+	l.slots[3].tail, l.slots[3].pending = true, []int32{7}
+	l.build()
+	require.Len(t, l.pass.ids, 1, "tails go first")
 }

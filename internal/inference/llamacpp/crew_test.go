@@ -1,0 +1,169 @@
+package llamacpp
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/fault"
+	"guardhouse/internal/inference"
+)
+
+const large = 1 << 30 // bytes of weights whose every pass is worth all threads
+
+func TestCrewNeverDealsMoreThanThereAre(t *testing.T) {
+	const total, lanes = 3, 8
+	c := newCrew(total, large, time.Now)
+	var out atomic.Int64
+	var all sync.WaitGroup
+	for range lanes {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for range 300 {
+				c.join()
+				g := c.take(100)
+				if n := out.Add(int64(g.threads)); g.threads < 1 || n > total {
+					t.Errorf("%d threads at work", n)
+				}
+				out.Add(-int64(g.threads))
+				c.give(g)
+				c.leave()
+			}
+		}()
+	}
+	all.Wait()
+	require.Equal(t, total, c.free)
+	require.Zero(t, c.busy)
+}
+
+func TestCrewShares(t *testing.T) {
+	c := newCrew(8, large, time.Now)
+	c.join()
+	g := c.take(100)
+	require.Equal(t, 8, g.threads, "the only lane gets all")
+	c.give(g)
+	c.join()
+	a, b := c.take(100), c.take(100)
+	require.Equal(t, []int{4, 4}, []int{a.threads, b.threads})
+	c.give(a)
+	c.give(b)
+}
+
+func TestGaugeAsksForWorthwhileThreads(t *testing.T) {
+	g := gauge{weightBytes: 8 << 20}
+	require.Equal(t, 1, g.advise(8, 1), "a tail's id on a small model is one thread's work")
+	require.Equal(t, 2, g.advise(8, 17))
+	require.Equal(t, 8, g.advise(8, 200))
+	require.Equal(t, 1, g.advise(1, 200))
+	g = gauge{weightBytes: large}
+	require.Equal(t, 8, g.advise(8, 1), "a large model's is not")
+}
+
+// When somebody else computes on the cores wide passes become slow: the gauge turns to single threads, and
+// back when they are gone.
+func TestGaugeTurnsToWhatIsFaster(t *testing.T) {
+	g := gauge{weightBytes: large}
+	run := func(passes int, wide, solo time.Duration) (wides int) {
+		for range passes {
+			n := g.advise(2, 100)
+			took := solo
+			if n > 1 {
+				wides, took = wides+1, wide
+			}
+			g.note(n, 100, took)
+		}
+		return wides
+	}
+	quiet := run(200, 3*time.Millisecond, 5*time.Millisecond)
+	require.Greater(t, quiet, 180)
+	disturbed := run(200, 400*time.Millisecond, 6*time.Millisecond)
+	require.Less(t, disturbed, 12)
+	run(2*lastTry, 3*time.Millisecond, 5*time.Millisecond)
+	require.Greater(t, run(100, 3*time.Millisecond, 5*time.Millisecond), 90, "it comes back")
+}
+
+func TestPlan(t *testing.T) {
+	const small = 8 << 20
+	p, err := newPlan(inference.Spec{Slots: 4, SlotTokens: 400}, small, 2)
+	require.NoError(t, err)
+	require.Equal(t, 2, p.lanes)
+	require.Equal(t, 2, p.lane.slots)
+	require.Equal(t, 512, p.lane.slotTokens, "rounded up as the engine does")
+	require.Equal(t, 400, p.slotTokens)
+	require.Equal(t, chunk, p.lane.batch)
+	require.InDelta(t, 1, p.temperature, 0)
+
+	p, err = newPlan(inference.Spec{Slots: 5, SlotTokens: 512, Threads: 16}, large, 2)
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 5, 16, 512}, []int{p.lanes, p.lane.slots, p.threads, p.lane.slotTokens})
+
+	p, err = newPlan(inference.Spec{Slots: 200, SlotTokens: 1, Batch: 8}, large, 1)
+	require.NoError(t, err)
+	require.Equal(t, 200, p.lane.batch, "every slot gets an id of a pass")
+
+	for name, s := range map[string]inference.Spec{
+		"temperature NaN": {Slots: 1, SlotTokens: 1, Temperature: math.NaN()},
+		"temperature":     {Slots: 1, SlotTokens: 1, Temperature: -1},
+		"threads":         {Slots: 1, SlotTokens: 1, Threads: -1},
+		"batch":           {Slots: 1, SlotTokens: 1, Batch: maxBatch + 1},
+		"tokens":          {Slots: 1, SlotTokens: maxSlotTokens + 1},
+		"slots":           {Slots: -1, SlotTokens: 1},
+	} {
+		_, err := newPlan(s, small, 2)
+		require.Equal(t, fault.Invalid, fault.CodeOf(err), name)
+	}
+}
+
+func TestComputeCores(t *testing.T) {
+	siblings := func(lists ...string) fstest.MapFS {
+		m := fstest.MapFS{}
+		for i, l := range lists {
+			m[fmt.Sprintf("sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", i)] = &fstest.MapFile{Data: []byte(l + "\n")}
+		}
+		return m
+	}
+	with := func(m fstest.MapFS, files map[string]string) fstest.MapFS {
+		for name, text := range files {
+			m[name] = &fstest.MapFile{Data: []byte(text + "\n")}
+		}
+		return m
+	}
+	for name, c := range map[string]struct {
+		root fstest.MapFS
+		cpus []int
+		want int
+	}{
+		"plain":              {siblings("0", "1"), []int{0, 1}, 2},
+		"two threads a core": {siblings("0,4", "1,5", "2,6", "3,7", "0,4", "1,5", "2,6", "3,7"), []int{0, 1, 2, 3, 4, 5, 6, 7}, 4},
+		"affinity":           {siblings("0,1", "0,1", "2,3", "2,3"), []int{2, 3}, 1},
+		"one for HTTP":       {siblings("0", "1", "2", "3", "4", "5"), []int{0, 1, 2, 3, 4, 5}, 5},
+		"no topology":        {fstest.MapFS{}, []int{0, 1, 2}, 3},
+		"nothing known":      {fstest.MapFS{}, nil, 1},
+		"quota": {with(siblings("0", "1", "2"), map[string]string{
+			"proc/self/cgroup": "0::/a/b", "sys/fs/cgroup/a/cpu.max": "150000 100000", "sys/fs/cgroup/a/b/cpu.max": "max 100000",
+		}), []int{0, 1, 2}, 1},
+		"quota above": {with(siblings("0", "1", "2"), map[string]string{
+			"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.max": "200000 100000",
+		}), []int{0, 1, 2}, 2},
+		"quota of version 1": {with(siblings("0", "1", "2"), map[string]string{
+			"proc/self/cgroup": "4:cpu,cpuacct:/x\n3:memory:/x",
+			"sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_quota_us":  "200000",
+			"sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_period_us": "100000",
+		}), []int{0, 1, 2}, 2},
+		"no quota in version 1": {with(siblings("0", "1"), map[string]string{
+			"proc/self/cgroup": "4:cpu:/", "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000",
+		}), []int{0, 1}, 2},
+		"nonsense": {with(siblings("0", "1"), map[string]string{
+			"proc/self/cgroup": "::\nx\n0::/", "sys/fs/cgroup/cpu.max": "NaN 1",
+		}), []int{0, 1}, 2},
+	} {
+		require.Equal(t, c.want, computeCores(c.root, c.cpus), name)
+	}
+}
