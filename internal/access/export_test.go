@@ -1,7 +1,10 @@
 package access
 
-// Swap puts a policy in force that is in no database: lines of role and action, and rules.
-func (g *Guard) Swap(version int64, permissions [][2]string, rules []Rule) error {
+// Snapshot is a policy that is in no database.
+type Snapshot struct{ s *snapshot }
+
+// Build makes a policy of lines of role and action, and rules.
+func Build(version int64, permissions [][2]string, rules []Rule) (Snapshot, error) {
 	l := lines{}
 	for _, p := range permissions {
 		l = append(l, permission{p[0], p[1]})
@@ -12,11 +15,22 @@ func (g *Guard) Swap(version int64, permissions [][2]string, rules []Rule) error
 	}
 	s, err := newSnapshot(version, l, compiled)
 	if err != nil {
-		return err
+		return Snapshot{}, err
 	}
 	s.list = rules
-	g.current.Store(s)
-	return nil
+	return Snapshot{s}, nil
+}
+
+// Put puts a policy in force.
+func (g *Guard) Put(s Snapshot) { g.current.Store(s.s) }
+
+// Swap is Build and Put.
+func (g *Guard) Swap(version int64, permissions [][2]string, rules []Rule) error {
+	s, err := Build(version, permissions, rules)
+	if err == nil {
+		g.Put(s)
+	}
+	return err
 }
 
 // Decision is what Enter would find, without its row.

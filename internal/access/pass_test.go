@@ -260,13 +260,12 @@ func TestOneCanceledMemberOfAGroupHarmsNoOther(t *testing.T) {
 
 func TestNoRowNoAnswer(t *testing.T) {
 	g := newGate(t, "")
-	pass := g.enter(t)
 	require.NoError(t, g.db.Write(func(tx *db.Tx) error {
 		return tx.QueryRow("PRAGMA max_page_count = 1").Scan(new(int)) // as full as it is now
 	}))
 	var err error
 	for fault.CodeOf(err) == "" { // until the pages that are there are used up
-		pass = g.enter(t)
+		pass := g.enter(t)
 		_, err = pass.Commit(t.Context(), access.Outcome{}, put(time.Now().String()))
 	}
 	require.Equal(t, fault.AuditUnavailable, fault.CodeOf(err))

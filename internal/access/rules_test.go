@@ -75,7 +75,8 @@ func TestOrderOfEvaluation(t *testing.T) {
 		"a second allow without":    {ana(), []access.Rule{with(r("a", "allow", "*", "m", "*"), conditions), r("b", "allow", "*", "m", "*")}, "allow", "b", ""},
 		"deny with conditions": {
 			ana(),
-			[]access.Rule{r("a", "allow", "*", "m", "*"), with(r("b", "deny", "*", "m", "infer"), conditions)}, "deny", "b", "",
+			[]access.Rule{r("a", "allow", "*", "m", "*"), with(r("b", "deny", "*", "m", "infer"), conditions)},
+			"deny", "b", "",
 		},
 		"conditions that are null":   {ana(), []access.Rule{with(r("a", "allow", "*", "m", "*"), func(x *access.Rule) { x.Conditions = "null" })}, "hidden", "", ""},
 		"conditions that are a list": {ana(), []access.Rule{with(r("a", "allow", "*", "m", "*"), func(x *access.Rule) { x.Conditions = "[]" })}, "hidden", "", ""},
@@ -87,7 +88,8 @@ func TestOrderOfEvaluation(t *testing.T) {
 		"key's rule does not cover":  {ana(asKey), []access.Rule{r("a", "allow", "*", "m", "*"), r("b", "allow", "key:key_1", "m", "view")}, "deny", "", ""},
 		"key's rule is unusable": {
 			ana(asKey),
-			[]access.Rule{r("a", "allow", "*", "m", "*"), with(r("b", "allow", "key:key_1", "m", "*"), conditions)}, "hidden", "", "",
+			[]access.Rule{r("a", "allow", "*", "m", "*"), with(r("b", "allow", "key:key_1", "m", "*"), conditions)},
+			"hidden", "", "",
 		},
 		"another key's rule":        {ana(asKey), []access.Rule{r("a", "allow", "*", "m", "*"), r("b", "allow", "key:key_2", "m", "view")}, "allow", "a", ""},
 		"key's rule for a model":    {ana(asKey), []access.Rule{r("a", "allow", "*", "m", "*"), r("b", "allow", "key:key_1", "n", "*")}, "allow", "a", ""},
@@ -146,10 +148,25 @@ func TestMatch(t *testing.T) {
 		pattern, id string
 		want        bool
 	}{
-		{"a", "a", true}, {"a", "b", false}, {"*", "", true}, {"*", "anything", true}, {"a*", "a", true}, {"a*", "ba", false},
-		{"*a", "ba", true}, {"*a", "ab", false}, {"a*c", "abc", true}, {"a*c", "abd", false}, {"a*b*c", "axbxc", true},
-		{"a*b*c", "acb", false}, {"**", "x", true}, {"a.c", "abc", false}, {"[ab]", "a", false}, {"", "", true}, {"", "a", false},
-		{"*ab", "aab", true}, {"a?c", "abc", false},
+		{"a", "a", true},
+		{"a", "b", false},
+		{"*", "", true},
+		{"*", "anything", true},
+		{"a*", "a", true},
+		{"a*", "ba", false},
+		{"*a", "ba", true},
+		{"*a", "ab", false},
+		{"a*c", "abc", true},
+		{"a*c", "abd", false},
+		{"a*b*c", "axbxc", true},
+		{"a*b*c", "acb", false},
+		{"**", "x", true},
+		{"a.c", "abc", false},
+		{"[ab]", "a", false},
+		{"", "", true},
+		{"", "a", false},
+		{"*ab", "aab", true},
+		{"a?c", "abc", false},
 	} {
 		require.Equal(t, c.want, access.Match(c.pattern, c.id), "%q %q", c.pattern, c.id)
 	}

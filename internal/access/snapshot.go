@@ -94,8 +94,9 @@ func openToScoped(a Action) bool {
 	switch a {
 	case ExampleRead, ModelView, ModerationRun, ModerationRead, AnalysisView, AnalysisRun, AnalysisReport, ImageGenerate, ChatRun:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // inScope reads an empty scope as no narrowing.

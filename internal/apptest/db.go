@@ -51,7 +51,7 @@ func DBPath(t testing.TB) string {
 // OpenDB answers a fresh migrated database, closed with the test.
 func OpenDB(t testing.TB) *db.DB {
 	t.Helper()
-	return OpenDBAt(t, DBPath(t), time.Now)
+	return OpenDBAt(t, DBPath(t), time.Now) //nolint:forbidigo // tests that need another clock hand it in
 }
 
 // OpenDBAt opens a database file under a clock and closes it with the test.

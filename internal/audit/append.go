@@ -90,7 +90,7 @@ func readHead(tx *db.Tx) (head, error) {
 	if h, ok := tx.Value(headKey{}).(head); ok {
 		return h, nil
 	}
-	stmt, err := tx.Prepare(headSQL)
+	stmt, err := tx.Prepare(headSQL) //nolint:sqlclosecheck // the writer's own, closed with it
 	if err != nil {
 		return head{}, db.Translate(err)
 	}
@@ -126,7 +126,7 @@ func NewID(now time.Time) string {
 }
 
 func insert(tx *db.Tx, ev Event, details []byte) error {
-	stmt, err := tx.Prepare(insertSQL)
+	stmt, err := tx.Prepare(insertSQL) //nolint:sqlclosecheck // the writer's own, closed with it
 	if err != nil {
 		return db.Translate(err)
 	}

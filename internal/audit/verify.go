@@ -91,32 +91,34 @@ const walkSQL = `SELECT seq, id, v, at, actor_type, actor_id, actor_name, key_id
 action, resource, model, model_sha256, decision, reason, rule_id, policy_version, request_id, content_hash, duration_us,
 details, prev_hash, hash FROM audit_events ORDER BY seq`
 
-func (v *verifier) walk() (err error) {
-	rows, err := v.tx.QueryContext(v.ctx, walkSQL)
-	if err != nil {
+func (v *verifier) walk() error {
+	broken, err := v.firstBroken()
+	if err != nil || broken == nil {
 		return err
-	}
-	var broken *row
-	for rows.Next() {
-		var r row
-		if err := scan(rows, &r); err != nil {
-			return errors.Join(err, rows.Close())
-		}
-		if !v.fits(r) {
-			broken = &r
-			break
-		}
-		v.advance(r)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return err
-	}
-	if broken == nil {
-		return nil
 	}
 	f, err := v.classify(*broken)
 	v.report.set(f)
 	return err
+}
+
+// firstBroken answers the first row that does not fit, nil if all do.
+func (v *verifier) firstBroken() (broken *row, err error) {
+	rows, err := v.tx.QueryContext(v.ctx, walkSQL)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var r row
+		if err := scan(rows, &r); err != nil {
+			return nil, err
+		}
+		if !v.fits(r) {
+			return &r, nil
+		}
+		v.advance(r)
+	}
+	return nil, rows.Err()
 }
 
 func scan(rows *sql.Rows, r *row) error {

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -28,15 +29,17 @@ const busyTimeoutMS = 10_000
 
 // pragmas are what every connection must answer when asked. The driver's own default for synchronous in WAL is NORMAL,
 // which does not sync at commit, so nothing here is taken on trust.
-var pragmas = map[string]string{
-	"busy_timeout":    strconv.Itoa(busyTimeoutMS),
-	"journal_mode":    "wal",
-	"synchronous":     "2",
-	"foreign_keys":    "1",
-	"secure_delete":   "1",
-	"trusted_schema":  "0",
-	"temp_store":      "2",
-	"cell_size_check": "1",
+func pragmas() map[string]string {
+	return map[string]string{
+		"busy_timeout":    strconv.Itoa(busyTimeoutMS),
+		"journal_mode":    "wal",
+		"synchronous":     "2", // FULL
+		"foreign_keys":    "1",
+		"secure_delete":   "1",
+		"trusted_schema":  "0",
+		"temp_store":      "2", // memory
+		"cell_size_check": "1",
+	}
 }
 
 // connector opens connections without registering a driver name, which would be a global.
@@ -76,7 +79,7 @@ func prepareConn(c *sqlite3.SQLiteConn, p purpose) error {
 			return fmt.Errorf("%s: %w", q, err)
 		}
 	}
-	for name, want := range pragmas {
+	for name, want := range pragmas() {
 		if err := checkPragma(c, name, want); err != nil {
 			return err
 		}
@@ -97,7 +100,7 @@ func checkPragma(c *sqlite3.SQLiteConn, name, want string) error {
 	if cerr := rows.Close(); err == nil {
 		err = cerr
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("reading pragma %s: %w", name, err)
 	}
 	if got := fmt.Sprint(row[0]); got != want {

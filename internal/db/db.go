@@ -45,7 +45,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, fault.New(fault.Invalid, "the database needs a path")
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = time.Now //nolint:forbidigo // the clock of whoever hands in none
 	}
 	if err := createPrivate(o.Path); err != nil {
 		return nil, err

@@ -25,4 +25,4 @@ func (t *Tx) Interrupted(query string) error {
 func (d *DB) WriterConn() *sql.Conn { return d.writer.conn }
 
 // Pragmas lists what every connection must answer.
-func Pragmas() map[string]string { return pragmas }
+func Pragmas() map[string]string { return pragmas() }

@@ -40,7 +40,7 @@ func (t *Tx) Query(query string, args ...any) (*sql.Rows, error) {
 	if err := t.usable(); err != nil {
 		return nil, err
 	}
-	return t.w.conn.QueryContext(context.Background(), query, args...) //nolint:rowserrcheck,sqlclosecheck // the caller's rows
+	return t.w.conn.QueryContext(context.Background(), query, args...)
 }
 
 // QueryRow runs a query for one row.
