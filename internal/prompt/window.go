@@ -19,27 +19,42 @@ type unit struct{ end, tokens int }
 // the tokenizer would cut anyway, and between characters as a reader sees them where that is possible.
 func (g *Guard) Split(s string, maxTokens, overlap int) []string {
 	s = g.Normalize(s)
+	spans := g.spans(s, maxTokens, overlap)
+	out := make([]string, len(spans))
+	for i, w := range spans {
+		out[i] = s[w.from:w.to]
+	}
+	return out
+}
+
+// span is the place of a window.
+type span struct{ from, to int }
+
+// spans is Split for text that is normalised. Each begins at or before the end of the one before and
+// ends behind it; the last ends with s.
+func (g *Guard) spans(s string, maxTokens, overlap int) []span {
 	maxTokens = max(maxTokens, 8)
 	overlap = min(max(overlap, 0), maxTokens/2)
 	if len(s) <= maxTokens || g.tok.Count(s) <= maxTokens { // a token has at least one byte
-		return []string{s}
+		return []span{{0, len(s)}}
 	}
-	units := g.units(s, max(maxTokens/8, 1))
-	var out []string
-	for first, from := 0, 0; first < len(units); {
+	units := g.units(s, maxTokens)
+	var out []span
+	for first, from, done := 0, 0, 0; done < len(s); {
 		last := g.fill(s, units, first, from, maxTokens)
 		end := units[last].end
-		out = append(out, s[from:end])
-		if last == len(units)-1 {
-			break
+		if end <= done { // the overlap left no room for more: go on without it
+			first, from = last+1, end
+			continue
 		}
+		out, done = append(out, span{from, end}), end
 		first, from = back(units, first, last, overlap)
 	}
 	return out
 }
 
 // fill answers the last unit that still fits into a window which begins with unit first at from. At
-// least one unit always goes in: a unit is far below any maxTokens.
+// least one unit always goes in: a unit has at most maxTokens bytes.
 func (g *Guard) fill(s string, units []unit, first, from, maxTokens int) int {
 	last, sum := first, units[first].tokens
 	for last+1 < len(units) && sum+units[last+1].tokens <= maxTokens {
@@ -53,7 +68,7 @@ func (g *Guard) fill(s string, units []unit, first, from, maxTokens int) int {
 	return last
 }
 
-// back answers where the next window begins: about overlap tokens before the end of unit last, and
+// back answers where the next window begins: at most overlap tokens before the end of unit last, and
 // always behind the beginning of the window before.
 func back(units []unit, first, last, overlap int) (next, from int) {
 	next = last + 1
@@ -63,35 +78,44 @@ func back(units []unit, first, last, overlap int) (next, from int) {
 	return next, units[next-1].end
 }
 
-// units cuts s into parts of at most about most tokens.
-func (g *Guard) units(s string, most int) []unit {
+// units cuts s into pre-tokens, and longer ones into parts of about maxTokens/2 bytes. None has more
+// than maxTokens bytes, so none has more than maxTokens tokens.
+func (g *Guard) units(s string, maxTokens int) []unit {
 	var out []unit
-	from, done := 0, 0
+	done, part := 0, max(maxTokens/2, 4)
 	add := func(end int) {
-		out = append(out, unit{end, len(g.tok.Encode(s[done:end]))})
+		out = append(out, unit{end, g.tok.Count(s[done:end])})
 		done = end
 	}
 	g.tok.Words(s, func(end int) bool {
-		if !breakable(s, end) && end < len(s) && end-done < 4*most {
+		if end-done < part && !breakable(s, end) {
 			return true // a mark or joiner follows: keep it with what it belongs to
 		}
-		for from = done; end-from > 4*most; { // longer than any word of a language: cut it by length
-			cut := from + 4*most
-			for limit := cut + 64; cut < min(limit, end) && !(utf8.RuneStart(s[cut]) && breakable(s, cut)); {
-				cut++
-			}
-			for cut < end && !utf8.RuneStart(s[cut]) {
-				cut++
-			}
-			add(cut)
-			from = cut
+		for end-done > part {
+			add(cutNear(s, done+part, min(done+maxTokens-4, end)))
 		}
 		if end > done {
 			add(end)
 		}
 		return true
 	})
+	if done < len(s) {
+		add(len(s))
+	}
 	return out
+}
+
+// cutNear answers the first good cut in s[at:limit], else the first between two code points.
+func cutNear(s string, at, limit int) int {
+	for i := at; i < limit; i++ {
+		if utf8.RuneStart(s[i]) && breakable(s, i) {
+			return i
+		}
+	}
+	for at < len(s) && !utf8.RuneStart(s[at]) {
+		at++
+	}
+	return at
 }
 
 // breakable says whether s[at:] begins a character as a reader sees it: no mark, joiner or modifier

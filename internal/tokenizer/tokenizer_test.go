@@ -198,7 +198,7 @@ func TestLongRuns(t *testing.T) {
 		start := time.Now()
 		ids := tok.Encode(s)
 		took := time.Since(start)
-		require.Less(t, took, 2*time.Second, name) // measured: at most 0.3 s; the margin is for a busy machine
+		require.Less(t, took, 10*time.Second, name) // measured: at most 0.3 s; the rest is for a busy machine
 		require.Equal(t, s, tok.Decode(ids), name)
 		t.Logf("%-14s %8d ids %v", name, len(ids), took)
 	}
