@@ -45,6 +45,7 @@ func TestCrewNeverDealsMoreThanThereAre(t *testing.T) {
 
 func TestCrewShares(t *testing.T) {
 	c := newCrew(8, large, time.Now)
+	c.gauge.wait = longTry // no tries here
 	c.join()
 	g := c.take(100)
 	require.Equal(t, 8, g.threads, "the only lane gets all")
@@ -57,12 +58,12 @@ func TestCrewShares(t *testing.T) {
 }
 
 func TestGaugeAsksForWorthwhileThreads(t *testing.T) {
-	g := gauge{weightBytes: 8 << 20}
+	g := gauge{weightBytes: 8 << 20, wait: longTry}
 	require.Equal(t, 1, g.advise(8, 1), "a tail's id on a small model is one thread's work")
 	require.Equal(t, 2, g.advise(8, 17))
 	require.Equal(t, 8, g.advise(8, 200))
 	require.Equal(t, 1, g.advise(1, 200))
-	g = gauge{weightBytes: large}
+	g = gauge{weightBytes: large, wait: longTry}
 	require.Equal(t, 8, g.advise(8, 1), "a large model's is not")
 }
 
@@ -85,7 +86,7 @@ func TestGaugeTurnsToWhatIsFaster(t *testing.T) {
 	require.Greater(t, quiet, 180)
 	disturbed := run(200, 400*time.Millisecond, 6*time.Millisecond)
 	require.Less(t, disturbed, 12)
-	run(2*lastTry, 3*time.Millisecond, 5*time.Millisecond)
+	run(3*longTry, 3*time.Millisecond, 5*time.Millisecond)
 	require.Greater(t, run(100, 3*time.Millisecond, 5*time.Millisecond), 90, "it comes back")
 }
 

@@ -8,8 +8,9 @@ const (
 	threadWork = 64 << 20
 	// gaugeIDs is the least size of a pass that is measured: shorter ones are all overhead.
 	gaugeIDs = 16
-	// The first and the longest number of passes between two tries of the slower way.
-	firstTry, lastTry = 16, 1024
+	// Passes between two tries of the slower way: soon after the start, since nothing is known then; from
+	// shortTry on they double, since a try can cost half a second where somebody else computes.
+	startTry, shortTry, longTry = 2, 64, 1024
 )
 
 // gauge learns whether a pass over several threads is faster than one over a single thread. It is, until
@@ -30,9 +31,9 @@ func (g *gauge) advise(offer, ids int) int {
 	if n == 1 || ids < gaugeIDs {
 		return n
 	}
-	if g.passes++; g.passes >= max(firstTry, g.wait) {
+	if g.passes++; g.passes >= max(startTry, g.wait) {
 		g.passes = 0
-		g.wait = min(lastTry, 2*max(firstTry, g.wait))
+		g.wait = min(longTry, max(shortTry, 2*g.wait))
 		if g.preferSolo() {
 			return n
 		}
@@ -63,6 +64,6 @@ func (g *gauge) note(threads, ids int, took time.Duration) {
 		*average += (each - *average) / 4
 	}
 	if g.preferSolo() != before {
-		g.passes, g.wait = 0, firstTry
+		g.passes, g.wait = 0, shortTry
 	}
 }
