@@ -102,7 +102,7 @@ func (s *Server) readBody(c *gin.Context, op *operation) error {
 	if len(raw) == 0 && !op.bodyMust {
 		return nil
 	}
-	if !isJSON(r) {
+	if len(raw) > 0 && !isJSON(r) {
 		return fault.New(fault.UnsupportedMedia, "The body must be sent as Content-Type: application/json.")
 	}
 	value, err := strictjson.Parse(raw)

@@ -2,9 +2,12 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/db"
 )
 
 // object answers a JSON object.
@@ -29,4 +32,20 @@ func withoutRequestID(t testing.TB, body []byte) map[string]any {
 	require.NotEmpty(t, out["request_id"])
 	delete(out, "request_id")
 	return out
+}
+
+func urlEncode(name, value string) string { return url.Values{name: {value}}.Encode() }
+
+func pathEncode(s string) string { return url.PathEscape(s) }
+
+// emptyUsers does what a clumsy restore would.
+func emptyUsers(tx *db.Tx) error {
+	for _, statement := range []string{
+		"DELETE FROM refresh_tokens", "DELETE FROM sessions", "DELETE FROM api_keys", "DELETE FROM users",
+	} {
+		if _, err := tx.Exec(statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
