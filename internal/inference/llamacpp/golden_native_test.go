@@ -4,16 +4,19 @@ package llamacpp
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"guardhouse/internal/fault"
 	"guardhouse/internal/inference"
 )
 
@@ -235,5 +238,47 @@ func TestGoldenGreedyUnforced(t *testing.T) {
 			}
 			require.Equal(t, id, got[i], "%s step %d", g.ID, i)
 		}
+	}
+}
+
+// A model whose rotary base is not a number loads, and answers NaN: that is an error and never a verdict.
+func TestNotANumberIsNoVerdict(t *testing.T) {
+	m := load(t, sharedFile(t, "goldens", "qwen", "malformed-gguf", "hp-rope-nan.gguf"), inference.Spec{Slots: 2, SlotTokens: 64})
+	for range 2 {
+		_, err := m.Judge(t.Context(), inference.Query{Prompt: []int32{5, 6, 7}, Labels: []int32{1, 2}})
+		require.ErrorIs(t, err, errNotFinite)
+		require.Equal(t, fault.Internal, fault.CodeOf(err))
+	}
+}
+
+// The same 37 prompts, all at once on four slots of two lanes: labels and greedy ids hold as they do alone.
+func TestGoldenAnswersInCompany(t *testing.T) {
+	goldens := readGoldens(t)
+	m := load(t, tinyGuard(t), inference.Spec{Slots: 6, SlotTokens: 1024, Threads: 2})
+	require.NoError(t, m.Prime(t.Context(), [][]int32{goldens[0].IDs[:200], goldens[8].IDs[:260]}))
+	var all sync.WaitGroup
+	answers := make([]inference.Answer, len(goldens))
+	errs := make([]error, len(goldens))
+	for i, g := range goldens {
+		if len(g.IDs) > 900 {
+			continue
+		}
+		q := g.fullQuery()
+		if g.Mode == "response" {
+			q.Prefix = 260
+		}
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			answers[i], errs[i] = m.Judge(context.Background(), q)
+		}()
+	}
+	all.Wait()
+	for i, g := range goldens {
+		if len(g.IDs) > 900 {
+			continue
+		}
+		require.NoError(t, errs[i], g.ID)
+		g.checkAnswer(t, answers[i])
 	}
 }
