@@ -56,7 +56,8 @@ func newClaims(userID, sessionID string, epoch int64, now, until time.Time) clai
 // parse answers the claims of a bearer that one of our keys signed with that key's own algorithm and that is in time,
 // from us and for us. The session and the user are the caller's to check.
 func (r *keyring) parse(token string) (claims, error) {
-	if len(token) > maxBearer || strings.Count(token, ".") != 2 {
+	// The decoder skips line breaks, which would give one signature many spellings.
+	if len(token) > maxBearer || strings.Count(token, ".") != 2 || strings.ContainsAny(token, "\r\n") {
 		return claims{}, fmt.Errorf("size or shape: %w", errBearer)
 	}
 	parser := jwt.NewParser(jwt.WithTimeFunc(r.now), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithStrictDecoding(),

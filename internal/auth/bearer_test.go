@@ -142,6 +142,7 @@ func TestBearerMatrix(t *testing.T) {
 		"claims are a list":        forgeRaw(head, "[]", ed),
 		"claims are deep":          forgeRaw(head, strings.Repeat("[", 2000)+strings.Repeat("]", 2000), ed),
 		"over 4 KiB, else good":    forge(t, head, with(body, "pad", strings.Repeat("x", maxBearer)), ed),
+		"line break in signature":  in.AccessToken[:len(in.AccessToken)-10] + "\n" + in.AccessToken[len(in.AccessToken)-10:],
 		"a NUL":                    in.AccessToken + "\x00",
 		"an API key's prefix":      keyPrefix + in.AccessToken,
 		"the refresh token":        in.RefreshToken,

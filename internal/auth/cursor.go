@@ -34,7 +34,8 @@ func (s *Service) unseal(list, caller, cursor string) (string, error) {
 		return "", refused
 	}
 	position := string(raw[cursorTag:])
-	if !hmac.Equal(raw[:cursorTag], s.cursorMAC(list, caller, position)) {
+	// The decoder skips line breaks; a cursor has one spelling.
+	if !hmac.Equal(raw[:cursorTag], s.cursorMAC(list, caller, position)) || s.seal(list, caller, position) != cursor {
 		return "", refused
 	}
 	return position, nil

@@ -89,8 +89,9 @@ func (r *keyring) load() error {
 		return fault.Wrap(err, fault.Internal, "the folder for keys in the data folder can't be read")
 	}
 	for _, e := range entries {
-		name, ok := strings.CutPrefix(e.Name(), jwtPrefix)
-		if name, ok = strings.CutSuffix(name, jwtSuffix); !ok || !strings.HasPrefix(e.Name(), jwtPrefix) {
+		name, ours := strings.CutPrefix(e.Name(), jwtPrefix)
+		name, isKey := strings.CutSuffix(name, jwtSuffix)
+		if !ours || !isKey {
 			continue
 		}
 		id, err := ulid.ParseStrict(strings.ToUpper(name))

@@ -87,7 +87,7 @@ func (s *Service) RevokeKey(ctx context.Context, p access.Principal, id string) 
 		return settle(ctx, pass, refusal{err: fault.New(fault.NotFound, "There is no such key.")}, nil)
 	}
 	defer pass.Close(&err)
-	return commit(ctx, pass.Commit, access.Outcome{}, func(tx *db.Tx) error {
+	return commit(ctx, pass, access.Outcome{}, func(tx *db.Tx) error {
 		return tx.Gorm().Model(&keyRow{}).Where("id = ? AND revoked_at IS NULL", row.ID).
 			UpdateColumn("revoked_at", millis(tx.Now())).Error
 	})

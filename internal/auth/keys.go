@@ -39,7 +39,7 @@ func (s *Service) CreateKey(ctx context.Context, p access.Principal, k NewKey, i
 	}
 	defer pass.Close(&err)
 	out := access.Outcome{Resource: keyResource(row.ID), Details: map[string]any{"owner": userResource(owner.ID), "label": row.Label}}
-	err = commit(ctx, pass.Commit, out, func(tx *db.Tx) error {
+	err = commit(ctx, pass, out, func(tx *db.Tx) error {
 		if err := idem.claim(tx, p, row.ID); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/audit"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
@@ -46,7 +47,7 @@ func (s *Service) Login(ctx context.Context, o access.Origin, username, password
 	}
 	if a.reason != "" {
 		wrong := fault.New(fault.Unauthenticated, wrongMessage)
-		return SignIn{}, s.reject(ctx, caller, op, refusal{err: wrong, decision: decisionDeny, reason: a.reason})
+		return SignIn{}, s.reject(ctx, caller, op, refusal{err: wrong, decision: audit.Deny, reason: a.reason})
 	}
 	plan, err := s.plan(a.user, o, browser)
 	if err != nil {
@@ -57,7 +58,7 @@ func (s *Service) Login(ctx context.Context, o access.Origin, username, password
 		return SignIn{}, err
 	}
 	defer pass.Close(&err)
-	if err := commit(ctx, pass.Commit, plan.outcome(), func(tx *db.Tx) error { return plan.open(tx, a) }); err != nil {
+	if err := commit(ctx, pass, plan.outcome(), func(tx *db.Tx) error { return plan.open(tx, a) }); err != nil {
 		return SignIn{}, err
 	}
 	return plan.answer(), nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/audit"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
@@ -25,7 +26,7 @@ func (s *Service) RefreshProgram(ctx context.Context, o access.Origin, refreshTo
 	}
 	if !ok {
 		return SignIn{}, s.reject(ctx, access.Anonymous(o), op, refusal{
-			err: fault.New(fault.Unauthenticated, endedMessage), decision: decisionDeny, reason: reasonNoToken,
+			err: fault.New(fault.Unauthenticated, endedMessage), decision: audit.Deny, reason: reasonNoToken,
 		})
 	}
 	lock := s.stripe(r.id)
@@ -58,9 +59,9 @@ func (s *Service) rotate(ctx context.Context, r refresh, o access.Origin, old st
 	ended := fault.New(fault.Unauthenticated, endedMessage)
 	switch {
 	case r.usedAt != nil:
-		return SignIn{}, s.endFamily(ctx, r, access.Anonymous(o), op, refusal{err: ended, decision: decisionDeny, reason: reasonReuse})
+		return SignIn{}, s.endFamily(ctx, r, access.Anonymous(o), op, refusal{err: ended, decision: audit.Deny, reason: reasonReuse})
 	case !r.alive(now) || millis(now) >= r.expiresAt:
-		return SignIn{}, s.reject(ctx, access.Anonymous(o), op, refusal{err: ended, decision: decisionDeny, reason: reasonEnded})
+		return SignIn{}, s.reject(ctx, access.Anonymous(o), op, refusal{err: ended, decision: audit.Deny, reason: reasonEnded})
 	}
 	fresh, err := newToken()
 	if err != nil {
@@ -76,7 +77,7 @@ func (s *Service) rotate(ctx context.Context, r refresh, o access.Origin, old st
 	}
 	defer pass.Close(&err)
 	var u userRow
-	err = commit(ctx, pass.Commit, access.Outcome{}, func(tx *db.Tx) (err error) {
+	err = commit(ctx, pass, access.Outcome{}, func(tx *db.Tx) (err error) {
 		u, err = r.exchange(tx, old, fresh, now)
 		return err
 	})

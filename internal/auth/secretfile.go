@@ -45,13 +45,13 @@ func readOrMakeSecret(path string, size int) ([]byte, error) {
 }
 
 // readSecret refuses links, other lengths and files that the group or strangers have any right to.
-func readSecret(path string, size int) ([]byte, error) {
+func readSecret(path string, size int) (secret []byte, err error) {
 	name := filepath.Join(secretsDir, filepath.Base(path))
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, name+" in the data folder can't be opened")
 	}
-	defer f.Close()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, name+" in the data folder can't be examined")
@@ -62,7 +62,7 @@ func readSecret(path string, size int) ([]byte, error) {
 	if mode := info.Mode().Perm(); mode&othersMode != 0 {
 		return nil, fault.Newf(fault.Invalid, "%s in the data folder can be used by others (mode %04o): chmod 600, and replace the key if others were on this machine", name, mode)
 	}
-	secret := make([]byte, size+1)
+	secret = make([]byte, size+1)
 	n, err := io.ReadFull(f, secret)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 		return nil, fault.Wrap(err, fault.Internal, name+" in the data folder can't be read")

@@ -4,10 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -17,6 +14,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/audit"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
@@ -91,7 +89,7 @@ func (o *Options) fill() error {
 		o.HashSlots = min(runtime.NumCPU(), maxDefaultSlots)
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = time.Now //nolint:forbidigo // the clock of whoever hands in none
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -148,7 +146,7 @@ func settle(ctx context.Context, pass *access.Pass, r refusal, write func(tx *db
 	r.judge()
 	defer pass.Close(&err)
 	out := access.Outcome{Decision: r.decision, Reason: r.reason}
-	if err := commit(context.WithoutCancel(ctx), pass.Commit, out, write); err != nil {
+	if err := commit(context.WithoutCancel(ctx), pass, out, write); err != nil {
 		return err
 	}
 	return r.err
@@ -159,18 +157,15 @@ func (r *refusal) judge() {
 		return
 	}
 	code := fault.CodeOf(r.err)
-	r.decision, r.reason = decisionError, string(code)
+	r.decision, r.reason = audit.Error, string(code)
 	if code == fault.Forbidden || code == fault.Unauthenticated {
-		r.decision = decisionDeny
+		r.decision = audit.Deny
 	}
 }
 
-// commit is access.Pass.Commit for writes that don't look at the audit event. E is its type, which belongs to a package
-// that this one may not import.
-func commit[E any](ctx context.Context, do func(context.Context, access.Outcome, func(*db.Tx, E) error) (E, error),
-	out access.Outcome, write func(tx *db.Tx) error,
-) error {
-	_, err := do(ctx, out, func(tx *db.Tx, _ E) error {
+// commit is access.Pass.Commit for writes that don't look at the audit event.
+func commit(ctx context.Context, pass *access.Pass, out access.Outcome, write func(tx *db.Tx) error) error {
+	_, err := pass.Commit(ctx, out, func(tx *db.Tx, _ audit.Event) error {
 		if write == nil {
 			return nil
 		}
@@ -178,11 +173,6 @@ func commit[E any](ctx context.Context, do func(context.Context, access.Outcome,
 	})
 	return err
 }
-
-const (
-	decisionDeny  = "deny"
-	decisionError = "error"
-)
 
 func newID(prefix string, now time.Time) (string, error) {
 	id, err := ulid.New(ulid.Timestamp(now), ulid.DefaultEntropy())
@@ -203,15 +193,4 @@ func (s *Service) note(ctx context.Context, what, id string, write func(tx *db.T
 	if err := s.store.db.Write(write); err != nil {
 		s.log.WarnContext(ctx, "time of last use not written", "kind", what, "id", id, "err", err)
 	}
-}
-
-// found tells a missing row from a failed query.
-func found(err error) (bool, error) {
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fault.From(db.Translate(fmt.Errorf("reading who somebody is: %w", err)))
-	}
-	return true, nil
 }

@@ -137,7 +137,7 @@ func (s *Service) Logout(ctx context.Context, p access.Principal) (err error) {
 	}
 	defer pass.Close(&err)
 	now := s.clock()
-	err = commit(ctx, pass.Commit, access.Outcome{}, func(tx *db.Tx) error { return endSession(tx, p.SessionID, now) })
+	err = commit(ctx, pass, access.Outcome{}, func(tx *db.Tx) error { return endSession(tx, p.SessionID, now) })
 	if err == nil {
 		s.touched.forget(p.SessionID)
 	}
@@ -157,7 +157,7 @@ func (s *Service) RefreshBrowser(ctx context.Context, p access.Principal) (in Si
 	}
 	defer pass.Close(&err)
 	now := s.clock()
-	if err := commit(ctx, pass.Commit, access.Outcome{}, func(tx *db.Tx) error { return touchSession(tx, ses.id, now) }); err != nil {
+	if err := commit(ctx, pass, access.Outcome{}, func(tx *db.Tx) error { return touchSession(tx, ses.id, now) }); err != nil {
 		return SignIn{}, err
 	}
 	s.touched.mark(ses.id, now, now)

@@ -106,7 +106,7 @@ func (s *Service) FinishSetup(ctx context.Context, o access.Origin, f Setup) (in
 		return SignIn{}, err
 	}
 	defer pass.Close(&err)
-	err = commit(ctx, pass.Commit, plan.outcome(), func(tx *db.Tx) error {
+	err = commit(ctx, pass, plan.outcome(), func(tx *db.Tx) error {
 		if err := closeSetup(tx, true); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -24,19 +25,25 @@ type store struct {
 
 func newStore(d *db.DB) *store { return &store{db: d, stmts: map[string]*sql.Stmt{}} }
 
-// stmt answers a statement on the read pool; it lives until the pool is closed.
-func (s *store) stmt(query string) (*sql.Stmt, error) {
+// scan reads the one row that query finds for arg into dest, and answers whether there is one. Statements are prepared
+// once and live until the read pool is closed.
+func (s *store) scan(ctx context.Context, query, arg string, dest ...any) (bool, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if st := s.stmts[query]; st != nil {
-		return st, nil
+	st := s.stmts[query]
+	if st == nil {
+		var err error
+		if st, err = s.db.ReadSQL().PrepareContext(ctx, query); err != nil {
+			s.mu.Unlock()
+			return false, db.Translate(fmt.Errorf("preparing a look-up: %w", err))
+		}
+		s.stmts[query] = st
 	}
-	st, err := s.db.ReadSQL().PrepareContext(context.Background(), query)
-	if err != nil {
-		return nil, db.Translate(fmt.Errorf("preparing a look-up: %w", err))
+	s.mu.Unlock()
+	err := st.QueryRowContext(ctx, arg).Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
 	}
-	s.stmts[query] = st
-	return st, nil
+	return err == nil, db.Translate(err)
 }
 
 type userRow struct {

@@ -33,12 +33,8 @@ const sessionSQL = "SELECT " + holderColumns + `, s.id, s.kind, s.epoch, s.last_
 FROM sessions s JOIN users u ON u.id = s.user_id WHERE `
 
 func (s *store) session(ctx context.Context, by, value string) (ses session, ok bool, err error) {
-	st, err := s.stmt(sessionSQL + by + " = ?")
-	if err != nil {
-		return ses, false, err
-	}
 	dest := append(ses.dest(), &ses.id, &ses.kind, &ses.signedEpoch, &ses.lastUsed, &ses.expires, &ses.revoked)
-	ok, err = found(st.QueryRowContext(ctx, value).Scan(dest...))
+	ok, err = s.scan(ctx, sessionSQL+by+" = ?", value, dest...)
 	return ses, ok, err
 }
 
@@ -66,12 +62,8 @@ const refreshSQL = "SELECT " + holderColumns + `, s.id, s.kind, s.epoch, s.last_
 FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id JOIN users u ON u.id = s.user_id WHERE r.token_hash = ?`
 
 func (s *store) refresh(ctx context.Context, token string) (r refresh, ok bool, err error) {
-	st, err := s.stmt(refreshSQL)
-	if err != nil {
-		return r, false, err
-	}
 	dest := append(r.dest(), &r.id, &r.kind, &r.signedEpoch, &r.lastUsed, &r.session.expires, &r.revoked, &r.expiresAt, &r.usedAt)
-	ok, err = found(st.QueryRowContext(ctx, hashToken(token)).Scan(dest...))
+	ok, err = s.scan(ctx, refreshSQL, hashToken(token), dest...)
 	return r, ok, err
 }
 
@@ -86,12 +78,8 @@ const keySQL = "SELECT " + holderColumns + `, k.id, k.secret_hash, k.models, k.o
 FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.id = ?`
 
 func (s *store) keyHolder(ctx context.Context, id string) (k keyHolder, ok bool, err error) {
-	st, err := s.stmt(keySQL)
-	if err != nil {
-		return k, false, err
-	}
 	dest := append(k.dest(), &k.id, &k.secretHash, &k.models, &k.operations, &k.validUntil, &k.lastUsed, &k.revoked)
-	ok, err = found(st.QueryRowContext(ctx, id).Scan(dest...))
+	ok, err = s.scan(ctx, keySQL, id, dest...)
 	return k, ok, err
 }
 

@@ -34,7 +34,7 @@ func (s *Service) CreateUser(ctx context.Context, p access.Principal, u NewUser)
 		Resource: userResource(row.ID),
 		Details:  map[string]any{"username": row.Username, "role": row.Role, "kind": row.Kind},
 	}
-	err = commit(ctx, pass.Commit, out, func(tx *db.Tx) error {
+	err = commit(ctx, pass, out, func(tx *db.Tx) error {
 		if err := insertUser(tx, row); err != nil {
 			return err
 		}
