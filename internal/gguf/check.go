@@ -184,6 +184,9 @@ func (f *File) numbers(h hyper) error {
 			return refuse("%s is out of range", r.key)
 		}
 	}
+	if t, ok := f.Float("guardhouse.calibration.temperature"); ok && (t < 0.05 || t > 20) {
+		return refuse("guardhouse.calibration.temperature is not between 0.05 and 20")
+	}
 	if t, ok := f.String(h.arch + ".rope.scaling.type"); ok && t != "none" && t != "linear" && t != "yarn" {
 		return refuse("rope.scaling.type is not none, linear or yarn")
 	}

@@ -211,6 +211,8 @@ func hyperparameters() []mutation {
 		{"pooling", key(k+"pooling_type", uint32(1)), "pooling"},
 		{"classifier", key(k+"classifier.output_labels", []string{"a"}), "classifier"},
 		{"not causal", key(k+"attention.causal", false), "causal"},
+		{"temperature 0", key("guardhouse.calibration.temperature", float32(0)), "temperature"},
+		{"temperature a text", key("guardhouse.calibration.temperature", "1"), "wrong type"},
 		{"vocabulary size", key(k+"vocab_size", uint32(7)), "vocab_size"},
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -251,113 +250,6 @@ func TestPlainContent(t *testing.T) {
 	b, err := g.Encode([]Message{{"user", "Safe"}})
 	require.NoError(t, err)
 	require.Equal(t, b.IDs, a.IDs)
-}
-
-func TestSplit(t *testing.T) {
-	g := ownGuard(t)
-	require.Equal(t, []string{"short"}, g.Split("short", 64, 8))
-	rapid.Check(t, func(r *rapid.T) {
-		s := g.Normalize(strings.Repeat(hostileText().Draw(r, "s"), rapid.IntRange(1, 30).Draw(r, "n")))
-		limit := rapid.IntRange(8, 120).Draw(r, "limit")
-		overlap := rapid.IntRange(0, limit/2).Draw(r, "overlap")
-		windows := g.Split(s, limit, overlap)
-		spans := g.spans(s, limit, overlap)
-		require.Len(r, windows, len(spans))
-		at := 0
-		for i, w := range spans {
-			require.Equal(r, s[w.from:w.to], windows[i])
-			require.LessOrEqual(r, g.Count(windows[i]), limit)
-			require.True(r, utf8.ValidString(windows[i]))
-			require.LessOrEqual(r, w.from, at, "a hole before window %d", i)
-			require.True(r, w.to > at || s == "", "window %d adds nothing", i)
-			at = w.to
-		}
-		require.Equal(r, len(s), at)
-	})
-}
-
-func TestSplitKeepsCharacters(t *testing.T) {
-	g := ownGuard(t)
-	for _, unit := range []string{"👩\u200d👩\u200d👧", "x\u0302\u0323", "👍🏽", "字", "\r\n"} {
-		for _, w := range g.Split(strings.Repeat(unit, 300), 64, 0) {
-			require.Zero(t, len(w)%len(unit), "%q cuts %q", w, unit)
-		}
-	}
-	start := time.Now()
-	windows := g.Split(strings.Repeat("a", 1<<20), 4096, 64)
-	require.Greater(t, len(windows), 10)
-	require.Less(t, time.Since(start), 20*time.Second)
-}
-
-func TestWindows(t *testing.T) {
-	g := ownGuard(t)
-	limit := g.Overhead(true) + 160
-	long := strings.Repeat("the user and the assistant of the last Judge, Safe Unsafe 12345! ", 30)
-	msgs := []Message{{"system", "rules " + long}, {"user", long + "FIRST"}, {"assistant", "MIDDLE " + long}, {"user", "ok"}, {"assistant", long + "LAST"}}
-	windows, err := g.Windows(msgs, limit, 16)
-	require.NoError(t, err)
-	all := ""
-	for _, w := range windows {
-		p, err := g.Encode(w)
-		require.NoError(t, err)
-		require.LessOrEqual(t, len(p.IDs), limit)
-		for _, m := range w {
-			all += m.Content
-		}
-	}
-	for _, part := range []string{"rules", "FIRST", "MIDDLE", "LAST"} {
-		require.Contains(t, all, part)
-	}
-	last := windows[len(windows)-1]
-	require.Equal(t, "assistant", last[len(last)-1].Role)
-	require.True(t, strings.HasSuffix(last[len(last)-1].Content, "LAST"))
-	require.Greater(t, len(windows), 8)
-
-	short := []Message{{"user", "hi"}}
-	windows, err = g.Windows(short, limit, 16)
-	require.NoError(t, err)
-	require.Equal(t, [][]Message{short}, windows)
-	_, err = g.Windows(msgs, g.Overhead(true)+8, 16)
-	require.Equal(t, fault.Invalid, fault.CodeOf(err))
-	_, err = g.Windows(nil, limit, 16)
-	require.Equal(t, fault.Invalid, fault.CodeOf(err))
-}
-
-// Every byte of every message is in some window, and every window fits.
-func TestWindowsHoldEverything(t *testing.T) {
-	g := ownGuard(t)
-	limit := g.Overhead(true) + 120
-	rapid.Check(t, func(r *rapid.T) {
-		n := rapid.IntRange(1, 9).Draw(r, "turns")
-		var msgs []Message
-		for i := range n {
-			role := "user"
-			if i%2 == 1 {
-				role = "assistant"
-			}
-			words := make([]string, rapid.IntRange(1, 150).Draw(r, "words"))
-			for k := range words {
-				words[k] = string(rune('a'+i)) + string(rune('a'+k%26)) + string(rune('a'+k/26))
-			}
-			msgs = append(msgs, Message{role, strings.Join(words, " ")})
-		}
-		windows, err := g.Windows(msgs, limit, rapid.IntRange(0, 30).Draw(r, "overlap"))
-		require.NoError(r, err)
-		all := ""
-		for _, w := range windows {
-			p, err := g.Encode(w)
-			require.NoError(r, err)
-			require.LessOrEqual(r, len(p.IDs), limit)
-			for _, m := range w {
-				all += m.Content + " "
-			}
-		}
-		for _, m := range msgs {
-			for word := range strings.FieldsSeq(m.Content) {
-				require.Contains(r, all, word)
-			}
-		}
-	})
 }
 
 func BenchmarkEncodePrompt(b *testing.B) {

@@ -187,11 +187,6 @@ func (t *Tokenizer) Words(text string, yield func(end int) bool) {
 	}
 }
 
-// Count answers len(Encode(text)).
-func (t *Tokenizer) Count(text string) int {
-	return len(t.Encode(text))
-}
-
 func (t *Tokenizer) appendWord(dst []int32, w string) []int32 {
 	if len(w) == 1 {
 		return append(dst, t.bytes[w[0]])
