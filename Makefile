@@ -37,7 +37,7 @@ setup-lint:
 .PHONY: build web native run dev
 build: setup-build web ## bin/guardhouse with the console and guard-nano inside
 	@mkdir -p bin
-	@$(ENV) python3 scripts/build.py -buildvcs=$(STAMP) -ldflags "-X main.version=$(VERSION)" -o bin/guardhouse ./cmd/guardhouse
+	@$(ENV) python3 scripts/build.py -buildvcs=$(STAMP) -ldflags "-s -w -X main.version=$(VERSION)" -o bin/guardhouse ./cmd/guardhouse
 
 web: setup-build ## the console into web/dist, where something changed
 	@if [ -e web/package.json ] && { ! [ -e web/dist/index.html ] || [ -n "$$(find web internal/httpapi/openapi.yaml \( -name node_modules -o -path web/dist -o -path web/e2e \) -prune -o -type f -newer web/dist/index.html -print -quit)" ]; }; then \

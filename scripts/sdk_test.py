@@ -116,6 +116,7 @@ def run(url, key, authority):
 def main():
     if len(sys.argv) == 2:
         with serving.Served(sys.argv[1]) as served:
+            served.make_key("admin", "admin")  # a server without an admin answers nothing but its set-up
             key = served.make_key("developer", "reviewer")
             served.start()
             return run(served.url, key, os.path.join(served.data, "tls", "ca.pem"))
