@@ -4,10 +4,12 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -76,7 +78,7 @@ func TestLoginRefusalsAreOneAnswer(t *testing.T) {
 	}
 	var answers []*fault.Error
 	for name, c := range cases {
-		b.clock.advance(2 * 60e9) // refusals of one address are summed past 20 a minute
+		b.clock.advance(2 * time.Minute) // refusals of one address are summed past 20 a minute
 		r := b.oneRow(func() {
 			in, err := b.Login(context.Background(), origin(), c.name, c.password, true)
 			requireCode(t, fault.Unauthenticated, err)
@@ -224,7 +226,7 @@ func TestOldSessionsAreSwept(t *testing.T) {
 	b.user("rita", "reviewer")
 	b.login("rita", false)
 	b.login("rita", true)
-	b.clock.advance(defaultSessionMax + keepEnded + 1e9)
+	b.clock.advance(defaultSessionMax + keepEnded + time.Second)
 	b.login("rita", true)
 	require.Equal(t, 1, b.count("SELECT count(*) FROM sessions"))
 	require.Zero(t, b.count("SELECT count(*) FROM refresh_tokens"))
@@ -274,4 +276,29 @@ func TestManySignInsAtOnce(t *testing.T) {
 	require.Equal(t, adminName, b.principal(in.CookieToken).Name)
 	rows := b.count("SELECT count(*) FROM audit_events WHERE action = 'auth.login' AND decision = 'deny'")
 	require.LessOrEqual(t, rows, 20, "what one address is refused too often is summed (threat U2)")
+}
+
+// threat A5: how long the refusal takes tells nothing. The times of known and unknown names overlap, taken in turn so that
+// a busy machine hits both alike.
+func TestRefusalsOfKnownAndUnknownNamesTakeTheSameTime(t *testing.T) {
+	b := newBench(t)
+	require.NoError(t, b.useCost(cost{memory: 8 << 10, time: 1, threads: 1}))
+	b.user("rita", "reviewer")
+	spans := map[string][]time.Duration{}
+	for range 11 {
+		for _, name := range []string{"rita", "nobody"} {
+			start := time.Now()
+			_, err := b.try(context.Background(), name, "wrong password 1")
+			require.NoError(t, err)
+			spans[name] = append(spans[name], time.Since(start))
+		}
+	}
+	known, unknown := spans["rita"], spans["nobody"]
+	slices.Sort(known)
+	slices.Sort(unknown)
+	middle := len(known) / 2
+	require.LessOrEqual(t, known[0], unknown[middle], "the median of unknown names lies among the known")
+	require.LessOrEqual(t, unknown[middle], known[len(known)-1]*2)
+	require.LessOrEqual(t, unknown[0], known[middle])
+	require.LessOrEqual(t, known[middle], unknown[len(unknown)-1]*2)
 }
