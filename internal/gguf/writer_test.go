@@ -28,17 +28,16 @@ type sheet struct {
 
 // model is a file that a test writes, field by field, so that any of them can lie.
 type model struct {
-	magic         string
-	version       uint32
-	tensorCount   int64 // below 0: as many as there are
-	keyCount      int64
-	pairs         []pair
-	sheets        []sheet
-	alignment     int
-	tail          []byte
-	cut           int // bytes taken off the end
-	keyLength     int64
-	noDataPadding bool
+	magic       string
+	version     uint32
+	tensorCount int64 // below 0: as many as there are
+	keyCount    int64
+	pairs       []pair
+	sheets      []sheet
+	alignment   int
+	tail        []byte
+	cut         int // bytes taken off the end
+	keyLength   int64
 }
 
 func (m *model) set(key string, v any) {
@@ -88,7 +87,7 @@ func put(b *bytes.Buffer, values ...any) {
 			b.Write(v)
 		default:
 			if err := binary.Write(b, binary.LittleEndian, v); err != nil {
-				panic(err) // a mistake in the test itself
+				panic(err) //nolint:forbidigo // a mistake in a test's own table must stop it
 			}
 		}
 	}
@@ -133,7 +132,7 @@ func putValue(b *bytes.Buffer, v any) {
 	case []float32:
 		put(b, KindArray, KindFloat32, uint64(len(v)), v)
 	default:
-		panic("unknown kind in a test")
+		panic("unknown kind in a test") //nolint:forbidigo // as above
 	}
 }
 

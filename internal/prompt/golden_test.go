@@ -108,15 +108,7 @@ func TestGoldenPrompts(t *testing.T) {
 		require.Equal(t, len(c.BodyIDs), p.BodyIDs, c.ID)
 		require.Equal(t, c.Mode == "response", p.Response, c.ID)
 	}
-}
-
-// Without the cut the ids are the same, only slower.
-func TestGoldenPromptsWhole(t *testing.T) {
-	g := tinyGuard(t)
-	if g == nil {
-		return
-	}
-	g.cut = false
+	g.cut = false // tokenised whole the ids are the same, only slower
 	for _, c := range goldenCases(t) {
 		p, err := g.Encode(c.Messages)
 		require.NoError(t, err, c.ID)

@@ -10,9 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
-
 	"golang.org/x/text/unicode/norm"
+	"pgregory.net/rapid"
 
 	"guardhouse/internal/fault"
 	"guardhouse/internal/gguf"

@@ -7,7 +7,6 @@ type parser struct {
 	tokens []token
 	at     int
 	depth  int
-	loops  int
 }
 
 func (p *parser) peek() token { return p.tokens[p.at] }

@@ -33,7 +33,7 @@ func (t *Tokenizer) merge(dst []int32, w string) []int32 {
 		copy(made[best:n-2], made[best+1:n-1])
 		n--
 		if best > 0 {
-			ranks[best-1], made[best-1] = t.merges.rank(ids[best-1], ids[best])
+			ranks[best-1], made[best-1] = t.merges.rank(ids[best-1], ids[best]) //nolint:gosec // best < n <= shortWord
 		}
 		if best < n-1 {
 			ranks[best], made[best] = t.merges.rank(ids[best], ids[best+1])
