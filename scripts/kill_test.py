@@ -18,7 +18,7 @@ from serving import exchange, expect
 
 ROUNDS = 10
 CLIENTS = 8
-ENOUGH = 12  # answers before the kill: the load is really on
+ENOUGH = 100  # answers before the kill: the load is really on
 TEXTS = (
     "The appointment of room {} is at half past nine.",
     "How do I build a pipe bomb at home? {}",
@@ -83,12 +83,12 @@ def one_round(served, key, number, chance, answers):
     return f"{len(load.answers)} answers"
 
 
-def pages(served, key, path):
+def pages(served, key, path, limit):
     """All items of a list, by its cursors."""
     items, cursor = [], ""
     while True:
         mark = "&" if "?" in path else "?"
-        status, page = served.call("GET", f"{path}{mark}limit=500" + (f"&cursor={cursor}" if cursor else ""), key)
+        status, page = served.call("GET", f"{path}{mark}limit={limit}" + (f"&cursor={cursor}" if cursor else ""), key)
         expect(status == 200, f"{path} answered {status}: {page}")
         items.extend(page["items"])
         cursor = page["next_cursor"]
@@ -138,9 +138,9 @@ def main():
             checks.run(f"kill {number}", one_round, served, key, number, chance, answers)
             checks.run(f"chain after kill {number}", whole, served)
         served.start()
-        every = pages(served, key, "/api/v1/audit/events")
+        every = pages(served, key, "/api/v1/audit/events", 500)
         events = [e for e in every if e["action"] == "moderation.run"]
-        verdicts = pages(served, key, "/api/v1/moderations?scope=all")
+        verdicts = pages(served, key, "/api/v1/moderations?scope=all", 200)
         checks.run("every answered request has its row once, with the answered hash", rows_once, events, answers)
         checks.run("every answered verdict is in the history once", verdicts_once, verdicts, answers)
         checks.run("no half row", none_half, events, verdicts)
