@@ -127,6 +127,8 @@ type Guard struct {
 	current    atomic.Pointer[snapshot]
 	reloadMu   sync.Mutex
 	refusals   refusals
+	freeShare  func() (float64, error)
+	lowDisk    atomic.Bool
 }
 
 // New loads the policy and answers the gate. It refuses an unknown default and a policy it cannot read.
@@ -134,7 +136,7 @@ func New(ctx context.Context, d *db.DB, log *audit.Log, o Options) (*Guard, erro
 	if o.Default != "" && o.Default != "deny" && o.Default != "allow" {
 		return nil, fault.New(fault.Invalid, "acl.default must be deny or allow").WithField("acl.default")
 	}
-	g := &Guard{db: d, audit: log, allowByDef: o.Default == "allow", now: o.Now, log: o.Log}
+	g := &Guard{db: d, audit: log, allowByDef: o.Default == "allow", now: o.Now, log: o.Log, freeShare: d.FreeShare}
 	if g.now == nil {
 		g.now = time.Now //nolint:forbidigo // the clock of whoever hands in none
 	}

@@ -118,7 +118,7 @@ func addReport(e *audit.Entry, report []string) {
 
 // refuse appends a refusal's row, or counts it into a later row where anonymous callers make too many.
 func (g *Guard) refuse(e audit.Entry) error {
-	if e.Actor.Type == KindAnonymous && g.refusals.summed(g.now(), e) {
+	if e.Actor.Type == KindAnonymous && g.refusals.summed(g.now(), e, g.lowDisk.Load()) {
 		return nil
 	}
 	_, err := g.audit.Record(e)

@@ -1,5 +1,7 @@
 package access
 
+import "context"
+
 // Snapshot is a policy that is in no database.
 type Snapshot struct{ s *snapshot }
 
@@ -46,6 +48,12 @@ func (g *Guard) Decide(p Principal, op Op) Decision {
 	s := g.current.Load()
 	d := g.decide(s, p, op)
 	return Decision{d.allowed, d.hidden, d.ruleID, d.reason, d.report, s.version}
+}
+
+// SetFreeShare makes the disk as full as a test needs it, and has the guard look.
+func (g *Guard) SetFreeShare(share float64) {
+	g.freeShare = func() (float64, error) { return share, nil }
+	g.poll(context.Background(), -1)
 }
 
 // Match is the glob matcher.

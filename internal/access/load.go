@@ -59,7 +59,10 @@ func (g *Guard) Watch(ctx context.Context) {
 
 // poll answers the data version up to which the snapshot is current; on an error, the one it was given, to try again.
 func (g *Guard) poll(ctx context.Context, seen int64) int64 {
-	g.refusals.flush(g, pastMinutes)
+	g.watchDisk()
+	if !g.lowDisk.Load() {
+		g.refusals.flush(g, pastMinutes)
+	}
 	now, err := g.db.DataVersion(ctx)
 	if err == nil && now == seen {
 		return seen

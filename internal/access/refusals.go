@@ -14,6 +14,19 @@ const freeRefusals = 20
 // maxAddresses bounds what is counted at once; beyond it all further addresses share one count.
 const maxAddresses = 4096
 
+// diskReserve is the share of the disk that is kept for the rows of signed-in principals: below it, refusals of strangers
+// are only counted, and their rows wait (threat U2).
+const diskReserve = 0.05
+
+// watchDisk looks at the free space; where it cannot be asked, nothing is held back.
+func (g *Guard) watchDisk() {
+	share, err := g.freeShare()
+	low := err == nil && share < diskReserve
+	if g.lowDisk.Swap(low) != low {
+		g.log.Warn("free disk space crossed the reserve for signed-in principals", "low", low)
+	}
+}
+
 // refusals sums what anonymous callers beyond freeRefusals were refused: one row per address and minute instead of one
 // each, so that nobody can fill the disk without an account.
 type refusals struct {
@@ -31,7 +44,7 @@ type refused struct {
 }
 
 // summed counts the refusal and says whether it will stand in a summed row instead of one of its own.
-func (r *refusals) summed(now time.Time, e audit.Entry) bool {
+func (r *refusals) summed(now time.Time, e audit.Entry, lowDisk bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn(now)
@@ -46,7 +59,7 @@ func (r *refusals) summed(now time.Time, e audit.Entry) bool {
 		r.current[key] = c
 	}
 	c.seen++
-	if c.seen <= freeRefusals {
+	if c.seen <= freeRefusals && !lowDisk {
 		return false
 	}
 	if c.extra == 0 {

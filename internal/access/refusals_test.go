@@ -69,6 +69,32 @@ func TestAnonymousRefusalsAreSummed(t *testing.T) {
 	g.verify(t)
 }
 
+// threat U2
+func TestTheLastOfTheDiskIsForWhoIsSignedIn(t *testing.T) {
+	g := newGate(t, "")
+	login := access.Op{Action: access.AuthLogin}
+	stranger := access.Anonymous(access.Origin{IP: netip.MustParseAddr("192.0.2.1")})
+	g.guard.SetFreeShare(0.04)
+	for range 10 {
+		require.NoError(t, g.guard.Reject(t.Context(), stranger, login, audit.Deny, "password"))
+	}
+	require.Empty(t, g.events(t))
+	require.NoError(t, g.guard.Reject(t.Context(), user("reviewer"), login, audit.Error, "invalid"))
+	pass := g.enter(t)
+	_, err := pass.Commit(t.Context(), access.Outcome{}, nil)
+	require.NoError(t, err)
+	require.Len(t, g.events(t), 2)
+	g.guard.SetFreeShare(0.5)
+	require.NoError(t, g.guard.Reject(t.Context(), stranger, login, audit.Deny, "password"))
+	require.Len(t, g.events(t), 3)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	g.guard.Watch(ctx)
+	rows := g.events(t)
+	require.Equal(t, "summed", rows[len(rows)-1].Reason)
+	require.Equal(t, "10", fmt.Sprint(rows[len(rows)-1].Details["refusals"]))
+}
+
 func TestManyAddressesAreCountedInBoundedMemory(t *testing.T) {
 	now := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 	g := gateOver(t, apptest.OpenDB(t), access.Options{Now: func() time.Time { return now }})

@@ -203,7 +203,10 @@ func TestWhatOnlyAnchorsProve(t *testing.T) {
 	r := tamper(t, cut)
 	require.True(t, r.OK(), "a cut tail leaves a chain that is right in itself")
 	require.EqualValues(t, 8, r.Last)
-	require.NotEmpty(t, r.NotProvable, "and verify says so")
+	require.Len(t, r.NotProvable, 3, "and verify says so")
+	require.Contains(t, r.NotProvable[0], "rebuilt: rows 1 to 8")
+	require.Contains(t, r.NotProvable[1], "tail-cut")
+	require.Contains(t, r.NotProvable[2], "restored-old")
 
 	r = tamper(t, cut, audit.Anchor{Seq: 11, Hash: "kept elsewhere"})
 	require.Equal(t, audit.TailCut, r.Finding)
@@ -217,6 +220,8 @@ func TestWhatOnlyAnchorsProve(t *testing.T) {
 	})
 	require.True(t, r.OK(), "a rebuilt chain is right in itself")
 	require.NotEmpty(t, r.NotProvable)
+	r = tamper(t, func(forger) {}, audit.Anchor{Seq: 12, Hash: kept})
+	require.Equal(t, audit.Rebuilt, r.Finding, "another log's hash is none of this one's")
 	r = tamper(t, func(f forger) {
 		f.do("UPDATE audit_events SET reason = 'x' WHERE seq = 7")
 		f.relink(7, 12)

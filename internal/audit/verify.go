@@ -19,6 +19,8 @@ const (
 	TailCut   = "tail-cut"
 	Rebuilt   = "rebuilt"
 	ClockBack = "clock-back"
+	// RestoredOld needs an outside anchor to be found; until there is one it is only named as not provable.
+	RestoredOld = "restored-old"
 )
 
 // Anchor is a hash of a row that somebody outside the database has kept: a verdict's audit_hash, a checkpoint.
@@ -180,19 +182,24 @@ func (v *verifier) finish() error {
 	case v.back != nil:
 		v.report.set(*v.back)
 	}
+	v.report.NotProvable = v.unproven()
+	return nil
+}
+
+// unproven says, by the names of the findings, what no anchor outside the database rules out.
+func (v *verifier) unproven() []string {
 	covered := int64(0)
 	for seq := range v.anchors {
 		covered = max(covered, seq)
 	}
+	var out []string
 	if covered < v.report.Last {
-		v.report.NotProvable = append(v.report.NotProvable,
-			fmt.Sprintf("rows after %d could have been rewritten or followed by more: no anchor outside this database covers the tail", covered),
-		)
-	} else {
-		v.report.NotProvable = append(v.report.NotProvable,
-			fmt.Sprintf("that no rows followed row %d: no anchor outside this database is newer", v.report.Last))
+		out = append(out, fmt.Sprintf("%s: rows %d to %d could have been computed anew; no anchor outside this database covers them",
+			Rebuilt, covered+1, v.report.Last))
 	}
-	return nil
+	return append(out,
+		fmt.Sprintf("%s: rows could have followed row %d; no anchor outside this database is newer", TailCut, v.report.Last),
+		fmt.Sprintf("%s: the whole database could be an older copy of itself; no anchor outside it is newer", RestoredOld))
 }
 
 // tail finds rows that must have been there: those that anchors name, and those that verdicts refer to.

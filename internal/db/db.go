@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"gorm.io/gorm"
 
 	"guardhouse/internal/fault"
@@ -96,6 +98,18 @@ func (d *DB) DataVersion(ctx context.Context) (int64, error) {
 		return 0, Translate(err)
 	}
 	return v, nil
+}
+
+// FreeShare answers how much of the file system that holds the database is free for us, between 0 and 1.
+func (d *DB) FreeShare() (float64, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(filepath.Dir(d.path), &s); err != nil {
+		return 0, fault.Wrap(err, fault.Internal, "the file system cannot be asked for its free space")
+	}
+	if s.Blocks == 0 { // some file systems have no size
+		return 1, nil
+	}
+	return float64(s.Bavail) / float64(s.Blocks), nil
 }
 
 // Close finishes the writes that wait, then closes both pools. Later writes are refused.

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 )
 
@@ -14,8 +15,24 @@ func (d *DB) Waiting() int {
 }
 
 // Interrupted runs a statement under a context that ends while it runs: what a request's context would do, did it reach SQL.
+// The driver loses an interrupt that comes before the statement has begun, so a statement that went through is tried again.
 func (t *Tx) Interrupted(query string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
+	for patience := time.Millisecond; patience < 10*time.Second; patience *= 2 {
+		if _, err := t.Exec("SAVEPOINT attempt"); err != nil {
+			return err
+		}
+		if err := t.under(patience, query); err != nil {
+			return err
+		}
+		if _, err := t.Exec("ROLLBACK TO attempt"); err != nil {
+			return err
+		}
+	}
+	return errors.New("the statement was never interrupted")
+}
+
+func (t *Tx) under(patience time.Duration, query string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	_, err := t.w.conn.ExecContext(ctx, query)
 	return err

@@ -134,6 +134,13 @@ func TestDataVersionSeesOthers(t *testing.T) {
 	require.NotEqual(t, before, after)
 }
 
+func TestFreeShare(t *testing.T) {
+	share, err := apptest.OpenDB(t).FreeShare()
+	require.NoError(t, err)
+	require.Greater(t, share, 0.0)
+	require.LessOrEqual(t, share, 1.0)
+}
+
 func TestOpenRefusesAFileThatIsNoDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "g.db")
 	require.NoError(t, os.WriteFile(path, []byte("this is certainly not a database file, and it is long enough to be one"), 0o600))

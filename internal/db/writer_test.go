@@ -70,7 +70,7 @@ func together(t testing.TB, d *db.DB, fns []func(*db.Tx) error) []error {
 func keysOfNothing() []string { return []string{""} }
 
 // slow is a statement that takes long enough to be interrupted.
-const slow = `INSERT INTO meta (key, value) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000000)
+const slow = `INSERT INTO meta (key, value) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)
 SELECT 'slow' || i, 'x' FROM n`
 
 func TestOneBadMemberHarmsNoOther(t *testing.T) {
