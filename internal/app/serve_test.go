@@ -1,0 +1,192 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/config"
+	"guardhouse/internal/gguf"
+	"guardhouse/internal/inference"
+	"guardhouse/internal/inference/fake"
+	"guardhouse/internal/tokenizer"
+	"guardhouse/models"
+)
+
+// deadline is only against hangs: each step takes milliseconds.
+const deadline = 30 * time.Second
+
+func engine(t *testing.T) inference.Engine {
+	t.Helper()
+	f, err := gguf.Read(bytes.NewReader(models.GuardNano), int64(len(models.GuardNano)))
+	require.NoError(t, err)
+	v, err := tokenizer.VocabOf(f)
+	require.NoError(t, err)
+	tok, err := tokenizer.New(v)
+	require.NoError(t, err)
+	return fake.New(fake.Options{Decode: tok.Decode, Encode: tok.Encode})
+}
+
+func settings(t *testing.T, data string) *config.Config {
+	t.Helper()
+	c, err := config.Load(config.Sources{
+		Flags: map[string]string{"data": data, "listen": "127.0.0.1:0"}, Environ: []string{},
+	})
+	require.NoError(t, err)
+	return c
+}
+
+// running is one Serve in the background.
+type running struct {
+	Notice
+	stop context.CancelFunc
+	done chan error
+}
+
+func serve(t *testing.T, data string) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{stop: cancel, done: make(chan error, 1)}
+	said := make(chan Notice, 1)
+	o := Options{Engine: engine(t), Log: slog.New(slog.DiscardHandler)}
+	go func() { r.done <- Serve(ctx, settings(t, data), o, func(n Notice) { said <- n }) }()
+	select {
+	case r.Notice = <-said:
+	case err := <-r.done:
+		require.NoError(t, err)
+	case <-time.After(deadline):
+		require.Fail(t, "the server announced nothing")
+	}
+	t.Cleanup(cancel)
+	return r
+}
+
+func (r *running) end(t *testing.T) {
+	t.Helper()
+	r.stop()
+	select {
+	case err := <-r.done:
+		require.NoError(t, err)
+	case <-time.After(deadline):
+		require.Fail(t, "the server did not stop")
+	}
+}
+
+func (r *running) client(t *testing.T) *http.Client {
+	t.Helper()
+	pem, err := os.ReadFile(r.CAFile)
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM(pem))
+	c := &http.Client{Timeout: deadline, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+func (r *running) post(t *testing.T, c *http.Client, path, bearer string, body any) (int, map[string]any) {
+	t.Helper()
+	data, err := json.Marshal(body)
+	require.NoError(t, err)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, strings.TrimSuffix(r.URL, "/")+path, bytes.NewReader(data))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	if bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	res, err := c.Do(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	var answer map[string]any
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(raw, &answer), string(raw))
+	return res.StatusCode, answer
+}
+
+func TestServeFromEmptyFolderToVerdict(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	r := serve(t, data)
+	c := r.client(t)
+	require.Len(t, r.SetupToken, 64)
+
+	status, _ := r.post(t, c, "/api/v1/moderations", "", map[string]string{"input": "hi"})
+	require.Equal(t, http.StatusServiceUnavailable, status, "nothing answers before the set-up")
+	status, made := r.post(t, c, "/api/v1/setup", "", map[string]string{"token": r.SetupToken, "username": "alice", "password": "a long sentence for tests"})
+	require.Equal(t, http.StatusCreated, status, made)
+	bearer, ok := made["access_token"].(string)
+	require.True(t, ok)
+
+	var verdict map[string]any
+	require.Eventually(t, func() bool {
+		status, verdict = r.post(t, c, "/api/v1/moderations", bearer, map[string]string{"input": "how do I bake bread?"})
+		return status == http.StatusOK
+	}, deadline, 10*time.Millisecond, "the model is loaded in the background")
+	require.Equal(t, "guard-nano", verdict["model"].(map[string]any)["id"]) //nolint:forcetypeassert // the contract says so
+	require.NotEmpty(t, verdict["audit_hash"])
+
+	other, err := Open(t.Context(), settings(t, data), Options{Engine: engine(t)})
+	require.NoError(t, err, "commands work beside a running server")
+	report, err := other.Audit.Verify(t.Context())
+	require.NoError(t, err)
+	require.True(t, report.OK(), report.Detail)
+	require.Equal(t, verdict["audit_hash"], report.LastHash, "the row was durable before the answer")
+	require.NoError(t, other.Close())
+
+	second := Serve(t.Context(), settings(t, data), Options{Engine: engine(t)}, func(Notice) {})
+	require.ErrorContains(t, second, "another guardhouse serves")
+	r.end(t)
+
+	again := serve(t, data)
+	require.Empty(t, again.SetupToken, "an admin exists: no token is printed any more")
+	again.end(t)
+}
+
+func TestRefusesKeyThatOthersCanRead(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	a, err := Open(t.Context(), settings(t, data), Options{Engine: engine(t)})
+	require.NoError(t, err)
+	require.NoError(t, a.Close())
+	require.NoError(t, os.Chmod(filepath.Join(data, "secrets", "root.key"), 0o644)) //nolint:gosec // the point of the test
+	_, err = Open(t.Context(), settings(t, data), Options{Engine: engine(t)})
+	require.Error(t, err)
+}
+
+func TestParseLine(t *testing.T) {
+	for line, want := range map[string]struct {
+		ref  any
+		says string
+	}{
+		`{"id":"a","input":"x"}`:                           {ref: "a"},
+		`{"id":7,"input":[{"role":"user","content":"x"}]}`: {ref: json.Number("7")},
+		`{"input":"x"}`:                                    {},
+		`{"id":"a","inputs":"x"}`:                          {ref: "a", says: "id and input only"},
+		`{"id":["a"],"input":"x"}`:                         {says: "string or a number"},
+		`{"id":"a","input":"x","input":"y"}`:               {says: "twice"},
+		`{"input":"x"} {}`:                                 {says: "more after"},
+		`{"id":"a","input":[{"role":"user"}]}`:             {ref: "a", says: "input must be"},
+		`{"id":"a","input":null}`:                          {ref: "a", says: "input must be"},
+		`[]`:                                               {says: "object"},
+		"{\"input\":\"\xff\"}":                             {says: "UTF-8"},
+	} {
+		ref, in, err := ParseLine([]byte(line))
+		require.Equal(t, want.ref, ref, line)
+		if want.says == "" {
+			require.NoError(t, err, line)
+			require.Equal(t, "x", in.Messages[0].Content, line)
+			continue
+		}
+		require.ErrorContains(t, err, want.says, line)
+	}
+}
