@@ -221,7 +221,7 @@ func TestWeakJWTSecretsRefuseStart(t *testing.T) {
 	_, err := rand.Read(random)
 	require.NoError(t, err)
 	for _, good := range []string{goodSecret, string(random), base64.StdEncoding.EncodeToString(random), "an own long sentence of the operator, 42 times told"} {
-		require.NoError(t, checkJWTSecret(good))
+		require.NoError(t, CheckJWTSecret(good))
 	}
 }
 

@@ -48,7 +48,7 @@ type keyring struct {
 func openKeyring(dataDir, secret string, now func() time.Time) (*keyring, error) {
 	r := &keyring{now: now}
 	if secret != "" {
-		if err := checkJWTSecret(secret); err != nil {
+		if err := CheckJWTSecret(secret); err != nil {
 			return nil, err
 		}
 		r.keys = []signingKey{hmacKey(secret)}

@@ -14,9 +14,9 @@ const (
 	maxUnit = 16
 )
 
-// checkJWTSecret refuses what cannot be a secret: fewer than 32 bytes, values that samples and manuals are full of, and
+// CheckJWTSecret refuses, as New does, what cannot be a secret: fewer than 32 bytes, values that samples and manuals are full of, and
 // repetitions (threat A2). The message never holds any of it.
-func checkJWTSecret(secret string) error {
+func CheckJWTSecret(secret string) error {
 	refuse := func(why string) error {
 		return fault.New(fault.Invalid, "auth.jwt_secret "+why+": make one with: openssl rand -base64 48").WithField("auth.jwt_secret")
 	}
