@@ -11,9 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"gorm.io/gorm"
 
 	"guardhouse/internal/fault"
@@ -102,8 +102,8 @@ func (d *DB) DataVersion(ctx context.Context) (int64, error) {
 
 // FreeShare answers how much of the file system that holds the database is free for us, between 0 and 1.
 func (d *DB) FreeShare() (float64, error) {
-	var s unix.Statfs_t
-	if err := unix.Statfs(filepath.Dir(d.path), &s); err != nil {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(filepath.Dir(d.path), &s); err != nil {
 		return 0, fault.Wrap(err, fault.Internal, "the file system cannot be asked for its free space")
 	}
 	if s.Blocks == 0 { // some file systems have no size
