@@ -1,4 +1,4 @@
-import { createRouter, createWebHistory, type RouteLocationRaw } from "vue-router";
+import { createRouter, createWebHistory } from "vue-router";
 import { useSession } from "@/stores/session";
 
 declare module "vue-router" {
@@ -21,7 +21,7 @@ export const pages = [
 const startByRole: Record<string, string> = { auditor: "audit" };
 
 /** Where a person begins: the page of the role if it is built and allowed, else the first allowed one, else a calm page. */
-export function startPage(role: string, actions: string[]): RouteLocationRaw {
+export function startPage(role: string, actions: string[]): { name: string } {
   const allowed = pages.filter((p) => actions.includes(p.action)).map((p) => p.name as string);
   const own = startByRole[role];
   return { name: own && allowed.includes(own) ? own : (allowed[0] ?? "nothing") };
@@ -36,7 +36,7 @@ export const router = createRouter({
     { path: "/history/:id?", name: "history", component: () => import("@/views/HistoryView.vue"), meta: { title: "page.history", group: "work", action: "moderation.read" } },
     { path: "/audit/:id?", name: "audit", component: () => import("@/views/AuditView.vue"), meta: { title: "page.audit", group: "evidence", action: "audit.read" } },
     { path: "/nothing", name: "nothing", component: () => import("@/views/NothingView.vue"), meta: { title: "page.nothing" } },
-    { path: "/", name: "start", redirect: { name: "sign-in" }, meta: { title: "signIn.title" } },
+    { path: "/", name: "start", component: () => import("@/views/NothingView.vue"), meta: { title: "page.nothing" } },
     { path: "/:rest(.*)*", name: "unknown", component: () => import("@/views/UnknownView.vue"), meta: { title: "page.unknown" } },
   ],
 });
@@ -53,11 +53,11 @@ router.beforeEach(async (to) => {
   if (session.state === "setup") return to.name === "setup" ? true : { name: "setup" };
   if (session.state === "out") {
     if (to.name === "sign-in") return true;
-    const next = to.redirectedFrom?.name === "start" || to.name === "setup" ? undefined : safeNext(to.fullPath);
-    return { name: "sign-in", query: next && next !== "/" ? { next } : {} };
+    const next = to.name === "start" || to.name === "setup" ? null : safeNext(to.fullPath);
+    return { name: "sign-in", query: next ? { next } : {} };
   }
   const start = startPage(session.user?.role ?? "", session.actions);
   if (to.meta.gate) return safeNext(to.query.next) ?? start;
-  if (to.name === "nothing" && "name" in (start as object) && (start as { name: string }).name !== "nothing") return start;
+  if (to.name === "start" || (to.name === "nothing" && start.name !== "nothing")) return start;
   return true;
 });

@@ -1,8 +1,9 @@
-import { computed, onMounted, ref } from "vue";
+import { computed, onMounted, ref, watch } from "vue";
 import { useI18n } from "vue-i18n";
 import { api } from "@/api/client";
 import { errorFrom } from "@/api/error";
 import { useChain } from "@/stores/chain";
+import { useDraft } from "@/stores/draft";
 import { useAccess } from "./useAccess";
 import { useFormat } from "./useFormat";
 import { useNow } from "./useNow";
@@ -14,6 +15,7 @@ import { usePoll } from "./usePoll";
  */
 export function useWatch() {
   const chain = useChain();
+  const draft = useDraft();
   const { can } = useAccess();
   const { t } = useI18n();
   const format = useFormat();
@@ -31,6 +33,7 @@ export function useWatch() {
   }
 
   onMounted(ask);
+  watch(() => draft.verdict?.id, ask);
   usePoll(ask, 45_000);
 
   return computed(() => {

@@ -1,0 +1,56 @@
+// Starts the real binary on an empty data folder and reads the set-up token from what it prints.
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const freePort = () =>
+  new Promise((resolve, reject) => {
+    const s = createServer();
+    s.once("error", reject);
+    s.listen(0, "127.0.0.1", () => {
+      const { port } = s.address();
+      s.close(() => resolve(port));
+    });
+  });
+
+export async function startServer(binary) {
+  const data = mkdtempSync(join(tmpdir(), "guardhouse-e2e-data-"));
+  const port = await freePort();
+  // The binary refuses settings that it does not know, so none of ours may reach it.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("GUARDHOUSE_")));
+  const child = spawn(binary, ["serve", "--data", data], { env: { ...env, GUARDHOUSE_LISTEN: `127.0.0.1:${port}` }, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  let exited = null;
+  child.on("exit", (code, signal) => (exited = `exit ${code ?? signal}`));
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (b) => (output += b));
+
+  const until = async (what, test, ms) => {
+    const end = Date.now() + ms;
+    for (;;) {
+      const found = await test();
+      if (found) return found;
+      if (exited) throw new Error(`the server ended (${exited}) before ${what}:\n${output}`);
+      if (Date.now() > end) throw new Error(`no ${what} within ${ms / 1000} s:\n${output}`);
+      await new Promise((r) => setTimeout(r, 100));
+    }
+  };
+  const stop = async () => {
+    if (!exited) {
+      child.kill("SIGTERM");
+      const end = Date.now() + 15_000;
+      while (!exited && Date.now() < end) await new Promise((r) => setTimeout(r, 50));
+      if (!exited) child.kill("SIGKILL");
+    }
+    rmSync(data, { recursive: true, force: true });
+    return exited;
+  };
+  try {
+    const token = await until("set-up token", () => /with this token[\s\S]*?\n\n\s+(\S+)\s*\n/.exec(output)?.[1], 60_000);
+    return { url: `https://127.0.0.1:${port}`, token, data, stop, output: () => output };
+  } catch (e) {
+    await stop();
+    throw e;
+  }
+}
