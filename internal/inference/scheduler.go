@@ -47,7 +47,7 @@ type entry struct {
 // New answers a scheduler without models.
 func New(o Options) *Scheduler {
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
 	}
 	return &Scheduler{queue: max(0, o.Queue), now: o.Now, entries: make(map[string]*entry), drained: make(chan struct{})}
 }

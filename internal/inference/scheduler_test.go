@@ -214,8 +214,8 @@ func TestCloseWaitsForLeases(t *testing.T) {
 		return fault.CodeOf(err) == fault.Busy
 	}, 5*time.Second, time.Millisecond, "no lease after the end began")
 	select {
-	case <-closed:
-		t.Fatal("closed under a lease")
+	case err := <-closed:
+		t.Fatalf("closed under a lease: %v", err)
 	default:
 	}
 	release()

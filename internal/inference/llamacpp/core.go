@@ -45,9 +45,7 @@ var (
 	errInvalid   = errors.New("the engine refused its arguments")
 	errFailed    = errors.New("the engine failed")
 	errException = errors.New("the engine threw an exception")
-	errMemory    = errors.New("the engine is out of memory")
 	errNotFinite = errors.New("the model answered a number that is not finite")
-	errLayout    = errors.New("the linked engine is another version than the shim was written for")
 )
 
 // pass is the input of one forward pass: entry i is id ids[i] at position pos[i] of slot seq[i], and its

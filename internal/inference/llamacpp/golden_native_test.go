@@ -222,8 +222,8 @@ func TestGoldenAnswers(t *testing.T) {
 func TestGoldenGreedyUnforced(t *testing.T) {
 	m := load(t, tinyGuard(t), inference.Spec{Slots: 4, SlotTokens: 4096})
 	for _, g := range readGoldens(t) {
-		if g.GreedyMargins[0] < 2*g.tolerance() {
-			continue
+		if g.GreedyMargins[0] < 2*g.tolerance() || !g.inFormat() {
+			continue // the others leave the format at once; their logits are compared above
 		}
 		a, err := m.Judge(t.Context(), inference.Query{
 			Prompt: g.IDs, Prefix: 200, Labels: g.GreedyIDs[:1], Tails: [][]int32{{}},

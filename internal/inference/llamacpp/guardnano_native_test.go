@@ -289,5 +289,9 @@ func TestLoadRefuses(t *testing.T) {
 	} {
 		_, err := New().Load(c.ctx, c.spec)
 		require.Equal(t, c.code, fault.CodeOf(err), name)
+		if name == "noise" {
+			require.ErrorContains(t, err, "gguf", "the log shows the engine's own reason")
+			require.NotContains(t, fault.From(err).Message, "gguf", "and clients do not")
+		}
 	}
 }

@@ -287,41 +287,35 @@ func TestPrimeFailureLeavesSlotsUsable(t *testing.T) {
 	require.True(t, errors.Is(m.Prime(ctx, [][]int32{prefix}), context.Canceled))
 }
 
-// A short prompt that comes while a long one is under way is answered within a few passes of it.
+// A short prompt that comes while a long one is under way is answered by the next pass, and the long one
+// goes on beside it.
 func TestShortPromptOvertakesLong(t *testing.T) {
-	c := newScripted(t, 3, 200000, 256)
-	m := modelOn(t, 1, c)
-	passes, entered := make(chan struct{}), make(chan struct{}, 1000)
-	c.set(func() { c.hold, c.entered = passes, entered })
-	long := inference.Query{Prompt: make([]int32, 150000), Labels: []int32{1}} // some six hundred passes
-	longDone := make(chan error, 1)
-	go func() { _, err := m.Judge(context.Background(), long); longDone <- err }()
-	<-entered
-	for range 5 {
-		short := make(chan inference.Answer, 1)
-		go func() {
-			a, err := m.Judge(context.Background(), inference.Query{Prompt: []int32{1, 2, 3}, Labels: []int32{1}})
-			if err != nil {
-				t.Error(err)
-			}
-			short <- a
-		}()
-		for answered := false; !answered; {
-			select {
-			case passes <- struct{}{}:
-			case a := <-short:
-				require.Equal(t, 1, a.Passes)
-				answered = true
-			case err := <-longDone:
-				t.Fatalf("the long prompt did not let the short one in: %v", err)
-			}
-		}
-		if t.Failed() {
-			break
-		}
+	c := newScripted(t, 3, 20000, 256)
+	l := &lane{core: c, crew: newCrew(1, large, time.Now), temperature: 1, now: time.Now, closing: make(chan struct{})}
+	for id := range c.i.slots {
+		l.slots = append(l.slots, &slot{id: id, row: -1})
 	}
-	close(passes)
-	require.NoError(t, <-longDone)
+	admit := func(n int) *job {
+		j := &job{ctx: t.Context(), q: inference.Query{Prompt: make([]int32, n), Labels: []int32{1}}, done: make(chan result, 1)}
+		l.admit(j)
+		return j
+	}
+	long := admit(10 * chunk)
+	l.step()
+	steps := 1
+	for range 5 {
+		short := admit(3)
+		l.step()
+		steps++
+		require.Len(t, short.done, 1)
+	}
+	for ; len(long.done) == 0; steps++ {
+		l.step()
+	}
+	require.Equal(t, 11, steps, "fifteen ids went to others: one pass more than alone")
+	r := <-long.done
+	require.NoError(t, r.err)
+	requireAnswer(t, expected(long.q), r.answer)
 }
 
 // However many short prompts there are, the oldest gets half of the batch.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -69,17 +68,22 @@ func sealed(f *os.File) bool {
 	return err == nil && seals&needed == needed
 }
 
-// quiet takes away what the environment could make native code do: ggml loads the library that
-// GGML_BACKEND_PATH names, unchecked, and on an abort forks a debugger, which prints memory.
+// unwanted are the variables that the pinned engine reads: one names a library that it would load
+// unchecked, one makes an abort start a debugger, the others print token ids or change what is computed.
+func unwanted() []string {
+	return []string{
+		"GGML_BACKEND_PATH", "GGML_BACKTRACE_LLDB", "GGML_SCHED_DEBUG", "GGML_SCHED_DEBUG_REALLOC",
+		"LLAMA_BATCH_DEBUG", "LLAMA_CACHE", "LLAMA_GRAPH_INPUT_DEBUG", "LLAMA_GRAPH_RESULT_DEBUG",
+		"LLAMA_GRAPH_REUSE_DISABLE", "LLAMA_KV_CACHE_DEBUG", "LLAMA_TRACE", "MTMD_BACKEND_DEVICE", "MTMD_DEBUG_GRAPH",
+	}
+}
+
+// quiet takes away what the environment could make native code do, here and in children. An empty
+// OLLAMA_LIBRARY_PATH is one that names no folder; without one the folder beside the binary counts.
 func quiet() error {
-	for _, pair := range os.Environ() {
-		name, _, _ := strings.Cut(pair, "=")
-		for _, prefix := range []string{"GGML_", "LLAMA_", "OLLAMA_"} {
-			if strings.HasPrefix(name, prefix) {
-				if err := os.Unsetenv(name); err != nil {
-					return err
-				}
-			}
+	for _, name := range unwanted() {
+		if err := os.Unsetenv(name); err != nil {
+			return err
 		}
 	}
 	if err := os.Setenv("OLLAMA_LIBRARY_PATH", ""); err != nil {

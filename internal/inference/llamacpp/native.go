@@ -11,6 +11,7 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"unsafe"
@@ -87,6 +88,12 @@ func (w *weights) tokenize(text string) ([]int32, error) {
 	}
 	return ids[:count], nil
 }
+
+// What only loading complains of.
+var (
+	errMemory = errors.New("the engine is out of memory")
+	errLayout = errors.New("the linked engine is another version than the shim was written for")
+)
 
 func codeError(code C.int) error {
 	switch code {

@@ -1,8 +1,6 @@
 package llamacpp
 
 import (
-	"fmt"
-	"hash/fnv"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -140,17 +138,16 @@ func (c *scripted) close() {
 }
 
 func hashOf(ids []int32) uint64 {
-	h := fnv.New64a()
+	h := uint64(14695981039346656037)
 	for _, id := range ids {
-		fmt.Fprintf(h, "%d,", id)
+		h = (h ^ uint64(id)) * 1099511628211
 	}
-	return h.Sum64()
+	return h ^ h>>29
 }
 
 func logitOf(h uint64, id int32) float32 {
-	f := fnv.New64a()
-	fmt.Fprintf(f, "%d/%d", h, id)
-	return float32(f.Sum64()%100003) / 1000
+	x := (h ^ uint64(id+1)*0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9
+	return float32((x^x>>31)%100003) / 1000
 }
 
 func scoreOf(h uint64, labels []int32) scores {

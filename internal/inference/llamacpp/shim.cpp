@@ -37,15 +37,19 @@ struct gh_lane {
 
 namespace {
 
-// The engine's own words, kept until a load fails: warnings and errors of the calling thread only, and
-// never printed, because a line of it belongs to no request.
+// The engine's own words, kept until a load fails: the first error of the calling thread, which names the
+// reason, or else its first warning. They are never printed, because a line of them belongs to no request.
 thread_local std::string last_words;
+thread_local bool is_error;
 
 void listen(int level, const char *text, void *) {
 	const int warn = 3, error = 4;
 	if (text == nullptr || (level != warn && level != error)) return;
 	try {
-		if (level == error || last_words.empty()) last_words.assign(text, strnlen(text, 300));
+		if (last_words.empty() || (level == error && !is_error)) {
+			last_words.assign(text, strnlen(text, 300));
+			is_error = level == error;
+		}
 	} catch (...) {
 		last_words.clear();
 	}
@@ -167,6 +171,7 @@ void use_threads(gh_lane *e, int32_t n) {
 template <typename F> int guarded(char *err, size_t size, F f) {
 	try {
 		last_words.clear();
+		is_error = false;
 		const int code = f();
 		if (code != GH_OK) say(err, size, last_words.c_str());
 		return code;
