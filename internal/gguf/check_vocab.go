@@ -54,7 +54,7 @@ func (f *File) checkVocab(h *hyper) error {
 	if err := f.checkMerges(ids, types); err != nil {
 		return err
 	}
-	return f.checkIDs(h.vocab)
+	return f.checkIDs(types)
 }
 
 // checkBytes demands one normal token for each of the 256 bytes.
@@ -111,15 +111,20 @@ func (f *File) checkMerges(ids map[string]int32, types []int64) error {
 	return nil
 }
 
-// checkIDs demands an end token and refuses every special id outside the vocabulary.
-func (f *File) checkIDs(vocab uint64) error {
-	if _, ok := f.Uint("tokenizer.ggml.eos_token_id"); !ok {
+// checkIDs demands an end token, one that text cannot be made of, and refuses every special id outside
+// the vocabulary.
+func (f *File) checkIDs(types []int64) error {
+	eos, ok := f.Uint("tokenizer.ggml.eos_token_id")
+	if !ok {
 		return refuse("tokenizer.ggml.eos_token_id is missing")
 	}
 	for key, v := range f.KV {
-		if strings.HasPrefix(key, "tokenizer.ggml.") && strings.HasSuffix(key, "_token_id") && v.bits >= vocab {
+		if strings.HasPrefix(key, "tokenizer.ggml.") && strings.HasSuffix(key, "_token_id") && v.bits >= uint64(len(types)) {
 			return refuse("a special token id is outside the vocabulary")
 		}
+	}
+	if types[eos] != TokenControl && types[eos] != TokenUserDefined { // threat T1
+		return refuse("the end token is no special token: text could end the answer")
 	}
 	return nil
 }

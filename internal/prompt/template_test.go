@@ -144,7 +144,7 @@ func TestRenderIsBounded(t *testing.T) {
 		start := time.Now()
 		_, err = tpl.Render(msgs)
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), name)
-		require.Less(t, time.Since(start), 5*time.Second, name) // measured: at most 50 ms; the rest is for a busy machine
+		require.Less(t, time.Since(start), time.Minute, name) // measured: at most 50 ms; without bounds it would be years
 	}
 }
 
