@@ -74,6 +74,9 @@ func (sh *shared) load(flags map[string]string) (*config.Config, error) {
 		flags["data"] = sh.data
 	}
 	c, err := config.Load(config.Sources{Flags: flags, File: sh.configFile})
+	if err == nil {
+		err = app.Check(c)
+	}
 	if err != nil {
 		return nil, usageError{err}
 	}

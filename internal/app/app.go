@@ -46,6 +46,14 @@ type App struct {
 	now func() time.Time
 }
 
+// Check refuses settings that contradict what a service demands, before anything is opened: a weak or published secret.
+func Check(c *config.Config) error {
+	if secret := c.JWTSecret.Reveal(); secret != "" {
+		return auth.CheckJWTSecret(secret)
+	}
+	return nil
+}
+
 // Open makes the data folder if need be, brings the database to this release's schema and builds every
 // service. No model is loaded and no port opened. It refuses a folder or a key file that others can read
 // and a database newer than the program.
