@@ -189,6 +189,9 @@ CREATE TABLE audit_events (
 ) STRICT;
 CREATE INDEX audit_events_at ON audit_events (at);
 CREATE INDEX audit_events_actor ON audit_events (actor_name, seq);
+CREATE INDEX audit_events_actor_id ON audit_events (actor_id, seq);
+CREATE INDEX audit_events_key_id ON audit_events (key_id, seq) WHERE key_id <> '';
+CREATE INDEX audit_events_ip ON audit_events (ip, seq);
 CREATE INDEX audit_events_action ON audit_events (action, seq);
 CREATE INDEX audit_events_model ON audit_events (model, seq);
 CREATE INDEX audit_events_decision ON audit_events (decision, seq);

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"guardhouse/internal/audit"
 )
@@ -42,7 +43,7 @@ func BenchmarkAuditList(b *testing.B) {
 	b.SetParallelism(32)
 	fill(b, log, &n, rows)
 	for name, f := range map[string]audit.Filter{
-		"newest": {}, "actor": {Actor: "user 7"}, "q": {Q: "user 7"},
+		"newest": {}, "actor": {Actor: "user 7"}, "q": {Q: "user 7"}, "time": {From: time.Unix(0, 0)},
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

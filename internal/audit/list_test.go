@@ -132,3 +132,24 @@ func TestListRefuses(t *testing.T) {
 		})
 	}
 }
+
+func TestEveryFilterHasItsIndex(t *testing.T) {
+	_, log := newLog(t)
+	for name, f := range map[string]audit.Filter{
+		"actor": {Actor: "rita"}, "qualified": {Actor: "user:rita"}, "id": {Actor: "usr_1"}, "key": {Actor: "key_1"}, "key:": {Actor: "key:key_1"},
+		"action": {Action: "moderation.run"}, "model": {Model: "m"}, "decision": {Decision: "deny"}, "ip": {IP: "192.0.2.1"},
+		"request": {RequestID: "req_1"}, "cursor": {Cursor: "zz"},
+	} {
+		plan, err := log.Plan(t.Context(), f)
+		require.NoError(t, err)
+		require.Contains(t, plan, "SEARCH audit_events USING", name)
+		if name != "request" { // at most a few rows have one
+			require.NotContains(t, plan, "TEMP B-TREE", "%s: %s", name, plan)
+		}
+	}
+	for _, f := range []audit.Filter{{}, {Q: "x"}} {
+		plan, err := log.Plan(t.Context(), f)
+		require.NoError(t, err)
+		require.Equal(t, "SCAN audit_events", plan, "newest first, until the page is full")
+	}
+}

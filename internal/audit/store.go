@@ -155,18 +155,21 @@ func byActor(q *gorm.DB, actor string) *gorm.DB {
 	case qualified && kind == "user":
 		actor, q = rest, q.Where("actor_type IN ('user', 'key')")
 	case qualified && kind == "key":
-		return q.Where("key_id = ?", rest)
+		return byKey(q, rest)
 	}
 	switch {
 	case strings.HasPrefix(actor, "key_"):
-		return q.Where("key_id = ?", actor)
+		return byKey(q, actor)
 	case strings.HasPrefix(actor, "usr_"):
 		return q.Where("actor_id = ?", actor)
 	}
 	return q.Where("actor_name = ?", actor)
 }
 
-// searchColumns never hold content.
+// byKey says that the key is one, because the index holds only rows with one.
+func byKey(q *gorm.DB, id string) *gorm.DB { return q.Where("key_id = ? AND key_id <> ''", id) }
+
+// searchSQL looks at columns that never hold content.
 const searchSQL = `(id || ' ' || request_id || ' ' || actor_name || ' ' || actor_id || ' ' || key_id || ' ' || action || ' ' ||
 resource || ' ' || model || ' ' || reason || ' ' || rule_id || ' ' || ip) LIKE ? ESCAPE '\'`
 
