@@ -10,6 +10,7 @@ import "C"
 
 import (
 	"fmt"
+	"strings"
 	"unsafe"
 
 	"guardhouse/internal/fault"
@@ -31,7 +32,7 @@ func openLane(w *weights, l laneLimits) (*nativeLane, error) {
 	}
 	n := &nativeLane{}
 	if code := C.gh_open(w.c, &params, &n.c, words, wordsSize); code != C.GH_OK {
-		cause := fmt.Errorf("making context: %w: %s", codeError(code), C.GoString(words))
+		cause := fmt.Errorf("making context: %w: %s", codeError(code), strings.TrimSpace(C.GoString(words)))
 		return nil, fault.Wrap(cause, fault.Unprocessable, "the model does not run with these limits")
 	}
 	var i C.gh_lane_info

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"unsafe"
 
@@ -58,7 +59,7 @@ func loadWeights(ctx context.Context, path string, mmap bool) (*weights, error) 
 		if err := ctx.Err(); err != nil {
 			return nil, fault.From(err)
 		}
-		cause := fmt.Errorf("loading model: %w: %s", codeError(code), C.GoString(words))
+		cause := fmt.Errorf("loading model: %w: %s", codeError(code), strings.TrimSpace(C.GoString(words)))
 		return nil, fault.Wrap(cause, fault.Unprocessable, "the model file could not be loaded")
 	}
 	var i C.gh_info
