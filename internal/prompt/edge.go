@@ -99,6 +99,9 @@ func (g *Guard) prefixCut(s string) int {
 		return true
 	})
 	tail := s[base:]
+	if len(tail) > 256 { // one endless word: not worth the trouble
+		return base
+	}
 	good := g.ends(tail)
 	for _, p := range probes() {
 		whole := normalize(g.form, tail+p)
@@ -126,7 +129,16 @@ func (g *Guard) suffixCut(s string) int {
 	if start, _, _, ok := g.tok.FindSpecial(s); ok {
 		head = s[:start]
 	}
+	all := len(head)
+	if len(head) > 64 { // a good place is near the start, and only its neighbours decide about it
+		head = strings.ToValidUTF8(head[:64], "")
+	}
 	good := g.ends(head)
+	for at := range good {
+		if at > 32 {
+			delete(good, at)
+		}
+	}
 	for _, p := range probes() {
 		whole := normalize(g.form, p+head)
 		now := g.ends(whole)
@@ -136,7 +148,7 @@ func (g *Guard) suffixCut(s string) int {
 			}
 		}
 	}
-	best := len(head)
+	best := all
 	for at := range good {
 		best = min(best, at)
 	}
@@ -172,7 +184,7 @@ func (g *Guard) prove() error {
 }
 
 // proved is prove for one shape. A shape that the template refuses needs no proof. The first contents
-// are never empty: a template that loses a message is found here.
+// are not empty: a template that loses a message is found here.
 func (g *Guard) proved(random *rand.Rand, shape []Message) (bool, error) {
 	full := slices.Clone(shape)
 	for k := range full {
@@ -182,8 +194,15 @@ func (g *Guard) proved(random *rand.Rand, shape []Message) (bool, error) {
 	if err != nil {
 		return true, err
 	}
+	empty, err := g.tpl.render(shape)
+	if err != nil {
+		return false, err
+	}
+	if len(empty.s) > maxFixed {
+		return false, invalid("it writes more than %d KiB besides the messages", maxFixed>>10)
+	}
 	same := p.Prefix > 0
-	for n := 0; same && n < 64; n++ {
+	for n := min(len(empty.s)/512, 56); same && n < 64; n++ { // fewer for a long one
 		msgs := slices.Clone(shape)
 		for k := range msgs {
 			msgs[k].Content = randomText(random)

@@ -84,6 +84,7 @@ func TestNewGuardRefuses(t *testing.T) {
 		"cuts":                {"{% for m in messages %}{{ m.content[:5] }}{% endfor %}", "loses a message"},
 		"raises":              {"{{ raise_exception('never') }}", "refuses this conversation"},
 		"include":             {"{% include 'x' %}", "include"},
+		"long":                {strings.Repeat("word ", maxFixed/5+1) + "{% for m in messages %}{{ m.content }}{% endfor %}", "more than"},
 	} {
 		_, err := NewGuard(file, tok, c.src)
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), name)
@@ -271,5 +272,27 @@ func BenchmarkNewGuard(b *testing.B) {
 		if _, err := NewGuard(file, tok, ""); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// threat M5: what a template costs when a model is loaded is bounded too.
+func TestNewGuardIsBounded(t *testing.T) {
+	file, tok := fixture(t, "tiny.gguf")
+	each := "{% for m in messages %}{{ m.content }}{% endfor %}"
+	for name, src := range map[string]string{
+		"long before": strings.Repeat("a", maxFixed-100) + each,
+		"long behind": each + strings.Repeat("!", maxFixed-100),
+		"marks":       "e" + strings.Repeat("\u0301", maxFixed/2-100) + each,
+		"steps":       "{% for i in range(900) %}{% set x = 1 + 1 %}{% endfor %}" + each,
+		"specials":    strings.Repeat("<think>", maxFixed/7-20) + each,
+	} {
+		start := time.Now()
+		g, err := NewGuard(file, tok, src)
+		require.NoError(t, err, name)
+		same, err := g.agrees([]Message{{"user", "Safe\u0301!!"}})
+		require.NoError(t, err, name)
+		require.True(t, same, name)
+		require.Less(t, time.Since(start), time.Minute, name)
+		t.Logf("%-12s %v", name, time.Since(start))
 	}
 }

@@ -14,14 +14,17 @@ import (
 // Message is one turn of a conversation.
 type Message struct{ Role, Content string }
 
-// Limits of a template. The Qwen3Guard template has 4 KiB, 60 nodes and takes a few hundred steps.
+// Limits of a template. The Qwen3Guard template has 4 KiB, writes 2 KiB besides the contents, and takes
+// about 100 steps and 25 for each message. A model is loaded after some 500 renderings, in under a second.
 const (
 	maxSource = 64 << 10
-	maxDepth  = 64      // nested blocks and expressions
-	maxSteps  = 1 << 20 // nodes evaluated for one conversation
+	maxDepth  = 64     // nested blocks and expressions
+	maxSteps  = 20_000 // nodes evaluated for one conversation, besides stepsEach for each message
+	stepsEach = 500
 	maxLoop   = 1 << 17 // turns of one loop
 	maxRange  = 10_000  // numbers of one range()
-	maxWork   = 1 << 20 // bytes of text made, besides workFactor times the content
+	maxFixed  = 1 << 15 // bytes written for a conversation of empty messages
+	maxWork   = 1 << 17 // bytes of text made, besides workFactor times the content
 )
 
 // workFactor bounds how often a template may copy what it was given.

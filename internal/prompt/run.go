@@ -25,7 +25,7 @@ func newRun(msgs []Message) *run {
 	}
 	return &run{
 		scopes: []map[string]value{{"messages": list, "add_generation_prompt": true}},
-		steps:  maxSteps,
+		steps:  maxSteps + stepsEach*len(msgs),
 		work:   maxWork + workFactor*size,
 	}
 }
@@ -33,7 +33,7 @@ func newRun(msgs []Message) *run {
 // step spends one step.
 func (r *run) step() error {
 	if r.steps--; r.steps < 0 {
-		return invalid("it takes more than %d steps", maxSteps)
+		return invalid("it takes too many steps")
 	}
 	return nil
 }
