@@ -1,9 +1,6 @@
 package httpapi
 
 import (
-	"net/http"
-	"time"
-
 	"github.com/gin-gonic/gin"
 
 	"guardhouse/internal/access"
@@ -28,11 +25,7 @@ func (s *Server) admit(c *gin.Context) {
 	}
 	if err := s.readRequest(c, op); err != nil {
 		s.problem(c, s.recordInvalid(c, op, err))
-		return
 	}
-	// The body is here: from now on only the client's leaving may end the request, not the time limit for sending.
-	// A writer without deadlines (a test's) has none to lift.
-	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Time{})
 }
 
 // signIn finds out who asks and answers false when it refused him. With an action it also refuses early who cannot
@@ -51,10 +44,20 @@ func (s *Server) signIn(c *gin.Context, action access.Action) bool {
 	x.principal = p
 	if action != "" && !s.deps.Guard.Can(p, action) {
 		err := fault.New(fault.Forbidden, "Your role or key does not allow this.")
-		s.problem(c, s.recorded(c, p, refusal{action, audit.Deny, "role", err}))
+		s.problem(c, s.recorded(c, p, refusal{action, audit.Deny, s.lack(p, action), err}))
 		return false
 	}
 	return true
+}
+
+// lack says what p is missing for action, in the gate's own words: the role does not have it, or the key was narrowed.
+func (s *Server) lack(p access.Principal, action access.Action) string {
+	owner := p
+	owner.Kind = access.KindUser
+	if p.Kind == access.KindKey && s.deps.Guard.Can(owner, action) {
+		return "key_scope"
+	}
+	return "role"
 }
 
 // refusal is a request that never reached the gate and still leaves its row.

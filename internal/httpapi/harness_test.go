@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -39,14 +40,21 @@ const password = "a long and private sentence"
 // ready is a data folder with one user per role, each with a key, copied for every test: hashing passwords costs more
 // than copying a file.
 type ready struct {
-	dir  string
-	keys map[string]string // user name -> API key
+	dir    string
+	keys   map[string]string // user name -> API key
+	cookie string            // alice's, signed in with a browser
+	bearer string            // rita's, signed in with a program
 }
 
 var template = sync.OnceValues(makeTemplate) //nolint:gochecknoglobals // once per test binary is the point
 
-func people() map[string]string {
-	return map[string]string{"alice": "admin", "rita": "reviewer", "rob": "reviewer", "nora": "nurse", "gus": "guest"}
+// people are those that tests ask as. Only those who sign in are persons: each password costs a second under the race
+// detector.
+func people() []auth.NewUser {
+	return []auth.NewUser{
+		{Username: "alice", Role: "admin", Password: password}, {Username: "rita", Role: "reviewer", Password: password},
+		{Username: "rob", Role: "reviewer", Kind: auth.KindService}, {Username: "nora", Role: "nurse", Kind: auth.KindService},
+	}
 }
 
 func makeTemplate() (ready, error) {
@@ -59,20 +67,24 @@ func makeTemplate() (ready, error) {
 		return ready{}, err
 	}
 	out := ready{dir: dir, keys: map[string]string{}}
-	cli := access.System("tester")
-	for name, role := range people() {
-		if _, err := s.auth.CreateUser(context.Background(), cli, auth.NewUser{Username: name, Role: role, Password: password}); err != nil {
+	ctx, cli := context.Background(), access.System("tester")
+	for _, u := range people() {
+		if _, err := s.auth.CreateUser(ctx, cli, u); err != nil {
 			return out, err
 		}
-		if role == "guest" {
-			continue // guests have no keys
-		}
-		_, secret, err := s.auth.CreateKey(context.Background(), cli, auth.NewKey{Label: "test", UserName: name}, nil)
-		if err != nil {
+		if _, out.keys[u.Username], err = s.auth.CreateKey(ctx, cli, auth.NewKey{Label: "test", UserName: u.Username}, nil); err != nil {
 			return out, err
 		}
-		out.keys[name] = secret
 	}
+	browser, err := s.auth.Login(ctx, access.Origin{}, "alice", password, true)
+	if err != nil {
+		return out, err
+	}
+	program, err := s.auth.Login(ctx, access.Origin{}, "rita", password, false)
+	if err != nil {
+		return out, err
+	}
+	out.cookie, out.bearer = "__Host-gh="+browser.CookieToken, "Bearer "+program.AccessToken
 	return out, s.close()
 }
 
@@ -166,8 +178,8 @@ func cues(prompt string) string {
 type bench struct {
 	t testing.TB
 	*services
+	ready
 	server *httpapi.Server
-	keys   map[string]string
 	logs   *lockedBuffer
 }
 
@@ -197,7 +209,7 @@ func newBench(t testing.TB, settings ...setting) *bench {
 	dir := filepath.Join(t.TempDir(), "data")
 	require.NoError(t, os.CopyFS(dir, os.DirFS(r.dir)))
 	require.NoError(t, filepath.WalkDir(dir, private))
-	return newBenchAt(t, dir, r.keys, settings...)
+	return newBenchAt(t, dir, r, settings...)
 }
 
 // private gives back the modes that copying loses.
@@ -211,14 +223,15 @@ func private(path string, d fs.DirEntry, err error) error {
 	return os.Chmod(path, 0o600)
 }
 
-func newBenchAt(t testing.TB, dir string, keys map[string]string, settings ...setting) *bench {
+func newBenchAt(t testing.TB, dir string, r ready, settings ...setting) *bench {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(dir, 0o700))
 	s, err := openServices(dir, newEngine(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.close()) })
 	require.NoError(t, s.judge.Load(t.Context()))
-	b := &bench{t: t, services: s, keys: keys, logs: &lockedBuffer{}}
+	b := &bench{t: t, services: s, ready: r, logs: &lockedBuffer{}}
+	b.keys = maps.Clone(r.keys)
 	o := httpapi.Options{ServerName: "ward-server", TrustedHosts: []string{"Guard.Example"}, TLS: true, Log: slog.New(slog.NewJSONHandler(b.logs, nil))}
 	d := httpapi.Deps{Auth: s.auth, Guard: s.guard, Moderation: s.judge, Catalog: s.catalog, Audit: s.log, UI: builtUI()}
 	for _, set := range settings {

@@ -41,7 +41,8 @@ type Deps struct {
 	Moderation *moderation.Service
 	Catalog    *catalog.Service
 	Audit      *audit.Log
-	UI         fs.FS // the built user interface; without index.html the server says that it is not built
+	Writable   func() error // whether a row could be made durable now; nil = not asked
+	UI         fs.FS        // the built user interface; without index.html the server says that it is not built
 }
 
 // Options is what the settings say of the edge.
@@ -70,6 +71,7 @@ type Server struct {
 	origins  *http.CrossOriginProtection
 	ui       *ui
 	verifier verifier
+	writable probe
 	engine   *gin.Engine
 }
 
@@ -78,6 +80,7 @@ type Server struct {
 func New(d Deps, o Options) (*Server, error) {
 	s := &Server{deps: d, o: o, log: o.Log, now: o.Now, statuses: statuses(), origins: http.NewCrossOriginProtection()}
 	s.fill()
+	s.writable = probe{ask: d.Writable, now: s.now}
 	var err error
 	if s.contract, err = readContract(); err != nil {
 		return nil, err

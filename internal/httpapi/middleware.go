@@ -107,13 +107,22 @@ func (s *Server) checkOrigin(c *gin.Context) {
 
 // checkSetup keeps everything shut but health, the set-up page and set-up itself until there is an admin.
 func (s *Server) checkSetup(c *gin.Context) {
+	required := s.deps.Auth.SetupRequired(c.Request.Context())
 	switch c.FullPath() {
-	case "/healthz", "/readyz", "/api/v1/setup", "/", "/ui/*path":
-		return
+	case "/api/v1/setup":
+		if !required && c.Request.Method == http.MethodPost { // for ever, whatever is sent (threat A1)
+			s.problem(c, fault.New(fault.NotFound, "The set-up is done. Sign in instead."))
+		}
+	case "/healthz", "/readyz", "/", "/ui/*path":
+	default:
+		if required {
+			s.problem(c, setupRequired())
+		}
 	}
-	if s.deps.Auth.SetupRequired(c.Request.Context()) {
-		s.problem(c, fault.New(fault.SetupRequired, "This server has no admin yet. Open it in a browser to set it up."))
-	}
+}
+
+func setupRequired() error {
+	return fault.New(fault.SetupRequired, "This server has no admin yet. Open it in a browser to set it up.")
 }
 
 // deadline bounds how long the client may take to read, from the moment the answer is ready.

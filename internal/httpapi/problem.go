@@ -61,6 +61,7 @@ func (s *Server) problem(c *gin.Context, err error) {
 		c.Status(statusClientLeft)
 		return
 	}
+	boundWrite(c)
 	h := c.Writer.Header()
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="guardhouse"`)

@@ -90,7 +90,7 @@ func TestScenarios(t *testing.T) {
 		{name: "openai model", call: call{method: "GET", path: "/v1/models/guard-nano", as: "nora"}, status: 200, has: []string{`"owned_by":"guardhouse"`}},
 		{name: "openai model, unknown", call: call{method: "GET", path: "/v1/models/other", as: "nora"}, status: 404, has: []string{"There is no such model."}},
 		{name: "users", call: call{method: "GET", path: "/api/v1/users?limit=2", as: "alice"}, status: 200, has: []string{`"next_cursor":"`}, hasNot: []string{"hash", "argon2"}},
-		{name: "users alias", call: call{method: "GET", path: "/users", as: "alice"}, status: 200, has: []string{`"username":"gus"`}},
+		{name: "users alias", call: call{method: "GET", path: "/users", as: "alice"}, status: 200, has: []string{`"username":"nora"`}},
 		{name: "users by a reviewer", call: call{method: "GET", path: "/users", as: "rita"}, status: 403, rows: []string{"user.manage deny role"}},
 		{name: "audit by a reviewer", call: call{method: "GET", path: "/api/v1/audit/events", as: "rita"}, status: 403, rows: []string{"audit.read deny role"}},
 		{name: "audit", call: call{method: "GET", path: "/api/v1/audit/events?limit=500&decision=deny", as: "alice"}, status: 200, has: []string{`"decision":"deny"`}, hasNot: []string{`"decision":"allow"`}},

@@ -14,7 +14,7 @@ import (
 // TestSetup: nothing answers but health and the set-up page until the printed token made the first admin, and the
 // door is shut for ever after (threat A1).
 func TestSetup(t *testing.T) {
-	b := newBenchAt(t, filepath.Join(t.TempDir(), "data"), nil)
+	b := newBenchAt(t, filepath.Join(t.TempDir(), "data"), ready{})
 	token, needed, err := b.auth.SetupToken(t.Context())
 	require.NoError(t, err)
 	require.True(t, needed)
@@ -67,7 +67,7 @@ func TestSetup(t *testing.T) {
 
 // TestSetupByShell: an admin made on the command line opens the server at once.
 func TestSetupByShell(t *testing.T) {
-	b := newBenchAt(t, filepath.Join(t.TempDir(), "data"), nil)
+	b := newBenchAt(t, filepath.Join(t.TempDir(), "data"), ready{})
 	require.Equal(t, http.StatusServiceUnavailable, b.do(call{method: "GET", path: "/readyz"}).Code)
 	_, err := b.auth.CreateUser(t.Context(), access.System("tester"), auth.NewUser{Username: "alice", Role: "admin", Password: password})
 	require.NoError(t, err)
@@ -77,7 +77,7 @@ func TestSetupByShell(t *testing.T) {
 
 // TestProgramSetup: a program gets tokens and no cookie.
 func TestProgramSetup(t *testing.T) {
-	b := newBenchAt(t, filepath.Join(t.TempDir(), "data"), nil)
+	b := newBenchAt(t, filepath.Join(t.TempDir(), "data"), ready{})
 	token, _, err := b.auth.SetupToken(t.Context())
 	require.NoError(t, err)
 	w := b.do(call{method: "POST", path: "/api/v1/setup", body: string(body(t, map[string]any{"token": token, "username": "alice", "password": password}))})
