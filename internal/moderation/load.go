@@ -37,8 +37,10 @@ func (s *Service) Load(ctx context.Context) error {
 	return s.loadAll(ctx)
 }
 
-// Refresh loads what another process imported since. It is cheap where nothing changed.
+// Refresh loads what another process imported since, and stops the use of a model whose file changed
+// (threat M4). It is cheap where nothing changed.
 func (s *Service) Refresh(ctx context.Context) error {
+	s.confirmAll(ctx)
 	changed, err := s.d.Catalog.Refresh(ctx)
 	if err != nil || !changed {
 		return err
@@ -217,6 +219,21 @@ func (s *Service) Ready() error {
 		return fault.Wrap(err, fault.Loading, "The default guard's file changed: it is not used any more.")
 	}
 	return nil
+}
+
+// confirmAll holds every loaded model's file against what was hashed.
+func (s *Service) confirmAll(ctx context.Context) {
+	s.mu.RLock()
+	all := make([]*loaded, 0, len(s.models))
+	for _, l := range s.models {
+		all = append(all, l)
+	}
+	s.mu.RUnlock()
+	for _, l := range all {
+		if err := l.file.Confirm(ctx); err != nil && ctx.Err() == nil {
+			s.withdraw(l.model.ID, err)
+		}
+	}
 }
 
 // withdraw stops the use of a model whose file changed under it.

@@ -140,3 +140,19 @@ func TestReadinessIsOffWhenTheDefaultGuardsFileChanges(t *testing.T) {
 	_, err = r.svc.Evaluate(t.Context(), rita(), ask(text("hello")))
 	require.Equal(t, fault.Loading, fault.CodeOf(err), "it judges nobody any more")
 }
+
+// threat M4
+func TestAnImportedModelWhoseFileChangesIsWithdrawn(t *testing.T) {
+	r := newRig(t)
+	m := r.imported(t, "second", "role:reviewer")
+	require.NoError(t, r.svc.Refresh(t.Context()))
+	q := moderation.Request{Model: "second", Inputs: []moderation.Input{text("hello")}}
+	_, err := r.svc.Evaluate(t.Context(), rita(), q)
+	require.NoError(t, err)
+	overwrite(t, m.Path)
+	require.NoError(t, r.svc.Refresh(t.Context()))
+	_, err = r.svc.Evaluate(t.Context(), rita(), q)
+	require.Equal(t, fault.Loading, fault.CodeOf(err))
+	require.Equal(t, catalog.StateFailed, r.state(t, "second"))
+	require.NoError(t, r.svc.Ready(), "the default guard is untouched")
+}
