@@ -21,7 +21,7 @@ func signIn(name string) string { return `{"username":"` + name + `","password":
 
 func cookieOf(t testing.TB, w *httptest.ResponseRecorder) *http.Cookie {
 	t.Helper()
-	cookies := w.Result().Cookies() //nolint:bodyclose // a recorder's body needs no closing
+	cookies := w.Result().Cookies()
 	require.Len(t, cookies, 1)
 	return cookies[0]
 }
@@ -81,10 +81,14 @@ func TestProgramSignIn(t *testing.T) {
 func TestSignInRefusals(t *testing.T) {
 	b := newBench(t)
 	b.run(t, []scenario{
-		{name: "wrong password", call: call{method: "POST", path: "/login", body: `{"username":"rita","password":"not this sentence"}`}, status: 401,
-			has: []string{`"code":"unauthenticated"`}, rows: []string{"auth.login deny wrong_password"}},
-		{name: "unknown name", call: call{method: "POST", path: "/login", body: `{"username":"eve","password":"not this sentence"}`}, status: 401,
-			hasNot: []string{"eve"}, rows: []string{"auth.login deny unknown_user"}},
+		{
+			name: "wrong password", call: call{method: "POST", path: "/login", body: `{"username":"rita","password":"not this sentence"}`}, status: 401,
+			has: []string{`"code":"unauthenticated"`}, rows: []string{"auth.login deny wrong_password"},
+		},
+		{
+			name: "unknown name", call: call{method: "POST", path: "/login", body: `{"username":"eve","password":"not this sentence"}`}, status: 401,
+			hasNot: []string{"eve"}, rows: []string{"auth.login deny unknown_user"},
+		},
 		{name: "second factor", call: call{method: "POST", path: "/login", body: `{"username":"rita","password":"x","otp":"123456"}`}, status: 400, has: []string{`"field":"otp"`}},
 		{name: "from another site", call: call{method: "POST", path: "/login", body: signIn("rita"), header: map[string]string{"Origin": "https://evil.example"}}, status: 403}, // threat P3
 	})
@@ -212,8 +216,10 @@ func TestInjection(t *testing.T) {
 	for _, attack := range []string{`' OR 1=1--`, `" OR ""="`, `1; DROP TABLE users`, `%' OR '1'='1`, `x' UNION SELECT password_hash FROM users--`, `*`, `../../etc/passwd`} {
 		q := "?" + urlEncode("cursor", attack)
 		for _, c := range []call{
-			{method: "GET", path: "/api/v1/moderations" + q, as: "rita"}, {method: "GET", path: "/api/v1/users" + q, as: "alice"},
-			{method: "GET", path: "/api/v1/keys" + q, as: "rita"}, {method: "GET", path: "/api/v1/audit/events" + q, as: "alice"},
+			{method: "GET", path: "/api/v1/moderations" + q, as: "rita"},
+			{method: "GET", path: "/api/v1/users" + q, as: "alice"},
+			{method: "GET", path: "/api/v1/keys" + q, as: "rita"},
+			{method: "GET", path: "/api/v1/audit/events" + q, as: "alice"},
 			{method: "GET", path: "/api/v1/moderations?" + urlEncode("model", attack), as: "rita"},
 			{method: "GET", path: "/api/v1/moderations?" + urlEncode("request_id", attack), as: "rita"},
 			{method: "GET", path: "/api/v1/moderations?" + urlEncode("severity", attack), as: "rita"},

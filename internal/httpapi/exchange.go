@@ -98,7 +98,7 @@ func (s *Server) setCookie(c context.Context, token string) {
 	if !ok {
 		return
 	}
-	cookie := &http.Cookie{
+	cookie := &http.Cookie{ //nolint:gosec // Secure is off on plain loopback alone: there is no TLS to carry it
 		Name: s.cookieName(), Value: token, Path: "/", HttpOnly: true, Secure: s.o.TLS, SameSite: http.SameSiteLaxMode,
 	}
 	if token == "" {

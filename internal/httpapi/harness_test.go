@@ -52,8 +52,10 @@ var template = sync.OnceValues(makeTemplate) //nolint:gochecknoglobals // once p
 // detector.
 func people() []auth.NewUser {
 	return []auth.NewUser{
-		{Username: "alice", Role: "admin", Password: password}, {Username: "rita", Role: "reviewer", Password: password},
-		{Username: "rob", Role: "reviewer", Kind: auth.KindService}, {Username: "nora", Role: "nurse", Kind: auth.KindService},
+		{Username: "alice", Role: "admin", Password: password},
+		{Username: "rita", Role: "reviewer", Password: password},
+		{Username: "rob", Role: "reviewer", Kind: auth.KindService},
+		{Username: "nora", Role: "nurse", Kind: auth.KindService},
 	}
 }
 

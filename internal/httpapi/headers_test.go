@@ -21,9 +21,16 @@ func TestSecurityHeaders(t *testing.T) {
 		"Cross-Origin-Resource-Policy": "same-origin", "Strict-Transport-Security": "", "Access-Control-Allow-Origin": "", "Server": "", "X-Powered-By": "",
 	}
 	for _, c := range []call{
-		{method: "GET", path: "/healthz"}, {method: "GET", path: "/ui/"}, {method: "GET", path: "/ui/assets/app-1a2b.js"}, {method: "GET", path: "/"},
-		{method: "GET", path: "/nothing"}, {method: "GET", path: "/v1/models"}, {method: "GET", path: "/api/v1/models", as: "rita"},
-		{method: "GET", path: "/healthz", host: "evil"}, {method: "DELETE", path: "/healthz"}, {method: "GET", path: "/%2e"},
+		{method: "GET", path: "/healthz"},
+		{method: "GET", path: "/ui/"},
+		{method: "GET", path: "/ui/assets/app-1a2b.js"},
+		{method: "GET", path: "/"},
+		{method: "GET", path: "/nothing"},
+		{method: "GET", path: "/v1/models"},
+		{method: "GET", path: "/api/v1/models", as: "rita"},
+		{method: "GET", path: "/healthz", host: "evil"},
+		{method: "DELETE", path: "/healthz"},
+		{method: "GET", path: "/%2e"},
 	} {
 		w := b.do(c)
 		for name, value := range want {

@@ -160,5 +160,7 @@ func orNil(s string) *string {
 	return &s
 }
 
-var _ http.Handler = (*Server)(nil)
-var _ gen.StrictServerInterface = (*Server)(nil)
+var (
+	_ http.Handler              = (*Server)(nil)
+	_ gen.StrictServerInterface = (*Server)(nil)
+)

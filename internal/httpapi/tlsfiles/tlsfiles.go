@@ -3,7 +3,6 @@
 package tlsfiles
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -210,7 +209,7 @@ func covers(leaf *x509.Certificate, names []string, addresses []net.IP) bool {
 	for _, want := range addresses {
 		found := false
 		for _, have := range leaf.IPAddresses {
-			found = found || bytes.Equal(have.To16(), want.To16())
+			found = found || have.Equal(want)
 		}
 		if !found {
 			return false
