@@ -112,6 +112,7 @@ func TestPlan(t *testing.T) {
 	for name, s := range map[string]inference.Spec{
 		"temperature NaN": {Slots: 1, SlotTokens: 1, Temperature: math.NaN()},
 		"temperature":     {Slots: 1, SlotTokens: 1, Temperature: -1},
+		"temperature 0+":  {Slots: 1, SlotTokens: 1, Temperature: 1e-30},
 		"threads":         {Slots: 1, SlotTokens: 1, Threads: -1},
 		"batch":           {Slots: 1, SlotTokens: 1, Batch: maxBatch + 1},
 		"tokens":          {Slots: 1, SlotTokens: maxSlotTokens + 1},

@@ -123,7 +123,7 @@ func TestProbabilitiesAreOverTheVocabulary(t *testing.T) {
 		require.Less(t, largest, last, "a higher temperature is flatter")
 		last = largest
 	}
-	for _, bad := range []float64{0, -1, math.NaN()} {
+	for _, bad := range []float64{0, -1, 1e-30, 1e30, math.NaN()} {
 		_, err := n.score(row, bad, all[:1])
 		require.ErrorIs(t, err, errInvalid)
 	}

@@ -12,6 +12,8 @@ const (
 	maxThreads    = 512 // llama.cpp's
 	maxLabels     = 64
 	maxTailIDs    = 512
+	// Outside these a difference of two logits, over the temperature, leaves single precision.
+	minTemperature, maxTemperature = 0.01, 100.0
 
 	// chunk is the most ids of one prompt in one pass: at 10 ms an id (0.6B on two slow cores) a client
 	// that left is noticed within 2.6 s even if others keep the pass alive, and short prompts get in between.
@@ -54,8 +56,8 @@ func newPlan(s inference.Spec, weightBytes int64, cores int) (plan, error) {
 	if s.Threads < 0 {
 		return plan{}, fault.New(fault.Invalid, "the number of threads is negative")
 	}
-	if !(s.Temperature >= 0 && s.Temperature <= 100) {
-		return plan{}, fault.New(fault.Invalid, "the temperature must be between 0 and 100")
+	if s.Temperature != 0 && !(s.Temperature >= minTemperature && s.Temperature <= maxTemperature) {
+		return plan{}, fault.Newf(fault.Invalid, "the temperature must be between %g and %g, or 0 for none", minTemperature, maxTemperature)
 	}
 	p := plan{lanes: 1, threads: min(s.Threads, maxThreads), slotTokens: s.SlotTokens, temperature: s.Temperature}
 	if p.threads == 0 {

@@ -369,7 +369,7 @@ int gh_copy(gh_lane *e, int32_t src, int32_t dst) {
 }
 
 int gh_score(gh_lane *e, int32_t i, double temperature, const int32_t *labels, int32_t n, double *probs, float *logits, int32_t *best) {
-	if (!(temperature > 0) || n < 0) return GH_INVALID;
+	if (!(temperature >= 0.01 && temperature <= 100) || n < 0) return GH_INVALID;
 	for (int32_t j = 0; j < n; j++) {
 		if (labels[j] < 0 || labels[j] >= e->model->n_vocab) return GH_INVALID;
 	}
