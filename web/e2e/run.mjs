@@ -93,6 +93,65 @@ async function lostSession(page, watch, context) {
   assert.equal(await page.locator("[data-test=text]").inputValue(), "half a thought");
 }
 
+/** What goes wrong on the server is said where it belongs, with its number, and can be tried again. */
+async function states(page, watch, problems) {
+  const broken = { type: "about:blank", title: "Audit", status: 503, code: "audit_unavailable", detail: "", request_id: "req_01TEST" };
+  const fail = (route) => route.fulfill({ status: 503, contentType: "application/problem+json", headers: { "Retry-After": "7" }, body: JSON.stringify(broken) });
+  watch.expect(503, "/api/v1/");
+  await page.route("**/api/v1/audit/events?*", fail);
+  await page.goto(new URL("/ui/audit", page.url()).href);
+  await page.locator("[data-test=error]").first().waitFor();
+  assert.ok((await page.locator("[data-test=error]").first().textContent()).includes("req_01TEST"));
+  await checkPage(page, "state-error.en-light", problems);
+  await page.unroute("**/api/v1/audit/events?*", fail);
+  await page.locator("[data-test=error] button").first().click();
+  await page.locator("tbody tr").first().waitFor();
+  await page.goto(new URL("/ui/audit?actor=nobody.of.that.name", page.url()).href);
+  await page.locator("[data-test=clear-filters]").waitFor();
+  await checkPage(page, "state-filtered-empty.en-light", problems);
+  await page.locator("[data-test=clear-filters]").click();
+  await page.locator("tbody tr").first().waitFor();
+  await page.goto(new URL("/ui/history/mod_00000000000000000000000000", page.url()).href);
+  watch.expect(404, "/api/v1/moderations/");
+  await page.locator("aside [data-test=error]").waitFor();
+  await page.goto(new URL("/ui/no-such-page", page.url()).href);
+  await page.locator("main a.btn").waitFor();
+  await checkPage(page, "state-unknown.en-light", problems);
+  await page.route("**/api/v1/moderations", fail);
+  await page.goto(new URL("/ui/moderate", page.url()).href);
+  await page.locator("[data-test=text]").fill("kept when it fails");
+  await page.keyboard.press("Control+Enter");
+  await page.locator("[data-test=error]").first().waitFor();
+  assert.equal(await page.locator("[data-test=text]").inputValue(), "kept when it fails");
+  await checkPage(page, "state-not-judged.en-light", problems);
+  await page.unroute("**/api/v1/moderations", fail);
+}
+
+/** Other roles: only their own pages are there, a foreign address says what is missing, a guest finds a calm page. */
+async function otherRoles(page, problems) {
+  for (const role of ["reviewer", "guest"]) {
+    const status = await page.evaluate(
+      async (body) => (await fetch("/api/v1/users", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) })).status,
+      { username: role + ".one", password: step.admin.password, role },
+    );
+    assert.equal(status, 201, "making a " + role);
+  }
+  for (const role of ["reviewer", "guest"]) {
+    await step.signOut(page);
+    await page.locator("[data-test=username]").fill(role + ".one");
+    await page.locator("[data-test=password]").fill(step.admin.password);
+    await page.keyboard.press("Enter");
+    await page.locator("[data-test=me]").waitFor();
+    assert.equal(await page.locator("[data-test=nav-audit]").count(), 0, "a missing action is a missing item");
+    assert.equal(await page.locator("[data-test=nav-moderate]").count(), role === "reviewer" ? 1 : 0);
+    await checkPage(page, `role-${role}.en-light`, problems);
+    await page.goto(new URL("/ui/audit", page.url()).href);
+    await page.locator("main h1").waitFor();
+    assert.ok((await page.locator("main").textContent()).includes("audit.read"));
+    await checkPage(page, `role-${role}-forbidden.en-light`, problems);
+  }
+}
+
 const server = process.env.GUARDHOUSE_URL
   ? { url: process.env.GUARDHOUSE_URL, token: process.env.GUARDHOUSE_TOKEN, stop: async () => "", output: () => "" }
   : await startServer(process.env.GUARDHOUSE_BIN ?? assert.fail("GUARDHOUSE_BIN names the binary to test"));
@@ -121,6 +180,9 @@ try {
     console.log(`${language} ${theme}: done`);
   }
   await lostSession(page, watch, browser.context);
+  await step.look(page, "en", "light");
+  await states(page, watch, problems);
+  await otherRoles(page, problems);
   problems.push(...watch.problems);
 } catch (e) {
   problems.push("the visit stopped: " + (e.stack ?? e));
@@ -134,4 +196,4 @@ if (unique.length > 0) {
   console.error(unique.join("\n"));
   process.exit(1);
 }
-console.log("end to end: five pages, two languages, two themes; no policy violation, console error, failed request or serious axe finding");
+console.log("end to end: five pages, two languages, two themes, their failures and other roles; no policy violation, console error, failed request or serious axe finding");

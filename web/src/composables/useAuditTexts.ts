@@ -1,4 +1,5 @@
 import { useI18n } from "vue-i18n";
+import { useSession } from "@/stores/session";
 import type { AuditEvent, Severity, VerdictAction } from "@/api/types";
 
 const severities: Severity[] = ["Safe", "Controversial", "Unsafe"];
@@ -30,6 +31,7 @@ export function severityOf(event: AuditEvent): (Judged & { count: number }) | nu
 /** Words for audit rows, made from codes; a code without words is shown as it is. */
 export function useAuditTexts() {
   const { t, te } = useI18n();
+  const session = useSession();
   const words = (prefix: string, code: string) => (te(`${prefix}.${code}`) ? t(`${prefix}.${code}`) : code);
 
   /** Action names hold dots, which are paths in the catalogue. */
@@ -40,11 +42,17 @@ export function useAuditTexts() {
     return event.actor.type === "anonymous" ? t("actor.anonymous") : event.actor.id || t("actor." + event.actor.type);
   };
 
+  /** A thing as a person reads it: one's own account by name, an id shortened, all else as it is. */
+  const resource = (event: AuditEvent): string => {
+    if (session.user && event.resource === "user:" + session.user.id) return session.user.username;
+    return event.resource.replace(/^(\w+:\w{3,4}_)\w+(\w{4})$/, "$1…$2");
+  };
+
   const reason = (event: AuditEvent): string => (event.reason ? words("reason", event.reason) : "");
 
   const sentence = (event: AuditEvent): string => {
     const key = `sentence.${event.decision}.${slug(event.action)}`;
-    const values = { who: who(event), action: event.action, model: event.model || "–", resource: event.resource };
+    const values = { who: event.actor.name || event.actor.type !== "anonymous" ? who(event) : t("actor.somebody"), action: event.action, model: event.model || "–", resource: event.resource };
     return te(key) ? t(key, values) : t(`sentence.${event.decision}.other`, values);
   };
 
@@ -54,7 +62,7 @@ export function useAuditTexts() {
     if (text) return text;
     const items = event.details.items;
     if (typeof items === "number" && items > 1) return t("audit.items", { n: items }, items);
-    return event.resource || "–";
+    return resource(event) || "–";
   };
 
   /** Why, for the opened event: the rule that decided, or the reason, in a sentence. */

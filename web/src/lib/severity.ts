@@ -41,5 +41,5 @@ const categories: Record<string, Category> = {
 
 /** null for a name that is not one of the nine: it is then shown as it came. */
 export function categoryOf(name: string): Category | null {
-  return categories[name] ?? null;
+  return Object.hasOwn(categories, name) ? (categories[name] ?? null) : null;
 }

@@ -28,6 +28,25 @@ function setHint(on: boolean): void {
   }
 }
 
+const lifetimeKey = "gh.lifetime";
+
+/** How long a session lives, kept for this tab so that the notice before its end survives a reload. */
+function recallLifetime(): number {
+  try {
+    return Number(sessionStorage.getItem(lifetimeKey)) || 0;
+  } catch {
+    return 0;
+  }
+}
+
+function keepLifetime(ms: number): void {
+  try {
+    sessionStorage.setItem(lifetimeKey, String(ms));
+  } catch {
+    // storage switched off: no notice after a reload
+  }
+}
+
 export const useSession = defineStore("session", () => {
   const state = ref<SessionState>("unknown");
   const user = shallowRef<User | null>(null);
@@ -61,6 +80,7 @@ export const useSession = defineStore("session", () => {
     user.value = me.user;
     actions.value = me.actions;
     lastUser.value = me.user.id;
+    lifetimeMs.value = recallLifetime();
     answeredAt.value = Date.now();
     expired.value = false;
     setHint(true);
@@ -85,22 +105,27 @@ export const useSession = defineStore("session", () => {
     return state.value;
   }
 
+  function live(seconds: number): void {
+    lifetimeMs.value = seconds * 1000;
+    keepLifetime(lifetimeMs.value);
+  }
+
   async function signIn(username: string, password: string): Promise<void> {
     const answer = await unwrap(api.POST("/api/v1/auth/login", { body: { username, password } }), true);
     await enter();
-    lifetimeMs.value = answer.expires_in * 1000;
+    live(answer.expires_in);
   }
 
   async function setUp(token: string, username: string, password: string): Promise<void> {
     const done = await unwrap(api.POST("/api/v1/setup", { body: { token, username, password } }), true);
     if (server.value) server.value = { ...server.value, required: false };
     await enter();
-    lifetimeMs.value = done.expires_in * 1000;
+    live(done.expires_in);
   }
 
   async function prolong(): Promise<void> {
     const answer = await unwrap(api.POST("/api/v1/auth/refresh"));
-    lifetimeMs.value = answer.expires_in * 1000;
+    live(answer.expires_in);
   }
 
   /** Signs out here whatever the server says; a session that it could not end is reported to the caller. */
