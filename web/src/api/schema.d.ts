@@ -707,6 +707,8 @@ export interface components {
             template_sha256: string;
             /** @description loading, ready or failed */
             state: string;
+            /** @description Why it failed; empty otherwise. */
+            state_reason: string;
             /** Format: int64 */
             size_bytes: number;
             context_length: number;
@@ -717,6 +719,7 @@ export interface components {
             items: components["schemas"]["Model"][];
             next_cursor: string | null;
         };
+        /** @description The published form of docs/audit.md; hash is computed over every other member. */
         AuditEvent: {
             v: number;
             id: string;
@@ -766,6 +769,13 @@ export interface components {
             last: number;
             /** @description Empty when the chain is whole; else the first thing wrong: edited, deleted, inserted, reordered, tail-cut, … */
             finding: string;
+            /**
+             * Format: int64
+             * @description The row at which the finding stands.
+             */
+            finding_seq: number | null;
+            /** @description The finding in one sentence. */
+            detail: string;
             not_provable: string[];
         };
         AuditChain: {
@@ -1293,6 +1303,7 @@ export interface operations {
                 scope?: "own" | "all";
                 severity?: components["schemas"]["Severity"];
                 action?: components["schemas"]["VerdictAction"];
+                flagged?: boolean;
                 model?: string;
                 request_id?: components["parameters"]["RequestIdFilter"];
                 /** @description First moment, inclusive. */
