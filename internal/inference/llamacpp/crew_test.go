@@ -45,7 +45,7 @@ func TestCrewNeverDealsMoreThanThereAre(t *testing.T) {
 
 func TestCrewShares(t *testing.T) {
 	c := newCrew(8, large, time.Now)
-	c.gauge.wait = longTry // no tries here
+	c.gauge.wait, c.gauge.wide = longTry, 1 // wide is known to be fast, and no tries here
 	c.join()
 	g := c.take(100)
 	require.Equal(t, 8, g.threads, "the only lane gets all")
@@ -58,12 +58,12 @@ func TestCrewShares(t *testing.T) {
 }
 
 func TestGaugeAsksForWorthwhileThreads(t *testing.T) {
-	g := gauge{weightBytes: 8 << 20, wait: longTry}
+	g := gauge{weightBytes: 8 << 20, wait: longTry, wide: 1}
 	require.Equal(t, 1, g.advise(8, 1), "a tail's id on a small model is one thread's work")
 	require.Equal(t, 2, g.advise(8, 17))
 	require.Equal(t, 8, g.advise(8, 200))
 	require.Equal(t, 1, g.advise(1, 200))
-	g = gauge{weightBytes: large, wait: longTry}
+	g = gauge{weightBytes: large, wait: longTry, wide: 1}
 	require.Equal(t, 8, g.advise(8, 1), "a large model's is not")
 }
 
@@ -71,6 +71,7 @@ func TestGaugeAsksForWorthwhileThreads(t *testing.T) {
 // back when they are gone.
 func TestGaugeTurnsToWhatIsFaster(t *testing.T) {
 	g := gauge{weightBytes: large}
+	require.Equal(t, 1, g.advise(2, 100), "nothing is known yet")
 	run := func(passes int, wide, solo time.Duration) (wides int) {
 		for range passes {
 			n := g.advise(2, 100)

@@ -13,10 +13,10 @@ const (
 	startTry, shortTry, longTry = 2, 64, 1024
 )
 
-// gauge learns whether a pass over several threads is faster than one over a single thread. It is, until
+// gauge learns whether a pass over several threads is faster than one over a single thread. It is, unless
 // somebody else computes on the same cores: then each of a pass's hundred waits can cost a time slice
-// (measured: 400 ms instead of 3), while a single thread waits for nobody. It is used under the crew's
-// lock.
+// (measured: 400 ms instead of 3), while a single thread waits for nobody, so that is what it begins with.
+// It is used under the crew's lock.
 type gauge struct {
 	weightBytes int64
 	wide, solo  float64 // nanoseconds an id, moving averages; 0 = never measured
@@ -45,7 +45,7 @@ func (g *gauge) advise(offer, ids int) int {
 	return n
 }
 
-func (g *gauge) preferSolo() bool { return g.solo > 0 && g.wide > g.solo }
+func (g *gauge) preferSolo() bool { return g.wide == 0 || g.solo > 0 && g.wide > g.solo }
 
 // note records what a pass took. A change of what is better makes the next try come soon.
 func (g *gauge) note(threads, ids int, took time.Duration) {
