@@ -21,7 +21,7 @@ func sealedMemory(name string, data []byte) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a memory file: %w", err)
 	}
-	f := os.NewFile(uintptr(fd), name) //nolint:gosec // a descriptor is not negative here
+	f := os.NewFile(uintptr(fd), name)
 	if _, err := f.Write(data); err != nil {
 		return nil, errors.Join(fmt.Errorf("filling the memory file: %w", err), f.Close())
 	}

@@ -45,7 +45,7 @@ func idFromFile(file string) string {
 	name := strings.ToLower(filepath.Base(file))
 	name = strings.TrimSuffix(name, ".gguf")
 	name = strings.Map(func(r rune) rune {
-		if r < 0x80 && (isAlnum(byte(r)) || r == '.' || r == '_' || r == '-') { //nolint:gosec // r is ASCII here
+		if r < 0x80 && (isAlnum(byte(r)) || r == '.' || r == '_' || r == '-') {
 			return r
 		}
 		return '-'

@@ -147,7 +147,7 @@ func (f *File) Confirm(ctx context.Context) error {
 
 func (f *File) stamp() (stamp, error) {
 	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil { //nolint:gosec // a descriptor fits
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return stamp{}, fault.Wrap(err, fault.Unprocessable, "the model's file cannot be read")
 	}
 	return stamp{

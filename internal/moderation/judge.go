@@ -101,8 +101,7 @@ func (l *loaded) readAll(ctx context.Context, j judger, windows []window) ([]rea
 // failed hides what the engine said about our own prompt: an invalid query is our mistake, not the
 // caller's. Leaving, waiting too long and a full queue stay what they are.
 func failed(err error) error {
-	switch fault.CodeOf(err) {
-	case fault.Canceled, fault.Timeout, fault.Busy, fault.Loading:
+	if slices.Contains([]fault.Code{fault.Canceled, fault.Timeout, fault.Busy, fault.Loading}, fault.CodeOf(err)) {
 		return err
 	}
 	return fault.Wrap(err, fault.Internal, "the model could not judge this")

@@ -77,7 +77,7 @@ func startsMarker(text string) bool {
 // forms become plain, accents, white space, controls and invisible characters nothing, the rest 0xFF.
 func fold(r rune) []byte {
 	if r > ' ' && r < utf8.RuneSelf-1 {
-		return []byte{byte(unicode.ToLower(r))} //nolint:gosec // ASCII
+		return []byte{byte(unicode.ToLower(r))}
 	}
 	if invisible(r) {
 		return nil
@@ -87,7 +87,7 @@ func fold(r rune) []byte {
 		switch {
 		case invisible(d):
 		case d < utf8.RuneSelf:
-			out = append(out, byte(unicode.ToLower(d))) //nolint:gosec // ASCII
+			out = append(out, byte(unicode.ToLower(d)))
 		default:
 			out = append(out, 0xFF)
 		}

@@ -52,7 +52,8 @@ func lines[T any](t *testing.T, name string) []T {
 func native(t testing.TB, o moderation.Options) *rig {
 	t.Helper()
 	o.Slots = 2
-	return newRig(t, engine(llamacpp.New()), with(o))
+	real := func(s *settings) { s.engine = llamacpp.New() }
+	return newRig(t, real, with(o))
 }
 
 func TestGuardNanoJudgesBothLanguages(t *testing.T) {

@@ -64,7 +64,6 @@ type settings struct {
 
 func with(o moderation.Options) option       { return func(s *settings) { s.Options = o } }
 func answering(f func(string) string) option { return func(s *settings) { s.respond = f } }
-func engine(e inference.Engine) option       { return func(s *settings) { s.engine = e } }
 func queue(n int) option                     { return func(s *settings) { s.queue = n } }
 func notLoaded() option                      { return func(s *settings) { s.idle = true } }
 

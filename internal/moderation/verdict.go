@@ -50,7 +50,7 @@ func flagged(severity, mode string) bool {
 // best label is not the largest: such an engine or model cannot be asked anything.
 func scoresOf(a inference.Answer) (Scores, error) {
 	broken := fault.New(fault.Internal, "the model answered numbers that are no probabilities")
-	if len(a.Probs) != len(severities()) || a.Best < 0 || a.Best >= len(a.Probs) {
+	if len(a.Probs) != labels || a.Best < 0 || a.Best >= len(a.Probs) {
 		return Scores{}, broken
 	}
 	var sum float64
@@ -66,8 +66,11 @@ func scoresOf(a inference.Answer) (Scores, error) {
 	return Scores{Safe: a.Probs[0], Controversial: a.Probs[1], Unsafe: a.Probs[2], Other: math.Max(0, 1-sum)}, nil
 }
 
+// labels is how many verdicts a query asks the probability of.
+const labels = 3
+
 // severities are the names in the order of the labels that a query asks for.
-func severities() [3]string { return [3]string{Safe, Controversial, Unsafe} }
+func severities() [labels]string { return [3]string{Safe, Controversial, Unsafe} }
 
 func severityRank(s string) int {
 	switch s {
