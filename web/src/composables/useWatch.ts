@@ -46,7 +46,11 @@ export function useWatch() {
     const row = head ? t("watch.row", { row: format.number(head.seq) }) : "";
     const since = head?.at ? format.ago(Date.parse(head.at), now.value) : "";
     const text = [row, since].filter(Boolean).join(" · ");
-    if (chain.state === "broken") return { lamp: "broken", title: t("watch.broken"), text: t("finding." + findingKey(chain.chain?.verified?.finding ?? "")) };
+    if (chain.state === "broken") {
+      const verified = chain.chain?.verified;
+      const title = verified?.finding_seq ? t("watch.brokenAt", { row: format.number(verified.finding_seq) }) : t("watch.broken");
+      return { lamp: "broken", title, text: t("finding." + findingKey(verified?.finding ?? "")) };
+    }
     if (chain.state === "whole") return { lamp: "lit", title: t("watch.whole"), text };
     if (chain.state === "checking") return { lamp: "ring", title: t("watch.checking"), text };
     if (chain.state === "unverified") return { lamp: "ring", title: t("watch.unverified"), text };
