@@ -93,7 +93,11 @@ func (s *Server) readBody(c *gin.Context, op *operation) error {
 	if len(r.Header.Values("Content-Encoding")) > 0 {
 		return fault.New(fault.UnsupportedMedia, "Content-Encoding is not taken: send the body as it is.")
 	}
-	raw, err := s.readAll(c)
+	limit := s.o.MaxBody
+	if op.action == actionPublic {
+		limit = min(limit, maxPublicBody)
+	}
+	raw, err := readAll(c, limit)
 	if err != nil {
 		return err
 	}
@@ -118,19 +122,22 @@ func (s *Server) readBody(c *gin.Context, op *operation) error {
 	return checkSchema(op.body, value, "")
 }
 
+// maxPublicBody is what somebody without a credential may send: a name, a password and a token, escaped, fit in it.
+const maxPublicBody = 16 << 10
+
 // readAll never reads past the limit and never trusts the announced length with memory (threat R1).
-func (s *Server) readAll(c *gin.Context) ([]byte, error) {
+func readAll(c *gin.Context, limit int64) ([]byte, error) {
 	r := c.Request
-	if r.ContentLength > s.o.MaxBody {
-		return nil, s.tooLarge()
+	if r.ContentLength > limit {
+		return nil, tooLarge(limit)
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, r.Body, s.o.MaxBody))
+	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, r.Body, limit))
 	var over *http.MaxBytesError
 	switch {
 	case err == nil:
 		return raw, nil
 	case errors.As(err, &over):
-		return nil, s.tooLarge()
+		return nil, tooLarge(limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.Header("Connection", "close")
 		return nil, fault.Wrap(err, fault.Invalid, "The body did not arrive in time.")
@@ -140,8 +147,12 @@ func (s *Server) readAll(c *gin.Context) ([]byte, error) {
 	return nil, fault.Wrap(err, fault.Invalid, "The body could not be read.")
 }
 
-func (s *Server) tooLarge() error {
-	return fault.Newf(fault.TooLarge, "The body is larger than http.max_body, %d bytes.", s.o.MaxBody)
+// tooLarge names the setting where it was the setting that said no.
+func tooLarge(limit int64) error {
+	if limit == maxPublicBody {
+		return fault.Newf(fault.TooLarge, "The body is larger than %d bytes.", limit)
+	}
+	return fault.Newf(fault.TooLarge, "The body is larger than http.max_body, %d bytes.", limit)
 }
 
 // isJSON says that the body is announced as JSON in UTF-8, once.

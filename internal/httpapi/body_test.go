@@ -110,6 +110,18 @@ func TestAnnouncedLength(t *testing.T) { // threat R1
 	require.Contains(t, w.Body.String(), "1048576")
 }
 
+// TestBodiesOfStrangers: who has shown no credential makes the server read little, and nothing where one is needed.
+func TestBodiesOfStrangers(t *testing.T) {
+	b := newBench(t)
+	big := `{"username":"` + strings.Repeat("a", 20<<10) + `","password":"x"}`
+	require.Equal(t, http.StatusRequestEntityTooLarge, b.do(call{method: "POST", path: "/login", body: big}).Code)
+	r := httptest.NewRequest(http.MethodPost, "https://localhost"+moderations, unreadable{t})
+	r.ContentLength = 10
+	w := httptest.NewRecorder()
+	b.server.ServeHTTP(w, r)
+	require.Equal(t, http.StatusUnauthorized, w.Code)
+}
+
 type unreadable struct{ t *testing.T }
 
 func (u unreadable) Read([]byte) (int, error) {
