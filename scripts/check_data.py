@@ -18,11 +18,18 @@ import serving
 
 # Measured by training on dev with the float model: accuracy, share flagged of Unsafe, Controversial and Safe rows.
 WANTED = {"accuracy": 0.849, "Unsafe": 0.876, "Controversial": 0.893, "Safe": 0.127}
-WITHIN = 0.02
+WITHIN = 0.005
+
+
+def what(row):
+    """A row with a response labels the response, in the light of its text."""
+    if "response" not in row:
+        return row["text"]
+    return [{"role": "user", "content": row["text"]}, {"role": "assistant", "content": row["response"]}]
 
 
 def judge(binary, rows):
-    lines = "".join(json.dumps({"id": str(i), "input": row["text"]}, ensure_ascii=False) + "\n" for i, row in enumerate(rows))
+    lines = "".join(json.dumps({"id": str(i), "input": what(row)}, ensure_ascii=False) + "\n" for i, row in enumerate(rows))
     with tempfile.TemporaryDirectory(prefix="guardhouse-data-") as data:
         done = subprocess.run(
             [binary, "moderate", "--data", data, "--jsonl", "-"],
