@@ -26,7 +26,7 @@ type job struct {
 // judge fills items. The lease is given back before anything is written: a slot of the model is not
 // held while a disk flushes.
 func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) error {
-	l, err := j.s.usable(m.ID)
+	l, err := j.s.usable(m)
 	if err != nil {
 		return err
 	}

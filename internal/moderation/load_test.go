@@ -5,12 +5,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/catalog"
+	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/inference"
 	"guardhouse/internal/moderation"
@@ -155,4 +157,17 @@ func TestAnImportedModelWhoseFileChangesIsWithdrawn(t *testing.T) {
 	require.Equal(t, fault.Loading, fault.CodeOf(err))
 	require.Equal(t, catalog.StateFailed, r.state(t, "second"))
 	require.NoError(t, r.svc.Ready(), "the default guard is untouched")
+}
+
+func TestAVerdictNamesTheBytesThatMadeIt(t *testing.T) {
+	r := newRig(t)
+	require.NoError(t, r.db.Write(func(tx *db.Tx) error { // as an upgraded binary would beside this server
+		_, err := tx.Exec("UPDATE models SET sha256 = ? WHERE id = 'guard-nano'", strings.Repeat("ab", 32))
+		return err
+	}))
+	require.Error(t, r.svc.Refresh(t.Context()), "the new bytes are not these")
+	_, err := r.svc.Evaluate(t.Context(), rita(), ask(text("hello")))
+	require.Equal(t, fault.Loading, fault.CodeOf(err))
+	require.Equal(t, fault.Loading, fault.CodeOf(r.svc.Ready()))
+	require.Zero(t, r.stored(t))
 }

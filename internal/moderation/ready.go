@@ -7,12 +7,13 @@ import (
 	"guardhouse/internal/fault"
 )
 
-// usable answers a model that is loaded, or says why it cannot judge now.
-func (s *Service) usable(id string) (*loaded, error) {
+// usable answers the loaded model, or says why it cannot judge now. Weights that are not those of the
+// catalogue's row are refused: a verdict names the bytes that made it.
+func (s *Service) usable(m catalog.Model) (*loaded, error) {
 	s.mu.RLock()
-	l, ok := s.models[id]
+	l, ok := s.models[m.ID]
 	s.mu.RUnlock()
-	if !ok {
+	if !ok || l.model.SHA256 != m.SHA256 {
 		return nil, fault.New(fault.Loading, "The model is not loaded yet.")
 	}
 	return l, nil
@@ -26,7 +27,7 @@ func (s *Service) Ready() error {
 	if err != nil {
 		return fault.Wrap(err, fault.Loading, "There is no default guard.")
 	}
-	l, err := s.usable(m.ID)
+	l, err := s.usable(m)
 	if err != nil {
 		return err
 	}
