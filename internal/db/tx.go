@@ -19,6 +19,7 @@ type Tx struct {
 	now   time.Time
 	dead  bool
 	after []func()
+	rows  []*sql.Rows
 }
 
 // Now is the transaction's time, stamped once, in UTC and cut to milliseconds.
@@ -35,12 +36,27 @@ func (t *Tx) Exec(query string, args ...any) (sql.Result, error) {
 	return t.w.conn.ExecContext(context.Background(), query, args...)
 }
 
-// Query runs a query. Close the rows before the function returns.
+// Query runs a query. Its rows are closed when the function returns, at the latest.
 func (t *Tx) Query(query string, args ...any) (*sql.Rows, error) {
 	if err := t.usable(); err != nil {
 		return nil, err
 	}
-	return t.w.conn.QueryContext(context.Background(), query, args...)
+	rows, err := t.w.conn.QueryContext(context.Background(), query, args...)
+	if err == nil {
+		t.rows = append(t.rows, rows)
+	}
+	return rows, err
+}
+
+// end closes what the function left open and lets nothing more run: an open query would hold the writer's connection to an
+// old state of the file, and the first write of another process would then refuse all of ours.
+func (t *Tx) end() error {
+	t.dead = true
+	var errs []error
+	for _, r := range t.rows {
+		errs = append(errs, r.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // QueryRow runs a query for one row.

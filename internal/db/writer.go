@@ -222,7 +222,8 @@ func (w *writer) runMember(m *member, now time.Time) error {
 	m.tx = &Tx{w: w, now: now}
 	w.current = m.tx
 	m.err = call(m.fn, m.tx)
-	w.current, m.tx.dead = nil, true
+	w.current = nil
+	m.err = errors.Join(m.err, m.tx.end())
 	if w.autocommit() {
 		return errors.Join(errGone, m.err)
 	}

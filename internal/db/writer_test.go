@@ -154,6 +154,20 @@ func TestNoStatementRunsOutsideTheTransaction(t *testing.T) {
 	require.Empty(t, keys(t, d))
 }
 
+func TestAForgottenQueryDoesNotBlockTheWriter(t *testing.T) {
+	path := apptest.DBPath(t)
+	ours, theirs := apptest.OpenDBAt(t, path, time.Now), apptest.OpenDBAt(t, path, time.Now)
+	require.NoError(t, ours.Write(func(tx *db.Tx) error {
+		rows, err := tx.Query("SELECT name FROM roles") //nolint:rowserrcheck,sqlclosecheck // forgotten on purpose
+		require.NoError(t, err)
+		require.True(t, rows.Next())
+		return nil
+	}))
+	require.NoError(t, theirs.Write(put("theirs")))
+	require.NoError(t, ours.Write(put("ours")))
+	require.Equal(t, []string{"ours", "theirs"}, keys(t, ours))
+}
+
 func TestGormOnTheTransaction(t *testing.T) {
 	d := apptest.OpenDB(t)
 	canceled, cancel := context.WithCancel(t.Context())
