@@ -57,7 +57,7 @@ func moderate(ctx context.Context, sh *shared, a *app.App, f moderateFlags, args
 		}
 		who = access.Principal{Kind: access.KindUser, UserID: u.ID, Name: u.Username, Role: u.Role, Origin: who.Origin}
 	}
-	if err := a.LoadModels(ctx); err != nil {
+	if err := a.LoadModel(ctx, f.model); err != nil {
 		return err
 	}
 	if f.jsonl != "" {

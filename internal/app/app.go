@@ -123,8 +123,8 @@ func (a *App) build(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// LoadModels loads every model of the catalogue; it answers when the default guard can judge.
-func (a *App) LoadModels(ctx context.Context) error { return a.Moderation.Load(ctx) }
+// LoadModel loads one model of the catalogue, the default guard for "", for a command that needs no other.
+func (a *App) LoadModel(ctx context.Context, id string) error { return a.Moderation.LoadModel(ctx, id) }
 
 // Close stops the engine, then the database. It may be called on a half-built App.
 func (a *App) Close() error {

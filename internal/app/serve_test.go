@@ -162,31 +162,3 @@ func TestRefusesKeyThatOthersCanRead(t *testing.T) {
 	_, err = Open(t.Context(), settings(t, data), Options{Engine: engine(t)})
 	require.Error(t, err)
 }
-
-func TestParseLine(t *testing.T) {
-	for line, want := range map[string]struct {
-		ref  any
-		says string
-	}{
-		`{"id":"a","input":"x"}`:                           {ref: "a"},
-		`{"id":7,"input":[{"role":"user","content":"x"}]}`: {ref: json.Number("7")},
-		`{"input":"x"}`:                                    {},
-		`{"id":"a","inputs":"x"}`:                          {ref: "a", says: "id and input only"},
-		`{"id":["a"],"input":"x"}`:                         {says: "string or a number"},
-		`{"id":"a","input":"x","input":"y"}`:               {says: "twice"},
-		`{"input":"x"} {}`:                                 {says: "more after"},
-		`{"id":"a","input":[{"role":"user"}]}`:             {ref: "a", says: "input must be"},
-		`{"id":"a","input":null}`:                          {ref: "a", says: "input must be"},
-		`[]`:                                               {says: "object"},
-		"{\"input\":\"\xff\"}":                             {says: "UTF-8"},
-	} {
-		ref, in, err := ParseLine([]byte(line))
-		require.Equal(t, want.ref, ref, line)
-		if want.says == "" {
-			require.NoError(t, err, line)
-			require.Equal(t, "x", in.Messages[0].Content, line)
-			continue
-		}
-		require.ErrorContains(t, err, want.says, line)
-	}
-}

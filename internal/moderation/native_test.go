@@ -4,9 +4,6 @@ package moderation_test
 
 import (
 	"bufio"
-	"bytes"
-	"compress/zlib"
-	"encoding/base64"
 	"encoding/json"
 	"io"
 	"os"
@@ -178,11 +175,8 @@ func TestTinyGuardAgreesWithTheReference(t *testing.T) {
 }
 
 type crashCase struct {
-	ID       string
-	Expect   string
-	Parts    [][2]any
-	Body     *string `json:"body_b64"`
-	BodyZlib *string `json:"body_zlib_b64"`
+	ID    string
+	Parts [][2]any // none where the case is a whole request body
 }
 
 func (c crashCase) text() string {
@@ -191,23 +185,6 @@ func (c crashCase) text() string {
 		b.WriteString(strings.Repeat(p[0].(string), int(p[1].(float64)))) //nolint:forcetypeassert // a test
 	}
 	return b.String()
-}
-
-func (c crashCase) body(t *testing.T) []byte {
-	t.Helper()
-	coded := c.Body
-	if coded == nil {
-		coded = c.BodyZlib
-	}
-	data, err := base64.StdEncoding.DecodeString(*coded)
-	require.NoError(t, err)
-	if c.Body == nil {
-		z, err := zlib.NewReader(bytes.NewReader(data))
-		require.NoError(t, err)
-		data, err = io.ReadAll(z)
-		require.NoError(t, err)
-	}
-	return data
 }
 
 // threat M7
@@ -224,14 +201,10 @@ func TestHostileTextsAreAnsweredOrRefused(t *testing.T) {
 	require.NoError(t, r.svc.Load(t.Context()))
 	answered := 0
 	for _, c := range cases {
-		in := text(c.text())
 		if c.Parts == nil {
-			if _, in, err = moderation.ParseLine(c.body(t)); err != nil {
-				require.Equal(t, fault.Invalid, fault.CodeOf(err), c.ID)
-				continue
-			}
-			require.NotEqual(t, "4xx", c.Expect, c.ID)
+			continue // a request body: httpapi's tests send those
 		}
+		in := text(c.text())
 		for _, model := range []string{"guard-nano", "tiny-guard"} {
 			for _, in := range []moderation.Input{in, shortened(in)} {
 				vs, err := r.svc.Evaluate(t.Context(), rita(), moderation.Request{Model: model, Inputs: []moderation.Input{in}})

@@ -1,4 +1,4 @@
-package moderation
+package app
 
 import (
 	"encoding/json"
@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/fault"
+	"guardhouse/internal/moderation"
 	"guardhouse/internal/prompt"
 )
 
@@ -80,7 +81,7 @@ func FuzzParseLine(f *testing.F) {
 	})
 }
 
-func listOf(in Input) []map[string]string {
+func listOf(in moderation.Input) []map[string]string {
 	out := []map[string]string{}
 	for _, m := range in.Messages {
 		out = append(out, map[string]string{"role": m.Role, "content": m.Content})
