@@ -172,7 +172,7 @@ func TestPathVariants(t *testing.T) {
 		"//api/v1/users", "/api//v1/users", "/api/v1//users", "/api/v1/users/", "/api/v1/users//", "/API/v1/users", "/api/v1/Users",
 		"/api%2fv1/users", "/api/v1%2Fusers", "/api/v1/user%73", "/api/v1/./users", "/api/v1/x/../users", "/api/v1/users;x=1",
 		"/%61pi/v1/users", "/api/v1/users%00", "/api/v1/users%20", "/./api/v1/users", "/ui/../api/v1/users", "/ui/..%2f..%2fapi/v1/users",
-		"/v1/models/", "/V1/models", "/api/v1/users.json", "/ui", "/UI/", "/users/", "/healthz/", "//healthz", "/readyz/",
+		"/v1/models/", "/V1/models", "/v1/models/guard%2Dnano", "/v1/models/%67uard-nano", "/api/v1/users.json", "/ui", "/UI/", "/users/", "/healthz/", "//healthz", "/readyz/",
 	} {
 		w := b.do(call{method: "GET", path: path, as: "alice"})
 		if strings.HasPrefix(path, "/ui/") { // the console's own page, never the API

@@ -143,6 +143,11 @@ func TestOneWayIn(t *testing.T) {
 			require.NotContains(t, w.Body.String(), key)
 		})
 	}
+	r := httptest.NewRequest(http.MethodGet, "https://localhost/api/v1/users", nil)
+	r.Header["Authorization"] = []string{"Bearer " + key, "Bearer " + b.keys["rita"]}
+	two := httptest.NewRecorder()
+	b.server.ServeHTTP(two, r)
+	require.Equal(t, http.StatusUnauthorized, two.Code, "two headers are none")
 	// A weak key beside the admin's cookie has the key's rights.
 	w := b.do(call{method: "GET", path: "/api/v1/users", as: "rita", header: map[string]string{"Cookie": cookie}})
 	require.Equal(t, http.StatusForbidden, w.Code)
