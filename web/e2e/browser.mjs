@@ -9,7 +9,7 @@ const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", 
 export async function openBrowser() {
   const profile = mkdtempSync(join(tmpdir(), "guardhouse-e2e-"));
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
     args: flags,
     ignoreHTTPSErrors: true,
     viewport: { width: 1440, height: 900 },

@@ -22,11 +22,13 @@ async function audit(page, name, problems) {
 export async function checkPage(page, name, problems) {
   const minor = new Set();
   for (const [width, height] of sizes) {
+    // The middle width arranges the same parts anew: a picture of it is for people, axe finds nothing else there.
+    if (width === 1024 && !out) continue;
     await page.setViewportSize({ width, height });
     await page.mouse.move(0, 0);
-    await page.waitForTimeout(350);
+    await page.waitForTimeout(out ? 350 : 150);
     if (out) await page.screenshot({ path: join(out, `${name}.${width}.png`) });
-    (await audit(page, `${name} ${width}`, problems)).forEach((m) => minor.add(m));
+    if (width !== 1024) (await audit(page, `${name} ${width}`, problems)).forEach((m) => minor.add(m));
   }
   for (const width of [390, 320]) {
     await page.setViewportSize({ width, height: 700 });

@@ -14,6 +14,7 @@ const hostile = '<img src=x onerror="document.title=1"><script>document.title=2<
 
 async function wholeVisit(page, watch, language, theme, problems) {
   const name = (p) => `${p}.${language}-${theme}`;
+  const firstLooks = language === "en" ? theme === "light" : theme === "dark";
   const check = (p) => checkPage(page, name(p), problems);
   await step.look(page, language, theme);
   await check("sign-in");
@@ -43,6 +44,9 @@ async function wholeVisit(page, watch, language, theme, problems) {
   await step.openAuditOf(page, verdict);
   await page.locator("[data-test=same-request]").click();
   await page.waitForURL("**request_id=*");
+  await page.locator("[data-test=same-person]").click();
+  await page.waitForURL("**actor=*");
+  await page.locator("tbody tr").nth(1).waitFor();
   await page.locator("[data-test=event-close]").click();
   await page.locator("[data-test=nav-audit]").click();
   await page.waitForURL((u) => u.pathname === "/ui/audit" && u.search === "");
@@ -68,13 +72,13 @@ async function wholeVisit(page, watch, language, theme, problems) {
   await page.waitForURL("**/ui/moderate");
   await page.keyboard.press("?");
   await page.locator("[role=dialog] kbd").first().waitFor();
-  await check("keys");
+  if (firstLooks) await check("keys");
   await page.keyboard.press("Escape");
   await page.locator("[role=dialog]:visible").waitFor({ state: "hidden" });
   await page.keyboard.press("Control+k");
   await page.locator("[role=combobox]").first().waitFor();
   await page.locator("#jump-list").waitFor();
-  await check("jump");
+  if (firstLooks) await check("jump");
   await page.keyboard.press("Escape");
   await page.locator("[role=dialog]:visible").waitFor({ state: "hidden" });
 }

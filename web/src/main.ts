@@ -23,6 +23,15 @@ import { mountSprite } from "./lib/sprite";
 import { router } from "./router";
 import { usePrefs } from "./stores/prefs";
 
+// After an upgrade the old page asks for files that are gone: one reload brings the new page.
+addEventListener("vite:preloadError", (event) => {
+  const last = Number(sessionStorage.getItem("gh.reloaded") ?? 0);
+  if (Date.now() - last < 60_000) return;
+  sessionStorage.setItem("gh.reloaded", String(Date.now()));
+  event.preventDefault();
+  location.reload();
+});
+
 mountSprite();
 const app = createApp(App);
 app.use(createPinia());
