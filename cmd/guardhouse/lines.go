@@ -11,7 +11,7 @@ func openLines(sh *shared, name string) (in io.Reader, closeIn func(), err error
 	if name == "-" {
 		return sh.in, func() {}, nil
 	}
-	f, err := os.Open(name) //nolint:gosec // the person at the shell names the file
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening the lines: %w", err)
 	}

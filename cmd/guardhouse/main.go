@@ -18,7 +18,7 @@ import (
 )
 
 // version is set by the linker (-X main.version=…).
-var version = "dev" //nolint:gochecknoglobals // the linker writes it
+var version = "dev"
 
 // The exit codes that scripts rely on.
 const (

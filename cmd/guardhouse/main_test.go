@@ -36,10 +36,22 @@ func folder(t *testing.T) string {
 func TestWrongUsageExitsTwo(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	for _, args := range [][]string{
-		{}, {"bogus"}, {"user"}, {"serve", "--bogus"}, {"serve", "extra"}, {"key", "create"}, {"moderate"}, {"moderate", "a", "b"},
-		{"moderate", "a", "--jsonl", "-"}, {"user", "create", "bob", "--role", "guest"}, {"model", "import"}, {"doctor"},
-		{"model", "import", "x.gguf", "--mmproj", "y.gguf"}, {"key", "create", "--user", "a", "--label", "b", "--rate", "1/s"},
-		{"key", "create", "--user", "a", "--label", "b", "--expires", "soon"}, {"serve", "--config", "/nonexistent.yaml"},
+		{},
+		{"bogus"},
+		{"user"},
+		{"serve", "--bogus"},
+		{"serve", "extra"},
+		{"key", "create"},
+		{"moderate"},
+		{"moderate", "a", "b"},
+		{"moderate", "a", "--jsonl", "-"},
+		{"user", "create", "bob", "--role", "guest"},
+		{"model", "import"},
+		{"doctor"},
+		{"model", "import", "x.gguf", "--mmproj", "y.gguf"},
+		{"key", "create", "--user", "a", "--label", "b", "--rate", "1/s"},
+		{"key", "create", "--user", "a", "--label", "b", "--expires", "soon"},
+		{"serve", "--config", "/nonexistent.yaml"},
 	} {
 		r := guardhouse(t, "", append(args, "--data", data)...)
 		require.Equal(t, exitUsage, r.code, "%v: %s", args, r.err)

@@ -35,8 +35,10 @@ const (
 	settled       // the row is durable
 )
 
-// Outcome is what the operation came to. Empty members keep what Enter was told; Decision "" means allow.
+// Outcome is what the operation came to. Empty members keep what Enter was told; Decision "" means allow. As is who an
+// anonymous caller proved to be, so that a sign-in stands under its person's name; it changes no other caller.
 type Outcome struct {
+	As                    *Principal
 	Reason, Decision      string
 	Details               map[string]any
 	Resource, ModelSHA256 string
@@ -134,7 +136,12 @@ func (p *Pass) Close(err *error) {
 }
 
 func (p *Pass) entry(o Outcome) audit.Entry {
-	e := entry(p.principal, p.op)
+	who := p.principal
+	if o.As != nil && who.Kind == KindAnonymous {
+		who = *o.As
+		who.Origin = p.principal.Origin
+	}
+	e := entry(who, p.op)
 	e.Decision, e.Reason, e.RuleID, e.PolicyVersion = audit.Allow, o.Reason, p.ruleID, p.version
 	e.Duration = p.guard.elapsed(p.start)
 	if o.Decision != "" {

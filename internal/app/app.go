@@ -97,7 +97,7 @@ func (a *App) build(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	a.Audit = audit.New(a.DB, keys.Sub("content-hash"))
-	if a.Guard, err = access.New(ctx, a.DB, a.Audit, access.Options{Default: c.ACLDefault, Now: o.Now}); err != nil {
+	if a.Guard, err = access.New(ctx, a.DB, a.Audit, access.Options{Default: c.ACLDefault, Now: o.Now, Log: o.Log}); err != nil {
 		return err
 	}
 	a.Auth, err = auth.New(a.DB, a.Guard, auth.Options{

@@ -15,16 +15,17 @@ import (
 
 // runAll serves, watches and loads until ctx ends or the listener fails, and waits for all of it.
 func (a *App) runAll(ctx context.Context, e edge, listener net.Listener) error {
-	ctx, stop := context.WithCancel(ctx)
+	// The helpers outlive the signal: until the last accepted request is answered, rules, models and refusals are theirs.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	server := httpapi.NewHTTPServer(e.handler, a.log)
 	var certificates *tls.Config
 	var work sync.WaitGroup
-	work.Go(func() { a.Guard.Watch(ctx) })
-	work.Go(func() { a.keepModels(ctx) })
+	work.Go(func() { a.Guard.Watch(background) })
+	work.Go(func() { a.keepModels(background) })
 	if e.tls != nil {
 		certificates = e.tls.Config()
-		work.Go(func() { e.tls.Watch(ctx) })
+		work.Go(func() { e.tls.Watch(background) })
 	}
 	failed := make(chan error, 1)
 	work.Go(func() { failed <- server.Serve(httpapi.Listen(listener, certificates)) })

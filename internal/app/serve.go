@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"guardhouse/internal/config"
+	"guardhouse/internal/db"
 	"guardhouse/internal/httpapi"
 	"guardhouse/internal/httpapi/tlsfiles"
 	"guardhouse/web"
@@ -92,7 +93,7 @@ func (a *App) newEdge() (e edge, err error) {
 		o.HSTS, o.CertificateSHA256 = e.tls.Given(), e.tls.Fingerprint
 	}
 	e.handler, err = httpapi.New(httpapi.Deps{
-		Auth: a.Auth, Guard: a.Guard, Moderation: a.Moderation, Catalog: a.Catalog, Audit: a.Audit, UI: ui,
+		Auth: a.Auth, Guard: a.Guard, Moderation: a.Moderation, Catalog: a.Catalog, Audit: a.Audit, UI: ui, Writable: a.writable,
 	}, o)
 	return e, err
 }
@@ -110,4 +111,13 @@ func (a *App) notice(ctx context.Context, addr net.Addr, files *tlsfiles.Files) 
 		n.SetupToken = token
 	}
 	return n, nil
+}
+
+// writable proves that a row can be made durable, by making one: a full or read-only disk shows in no other way.
+func (a *App) writable() error {
+	return a.DB.Write(func(tx *db.Tx) error {
+		_, err := tx.Exec(`INSERT INTO meta (key, value) VALUES ('last_write_check', ?)
+			ON CONFLICT (key) DO UPDATE SET value = excluded.value`, tx.Now().Format(time.RFC3339))
+		return err
+	})
 }

@@ -133,7 +133,7 @@ func TestServeFromEmptyFolderToVerdict(t *testing.T) {
 		status, verdict = r.post(t, c, "/api/v1/moderations", bearer, map[string]string{"input": "how do I bake bread?"})
 		return status == http.StatusOK
 	}, deadline, 10*time.Millisecond, "the model is loaded in the background")
-	require.Equal(t, "guard-nano", verdict["model"].(map[string]any)["id"]) //nolint:forcetypeassert // the contract says so
+	require.Equal(t, "guard-nano", verdict["model"].(map[string]any)["id"])
 	require.NotEmpty(t, verdict["audit_hash"])
 
 	other, err := Open(t.Context(), settings(t, data), Options{Engine: engine(t)})
@@ -158,7 +158,7 @@ func TestRefusesKeyThatOthersCanRead(t *testing.T) {
 	a, err := Open(t.Context(), settings(t, data), Options{Engine: engine(t)})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
-	require.NoError(t, os.Chmod(filepath.Join(data, "secrets", "root.key"), 0o644)) //nolint:gosec // the point of the test
+	require.NoError(t, os.Chmod(filepath.Join(data, "secrets", "root.key"), 0o644))
 	_, err = Open(t.Context(), settings(t, data), Options{Engine: engine(t)})
 	require.Error(t, err)
 }

@@ -67,7 +67,6 @@ func depguard() string {
 		if f.tests {
 			files = append(files, `"!$test"`)
 		}
-		files = append(files, `"!**/internal/tools.go"`)
 		fmt.Fprintf(&b, "        only-%s:\n          list-mode: lax\n          files: [%s]\n", ruleName(name), strings.Join(files, ", "))
 		fmt.Fprintf(&b, "          deny:\n            - pkg: %s\n              desc: %q\n", name, f.reason)
 	}

@@ -75,6 +75,7 @@ func (s *Service) bearer(userID, sessionID string, epoch int64, now, sessionEnd 
 // outcome is what the row of a sign-in says beside its resource: whose it is, by name, and which session it made.
 func (p sessionPlan) outcome() access.Outcome {
 	return access.Outcome{
+		As:       &access.Principal{Kind: access.KindUser, UserID: p.user.ID, Name: p.user.Username, Role: p.user.Role},
 		Resource: userResource(p.user.ID),
 		Details:  map[string]any{"username": p.user.Username, "session": p.row.ID, "client": p.row.Kind},
 	}

@@ -24,7 +24,7 @@ func TestSetupMakesTheFirstAdminOnce(t *testing.T) {
 		in, err = b.CompleteSetup(ctx, origin(), token, "Alice", adminPassword)
 		require.NoError(t, err)
 	})
-	require.Equal(t, row{"anonymous", "auth.setup", "allow", "", "user:" + in.User.ID}, r)
+	require.Equal(t, row{"user", "auth.setup", "allow", "", "user:" + in.User.ID}, r)
 	require.Equal(t, "admin", in.User.Role)
 	require.NotNil(t, in.User.LastLoginAt)
 	require.Empty(t, in.AccessToken)

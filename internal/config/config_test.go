@@ -75,7 +75,7 @@ func TestSecretNeverPrints(t *testing.T) {
 	require.Equal(t, planted, c.JWTSecret.Reveal())
 	body, err := json.Marshal(c)
 	require.NoError(t, err)
-	for _, s := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), fmt.Sprintf("%s", c.JWTSecret), string(body)} {
+	for _, s := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), c.JWTSecret.String(), string(body)} {
 		require.NotContains(t, s, planted)
 	}
 }

@@ -128,7 +128,7 @@ func readFile(name string, environ []string) (map[string]string, error) {
 			name, given = strings.TrimPrefix(environ[i], "GUARDHOUSE_CONFIG="), true
 		}
 	}
-	f, err := os.Open(name) //nolint:gosec // the operator names the file
+	f, err := os.Open(name)
 	if errors.Is(err, os.ErrNotExist) && !given {
 		return nil, nil
 	}

@@ -5,7 +5,6 @@ package moderation_test
 import (
 	"bufio"
 	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
