@@ -8,7 +8,12 @@ const sizes = [[1440, 900], [1024, 768], [390, 844]];
 const out = process.env.GUARDHOUSE_SCREENSHOTS;
 if (out) mkdirSync(out, { recursive: true });
 
-async function audit(page, name, problems) {
+export async function picture(page, name) {
+  await page.waitForTimeout(300);
+  if (out) await page.screenshot({ path: join(out, name + ".png") });
+}
+
+export async function audit(page, name, problems) {
   // Evaluated through the debugger, so the page's own policy stays as it is.
   await page.evaluate(axe + ";0");
   const result = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));

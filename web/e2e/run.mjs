@@ -2,7 +2,7 @@
 // For work on the pages: GUARDHOUSE_URL and GUARDHOUSE_TOKEN of a server that runs already.
 import assert from "node:assert/strict";
 import { openBrowser, watchPage, watchPolicy } from "./browser.mjs";
-import { checkPage } from "./checks.mjs";
+import { audit, checkPage, picture } from "./checks.mjs";
 import { startServer } from "./server.mjs";
 import * as step from "./steps.mjs";
 
@@ -97,6 +97,36 @@ async function lostSession(page, watch, context) {
   assert.equal(await page.locator("[data-test=text]").inputValue(), "half a thought");
 }
 
+/** The parts that float: model list, tooltip of the rail, the phone's More, the copied command. */
+async function floating(page, problems) {
+  await page.goto(new URL("/ui/moderate", page.url()).href);
+  await page.locator(".el-select__wrapper").click();
+  await page.locator(".el-select-dropdown__item:visible").first().waitFor();
+  await picture(page, "float-select");
+  await audit(page, "model list", problems);
+  await page.locator(".el-select-dropdown__item:visible").first().click();
+  await page.setViewportSize({ width: 1024, height: 768 });
+  await page.locator("[data-test=nav-history]").hover();
+  await page.locator(".el-popper:visible", { hasText: "History" }).waitFor();
+  await picture(page, "float-rail");
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.locator(".tabbar button").click();
+  await page.locator("[role=dialog]:visible .watch").waitFor();
+  await picture(page, "float-more");
+  await audit(page, "more", problems);
+  await page.keyboard.press("Escape");
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.locator("[data-test=me]").click();
+  await page.locator("[data-test=sign-out]:visible").waitFor();
+  await picture(page, "float-person");
+  await audit(page, "person menu", problems);
+  await page.keyboard.press("Escape");
+  await step.judgeText(page, "it's a \"quoted\" text");
+  await page.locator("[data-test=verdict] .vf button").first().click();
+  const command = await page.evaluate(() => navigator.clipboard.readText());
+  assert.ok(command.startsWith("curl ") && command.includes(`it'\\''s a \\"quoted\\" text`), command);
+}
+
 /** What goes wrong on the server is said where it belongs, with its number, and can be tried again. */
 async function states(page, watch, problems) {
   const broken = { type: "about:blank", title: "Audit", status: 503, code: "audit_unavailable", detail: "", request_id: "req_01TEST" };
@@ -185,6 +215,7 @@ try {
   }
   await lostSession(page, watch, browser.context);
   await step.look(page, "en", "light");
+  await floating(page, problems);
   await states(page, watch, problems);
   await otherRoles(page, problems);
   problems.push(...watch.problems);
