@@ -11,7 +11,7 @@ import (
 )
 
 func newAudit(sh *shared) *cobra.Command {
-	cmd := &cobra.Command{Use: "audit", Short: "The tamper-evident log", Args: cobra.NoArgs, RunE: needSubcommand}
+	cmd := &cobra.Command{Use: "audit", Short: "The tamper-evident log", Args: cobra.NoArgs, Example: "  guardhouse audit verify", RunE: needSubcommand}
 	cmd.AddCommand(newAuditVerify(sh))
 	return cmd
 }

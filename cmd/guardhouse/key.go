@@ -13,7 +13,7 @@ import (
 )
 
 func newKey(sh *shared) *cobra.Command {
-	cmd := &cobra.Command{Use: "key", Short: "API keys", Args: cobra.NoArgs, RunE: needSubcommand}
+	cmd := &cobra.Command{Use: "key", Short: "API keys", Args: cobra.NoArgs, Example: "  guardhouse key list", RunE: needSubcommand}
 	cmd.AddCommand(newKeyCreate(sh), newKeyList(sh), newKeyRevoke(sh))
 	return cmd
 }

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 
@@ -74,10 +75,10 @@ func oneLine(err error) string {
 	return printable(strings.Join(strings.Fields(text), " "))
 }
 
-// printable keeps terminal control out of what a hostile name may carry (threat W3).
+// printable keeps terminal control, invisible and direction-changing characters out of what a hostile name may carry (threat W3).
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < 0x20 || (r >= 0x7f && r < 0xa0) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
+		if !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r

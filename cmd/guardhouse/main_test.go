@@ -45,6 +45,7 @@ func TestWrongUsageExitsTwo(t *testing.T) {
 		{"moderate"},
 		{"moderate", "a", "b"},
 		{"moderate", "a", "--jsonl", "-"},
+		{"moderate", "--jsonl", "-", "--response", "x"},
 		{"user", "create", "bob", "--role", "guest"},
 		{"model", "import"},
 		{"doctor"},

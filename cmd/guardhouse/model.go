@@ -12,7 +12,7 @@ import (
 )
 
 func newModel(sh *shared) *cobra.Command {
-	cmd := &cobra.Command{Use: "model", Short: "Models", Args: cobra.NoArgs, RunE: needSubcommand}
+	cmd := &cobra.Command{Use: "model", Short: "Models", Args: cobra.NoArgs, Example: "  guardhouse model list", RunE: needSubcommand}
 	cmd.AddCommand(newModelList(sh), newModelImport(sh))
 	return cmd
 }
@@ -60,7 +60,7 @@ func newModelImport(sh *shared) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return printImported(sh, m, len(r.Allow) > 0)
+				return printImported(sh, m, r)
 			})
 		},
 	}
@@ -74,14 +74,15 @@ func newModelImport(sh *shared) *cobra.Command {
 	return cmd
 }
 
-func printImported(sh *shared, m catalog.Model, opened bool) error {
+// printImported says what was taken in and, while nobody may use it, the one command that opens it.
+func printImported(sh *shared, m catalog.Model, r catalog.ImportRequest) error {
 	if sh.json {
 		return sh.printJSON(modelJSON(m))
 	}
 	_, err := fmt.Fprintf(sh.out, "id            %s\nkind          %s\narchitecture  %s\nquantisation  %s\nsha256        %s\ntemplate      %s\n",
 		m.ID, m.Kind, m.Architecture, m.Quantization, m.SHA256, m.TemplateSHA256)
-	if err == nil && !opened {
-		_, err = fmt.Fprintf(sh.out, "Nobody may use it yet. To open it at import: guardhouse model import FILE --id %s --allow role:reviewer\n", m.ID)
+	if err == nil && len(r.Allow) == 0 {
+		_, err = fmt.Fprintf(sh.out, "Nobody may use it yet. This opens it to reviewers:\n    guardhouse model import %s --id %s --allow role:reviewer\n", printable(r.Path), m.ID)
 	}
 	return err
 }

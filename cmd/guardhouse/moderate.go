@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +31,9 @@ func newModerate(sh *shared) *cobra.Command {
 			if (len(args) == 1) == (f.jsonl != "") {
 				return usageError{errors.New("give one TEXT (or - for standard input), or --jsonl FILE")}
 			}
+			if f.jsonl != "" && f.response != "" {
+				return usageError{errors.New("--response goes with a TEXT: in a file, write the answer as a message with role assistant")}
+			}
 			return sh.with(cmd.Context(), func(a *app.App) error { return moderate(cmd.Context(), sh, a, f, args) })
 		},
 	}
@@ -55,9 +55,12 @@ func moderate(ctx context.Context, sh *shared, a *app.App, f moderateFlags, args
 		if u.Status != "active" {
 			return fault.New(fault.Forbidden, "this account is not active")
 		}
+		// The row is under the person's name because his rules decided; that a shell asked stands beside it.
+		who.Origin.UserAgent = who.Name
 		who = access.Principal{Kind: access.KindUser, UserID: u.ID, Name: u.Username, Role: u.Role, Origin: who.Origin}
 	}
-	if err := a.LoadModel(ctx, f.model); err != nil {
+	// An unknown model is the gate's to refuse: the attempt owes its row.
+	if err := a.LoadModel(ctx, f.model); err != nil && fault.CodeOf(err) != fault.NotFound {
 		return err
 	}
 	if f.jsonl != "" {
@@ -83,71 +86,4 @@ func moderate(ctx context.Context, sh *shared, a *app.App, f moderateFlags, args
 		return err
 	}
 	return sh.printJSON(verdicts[0])
-}
-
-// moderateLines answers one line per line, in order. A bad line answers {"ref","error"} and the run goes on; the command then exits 1.
-func moderateLines(ctx context.Context, sh *shared, a *app.App, who access.Principal, f moderateFlags) error {
-	in, closeIn, err := openLines(sh, f.jsonl)
-	if err != nil {
-		return err
-	}
-	defer closeIn()
-	out := bufio.NewWriter(sh.out)
-	lines, bad := bufio.NewScanner(in), 0
-	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
-	for lines.Scan() {
-		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
-			continue
-		}
-		answer, failed := moderateLine(ctx, a, who, f, lines.Bytes())
-		if failed {
-			bad++
-		}
-		if err := errors.Join(json.NewEncoder(out).Encode(answer), out.Flush()); err != nil {
-			return fmt.Errorf("writing the verdicts: %w", err)
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("reading the lines (each at most %d bytes): %w", maxLine, err)
-	}
-	if bad > 0 {
-		return fmt.Errorf("%d lines were not judged: their errors stand in the output", bad)
-	}
-	return nil
-}
-
-func moderateLine(ctx context.Context, a *app.App, who access.Principal, f moderateFlags, line []byte) (answer map[string]any, failed bool) {
-	ref, input, err := app.ParseLine(line)
-	var verdicts []moderation.Verdict
-	if err == nil {
-		verdicts, err = a.Moderation.Evaluate(ctx, who, moderation.Request{Model: f.model, Mode: f.policy, Inputs: []moderation.Input{input}})
-	}
-	if err != nil {
-		e := fault.From(err)
-		return map[string]any{"ref": ref, "error": map[string]any{"code": e.Code, "message": e.Message}}, true
-	}
-	answer, err = withRef(verdicts[0], ref)
-	if err != nil {
-		return map[string]any{"ref": ref, "error": map[string]any{"code": fault.Internal, "message": "the verdict could not be written"}}, true
-	}
-	return answer, false
-}
-
-// withRef adds the caller's own id to the verdict under the name ref: id is the verdict's.
-func withRef(v moderation.Verdict, ref any) (map[string]any, error) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	var answer map[string]any
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	if err := dec.Decode(&answer); err != nil {
-		return nil, err
-	}
-	answer["ref"] = ref
-	return answer, nil
 }

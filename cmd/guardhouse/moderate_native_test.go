@@ -49,22 +49,27 @@ func TestModerateLines(t *testing.T) {
 {"id":"c","input":"x","input":"y"}
 {"id":"d","inputs":"x"}
 {"id":"e","input":"   "}
+{"id":"f","input":"` + strings.Repeat("long ", 1<<18) + `"}
+
+{"id":"g","input":"after <the> long one"}
 `
 	file := filepath.Join(t.TempDir(), "texts.jsonl")
 	require.NoError(t, os.WriteFile(file, []byte(lines), 0o600))
 	r := guardhouse(t, "", "moderate", "--jsonl", file, "--data", data)
-	require.Equal(t, exitFailed, r.code, "three lines were bad")
+	require.Equal(t, exitFailed, r.code, "four lines were bad")
 	answers := strings.Split(strings.TrimSpace(r.out), "\n")
-	require.Len(t, answers, 5, "a line out for each line in, in order")
+	require.Len(t, answers, 7, "a line out for each line in, in order")
 	for i, want := range []struct {
 		ref any
 		bad bool
-	}{{"a", false}, {2.0, false}, {nil, true}, {"d", true}, {"e", true}} {
+	}{{"a", false}, {2.0, false}, {nil, true}, {"d", true}, {"e", true}, {nil, true}, {"g", false}} {
 		var v verdict
 		require.NoError(t, json.Unmarshal([]byte(answers[i]), &v))
 		require.Equal(t, want.ref, v.Ref, answers[i])
 		require.Equal(t, want.bad, v.Error != nil, answers[i])
 	}
+	report := guardhouse(t, "", "audit", "verify", "--data", data)
+	require.Contains(t, report.out, "rows         8", "one row for each line, judged or not, after alice's creation")
 }
 
 func TestModerateAsSomebody(t *testing.T) {
@@ -74,7 +79,10 @@ func TestModerateAsSomebody(t *testing.T) {
 	require.Equal(t, exitFailed, r.code, "a nurse may not judge texts")
 	require.Equal(t, exitGood, guardhouse(t, "", "moderate", "hi", "--as", "alice", "--data", data).code)
 	require.Equal(t, exitFailed, guardhouse(t, "", "moderate", "hi", "--as", "nobody", "--data", data).code)
+	r = guardhouse(t, "", "moderate", "hi", "--model", "no-such-model", "--data", data)
+	require.Equal(t, exitFailed, r.code)
+	require.Contains(t, r.err, "There is no such model.")
 	report := guardhouse(t, "", "audit", "verify", "--data", data)
 	require.Equal(t, exitGood, report.code, report.err)
-	require.Contains(t, report.out, "rows         4", "two creations, the refusal, the verdict")
+	require.Contains(t, report.out, "rows         5", "two creations, the refusal, the verdict, the unknown model")
 }

@@ -32,6 +32,7 @@ func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "guardhouse",
 		Short:         "One gate for every model: governed local inference in one program",
+		Example:       "  guardhouse serve --data /srv/guardhouse",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -120,5 +121,5 @@ func osPrincipal() access.Principal {
 	if u, err := user.Current(); err == nil {
 		name = u.Username
 	}
-	return access.System(name)
+	return app.SystemPrincipal(name)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 func newUser(sh *shared) *cobra.Command {
-	cmd := &cobra.Command{Use: "user", Short: "People and service accounts", Args: cobra.NoArgs, RunE: needSubcommand}
+	cmd := &cobra.Command{Use: "user", Short: "People and service accounts", Args: cobra.NoArgs, Example: "  guardhouse user list", RunE: needSubcommand}
 	cmd.AddCommand(newUserCreate(sh), newUserList(sh))
 	return cmd
 }

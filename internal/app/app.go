@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
 	"guardhouse/internal/auth"
@@ -121,6 +123,13 @@ func (a *App) build(ctx context.Context, o Options) (err error) {
 		Slots: c.Slots, Threads: c.Threads, Now: o.Now,
 	})
 	return nil
+}
+
+// SystemPrincipal is who acts on the command line for osUser. Each call is one request with an id of its own.
+func SystemPrincipal(osUser string) access.Principal {
+	p := access.System(osUser)
+	p.Origin.RequestID = "req_" + ulid.Make().String()
+	return p
 }
 
 // LoadModel loads one model of the catalogue, the default guard for "", for a command that needs no other.

@@ -28,8 +28,9 @@ type ImportRequest struct {
 }
 
 // Import checks the file, copies it read-only into the folder of models and writes its row, the opening
-// rule and the audit row in one transaction. It refuses what is not a sound guard, an id that was ever
-// used, and whatever of the request this release cannot do. Nothing stays behind when it refuses.
+// rule and the audit row in one transaction. With Allow, a file that is already here under the same id is
+// only opened. It refuses what is not a sound guard, an id that was ever used for other bytes, and whatever
+// of the request this release cannot do. Nothing stays behind when it refuses.
 func (s *Service) Import(ctx context.Context, p access.Principal, r ImportRequest) (m Model, err error) {
 	id, idErr := idFor(r.ID, r.Path)
 	op := access.Op{Action: access.ModelManage, Items: 1}
@@ -162,13 +163,17 @@ func (s *Service) record(ctx context.Context, pass *access.Pass, m Model, allow 
 	}
 	_, err := pass.Commit(ctx, o, func(tx *db.Tx, _ audit.Event) error {
 		m.CreatedAt = tx.Now()
-		if err := insert(tx, m); err != nil {
-			return err
-		}
 		if len(allow) == 0 {
-			return nil
+			return insert(tx, m)
 		}
-		_, err := s.guard.AllowModel(tx, m.ID, allow, "import")
+		// The same bytes under the same id are that model: importing it again only opens it.
+		there, err := held(tx, m)
+		if err == nil && !there {
+			err = insert(tx, m)
+		}
+		if err == nil {
+			_, err = s.guard.AllowModel(tx, m.ID, allow, "import")
+		}
 		return err
 	})
 	m.State = StateLoading

@@ -231,6 +231,25 @@ func TestAnIDIsNeverUsedAgain(t *testing.T) {
 	require.Equal(t, fault.NotFound, fault.CodeOf(err))
 }
 
+func TestImportingAgainWithAllowOpensTheModel(t *testing.T) {
+	h := newHouse(t)
+	r := catalog.ImportRequest{Path: write(t, "g.gguf", models.GuardNano), ID: "closed"}
+	_, err := h.cat.Import(t.Context(), system(), r)
+	require.NoError(t, err)
+	r.Allow = []string{"role:reviewer"}
+	_, err = h.cat.Import(t.Context(), system(), r)
+	require.NoError(t, err, "the one command that opens it")
+	rita := access.Principal{Kind: access.KindUser, UserID: "usr_rita", Name: "rita", Role: "reviewer"}
+	require.NoError(t, h.guard.Reload(t.Context()))
+	require.Equal(t, []string{"closed"}, h.guard.VisibleModels(rita, []string{"closed"}))
+
+	other := append([]byte(nil), models.GuardNano...)
+	other[len(other)-1] ^= 1 // other weights under a taken id
+	r.Path = write(t, "other.gguf", other)
+	_, err = h.cat.Import(t.Context(), system(), r)
+	require.Equal(t, fault.Conflict, fault.CodeOf(err))
+}
+
 func TestOneImportAtATimeAndAWholeSweep(t *testing.T) {
 	h := newHouse(t)
 	folder := filepath.Join(h.dir, "models")

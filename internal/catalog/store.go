@@ -65,6 +65,13 @@ func insert(tx *db.Tx, m Model) error {
 	return db.Translate(tx.Gorm().Create(rowOf(m)).Error)
 }
 
+// held reports whether m's id is in use for m's very bytes.
+func held(tx *db.Tx, m Model) (bool, error) {
+	var n int64
+	err := tx.Gorm().Model(&row{}).Where("id = ? AND sha256 = ? AND removed_at IS NULL", m.ID, m.SHA256).Count(&n).Error
+	return n > 0, db.Translate(err)
+}
+
 func rowOf(m Model) *row {
 	return &row{
 		ID: m.ID, Kind: m.Kind, Origin: m.Origin, File: m.file, SizeBytes: m.SizeBytes, SHA256: m.SHA256,
