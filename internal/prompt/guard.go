@@ -123,24 +123,24 @@ func (g *Guard) Encode(msgs []Message) (Prompt, error) {
 
 func checkShape(msgs []Message) error {
 	if len(msgs) == 0 {
-		return fault.New(fault.Invalid, "the conversation has no messages").WithField("messages")
+		return fault.New(fault.Invalid, "the conversation has no messages").WithField("input")
 	}
 	first := 0
 	for i, m := range msgs {
 		switch {
 		case m.Role == "system" && i > 0:
-			return fault.New(fault.Invalid, "a system message may only be the first").WithField("messages")
+			return fault.New(fault.Invalid, "a system message may only be the first").WithField("input")
 		case m.Role == "system":
 			first = 1
 		case m.Role != "user" && m.Role != "assistant":
-			return fault.New(fault.Invalid, "a message has a role other than system, user and assistant").WithField("messages")
+			return fault.New(fault.Invalid, "a message has a role other than system, user and assistant").WithField("input")
 		}
 		if !utf8.ValidString(m.Content) {
-			return fault.New(fault.Invalid, "a message is not UTF-8 text").WithField("messages")
+			return fault.New(fault.Invalid, "a message is not UTF-8 text").WithField("input")
 		}
 	}
 	if first == len(msgs) || msgs[first].Role != "user" {
-		return fault.New(fault.Invalid, "the first turn of a conversation must be the user's").WithField("messages")
+		return fault.New(fault.Invalid, "the first turn of a conversation must be the user's").WithField("input")
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func TestEncodeRefuses(t *testing.T) {
 	} {
 		_, err := g.Encode(msgs)
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), name)
-		require.Equal(t, "messages", fault.From(err).Field, name)
+		require.Equal(t, "input", fault.From(err).Field, name)
 	}
 }
 
