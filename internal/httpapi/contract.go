@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"guardhouse/internal/access"
 )
 
 //go:embed openapi.yaml
@@ -35,9 +38,9 @@ type contract map[route]*operation
 // bracketed finds the parameters of a path as the document writes them.
 var bracketed = regexp.MustCompile(`\{([a-z_]+)\}`)
 
-// readContract reads the embedded document. It refuses an operation without an id or an action, so that no
-// route can be served that nobody decided about.
-func readContract() (contract, error) {
+// readContract reads the document. It refuses an operation without an id, without an action, or with an action that the
+// gate does not know, so that no route can be served that nobody decided about.
+func readContract(document []byte) (contract, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(document)
 	if err != nil {
 		return nil, fmt.Errorf("reading openapi.yaml: %w", err)
@@ -60,6 +63,9 @@ func newOperation(op *openapi3.Operation) (*operation, error) {
 	if op.OperationID == "" || action == "" {
 		return nil, fmt.Errorf("operation %q has no id or no x-action", op.OperationID)
 	}
+	if !knownAction(action) {
+		return nil, fmt.Errorf("operation %q: the gate knows no action %q", op.OperationID, action)
+	}
 	o := &operation{
 		id: op.OperationID, action: action,
 		query: map[string]*openapi3.Schema{}, path: map[string]*openapi3.Schema{}, header: map[string]*openapi3.Schema{},
@@ -79,4 +85,12 @@ func newOperation(op *openapi3.Operation) (*operation, error) {
 		}
 	}
 	return o, nil
+}
+
+// knownAction says that somebody decides about the action: the roles, the gate's own rule for signing in, or the allow-list
+// of what is public.
+func knownAction(name string) bool {
+	signing := []access.Action{access.AuthSetup, access.AuthLogin, access.AuthLogout, access.AuthRefresh}
+	a := access.Action(name)
+	return name == actionPublic || slices.Contains(signing, a) || slices.Contains(access.AllActions(), a)
 }

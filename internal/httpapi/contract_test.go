@@ -183,3 +183,20 @@ func TestPathVariants(t *testing.T) {
 		require.Empty(t, w.Header().Get("Location"), path)
 	}
 }
+
+// threat Z1: a server over a document that names an action nobody decides about does not start.
+func TestUnknownActionsAreRefused(t *testing.T) {
+	data, err := os.ReadFile("openapi.yaml")
+	require.NoError(t, err)
+	require.NoError(t, httpapi.ReadContract(data))
+	replaced := func(action string) []byte {
+		out := strings.Replace(string(data), "x-action: audit.read", action, 1)
+		require.NotEqual(t, string(data), out)
+		return []byte(out)
+	}
+	require.ErrorContains(t, httpapi.ReadContract(replaced("x-action: audit.reed")), `no action "audit.reed"`)
+	require.ErrorContains(t, httpapi.ReadContract(replaced("x-other: audit.read")), "no x-action")
+	for _, known := range []string{"public", "auth.logout", "user.manage"} {
+		require.NoError(t, httpapi.ReadContract(replaced("x-action: "+known)), known)
+	}
+}

@@ -1,6 +1,29 @@
 package httpapi
 
-import "strings"
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"guardhouse/internal/access"
+)
+
+// ReadContract is what New does with its document.
+func ReadContract(document []byte) error {
+	_, err := readContract(document)
+	return err
+}
+
+// BehindMiddleware is the context of a handler that was reached by p without any check.
+func BehindMiddleware(ctx context.Context, p access.Principal) context.Context {
+	c, _ := gin.CreateTestContext(httptest.NewRecorder())
+	c.Request = httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+	c.Set(exchangeKey, &exchange{principal: p})
+	return c
+}
 
 // Unbuilt answers the table of routes that answer not_available, written as in the document.
 func Unbuilt() []string {

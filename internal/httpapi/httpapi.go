@@ -82,7 +82,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.fill()
 	s.writable = probe{ask: d.Writable, now: s.now}
 	var err error
-	if s.contract, err = readContract(); err != nil {
+	if s.contract, err = readContract(document); err != nil {
 		return nil, err
 	}
 	if s.ui, err = newUI(d.UI); err != nil {
