@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"net/http"
+
 	"github.com/gin-gonic/gin"
 
 	"guardhouse/internal/access"
@@ -43,12 +45,13 @@ func (s *Server) signIn(c *gin.Context, action access.Action) bool {
 	}
 	x.principal = p
 	if action != "" && !s.deps.Guard.Can(p, action) {
-		err := fault.New(fault.Forbidden, "Your role or key does not allow this.")
-		s.problem(c, s.recorded(c, p, refusal{action, audit.Deny, s.lack(p, action), err}))
+		s.problem(c, s.recorded(c, p, refusal{action, audit.Deny, s.lack(p, action), notAllowed()}))
 		return false
 	}
 	return true
 }
+
+func notAllowed() error { return fault.New(fault.Forbidden, "Your role or key does not allow this.") }
 
 // lack says what p is missing for action, in the gate's own words: the role does not have it, or the key was narrowed.
 func (s *Server) lack(p access.Principal, action access.Action) string {
@@ -80,11 +83,11 @@ func (s *Server) recorded(c *gin.Context, p access.Principal, r refusal) error {
 	return r.err
 }
 
-// recordInvalid leaves a row where somebody who is signed in sent a model route what it cannot take. Other routes
-// leave none.
+// recordInvalid leaves a row where somebody who is signed in asked for something to be done in a way that cannot be
+// taken: a use of a model or an act of administration. Reading leaves none, and strangers have no row of their own here.
 func (s *Server) recordInvalid(c *gin.Context, op *operation, err error) error {
 	action := access.Action(op.action)
-	if operationOf(action) == "" {
+	if op.action == actionPublic || c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
 		return err
 	}
 	return s.recorded(c, exchangeOf(c).principal, refusal{action, audit.Error, string(fault.CodeOf(err)), err})
