@@ -33,7 +33,7 @@ type ImportRequest struct {
 // of the request this release cannot do. Nothing stays behind when it refuses.
 func (s *Service) Import(ctx context.Context, p access.Principal, r ImportRequest) (m Model, err error) {
 	id, idErr := idFor(r.ID, r.Path)
-	op := access.Op{Action: access.ModelManage, Items: 1}
+	op := access.Op{Action: access.ModelManage}
 	if idErr == nil {
 		op.Resource = "model:" + id
 	}

@@ -82,6 +82,7 @@ func TestImportTakesAGuardIn(t *testing.T) {
 	require.Equal(t, "allow", rows[0].Decision)
 	require.Equal(t, "model:"+m.ID, rows[0].Resource)
 	require.Equal(t, m.SHA256, rows[0].ModelSHA256)
+	require.NotContains(t, rows[0].Details, "items", "an import judges no text")
 
 	// It stays closed until a rule is made: reviewers cannot even know of it (threat Z6).
 	require.NoError(t, h.guard.Reload(t.Context()))

@@ -57,18 +57,18 @@ func (j *job) verdict(i int, id string, m catalog.Model) Verdict {
 // millis keeps whole microseconds, which is what the row keeps.
 func millis(d time.Duration) float64 { return float64(max(d, 0).Microseconds()) / 1e3 }
 
-// details say of each item what was decided, never what was said. An id is left out of the list: the
-// verdict rows carry the row's number and their place in it.
+// details say of each input what was decided, never what was said; how many there were stands in the row
+// beside it. An id is left out of the list: the verdict rows carry the row's number and their place in it.
 func details(vs []Verdict) map[string]any {
-	items := make([]any, len(vs))
+	list := make([]any, len(vs))
 	for i, v := range vs {
 		names := make([]any, len(v.Categories))
 		for k, c := range v.Categories {
 			names[k] = c
 		}
-		items[i] = map[string]any{"severity": v.Severity, "action": v.Action, "categories": names}
+		list[i] = map[string]any{"severity": v.Severity, "action": v.Action, "categories": names}
 	}
-	return map[string]any{"items": items, "mode": vs[0].Policy.Mode}
+	return map[string]any{"verdicts": list, "mode": vs[0].Policy.Mode}
 }
 
 // newIDs answers ids that sort in the order in which this process made them.

@@ -2,6 +2,7 @@ package moderation_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -157,4 +158,26 @@ func TestNoVerdictLeavesWithoutItsRow(t *testing.T) {
 		answered++
 	}
 	t.Fatal("the file grew beyond its limit")
+}
+
+func TestEveryRowSaysHowManyTextsItStandsFor(t *testing.T) {
+	r := newRig(t)
+	two := ask(text("hello"), text("world"))
+	outcome := map[string]func() error{
+		"allow": func() error { _, err := r.svc.Evaluate(t.Context(), rita(), two); return err },
+		"deny":  func() error { _, err := r.svc.Evaluate(t.Context(), person("gus", "guest"), two); return err },
+		"error": func() error {
+			r.engine.Fail(errors.New("no"))
+			_, err := r.svc.Evaluate(t.Context(), rita(), two)
+			return err
+		},
+	}
+	for _, decision := range []string{"allow", "deny", "error"} {
+		err := outcome[decision]()
+		require.Equal(t, decision == "allow", err == nil, "%s: %v", decision, err)
+		row := r.rows(t)[0]
+		require.Equal(t, decision, row.Decision)
+		require.Equal(t, json.Number("2"), row.Details["items"], decision)
+		require.Equal(t, decision == "allow", row.Details["verdicts"] != nil, decision)
+	}
 }

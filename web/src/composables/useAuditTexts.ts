@@ -21,8 +21,8 @@ function judged(value: unknown): Judged | null {
 
 /** The verdicts that a row's details tell of: the gravest, and how many there were. null if there are none. */
 export function severityOf(event: AuditEvent): (Judged & { count: number }) | null {
-  const items: unknown[] = Array.isArray(event.details.items) ? event.details.items : [];
-  const all = items.map(judged).filter((j): j is Judged => j !== null);
+  const verdicts: unknown[] = Array.isArray(event.details.verdicts) ? event.details.verdicts : [];
+  const all = verdicts.map(judged).filter((j): j is Judged => j !== null);
   if (all.length === 0) return null;
   const worst = all.reduce((a, b) => (weight(b) > weight(a) ? b : a));
   return { ...worst, count: all.length };

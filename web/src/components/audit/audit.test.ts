@@ -53,10 +53,10 @@ describe("AuditTable", () => {
 describe("severityOf", () => {
   it("answers the gravest of several: block before review before allow", () => {
     const items = [{ severity: "Safe", action: "allow" }, { severity: "Safe", action: "review" }, { severity: "Controversial", action: "block" }];
-    expect(severityOf(event(1, { details: { items } }))).toMatchObject({ severity: "Controversial", action: "block", count: 3 });
-    expect(severityOf(event(1, { details: { items: items.slice(0, 2) } }))).toMatchObject({ action: "review" });
+    expect(severityOf(event(1, { details: { items: 3, verdicts: items } }))).toMatchObject({ severity: "Controversial", action: "block", count: 3 });
+    expect(severityOf(event(1, { details: { items: 2, verdicts: items.slice(0, 2) } }))).toMatchObject({ action: "review" });
     expect(severityOf(event(1, { details: { items: 3 } }))).toBeNull();
-    expect(severityOf(event(1, { details: { items: [{ severity: "Harmless" }, null, "x"] } }))).toBeNull();
+    expect(severityOf(event(1, { details: { items: 3, verdicts: [{ severity: "Harmless" }, null, "x"] } }))).toBeNull();
   });
 });
 
