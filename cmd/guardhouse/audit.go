@@ -21,7 +21,7 @@ func newAuditVerify(sh *shared) *cobra.Command {
 		Use: "verify", Short: "Walk the chain: exit 0 if it is whole, else 1 and the first thing wrong", Args: cobra.NoArgs,
 		Example: "  guardhouse audit verify --data /srv/guardhouse",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.with(cmd.Context(), func(a *app.App) error {
+			return sh.within(cmd.Context(), func(a *app.App) error {
 				report, err := a.Audit.Verify(cmd.Context())
 				if err != nil {
 					return err

@@ -66,7 +66,7 @@ func newKeyList(sh *shared) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List API keys", Args: cobra.NoArgs, Example: "  guardhouse key list",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.with(cmd.Context(), func(a *app.App) error {
+			return sh.within(cmd.Context(), func(a *app.App) error {
 				keys, err := allKeys(cmd, a)
 				if err != nil {
 					return err
@@ -106,7 +106,7 @@ func newKeyRevoke(sh *shared) *cobra.Command {
 		Use: "revoke ID", Short: "Revoke an API key; in force within a second", Args: cobra.ExactArgs(1),
 		Example: "  guardhouse key revoke key_01JX8Q4T2M",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return sh.with(cmd.Context(), func(a *app.App) error {
+			return sh.within(cmd.Context(), func(a *app.App) error {
 				if err := a.Auth.RevokeKey(cmd.Context(), osPrincipal(), args[0]); err != nil {
 					return err
 				}

@@ -105,6 +105,15 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 	require.EqualValues(t, 1, report.Rows, "the creation of alice")
 }
 
+func TestMistypedFolderIsNotAnEmptyOne(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "typo")
+	for _, args := range [][]string{{"audit", "verify"}, {"key", "list"}, {"key", "revoke", "key_x"}, {"user", "list"}, {"model", "list"}} {
+		r := guardhouse(t, "", append(args, "--data", data)...)
+		require.Equal(t, exitFailed, r.code, "%v", args)
+		require.NoDirExists(t, data)
+	}
+}
+
 func TestMigrateAndVersion(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	r := guardhouse(t, "", "migrate", "--data", data)

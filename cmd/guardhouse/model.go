@@ -21,7 +21,7 @@ func newModelList(sh *shared) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List models", Args: cobra.NoArgs, Example: "  guardhouse model list --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.with(cmd.Context(), func(a *app.App) error {
+			return sh.within(cmd.Context(), func(a *app.App) error {
 				models, err := a.Catalog.List(cmd.Context(), osPrincipal())
 				if err != nil {
 					return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os/user"
@@ -84,19 +85,30 @@ func (sh *shared) load(flags map[string]string) (*config.Config, error) {
 	return c, nil
 }
 
-// open loads the settings and opens the data folder without an engine. The caller closes the app.
-func (sh *shared) open(ctx context.Context, flags map[string]string) (*app.App, error) {
-	c, err := sh.load(flags)
+// with runs do on the data folder, which it makes if need be, without an engine's models.
+func (sh *shared) with(ctx context.Context, do func(a *app.App) error) error {
+	c, err := sh.load(nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	sh.logTo(c.LogLevel)
-	return app.Open(ctx, c, app.Options{Engine: newEngine(), Version: version})
+	return sh.onFolder(ctx, c, do)
 }
 
-// with runs do on an opened data folder and closes it whatever happens.
-func (sh *shared) with(ctx context.Context, do func(a *app.App) error) (err error) {
-	a, err := sh.open(ctx, nil)
+// within is with for commands that only look or take away: a mistyped folder must not pass for an empty, sound one.
+func (sh *shared) within(ctx context.Context, do func(a *app.App) error) error {
+	c, err := sh.load(nil)
+	if err != nil {
+		return err
+	}
+	if !app.Exists(c) {
+		return fmt.Errorf("there is no guardhouse database in %s: give the right --data", c.Data)
+	}
+	return sh.onFolder(ctx, c, do)
+}
+
+func (sh *shared) onFolder(ctx context.Context, c *config.Config, do func(a *app.App) error) (err error) {
+	sh.logTo(c.LogLevel)
+	a, err := app.Open(ctx, c, app.Options{Engine: newEngine(), Version: version})
 	if err != nil {
 		return err
 	}
@@ -104,9 +116,13 @@ func (sh *shared) with(ctx context.Context, do func(a *app.App) error) (err erro
 	return do(a)
 }
 
-// logTo sends one line per event to stderr. Commands are quiet: only warnings and worse.
+// logTo keeps commands quiet: their errors are one line on stderr. Only log.level debug shows the log as well.
 func (sh *shared) logTo(level slog.Level) {
-	slog.SetDefault(slog.New(slog.NewJSONHandler(sh.err, &slog.HandlerOptions{Level: max(level, slog.LevelWarn)})))
+	handler := slog.Handler(slog.DiscardHandler)
+	if level <= slog.LevelDebug {
+		handler = slog.NewJSONHandler(sh.err, &slog.HandlerOptions{Level: level})
+	}
+	slog.SetDefault(slog.New(handler))
 }
 
 func (sh *shared) printJSON(v any) error {

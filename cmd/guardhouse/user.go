@@ -73,7 +73,7 @@ func newUserList(sh *shared) *cobra.Command {
 		Use: "list", Short: "List people and service accounts", Args: cobra.NoArgs,
 		Example: "  guardhouse user list --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.with(cmd.Context(), func(a *app.App) error {
+			return sh.within(cmd.Context(), func(a *app.App) error {
 				users, err := allUsers(cmd, a)
 				if err != nil {
 					return err

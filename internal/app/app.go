@@ -56,6 +56,14 @@ func Check(c *config.Config) error {
 	return nil
 }
 
+// Exists reports whether the data folder holds a database.
+func Exists(c *config.Config) bool {
+	info, err := os.Stat(databaseFile(c))
+	return err == nil && info.Mode().IsRegular()
+}
+
+func databaseFile(c *config.Config) string { return filepath.Join(c.Data, "guardhouse.db") }
+
 // Open makes the data folder if need be, brings the database to this release's schema and builds every
 // service. No model is loaded and no port opened. It refuses a folder or a key file that others can read
 // and a database newer than the program.
@@ -82,7 +90,7 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 }
 
 func openDB(ctx context.Context, c *config.Config, now func() time.Time) (*db.DB, error) {
-	d, err := db.Open(ctx, db.Options{Path: filepath.Join(c.Data, "guardhouse.db"), Now: now})
+	d, err := db.Open(ctx, db.Options{Path: databaseFile(c), Now: now})
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +163,7 @@ func Migrate(ctx context.Context, c *config.Config) (applied []string, err error
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
-	d, err := db.Open(ctx, db.Options{Path: filepath.Join(c.Data, "guardhouse.db")})
+	d, err := db.Open(ctx, db.Options{Path: databaseFile(c)})
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,8 @@ import (
 
 // Bounds on connections, before anything is known of who is at the other end (threats.md 3).
 const (
-	maxHeader         = 16 << 10
+	// net/http reads 4 KiB more than it is told before it refuses.
+	maxHeader         = 16<<10 - 4<<10
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 30 * time.Second
 	idleTimeout       = 60 * time.Second
@@ -31,7 +32,9 @@ func NewHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 		WriteTimeout:   defaultRequestTimeout + writeTimeout,
 		IdleTimeout:    idleTimeout,
 		MaxHeaderBytes: maxHeader,
-		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection},
+		// OPTIONS * is answered by our own chain like everything else.
+		DisableGeneralOptionsHandler: true,
+		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection},
 		// What strangers send that is not even HTTP is noise at any other level.
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}

@@ -60,7 +60,7 @@ const (
 // History answers verdicts, newest first: the caller's own, or everybody's with moderation.read_all. It
 // refuses a caller without moderation.read, and filters and cursors that mean nothing.
 func (s *Service) History(ctx context.Context, p access.Principal, f HistoryFilter) (HistoryPage, error) {
-	owner, err := s.readable(p, f.Scope)
+	owner, err := s.readable(ctx, p, f.Scope)
 	if err != nil {
 		return HistoryPage{}, err
 	}
@@ -89,7 +89,7 @@ func (s *Service) History(ctx context.Context, p access.Principal, f HistoryFilt
 
 // Get answers one row. Another person's id is as unknown as one that never was (threat Z3).
 func (s *Service) Get(ctx context.Context, p access.Principal, id string) (HistoryRow, error) {
-	owner, err := s.readable(p, "")
+	owner, err := s.readable(ctx, p, "")
 	if err != nil {
 		return HistoryRow{}, err
 	}
@@ -108,14 +108,19 @@ func (s *Service) Get(ctx context.Context, p access.Principal, id string) (Histo
 }
 
 // readable answers whose rows p may read: one owner's, or everybody's for "".
-func (s *Service) readable(p access.Principal, scope string) (owner string, err error) {
+func (s *Service) readable(ctx context.Context, p access.Principal, scope string) (owner string, err error) {
 	if !s.d.Guard.Can(p, access.ModerationRead) {
 		return "", fault.New(fault.Forbidden, "You may not read verdicts.")
 	}
 	all := s.d.Guard.Can(p, access.ModerationReadAll)
 	switch {
 	case scope == "all" && !all:
-		return "", fault.New(fault.Forbidden, "You may read your own verdicts only.")
+		refused := fault.New(fault.Forbidden, "You may read your own verdicts only.")
+		op := access.Op{Action: access.ModerationReadAll}
+		if err := s.d.Guard.Reject(ctx, p, op, audit.Deny, "role"); err != nil {
+			return "", err
+		}
+		return "", refused
 	case scope == "all", scope == "" && all:
 		return "", nil
 	case scope == "", scope == "own":

@@ -20,15 +20,15 @@ func markers() []string {
 	}
 }
 
-// marked reports whether any message holds a full marker, in any case, with any white space, width or
-// invisible character inside, whatever the model.
+// marked reports whether the messages hold a full marker, in any case, with any white space, width or
+// invisible character inside, whatever the model. They are read as one text: a template may put nothing but
+// white space between two of them, so that a marker cut in two becomes whole in the prompt.
 func marked(msgs []prompt.Message) bool {
+	contents := make([]string, 0, len(msgs))
 	for _, m := range msgs {
-		if holdsMarker(m.Content) {
-			return true
-		}
+		contents = append(contents, m.Content)
 	}
-	return false
+	return holdsMarker(strings.Join(contents, "\n\n"))
 }
 
 // holdsMarker tries a match at every opening bracket. A match ends at the next bracket at the latest,

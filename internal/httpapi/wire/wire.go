@@ -38,11 +38,12 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	return t.UnmarshalText([]byte(s))
 }
 
-// UnmarshalText reads any RFC 3339 moment of the years 1 to 9999; it refuses everything else.
+// UnmarshalText reads any RFC 3339 moment of the years 1970 to 9999; it refuses everything else, so that no moment that
+// somebody sent is the zero one.
 func (t *Time) UnmarshalText(b []byte) error {
 	at, err := time.Parse(time.RFC3339Nano, string(b))
-	if err != nil {
-		return errors.New("a moment must be RFC 3339")
+	if err != nil || at.UTC().Year() < 1970 {
+		return errors.New("a moment must be RFC 3339, from 1970 on")
 	}
 	t.Time = at.UTC()
 	return nil

@@ -21,7 +21,7 @@ func TestTimeKeepsItsSpelling(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, string(got))
 	}
-	for _, bad := range []string{`1`, `null`, `"yesterday"`, `"2026-11-21"`, `""`} {
+	for _, bad := range []string{`1`, `null`, `"yesterday"`, `"2026-11-21"`, `""`, `"0001-01-01T00:00:00Z"`} {
 		var at wire.Time
 		require.Error(t, json.Unmarshal([]byte(bad), &at), bad)
 	}
