@@ -2,6 +2,7 @@ package moderation
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -54,10 +55,11 @@ func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) error 
 	return nil
 }
 
-// encode answers the whole prompt of each input. It refuses a request whose inputs together are longer
-// than limit, and content that normalising leaves blank.
+// encode answers the whole prompt of each input. It refuses a request with an input longer than limit, and
+// content that normalising leaves blank. What all inputs cost together is bounded by their number and by
+// the size of the request, which check has seen.
 func (l *loaded) encode(inputs []Input, limit int) ([]prompt.Prompt, error) {
-	prompts, count := make([]prompt.Prompt, len(inputs)), 0
+	prompts := make([]prompt.Prompt, len(inputs))
 	for i, in := range inputs {
 		last := in.Messages[len(in.Messages)-1]
 		if strings.TrimSpace(l.guard.Prompt.Normalize(last.Content)) == "" {
@@ -67,13 +69,20 @@ func (l *loaded) encode(inputs []Input, limit int) ([]prompt.Prompt, error) {
 		if err != nil {
 			return nil, err
 		}
+		if p.BodyIDs > limit {
+			return nil, fault.Newf(fault.TooLarge, "The input has %d tokens; the limit models.max_input_tokens is %d.", p.BodyIDs, limit).WithField(fieldOf(i, len(inputs)))
+		}
 		prompts[i] = p
-		count += p.BodyIDs
-	}
-	if count > limit {
-		return nil, fault.Newf(fault.TooLarge, "The input has %d tokens; the limit models.max_input_tokens is %d.", count, limit).WithField("input")
 	}
 	return prompts, nil
+}
+
+// fieldOf names an input as the caller sent it: alone, or in an array.
+func fieldOf(i, n int) string {
+	if n == 1 {
+		return "input"
+	}
+	return fmt.Sprintf("input[%d]", i)
 }
 
 // judger is what reading needs of a lease.

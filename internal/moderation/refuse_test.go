@@ -25,24 +25,24 @@ func TestBadRequestsAreRefusedWithOneRow(t *testing.T) {
 		code fault.Code
 		says string
 	}{
-		"no input":          {ask(), fault.Invalid, "nothing to judge"},
-		"empty talk":        {ask(moderation.Input{}), fault.Invalid, "nothing to judge"},
-		"empty text":        {ask(text("")), fault.Invalid, "blank"},
-		"blank":             {ask(text(" \n\t\u3000")), fault.Invalid, "blank"},
-		"invisible only":    {ask(text(strings.Repeat("\u200b", 10))), fault.Invalid, "visible"},
-		"blank second":      {ask(text("ok"), text(" ")), fault.Invalid, "blank"},
-		"blank last turn":   {ask(talk("hello", "")), fault.Invalid, "blank"},
-		"too many turns":    {ask(moderation.Input{Messages: many}), fault.Invalid, "257"},
-		"invalid UTF-8":     {ask(text("a\xffb")), fault.Invalid, "UTF-8"},
-		"policy":            {moderation.Request{Inputs: []moderation.Input{text("x")}, Mode: "Strict"}, fault.Invalid, "policy"},
-		"unknown role":      {ask(moderation.Input{Messages: []prompt.Message{{Role: "tool", Content: "x"}}}), fault.Invalid, "role"},
-		"assistant first":   {ask(moderation.Input{Messages: []prompt.Message{{Role: "assistant", Content: "x"}}}), fault.Invalid, "first"},
-		"system last":       {ask(moderation.Input{Messages: []prompt.Message{{Role: "user", Content: "x"}, {Role: "system", Content: "x"}}}), fault.Invalid, "system"},
-		"too many tokens":   {ask(text(strings.Repeat("word ", 40000))), fault.TooLarge, "32768"},
-		"too many together": {ask(text(strings.Repeat("word ", 20000)), text(strings.Repeat("word ", 20000))), fault.TooLarge, "models.max_input_tokens"},
-		"too many bytes":    {ask(text(strings.Repeat("x", 5<<20))), fault.TooLarge, "bytes"},
-		"unknown model":     {moderation.Request{Model: "nope", Inputs: []moderation.Input{text("x")}}, fault.NotFound, "There is no such model."},
-		"hostile model":     {moderation.Request{Model: strings.Repeat("../", 500), Inputs: []moderation.Input{text("x")}}, fault.NotFound, "There is no such model."},
+		"no input":        {ask(), fault.Invalid, "nothing to judge"},
+		"empty talk":      {ask(moderation.Input{}), fault.Invalid, "nothing to judge"},
+		"empty text":      {ask(text("")), fault.Invalid, "blank"},
+		"blank":           {ask(text(" \n\t\u3000")), fault.Invalid, "blank"},
+		"invisible only":  {ask(text(strings.Repeat("\u200b", 10))), fault.Invalid, "visible"},
+		"blank second":    {ask(text("ok"), text(" ")), fault.Invalid, "blank"},
+		"blank last turn": {ask(talk("hello", "")), fault.Invalid, "blank"},
+		"too many turns":  {ask(moderation.Input{Messages: many}), fault.Invalid, "257"},
+		"invalid UTF-8":   {ask(text("a\xffb")), fault.Invalid, "UTF-8"},
+		"policy":          {moderation.Request{Inputs: []moderation.Input{text("x")}, Mode: "Strict"}, fault.Invalid, "policy"},
+		"unknown role":    {ask(moderation.Input{Messages: []prompt.Message{{Role: "tool", Content: "x"}}}), fault.Invalid, "role"},
+		"assistant first": {ask(moderation.Input{Messages: []prompt.Message{{Role: "assistant", Content: "x"}}}), fault.Invalid, "first"},
+		"system last":     {ask(moderation.Input{Messages: []prompt.Message{{Role: "user", Content: "x"}, {Role: "system", Content: "x"}}}), fault.Invalid, "system"},
+		"too many tokens": {ask(text(strings.Repeat("word ", 40000))), fault.TooLarge, "32768"},
+		"too many in one": {ask(text("hello"), text(strings.Repeat("word ", 40000))), fault.TooLarge, "models.max_input_tokens"},
+		"too many bytes":  {ask(text(strings.Repeat("x", 5<<20))), fault.TooLarge, "bytes"},
+		"unknown model":   {moderation.Request{Model: "nope", Inputs: []moderation.Input{text("x")}}, fault.NotFound, "There is no such model."},
+		"hostile model":   {moderation.Request{Model: strings.Repeat("../", 500), Inputs: []moderation.Input{text("x")}}, fault.NotFound, "There is no such model."},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -66,6 +66,24 @@ func TestTooLargeNamesTheCount(t *testing.T) {
 	_, err := r.svc.Evaluate(t.Context(), rita(), ask(text(strings.Repeat("bread ", 200))))
 	require.Equal(t, fault.TooLarge, fault.CodeOf(err))
 	require.Regexp(t, `^The input has 20\d tokens; the limit models.max_input_tokens is 50\.$`, fault.From(err).Message)
+}
+
+// TestTheLimitIsOfEachInput: an array is as good as its texts sent one by one.
+func TestTheLimitIsOfEachInput(t *testing.T) {
+	r := newRig(t, with(moderation.Options{MaxInputTokens: 50}))
+	ins := make([]moderation.Input, 200)
+	for i := range ins {
+		ins[i] = text(strings.Repeat("bread ", 40))
+	}
+	vs, err := r.svc.Evaluate(t.Context(), rita(), ask(ins...))
+	require.NoError(t, err)
+	require.Len(t, vs, len(ins))
+	before := len(r.asked.all())
+	ins[199] = text(strings.Repeat("bread ", 100))
+	_, err = r.svc.Evaluate(t.Context(), rita(), ask(ins...))
+	require.Equal(t, fault.TooLarge, fault.CodeOf(err))
+	require.Equal(t, "input[199]", fault.From(err).Field)
+	require.Len(t, r.asked.all(), before, "nothing was judged")
 }
 
 func TestAHiddenModelIsAnUnknownOne(t *testing.T) {
