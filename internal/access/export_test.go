@@ -56,6 +56,9 @@ func (g *Guard) SetFreeShare(share float64) {
 	g.poll(context.Background(), -1)
 }
 
+// Rules lists the rules of the snapshot in force, by id.
+func (g *Guard) Rules() []Rule { return g.current.Load().list }
+
 // Match is the glob matcher.
 func Match(pattern, id string) bool { return match(pattern, id) }
 

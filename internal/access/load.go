@@ -33,9 +33,6 @@ func (g *Guard) Reload(ctx context.Context) (err error) {
 	return nil
 }
 
-// Rules lists the rules of the snapshot in force, by id.
-func (g *Guard) Rules() []Rule { return append([]Rule(nil), g.current.Load().list...) }
-
 // watchEvery is how often the database is asked whether anything was committed: twice within the second that is promised.
 const watchEvery = 400 * time.Millisecond
 

@@ -98,6 +98,11 @@ func (b *bench) finishSetup() SignIn {
 	return in
 }
 
+// CompleteSetup is FinishSetup for a browser.
+func (s *Service) CompleteSetup(ctx context.Context, o access.Origin, token, username, password string) (SignIn, error) {
+	return s.FinishSetup(ctx, o, Setup{Token: token, Username: username, Password: password, Browser: true})
+}
+
 func (b *bench) principal(cookie string) access.Principal {
 	b.t.Helper()
 	p, err := b.Authenticate(context.Background(), Credential{Cookie: cookie}, origin())

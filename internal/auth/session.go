@@ -127,14 +127,15 @@ func (p sessionPlan) answer() SignIn {
 	}
 }
 
-// Logout ends the caller's session, and with it its cookie, bearers and refresh token. A key has no session: Invalid.
+// Logout ends the caller's session, and with it its cookie, bearers and refresh token. A key is
+// Forbidden to do it by the gate: it is revoked instead. Others who have no session are told so: Invalid.
 func (s *Service) Logout(ctx context.Context, p access.Principal) (err error) {
 	pass, err := s.guard.Enter(ctx, p, access.Op{Action: access.AuthLogout, Resource: sessionResource(p.SessionID)})
 	if err != nil {
 		return err
 	}
 	if p.SessionID == "" {
-		return settle(ctx, pass, refusal{err: fault.New(fault.Invalid, "There is no session to end: a key is revoked instead.")}, nil)
+		return settle(ctx, pass, refusal{err: fault.New(fault.Invalid, "There is no session to end.")}, nil)
 	}
 	defer pass.Close(&err)
 	now := s.clock()

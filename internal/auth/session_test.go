@@ -138,6 +138,9 @@ func TestLogoutNeedsASession(t *testing.T) {
 		r := b.oneRow(func() { requireCode(t, fault.Invalid, b.Logout(context.Background(), p)) })
 		require.Equal(t, "error", r.Decision, name)
 	}
+	key := access.Principal{Kind: access.KindKey, UserID: "usr_1", Name: "alice", Role: adminRole, KeyID: "key_1"}
+	r := b.oneRow(func() { requireCode(t, fault.Forbidden, b.Logout(context.Background(), key)) })
+	require.Equal(t, "deny", r.Decision)
 }
 
 // threat A4: every kind of credential ends with the right, at the next call, also when another process ended it.

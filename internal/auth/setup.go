@@ -70,11 +70,6 @@ type Setup struct {
 	Browser                   bool
 }
 
-// CompleteSetup is FinishSetup for a browser.
-func (s *Service) CompleteSetup(ctx context.Context, o access.Origin, token, username, password string) (SignIn, error) {
-	return s.FinishSetup(ctx, o, Setup{Token: token, Username: username, Password: password, Browser: true})
-}
-
 // FinishSetup makes the first admin and signs it in. It answers NotFound for ever once an admin was made here or on the
 // command line, Unauthenticated for a wrong or expired token, and Invalid, leaving the token good, for a name or a
 // password that the rules refuse. Of several at once one wins.

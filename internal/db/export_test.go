@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"time"
+
+	"github.com/pressly/goose/v3"
 )
 
 // Waiting answers how many writes are queued behind the running group.
@@ -40,6 +42,15 @@ func (t *Tx) under(patience time.Duration, query string) error {
 
 // WriterConn lends the writer's connection to a test; no write may run meanwhile.
 func (d *DB) WriterConn() *sql.Conn { return d.writer.conn }
+
+// Pending answers the names of the migrations that Migrate would run. It refuses a database newer than the binary.
+func (d *DB) Pending(ctx context.Context) (names []string, err error) {
+	err = d.withProvider(ctx, func(p *goose.Provider) error {
+		names, err = pendingOf(ctx, p)
+		return err
+	})
+	return names, err
+}
 
 // Pragmas lists what every connection must answer.
 func Pragmas() map[string]string { return pragmas() }

@@ -32,15 +32,6 @@ func (d *DB) Migrate(ctx context.Context) (applied []string, err error) {
 	return applied, err
 }
 
-// Pending answers the names of the migrations that Migrate would run. It refuses a database newer than the binary.
-func (d *DB) Pending(ctx context.Context) (names []string, err error) {
-	err = d.withProvider(ctx, func(p *goose.Provider) error {
-		names, err = pendingOf(ctx, p)
-		return err
-	})
-	return names, err
-}
-
 // withProvider opens a connection of its own: the writer never gives its one away.
 func (d *DB) withProvider(ctx context.Context, fn func(*goose.Provider) error) (err error) {
 	pool := sql.OpenDB(newConnector(d.path, writing))

@@ -11,12 +11,12 @@ import (
 
 // OpenaiCreateModeration judges one input or several and answers in the OpenAI shape.
 func (s *Server) OpenaiCreateModeration(ctx context.Context, r gen.OpenaiCreateModerationRequestObject) (gen.OpenaiCreateModerationResponseObject, error) {
-	inputs, many, err := inputsOf(r.Body.Input)
+	inputs, err := inputsOf(r.Body.Input)
 	if err != nil {
 		return nil, err
 	}
 	verdicts, err := s.deps.Moderation.Evaluate(requestContext(ctx), exchangeOf(ctx).principal, moderation.Request{
-		Model: value(r.Body.Model), Inputs: inputs, Many: many,
+		Model: value(r.Body.Model), Inputs: inputs,
 	})
 	if err != nil {
 		return nil, err
@@ -30,19 +30,19 @@ func (s *Server) OpenaiCreateModeration(ctx context.Context, r gen.OpenaiCreateM
 }
 
 // inputsOf reads the three published forms: a string, strings (one result each), or parts of one input.
-func inputsOf(in gen.OpenAIModerationRequest_Input) (inputs []moderation.Input, many bool, err error) {
+func inputsOf(in gen.OpenAIModerationRequest_Input) ([]moderation.Input, error) {
 	if plain, err := in.AsOpenAIModerationRequestInput0(); err == nil {
-		return []moderation.Input{text(plain)}, false, nil
+		return []moderation.Input{text(plain)}, nil
 	}
 	if list, err := in.AsOpenAIModerationRequestInput1(); err == nil {
-		return each(list, text), true, nil
+		return each(list, text), nil
 	}
 	parts, err := in.AsOpenAIModerationRequestInput2()
 	if err != nil {
-		return nil, false, fault.Wrap(err, fault.Invalid, "The field input has none of the types that are allowed here.").WithField("input")
+		return nil, fault.Wrap(err, fault.Invalid, "The field input has none of the types that are allowed here.").WithField("input")
 	}
 	texts := each(parts, func(p gen.OpenAITextPart) string { return p.Text })
-	return []moderation.Input{text(strings.Join(texts, "\n"))}, false, nil
+	return []moderation.Input{text(strings.Join(texts, "\n"))}, nil
 }
 
 // openAIResult maps a verdict to the published 13 categories. A category's score is the mass on controversial and

@@ -75,7 +75,7 @@ func TestAVerdictAndItsRowAreOne(t *testing.T) {
 func TestManyInputsAreOnePassAndOneRow(t *testing.T) {
 	r := newRig(t)
 	vs, err := r.svc.Evaluate(t.Context(), rita(), moderation.Request{
-		Many: true, Inputs: []moderation.Input{text("hello"), text("a bomb"), text("a lie"), talk("my password", "I cannot say")},
+		Inputs: []moderation.Input{text("hello"), text("a bomb"), text("a lie"), talk("my password", "I cannot say")},
 	})
 	require.NoError(t, err)
 	require.Len(t, vs, 4)

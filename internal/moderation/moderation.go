@@ -31,12 +31,11 @@ type Input struct {
 }
 
 // Request asks for one verdict per input. Model "" or an alias is the default guard, Mode "" the
-// setting. Many says that the caller sent an array, which only shapes the answer.
+// setting.
 type Request struct {
 	Model  string
 	Inputs []Input
 	Mode   string
-	Many   bool
 }
 
 // Scores are the model's own probabilities at the verdict position; Other is the mass on everything
