@@ -12,11 +12,12 @@ import (
 // State of a model in the table.
 type State string
 
-// The states: a model is loaded once and stays, or its loading failed.
+// The states: a model is loaded and stays until it is removed, or its loading failed.
 const (
-	Loading State = "loading"
-	Ready   State = "ready"
-	Failed  State = "failed"
+	Loading  State = "loading"
+	Ready    State = "ready"
+	Failed   State = "failed"
+	Removing State = "removing" // no new leases; those out are waited for
 )
 
 // Status is what pages and metrics show of one model.
@@ -67,6 +68,9 @@ func (l *Lease) Release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l.entry.active--
+	if l.entry.idle != nil && l.entry.active == 0 {
+		close(l.entry.idle)
+	}
 	s.leases--
 	if s.closed && s.leases == 0 {
 		close(s.drained)

@@ -37,7 +37,8 @@ type entry struct {
 	code     fault.Code // why loading failed
 	model    Model
 	what     Description
-	active   int // leases
+	active   int           // leases
+	idle     chan struct{} // of a model that is removed: closed when its last lease is back
 	judged   uint64
 	failed   uint64
 	service  time.Duration // moving average of Answer.Compute
@@ -140,12 +141,58 @@ func (s *Scheduler) ready(modelID string) (*entry, error) {
 		return nil, fault.New(fault.Loading, "the model is not loaded yet").WithRetry(time.Second)
 	case e.state == Failed:
 		return nil, fault.New(fault.Loading, "the model could not be loaded")
+	case e.state == Removing:
+		return nil, fault.New(fault.Loading, "the model was withdrawn")
 	}
 	return e, nil
 }
 
 func errStopping() *fault.Error {
 	return fault.New(fault.Busy, "the server is stopping").WithRetry(time.Second)
+}
+
+// Remove refuses new leases on a model, waits for those out until ctx ends, closes the model and takes it out of the
+// table, so that the id may be added again. It answers ctx's error if it did not wait for all: the model stays shut, and
+// another Remove goes on. A model that is still loading is refused with fault.Conflict; one that is not there is gone.
+func (s *Scheduler) Remove(ctx context.Context, modelID string) error {
+	e, err := s.retire(modelID)
+	if e == nil || err != nil {
+		return err
+	}
+	select {
+	case <-e.idle:
+	case <-ctx.Done():
+		return fault.From(ctx.Err())
+	}
+	// Closed before it leaves the table: an Add meanwhile would hold the memory twice.
+	if e.model != nil {
+		err = e.model.Close()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.entries[modelID] == e {
+		delete(s.entries, modelID)
+	}
+	return err
+}
+
+// retire shuts a model to new leases and answers its entry, nil where there is none.
+func (s *Scheduler) retire(modelID string) (*entry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.entries[modelID]
+	switch {
+	case e == nil:
+		return nil, nil //nolint:nilnil // no entry is no mistake
+	case e.state == Loading:
+		return nil, fault.New(fault.Conflict, "the model is being loaded")
+	case e.idle == nil:
+		e.state, e.idle = Removing, make(chan struct{})
+		if e.active == 0 {
+			close(e.idle)
+		}
+	}
+	return e, nil
 }
 
 // Status answers a snapshot of the table, by id.

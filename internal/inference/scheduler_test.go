@@ -233,6 +233,58 @@ func TestCloseGivesUpWithItsContext(t *testing.T) {
 	require.Equal(t, fault.Timeout, fault.CodeOf(r.sched.Close(ctx)))
 }
 
+func TestRemoveWaitsForLeasesAndFreesTheModel(t *testing.T) {
+	r := newRig(t, 4, 1)
+	first, second := r.lease(t), r.lease(t)
+	impatient, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+	defer cancel()
+	require.Equal(t, fault.Timeout, fault.CodeOf(r.sched.Remove(impatient, modelID)))
+	require.Equal(t, inference.Removing, r.sched.Status()[0].State)
+	require.Equal(t, 1, r.engine.Held(), "nothing is freed under a lease")
+	_, err := r.sched.Acquire(t.Context(), r.enter(t), modelID)
+	require.Equal(t, fault.Loading, fault.CodeOf(err), "no new lease")
+	err = r.sched.Add(t.Context(), r.engine, inference.Spec{ModelID: modelID, Slots: 1})
+	require.Equal(t, fault.Conflict, fault.CodeOf(err), "not twice in memory")
+
+	removed := make(chan error, 2)
+	for range 2 {
+		go func() { removed <- r.sched.Remove(context.Background(), modelID) }()
+	}
+	_, err = first.Judge(t.Context(), ask("good morning"))
+	require.NoError(t, err, "a lease keeps what it has")
+	first.Release()
+	require.Equal(t, 1, r.engine.Held())
+	second.Release()
+	require.NoError(t, <-removed)
+	require.NoError(t, <-removed)
+	require.Zero(t, r.engine.Held())
+	require.Empty(t, r.sched.Status())
+	require.NoError(t, r.sched.Remove(t.Context(), modelID), "what is not there is gone")
+
+	require.NoError(t, r.sched.Add(t.Context(), r.engine, inference.Spec{ModelID: modelID, Slots: 1}))
+	r.lease(t).Release()
+	require.Equal(t, 1, r.engine.Held())
+	require.NoError(t, r.sched.Close(t.Context()))
+	require.Zero(t, r.engine.Held())
+}
+
+func TestRemoveLeavesALoadAlone(t *testing.T) {
+	r := newRig(t, 1, 1)
+	sched := inference.New(inference.Options{})
+	e := slow{r.engine, make(chan struct{}), make(chan struct{})}
+	loaded := make(chan error, 1)
+	go func() { loaded <- sched.Add(context.Background(), e, inference.Spec{ModelID: modelID, Slots: 1}) }()
+	<-e.started
+	require.Equal(t, fault.Conflict, fault.CodeOf(sched.Remove(t.Context(), modelID)))
+	close(e.release)
+	require.NoError(t, <-loaded)
+	require.NoError(t, sched.Remove(t.Context(), modelID))
+	r.engine.FailLoad(fault.New(fault.Unprocessable, "broken"))
+	require.Error(t, sched.Add(t.Context(), r.engine, inference.Spec{ModelID: modelID, Slots: 1}))
+	require.NoError(t, sched.Remove(t.Context(), modelID), "one that failed holds nothing")
+	require.Empty(t, sched.Status())
+}
+
 func TestManyAcquireAndRelease(t *testing.T) {
 	r := newRig(t, 3, 2)
 	pass := r.enter(t)

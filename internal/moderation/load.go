@@ -38,9 +38,12 @@ func (s *Service) Load(ctx context.Context) error {
 }
 
 // Refresh loads what another process imported since, and stops the use of a model whose file changed
-// (threat M4). It is cheap where nothing changed.
+// (threat M4) until it is the right one again. It is cheap where nothing changed.
 func (s *Service) Refresh(ctx context.Context) error {
 	s.confirmAll(ctx)
+	if err := s.readmit(ctx); err != nil {
+		return err
+	}
 	changed, err := s.d.Catalog.Refresh(ctx)
 	if err != nil || !changed {
 		return err
@@ -85,6 +88,9 @@ func (s *Service) load(ctx context.Context, m catalog.Model) error {
 	if m.Kind != catalog.KindGuard || s.has(m) {
 		return nil
 	}
+	if err := s.free(ctx, m.ID); err != nil {
+		return err
+	}
 	s.d.Catalog.SetState(m.ID, catalog.StateLoading, "")
 	start := s.o.Now()
 	l, err := s.start(ctx, m)
@@ -95,6 +101,7 @@ func (s *Service) load(ctx context.Context, m catalog.Model) error {
 	}
 	s.mu.Lock()
 	s.models[m.ID] = l
+	delete(s.withdrawn, m.ID)
 	s.mu.Unlock()
 	s.d.Catalog.SetState(m.ID, catalog.StateReady, "")
 	s.d.Log.InfoContext(ctx, "model ready", "model", m.ID, "sha256", m.SHA256, "took", s.o.Now().Sub(start))

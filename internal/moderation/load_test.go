@@ -159,6 +159,46 @@ func TestAnImportedModelWhoseFileChangesIsWithdrawn(t *testing.T) {
 	require.NoError(t, r.svc.Ready(), "the default guard is untouched")
 }
 
+// threat M4
+func TestAWithdrawnModelIsFreedAndComesBackWithItsBytes(t *testing.T) {
+	r := newRig(t)
+	m := r.imported(t, "second", "role:reviewer")
+	require.NoError(t, r.svc.Refresh(t.Context()))
+	q := moderation.Request{Model: "second", Inputs: []moderation.Input{text("hello")}}
+	judges := func() error { _, err := r.svc.Evaluate(t.Context(), rita(), q); return err }
+	require.NoError(t, judges())
+	require.Equal(t, 2, r.engine.Held())
+
+	release := r.engine.Hold()
+	defer release()
+	running := make(chan error, 1)
+	go func() { running <- judges() }()
+	until(t, "the engine to be asked", func() bool { return r.engine.Running() == 1 })
+	overwrite(t, m.Path)
+	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.Equal(t, catalog.StateFailed, r.state(t, "second"))
+	require.Equal(t, 2, r.engine.Held(), "not freed under somebody who judges with it")
+	release()
+	require.NoError(t, <-running)
+	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.Equal(t, 1, r.engine.Held(), "freed")
+	require.Equal(t, fault.Loading, fault.CodeOf(judges()))
+
+	require.NoError(t, os.Remove(m.Path))
+	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.Equal(t, catalog.StateFailed, r.state(t, "second"))
+	require.NoError(t, os.WriteFile(m.Path, models.GuardNano, 0o400))
+	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.NoError(t, judges(), "its bytes are back")
+	require.Equal(t, catalog.StateReady, r.state(t, "second"))
+	require.Equal(t, 2, r.engine.Held())
+	require.NoError(t, r.svc.Ready())
+
+	overwrite(t, m.Path)
+	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.Equal(t, fault.Loading, fault.CodeOf(judges()), "and watched as before")
+}
+
 func TestAVerdictNamesTheBytesThatMadeIt(t *testing.T) {
 	r := newRig(t)
 	require.NoError(t, r.db.Write(func(tx *db.Tx) error { // as an upgraded binary would beside this server

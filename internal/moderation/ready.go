@@ -32,32 +32,8 @@ func (s *Service) Ready() error {
 		return err
 	}
 	if err := l.file.Confirm(ctx); err != nil {
-		s.withdraw(m.ID, err)
+		s.withdraw(l, err)
 		return fault.Wrap(err, fault.Loading, "The default guard's file changed: it is not used any more.")
 	}
 	return nil
-}
-
-// confirmAll holds every loaded model's file against what was hashed.
-func (s *Service) confirmAll(ctx context.Context) {
-	s.mu.RLock()
-	all := make([]*loaded, 0, len(s.models))
-	for _, l := range s.models {
-		all = append(all, l)
-	}
-	s.mu.RUnlock()
-	for _, l := range all {
-		if err := l.file.Confirm(ctx); err != nil && ctx.Err() == nil {
-			s.withdraw(l.model.ID, err)
-		}
-	}
-}
-
-// withdraw stops the use of a model whose file changed under it.
-func (s *Service) withdraw(id string, err error) {
-	s.mu.Lock()
-	delete(s.models, id)
-	s.mu.Unlock()
-	s.d.Catalog.SetState(id, catalog.StateFailed, fault.From(err).Message)
-	s.d.Log.Error("a model's file changed in use", "model", id, "err", err)
 }

@@ -51,6 +51,8 @@ type Service struct {
 	loading sync.Mutex // one load at a time
 	mu      sync.RWMutex
 	models  map[string]*loaded
+	// withdrawn are not among models.
+	withdrawn map[string]*withdrawn
 }
 
 // New answers a service without models: Load brings them.
@@ -74,7 +76,7 @@ func New(d Deps, o Options) *Service {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Service{
-		d: d, o: o, models: map[string]*loaded{},
+		d: d, o: o, models: map[string]*loaded{}, withdrawn: map[string]*withdrawn{},
 		entropy: &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
 	}
 }

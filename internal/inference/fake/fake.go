@@ -29,6 +29,7 @@ type Engine struct {
 	hold    chan struct{}
 	judged  int
 	running int
+	held    int
 }
 
 // New answers an engine without faults.
@@ -70,6 +71,9 @@ func (e *Engine) Judged() int { e.mu.Lock(); defer e.mu.Unlock(); return e.judge
 // Running answers how many queries are inside Judge now.
 func (e *Engine) Running() int { e.mu.Lock(); defer e.mu.Unlock(); return e.running }
 
+// Held answers how many models were loaded and not closed.
+func (e *Engine) Held() int { e.mu.Lock(); defer e.mu.Unlock(); return e.held }
+
 // Load answers a model, or the error of FailLoad.
 func (e *Engine) Load(ctx context.Context, s inference.Spec) (inference.Model, error) {
 	e.mu.Lock()
@@ -80,6 +84,7 @@ func (e *Engine) Load(ctx context.Context, s inference.Spec) (inference.Model, e
 	if err := ctx.Err(); err != nil {
 		return nil, fault.From(err)
 	}
+	e.held++
 	return &model{engine: e, spec: s}, nil
 }
 

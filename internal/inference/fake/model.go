@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"guardhouse/internal/fault"
 	"guardhouse/internal/inference"
@@ -13,6 +14,7 @@ import (
 type model struct {
 	engine *Engine
 	spec   inference.Spec
+	closed sync.Once
 }
 
 func (m *model) Prime(ctx context.Context, _ [][]int32) error {
@@ -22,7 +24,10 @@ func (m *model) Prime(ctx context.Context, _ [][]int32) error {
 	return nil
 }
 
-func (m *model) Close() error { return nil }
+func (m *model) Close() error {
+	m.closed.Do(func() { m.engine.mu.Lock(); m.engine.held--; m.engine.mu.Unlock() })
+	return nil
+}
 
 func (m *model) Describe() inference.Description {
 	return inference.Description{

@@ -1,0 +1,113 @@
+package moderation
+
+import (
+	"context"
+	"maps"
+	"os"
+	"time"
+
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/fault"
+)
+
+// withdrawn is a model whose file changed in use. It changes under Service.loading alone.
+type withdrawn struct {
+	l     *loaded     // nil once its memory is free
+	tried bool        // loading it again was tried,
+	seen  os.FileInfo // with this file; nil = there was none
+}
+
+// leasesEnd is how long one Refresh waits for those who still judge with a withdrawn model; the next one goes on.
+const leasesEnd = 200 * time.Millisecond
+
+// confirmAll holds every loaded model's file against what was hashed.
+func (s *Service) confirmAll(ctx context.Context) {
+	s.mu.RLock()
+	all := make([]*loaded, 0, len(s.models))
+	for _, l := range s.models {
+		all = append(all, l)
+	}
+	s.mu.RUnlock()
+	for _, l := range all {
+		if err := l.file.Confirm(ctx); err != nil && ctx.Err() == nil {
+			s.withdraw(l, err)
+		}
+	}
+}
+
+// withdraw stops the use of a model whose file changed under it. Its memory is freed by Refresh, once nobody judges with it.
+func (s *Service) withdraw(l *loaded, err error) {
+	id := l.model.ID
+	s.mu.Lock()
+	current := s.models[id] == l
+	if current {
+		delete(s.models, id)
+		s.withdrawn[id] = &withdrawn{l: l}
+	}
+	s.mu.Unlock()
+	if !current {
+		return // withdrawn by another, or replaced since
+	}
+	s.d.Catalog.SetState(id, catalog.StateFailed, fault.From(err).Message)
+	s.d.Log.Error("a model's file changed in use", "model", id, "err", err)
+}
+
+// readmit frees what was withdrawn, and loads it again when its file is another than at the last try. Whether it is the right
+// one says its hash, as at every load.
+func (s *Service) readmit(ctx context.Context) error {
+	s.mu.RLock()
+	out := maps.Clone(s.withdrawn)
+	s.mu.RUnlock()
+	if len(out) == 0 {
+		return nil
+	}
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	all, err := s.d.Catalog.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range all {
+		w := out[m.ID]
+		if w == nil {
+			continue
+		}
+		if err := s.free(ctx, m.ID); err != nil {
+			s.d.Log.Warn("a withdrawn model is still in use", "model", m.ID, "err", err)
+			continue
+		}
+		seen, _ := os.Stat(m.Path) //nolint:errcheck // no file is an answer too
+		if w.tried && sameFile(w.seen, seen) {
+			continue
+		}
+		w.tried, w.seen = true, seen
+		_ = s.load(ctx, m) // it says itself why not, in the catalogue and in the log
+	}
+	return nil
+}
+
+// free gives back the memory and the file of a withdrawn model. The caller holds loading.
+func (s *Service) free(ctx context.Context, id string) error {
+	s.mu.RLock()
+	w := s.withdrawn[id]
+	s.mu.RUnlock()
+	if w == nil || w.l == nil {
+		return nil
+	}
+	wait, cancel := context.WithTimeout(ctx, leasesEnd)
+	defer cancel()
+	if err := s.d.Scheduler.Remove(wait, id); err != nil {
+		return err
+	}
+	file := w.l.file
+	w.l = nil
+	return file.Close()
+}
+
+// sameFile says that nobody wrote a or put another in its place since b was looked at.
+func sameFile(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && a.Mode() == b.Mode()
+}
