@@ -96,7 +96,10 @@ func (s *Service) Evaluate(ctx context.Context, p access.Principal, r Request) (
 	m, err := s.d.Catalog.Resolve(ctx, r.Model)
 	switch {
 	case fault.CodeOf(err) == fault.NotFound:
-		op.Unknown, op.Model = true, r.Model
+		op.Unknown = true
+		if catalog.ValidID(r.Model) { // else it is any text, which has no place in a row
+			op.Model = r.Model
+		}
 	case err != nil:
 		return nil, s.reject(ctx, p, op, err)
 	default:
