@@ -78,7 +78,7 @@ func TestEveryRouteIsInTheDocument(t *testing.T) {
 	for _, s := range operations(t) {
 		documented = append(documented, s.method+" "+s.path)
 	}
-	documented = append(documented, "GET /", "HEAD /", "GET /ui/*path", "HEAD /ui/*path")
+	documented = append(documented, "GET /", "HEAD /", "GET /ui/*path", "HEAD /ui/*path", "HEAD /healthz", "HEAD /readyz")
 	documented = append(documented, httpapi.Unbuilt()...)
 	parameter := regexp.MustCompile(`:([a-z_]+)`)
 	var routes []string

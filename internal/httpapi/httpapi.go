@@ -137,6 +137,9 @@ func (s *Server) newEngine() *gin.Engine {
 	gen.RegisterHandlersWithOptions(e, strict, gen.GinServerOptions{
 		ErrorHandler: func(c *gin.Context, err error, _ int) { refuse(c, err) },
 	})
+	// Load balancers ask with HEAD; net/http keeps the body back.
+	e.HEAD("/healthz", strict.GetHealth)
+	e.HEAD("/readyz", strict.GetReady)
 	for r := range s.unbuilt {
 		e.Handle(r.method, r.pattern, s.notAvailable)
 	}

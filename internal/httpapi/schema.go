@@ -98,6 +98,9 @@ func checkObject(s *openapi3.Schema, v map[string]any, field string) error {
 	if err := mustBe(s, "object", field); err != nil {
 		return err
 	}
+	if err := notAvailableYet(s, v, field); err != nil {
+		return err
+	}
 	open := s.AdditionalProperties.Has != nil && *s.AdditionalProperties.Has
 	for name := range v {
 		if _, known := s.Properties[name]; known || open {
@@ -119,6 +122,18 @@ func checkObject(s *openapi3.Schema, v map[string]any, field string) error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// notAvailableYet refuses members that the document names as not built yet, in its own words.
+func notAvailableYet(s *openapi3.Schema, v map[string]any, field string) error {
+	later, _ := s.Extensions["x-not-available"].(map[string]any)
+	for name, says := range later {
+		if _, there := v[name]; !there && v["type"] != any(name) {
+			continue
+		}
+		return fault.New(fault.Invalid, fmt.Sprint(says)).WithField(join(field, name))
 	}
 	return nil
 }

@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The process is alive */
+        /**
+         * The process is alive
+         * @description HEAD answers the same without a body.
+         */
         get: operations["getHealth"];
         put?: never;
         post?: never;
@@ -30,7 +33,7 @@ export interface paths {
         };
         /**
          * The server can answer a verdict
-         * @description 503 with `code` `setup_required`, `loading` or `audit_unavailable` until it can.
+         * @description 503 with `code` `setup_required`, `loading` or `audit_unavailable` until it can. HEAD answers the same without a body.
          */
         get: operations["getReady"];
         put?: never;
