@@ -124,6 +124,10 @@ func TestListRefuses(t *testing.T) {
 		"cursor negative":  {Cursor: "-5"},
 		"cursor too long":  {Cursor: "zzzzzzzzzzzzzzzzzzzzzzzz"},
 		"cursor upper":     {Cursor: "1A"},
+		"cursor padded":    {Cursor: "01"},
+		"cursor plus":      {Cursor: "+1"},
+		"cursor space":     {Cursor: "1 "},
+		"cursor spaced":    {Cursor: "1_0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := log.List(t.Context(), f)
