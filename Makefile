@@ -55,19 +55,22 @@ dev: build ## serve beside Vite with hot reload at http://localhost:5173/ui/
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-fast test-native test-web test-sdk test-kill e2e fuzz bench golden check-data ci
+.PHONY: test test-fast test-race test-native test-web test-sdk test-kill e2e screenshots fuzz bench golden check-data ci
 test: ## install what the tests need and run all of them; seconds per stage and the counts at the end
 	@python3 --version >/dev/null 2>&1 || scripts/setup.sh test
-	@$(ENV) python3 scripts/stages.py setup! build! check-generated test-fast test-native test-web test-sdk test-kill e2e
+	@$(ENV) python3 scripts/stages.py setup! build! check-generated test-race test-native test-web test-sdk test-kill e2e
 
-test-fast: ## Go with the race detector, shuffled, without the engine: under a minute when warm
+test-fast: ## Go with the race detector, shuffled, without the engine and the tests that take seconds: under a minute when warm
+	@$(ENV) python3 scripts/gotest.py -short -race -shuffle=on -timeout 10m -tags $(FAST_TAGS) ./...
+
+test-race: ## the same with every test
 	@$(ENV) python3 scripts/gotest.py -race -shuffle=on -timeout 10m -tags $(FAST_TAGS) ./...
 
 test-native: native ## what needs the real engine (no race detector: it would compile all C++ again)
 	@$(ENV) packages=$$(scripts/native-packages.sh) && python3 scripts/gotest.py -timeout 20m $$packages
 
-test-web: ## console: lint, types, both languages complete, unit tests
-	@$(ENV) cd web && npm run --silent lint && npm run --silent typecheck && npm run --silent i18n:check && npm run --silent test
+test-web: web ## console: lint, types, both languages complete, unit tests, size of the first load
+	@$(ENV) cd web && npm run --silent lint && npm run --silent typecheck && npm run --silent i18n:check && npm run --silent size && npm run --silent test
 
 test-sdk: ## the official OpenAI Python SDK against bin/guardhouse over HTTPS
 	@$(ENV) .tools/venv/bin/python scripts/sdk_test.py bin/guardhouse
@@ -77,7 +80,11 @@ test-kill: ## kill -9 under load ten times: every answered request has its audit
 
 e2e: ## all pages in real headless Chromium, both languages, against bin/guardhouse
 	@$(ENV) cd web && CHROMIUM=$${CHROMIUM:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable)} \
-	GUARDHOUSE_BIN=$(CURDIR)/bin/guardhouse npm run --silent e2e && echo '1 passed, 0 failed, 0 skipped'
+	GUARDHOUSE_BIN=$(CURDIR)/bin/guardhouse npm run --silent e2e
+
+screenshots: build ## docs/images from bin/guardhouse in headless Chromium
+	@$(ENV) cd web && CHROMIUM=$${CHROMIUM:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable)} \
+	GUARDHOUSE_BIN=$(CURDIR)/bin/guardhouse npm run --silent screenshots
 
 fuzz: ## every fuzz target for FUZZTIME each (30s)
 	@$(ENV) grep -rlE '^func Fuzz' --include='*_test.go' internal | xargs -n1 dirname | sort -u | while read -r dir; do \

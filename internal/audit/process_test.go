@@ -24,6 +24,9 @@ func requireWhole(t testing.TB, log *audit.Log) audit.Report {
 
 // threat U3
 func TestFourProcessesMakeOneChain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make test runs it")
+	}
 	path := apptest.DBPath(t)
 	const processes, each = 4, 1000
 	var children []*exec.Cmd
@@ -42,6 +45,9 @@ func TestFourProcessesMakeOneChain(t *testing.T) {
 }
 
 func TestKilledUnderLoadKeepsEveryAcknowledgedRow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make test runs it")
+	}
 	path := apptest.DBPath(t)
 	acknowledged := map[string]bool{}
 	for round := range 10 {

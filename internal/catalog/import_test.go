@@ -136,6 +136,9 @@ func (h house) nothingHappened(t testing.TB) {
 }
 
 func TestImportRefuses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make test runs it")
+	}
 	fifo := filepath.Join(t.TempDir(), "fifo.gguf")
 	require.NoError(t, unix.Mkfifo(fifo, 0o600))
 	good := write(t, "good.gguf", models.GuardNano)
@@ -293,6 +296,9 @@ func TestAFileThatChangesDuringTheCopyIsRefused(t *testing.T) {
 
 // threat M4
 func TestAStoredFileThatIsNotTheOneImportedIsRefused(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make test runs it")
+	}
 	swap := map[string]func(t *testing.T, path string){
 		"other bytes": func(t *testing.T, path string) {
 			require.NoError(t, os.Chmod(path, 0o600))

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
 	"gorm.io/driver/sqlite"
@@ -26,6 +27,9 @@ const (
 // busyTimeoutMS is how long a process waits for another one's write transaction. Ours take milliseconds; ten seconds
 // outlast a checkpoint on a slow disk.
 const busyTimeoutMS = 10_000
+
+// connectEvery is how soon an open that met a locked file is tried again: the switch to WAL takes milliseconds.
+const connectEvery = 5 * time.Millisecond
 
 // pragmas are what every connection must answer when asked. The driver's own default for synchronous in WAL is NORMAL,
 // which does not sync at commit, so nothing here is taken on trust.
@@ -54,8 +58,28 @@ func newConnector(path string, p purpose) *connector {
 	}}}
 }
 
-// Connect opens one connection and checks its pragmas.
-func (c *connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
+// Connect opens one connection and checks its pragmas. While another process switches the same file to WAL it waits, as
+// long as the busy timeout says: SQLite does not ask its busy handler there.
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	patience := time.NewTimer(busyTimeoutMS * time.Millisecond)
+	defer patience.Stop()
+	again := time.NewTicker(connectEvery)
+	defer again.Stop()
+	for {
+		conn, err := c.driver.Open(c.dsn)
+		var se sqlite3.Error
+		if !errors.As(err, &se) || (se.Code != sqlite3.ErrBusy && se.Code != sqlite3.ErrLocked) {
+			return conn, err
+		}
+		select {
+		case <-again.C:
+		case <-patience.C:
+			return nil, err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
 
 // Driver is part of driver.Connector.
 func (c *connector) Driver() driver.Driver { return c.driver }

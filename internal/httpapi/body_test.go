@@ -148,6 +148,9 @@ type crashCase struct {
 // TestHostileBodies sends every raw body of the goldens as it is, and again with its messages under the name that
 // this contract has for them, so that the text itself is what is judged.
 func TestHostileBodies(t *testing.T) { // threats M7, T5
+	if testing.Short() {
+		t.Skip("takes seconds: make test runs it")
+	}
 	data, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "goldens", "qwen", "text-crash", "cases.jsonl"))
 	if err != nil {
 		t.Skip("not run: the 68 hostile cases of goldens/qwen/text-crash are not beside the repository")

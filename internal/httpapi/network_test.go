@@ -103,6 +103,9 @@ func TestBothProtocols(t *testing.T) {
 // TestSlowClients: one that sends its body drop by drop gets a clear 400 and a row; one that never ends its header is
 // let go; and the time to send a body is not the time to answer.
 func TestSlowClients(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make test runs it")
+	}
 	l := newLive(t, func(s *http.Server) { s.ReadTimeout, s.ReadHeaderTimeout = 300*time.Millisecond, 300*time.Millisecond })
 	conn := l.dial()
 	_, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"inp", moderations, l.keys["rita"])

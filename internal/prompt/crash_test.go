@@ -15,6 +15,9 @@ import (
 
 // threat M7: the texts that end the process in the engine's own tokenizer.
 func TestTextCrash(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make test runs it")
+	}
 	g := tinyGuard(t)
 	p := shared(t, "goldens", "qwen", "text-crash", "cases.jsonl")
 	if g == nil || p == "" {

@@ -118,6 +118,9 @@ func TestGoldenPrompts(t *testing.T) {
 }
 
 func TestGoldenSplit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make test runs it")
+	}
 	g := tinyGuard(t)
 	if g == nil {
 		return

@@ -183,6 +183,9 @@ func FuzzEncode(f *testing.F) {
 
 // threat M7: runs that overflow the stack of the engine's own tokenizer.
 func TestLongRuns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make test runs it")
+	}
 	tok := reference(t)
 	if tok == nil {
 		tok, _ = own(t)
