@@ -78,6 +78,9 @@ func TestAMarkerIsFoundAnywhereInAnyText(t *testing.T) {
 }
 
 func TestMarkerSearchIsLinear(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make test runs it")
+	}
 	start := time.Now()
 	for _, text := range []string{
 		strings.Repeat("<", 1<<20), strings.Repeat("<END", 1<<18), "<" + strings.Repeat("\u200b", 1<<20),

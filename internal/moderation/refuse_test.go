@@ -16,6 +16,9 @@ import (
 )
 
 func TestBadRequestsAreRefusedWithOneRow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make test runs it")
+	}
 	many := make([]prompt.Message, moderation.MaxMessages+1)
 	for i := range many {
 		many[i] = prompt.Message{Role: "user", Content: "x"}

@@ -1,0 +1,56 @@
+package catalog_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/db"
+	"guardhouse/internal/fault"
+	"guardhouse/models"
+)
+
+func TestAnIDIsNeverUsedAgain(t *testing.T) {
+	h := newHouse(t)
+	r := catalog.ImportRequest{Path: write(t, "g.gguf", models.GuardNano), ID: "once"}
+	_, err := h.cat.Import(t.Context(), system(), r)
+	require.NoError(t, err)
+	_, err = h.cat.Import(t.Context(), system(), r)
+	require.Equal(t, fault.Conflict, fault.CodeOf(err))
+	require.Len(t, h.stored(t), 1, "the file of the first import is still there")
+
+	require.NoError(t, h.db.Write(func(tx *db.Tx) error {
+		_, err := tx.Exec("UPDATE models SET removed_at = 1 WHERE id = 'once'")
+		return err
+	}))
+	_, err = h.cat.Import(t.Context(), system(), r)
+	require.Equal(t, fault.Conflict, fault.CodeOf(err))
+	_, err = h.cat.Resolve(t.Context(), "once")
+	require.NoError(t, err, "this process has not looked again yet")
+	changed, err := h.cat.Refresh(t.Context())
+	require.NoError(t, err)
+	require.True(t, changed)
+	_, err = h.cat.Resolve(t.Context(), "once")
+	require.Equal(t, fault.NotFound, fault.CodeOf(err))
+}
+
+func TestImportingAgainWithAllowOpensTheModel(t *testing.T) {
+	h := newHouse(t)
+	r := catalog.ImportRequest{Path: write(t, "g.gguf", models.GuardNano), ID: "closed"}
+	_, err := h.cat.Import(t.Context(), system(), r)
+	require.NoError(t, err)
+	r.Allow = []string{"role:reviewer"}
+	_, err = h.cat.Import(t.Context(), system(), r)
+	require.NoError(t, err, "the one command that opens it")
+	rita := access.Principal{Kind: access.KindUser, UserID: "usr_rita", Name: "rita", Role: "reviewer"}
+	require.NoError(t, h.guard.Reload(t.Context()))
+	require.Equal(t, []string{"closed"}, h.guard.VisibleModels(rita, []string{"closed"}))
+
+	other := append([]byte(nil), models.GuardNano...)
+	other[len(other)-1] ^= 1 // other weights under a taken id
+	r.Path = write(t, "other.gguf", other)
+	_, err = h.cat.Import(t.Context(), system(), r)
+	require.Equal(t, fault.Conflict, fault.CodeOf(err))
+}
