@@ -16,7 +16,6 @@ import (
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/catalog"
-	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 	"guardhouse/models"
 )
