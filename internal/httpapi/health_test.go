@@ -15,7 +15,7 @@ func TestHealthAnswersHEADAsGET(t *testing.T) {
 	b := newBench(t)
 	host := httptest.NewServer(b.server)
 	defer host.Close()
-	ask := func(method, path string) (*http.Response, []byte) {
+	ask := func(method, path string) (int, http.Header, []byte) {
 		r, err := http.NewRequestWithContext(t.Context(), method, host.URL+path, nil)
 		require.NoError(t, err)
 		w, err := host.Client().Do(r)
@@ -23,20 +23,20 @@ func TestHealthAnswersHEADAsGET(t *testing.T) {
 		defer func() { require.NoError(t, w.Body.Close()) }()
 		body, err := io.ReadAll(w.Body)
 		require.NoError(t, err)
-		return w, body
+		return w.StatusCode, w.Header, body
 	}
 	for _, path := range []string{"/healthz", "/readyz", "/readyz?x=1"} {
-		get, body := ask(http.MethodGet, path)
+		status, get, body := ask(http.MethodGet, path)
 		require.NotEmpty(t, body)
-		head, nothing := ask(http.MethodHead, path)
+		got, head, nothing := ask(http.MethodHead, path)
 		require.Empty(t, nothing, path)
-		require.Equal(t, get.StatusCode, head.StatusCode, path)
+		require.Equal(t, status, got, path)
 		for _, name := range []string{"Content-Type", "Cache-Control", "X-Content-Type-Options"} {
-			require.Equal(t, get.Header.Get(name), head.Header.Get(name), "%s %s", path, name)
+			require.Equal(t, get.Get(name), head.Get(name), "%s %s", path, name)
 		}
 	}
-	head, _ := ask(http.MethodHead, "/api/v1/auth/me")
-	require.Equal(t, http.StatusMethodNotAllowed, head.StatusCode, "no other route")
+	status, _, _ := ask(http.MethodHead, "/api/v1/auth/me")
+	require.Equal(t, http.StatusMethodNotAllowed, status, "no other route")
 }
 
 func TestReadyByHEADSaysNo(t *testing.T) {

@@ -76,7 +76,7 @@ func (s *Service) readmit(ctx context.Context) error {
 			s.d.Log.Warn("a withdrawn model is still in use", "model", m.ID, "err", err)
 			continue
 		}
-		seen, _ := os.Stat(m.Path) //nolint:errcheck // no file is an answer too
+		seen, _ := os.Stat(m.Path) // no file is an answer too
 		if w.tried && sameFile(w.seen, seen) {
 			continue
 		}
