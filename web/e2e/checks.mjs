@@ -24,6 +24,14 @@ export async function audit(page, name, problems) {
   return result.violations.map((v) => `${v.impact} ${v.id} ${v.nodes[0]?.target.join(" ")}`);
 }
 
+/** Letters as far apart as WCAG 1.4.12 allows a reader to set them: wider than any font another machine may have. */
+const space = (page, on) =>
+  page.evaluate((wide) => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(wide ? "* { letter-spacing: 0.12em !important; word-spacing: 0.16em !important; }" : "");
+    document.adoptedStyleSheets = [sheet];
+  }, on);
+
 export async function checkPage(page, name, problems) {
   const minor = new Set();
   for (const [width, height] of sizes) {
@@ -35,16 +43,18 @@ export async function checkPage(page, name, problems) {
     if (out) await page.screenshot({ path: join(out, `${name}.${width}.png`) });
     if (width !== 1024) (await audit(page, `${name} ${width}`, problems)).forEach((m) => minor.add(m));
   }
-  for (const width of [390, 320]) {
+  for (const [width, spaced] of [[390, false], [320, false], [320, true]]) {
     await page.setViewportSize({ width, height: 700 });
+    await space(page, spaced);
     await page.waitForTimeout(100);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     const inner = await page.evaluate(() => {
       const m = document.querySelector("main");
       return m ? m.scrollWidth - m.clientWidth : 0;
     });
-    if (wide > 0 || inner > 0) problems.push(`${name} scrolls sideways at ${width} by ${Math.max(wide, inner)} px`);
+    if (wide > 0 || inner > 0) problems.push(`${name} scrolls sideways at ${width}${spaced ? " with wide letters" : ""} by ${Math.max(wide, inner)} px`);
   }
+  await space(page, false);
   await page.setViewportSize({ width: 1440, height: 900 });
   await page.waitForTimeout(150);
   return [...minor];
