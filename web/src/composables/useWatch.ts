@@ -4,6 +4,7 @@ import { api } from "@/api/client";
 import { errorFrom } from "@/api/error";
 import { useChain } from "@/stores/chain";
 import { useDraft } from "@/stores/draft";
+import { useSession } from "@/stores/session";
 import { useAccess } from "./useAccess";
 import { useFormat } from "./useFormat";
 import { useNow } from "./useNow";
@@ -16,6 +17,7 @@ import { usePoll } from "./usePoll";
 export function useWatch() {
   const chain = useChain();
   const draft = useDraft();
+  const session = useSession();
   const { can } = useAccess();
   const { t } = useI18n();
   const format = useFormat();
@@ -23,7 +25,10 @@ export function useWatch() {
   const ready = ref<"" | "ready" | "unreachable" | string>("");
 
   async function ask(): Promise<void> {
-    if (can("audit.read")) return chain.load();
+    if (can("audit.read")) {
+      await chain.load();
+      return chain.verifyFirst(session.id);
+    }
     try {
       const { error, response } = await api.GET("/readyz");
       ready.value = response.ok ? "ready" : errorFrom(response, error).code;

@@ -4,6 +4,22 @@ import { api, unwrap } from "@/api/client";
 import { toApiError, type ApiError } from "@/api/error";
 import type { AuditChain } from "@/api/types";
 
+const askedKey = "gh.chain-asked";
+const pauseMs = 10 * 60_000;
+type Asked = { session: string; at: number };
+
+/** Whether this browser may ask for a walk by itself: once in a session and once in ten minutes. It notes the asking. */
+function takeTurn(session: string, now: number): boolean {
+  try {
+    const asked = { session: "", at: 0, ...(JSON.parse(localStorage.getItem(askedKey) ?? "{}") as Partial<Asked>) };
+    if (asked.session === session || now - asked.at < pauseMs) return false;
+    localStorage.setItem(askedKey, JSON.stringify({ session, at: now } satisfies Asked));
+    return true;
+  } catch {
+    return false; // storage switched off: nothing would remember the asking
+  }
+}
+
 export type ChainState = "unknown" | "unverified" | "checking" | "whole" | "broken";
 
 /** The state of the audit chain: what the watch line under the navigation and the audit page say. */
@@ -46,10 +62,16 @@ export const useChain = defineStore("chain", () => {
     }
   }
 
+  /** Lets the server walk the chain where it has not yet since its start. Unasked for, so a failure says nothing here. */
+  async function verifyFirst(session: string): Promise<void> {
+    if (state.value !== "unverified" || session === "" || !takeTurn(session, Date.now())) return;
+    if (!(await verify())) error.value = null;
+  }
+
   function forget(): void {
     chain.value = null;
     error.value = null;
   }
 
-  return { chain, error, checking, state, load, verify, forget };
+  return { chain, error, checking, state, load, verify, verifyFirst, forget };
 });

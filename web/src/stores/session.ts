@@ -53,6 +53,7 @@ export const useSession = defineStore("session", () => {
   const actions = ref<string[]>([]);
   const server = shallowRef<SetupState | null>(null);
   const expired = ref(false);
+  const id = ref("");
   const lastUser = ref("");
   const lifetimeMs = ref(0);
   const answeredAt = ref(0);
@@ -67,6 +68,7 @@ export const useSession = defineStore("session", () => {
   function end(byItself: boolean): void {
     expired.value = byItself;
     user.value = null;
+    id.value = "";
     actions.value = [];
     lifetimeMs.value = 0;
     setHint(false);
@@ -79,6 +81,7 @@ export const useSession = defineStore("session", () => {
     if (me.user.language && !prefs.languageChosen()) prefs.language = me.user.language;
     user.value = me.user;
     actions.value = me.actions;
+    id.value = me.session_id ?? "";
     lastUser.value = me.user.id;
     lifetimeMs.value = recallLifetime();
     answeredAt.value = Date.now();
@@ -138,5 +141,5 @@ export const useSession = defineStore("session", () => {
     }
   }
 
-  return { state, user, actions, server, expired, lastUser, endsAt, failure, load, signIn, setUp, prolong, signOut };
+  return { state, id, user, actions, server, expired, lastUser, endsAt, failure, load, signIn, setUp, prolong, signOut };
 });
