@@ -44,6 +44,11 @@ browser() {
     return 1
 }
 
+# Without a Chinese font the console's Chinese is boxes, and pictures and layout checks of it mean nothing.
+chinese_font() {
+    [ -e /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc ] || [ -n "$(fc-list :lang=zh file 2>/dev/null)" ]
+}
+
 missing_packages() {
     if ! have cc || ! have c++; then echo g++; fi
     if ! have git; then echo git; fi
@@ -55,6 +60,8 @@ missing_packages() {
     elif ! python3 -c 'import venv, ensurepip' >/dev/null 2>&1; then echo python3-venv; fi
     if ! have go && at_least "$(apt_candidate golang-go)" 1.21; then echo golang-go; fi
     if [ "$purpose" = test ] && ! browser; then echo chromium; fi
+    # Asked for where apt can bring it; other systems that run a desktop browser have one.
+    if [ "$purpose" = test ] && have apt-get && ! chinese_font; then echo fonts-noto-cjk; fi
 }
 
 # The version apt would install, without epoch ("2:1.24~2" is 1.24~2); 0 where there is none.
