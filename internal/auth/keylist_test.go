@@ -91,7 +91,7 @@ func TestListKeysPagesAndScopes(t *testing.T) {
 	page, err := b.ListKeys(context.Background(), rita, 2, "")
 	require.NoError(t, err)
 	for name, cursor := range map[string]string{
-		"junk": "x", "cut": page.NextCursor[:10], "changed": "A" + page.NextCursor[1:], "huge": strings.Repeat("A", 1<<16), "SQL": "' OR 1=1--",
+		"junk": "x", "cut": page.NextCursor[:10], "changed": flip(page.NextCursor[0]) + page.NextCursor[1:], "huge": strings.Repeat("A", 1<<16), "SQL": "' OR 1=1--",
 	} {
 		_, err := b.ListKeys(context.Background(), rita, 2, cursor)
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), name)

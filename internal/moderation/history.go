@@ -154,7 +154,7 @@ func decodeCursor(c string) (id string, err error) {
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(c)
 	id, ok := strings.CutPrefix(string(raw), cursorPrefix)
-	if err != nil || !ok || !validID(id) {
+	if err != nil || !ok || !validID(id) || encodeCursor(id) != c { // the decoder skips line breaks
 		return "", fault.New(fault.Invalid, "The cursor is not one that this list gave.").WithField("cursor")
 	}
 	return id, nil

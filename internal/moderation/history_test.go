@@ -174,6 +174,10 @@ func TestHistoryPages(t *testing.T) {
 	}
 	require.Equal(t, want, got)
 	require.Equal(t, 3, pages)
+	first, err := r.svc.History(t.Context(), rita(), moderation.HistoryFilter{Limit: 3})
+	require.NoError(t, err)
+	_, err = r.svc.History(t.Context(), rita(), moderation.HistoryFilter{Cursor: first.NextCursor[:4] + "\n" + first.NextCursor[4:]})
+	require.Equal(t, fault.Invalid, fault.CodeOf(err), "one spelling")
 	for _, bad := range []string{"x", "%%%", want[0], base64.RawURLEncoding.EncodeToString([]byte("h1:mod_' OR 1=1 --"))} {
 		_, err := r.svc.History(t.Context(), rita(), moderation.HistoryFilter{Cursor: bad})
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), bad)
