@@ -155,6 +155,7 @@ func TestAnImportedModelWhoseFileChangesIsWithdrawn(t *testing.T) {
 	require.NoError(t, r.svc.Refresh(t.Context()))
 	_, err = r.svc.Evaluate(t.Context(), rita(), q)
 	require.Equal(t, fault.Loading, fault.CodeOf(err))
+	require.Contains(t, fault.From(err).Message, "could not be loaded", "not: wait a moment")
 	require.Equal(t, catalog.StateFailed, r.state(t, "second"))
 	require.NoError(t, r.svc.Ready(), "the default guard is untouched")
 }

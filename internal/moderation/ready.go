@@ -2,10 +2,14 @@ package moderation
 
 import (
 	"context"
+	"time"
 
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/fault"
 )
+
+// failedRetry is when a model that could not be loaded may be asked for again: a person has to act first.
+const failedRetry = 5 * time.Minute
 
 // usable answers the loaded model, or says why it cannot judge now. Weights that are not those of the
 // catalogue's row are refused: a verdict names the bytes that made it.
@@ -13,10 +17,14 @@ func (s *Service) usable(m catalog.Model) (*loaded, error) {
 	s.mu.RLock()
 	l, ok := s.models[m.ID]
 	s.mu.RUnlock()
-	if !ok || l.model.SHA256 != m.SHA256 {
-		return nil, fault.New(fault.Loading, "The model is not loaded yet.")
+	switch {
+	case ok && l.model.SHA256 == m.SHA256:
+		return l, nil
+	case m.State == catalog.StateFailed:
+		// Whoever may see the model finds the reason in the list of models.
+		return nil, fault.New(fault.Loading, "The model could not be loaded; the list of models says why.").WithRetry(failedRetry)
 	}
-	return l, nil
+	return nil, fault.New(fault.Loading, "The model is not loaded yet.")
 }
 
 // Ready answers nil when the default guard was loaded, has judged the canary since, and its file is
