@@ -62,7 +62,8 @@ export function useAuditTexts() {
     if (text) return text;
     const items = event.details.items;
     if (typeof items === "number" && items > 1) return t("audit.items", { n: items }, items);
-    return resource(event) || "–";
+    // signing in and out: the object is the person or the session, which stands elsewhere already
+    return (event.action.startsWith("auth.") ? "" : resource(event)) || "–";
   };
 
   /** Why, for the opened event: the rule that decided, or the reason, in a sentence. */
