@@ -35,8 +35,10 @@ func (t text) slice(from, to int) string {
 	return t.s[start:end]
 }
 
+// split normalises twice: a mark behind an invisible character joins its letter only once that is gone. What it answers
+// is stable, so that each piece of it stands in its window's prompt as it is here.
 func (l *loaded) split(m prompt.Message) text {
-	s := l.guard.Prompt.Normalize(m.Content)
+	s := l.guard.Prompt.Normalize(l.guard.Prompt.Normalize(m.Content))
 	return text{role: m.Role, s: s, ends: tokenEnds(l.guard.Tokenizer, s)}
 }
 
