@@ -27,7 +27,7 @@ func newServe(sh *shared) *cobra.Command {
 				return err
 			}
 			slog.SetDefault(slog.New(slog.NewJSONHandler(sh.err, &slog.HandlerOptions{Level: c.LogLevel})))
-			return app.Serve(cmd.Context(), c, app.Options{Engine: newEngine(), Version: version}, func(n app.Notice) { announce(sh, n) })
+			return app.Serve(cmd.Context(), c, app.Options{Engine: newEngine()}, func(n app.Notice) { announce(sh, n) })
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8443", "address and port")

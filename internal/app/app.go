@@ -26,10 +26,9 @@ import (
 
 // Options is what the settings do not say.
 type Options struct {
-	Engine  inference.Engine
-	Version string
-	Now     func() time.Time // nil = the clock
-	Log     *slog.Logger     // nil = slog.Default
+	Engine inference.Engine
+	Now    func() time.Time // nil = the clock
+	Log    *slog.Logger     // nil = slog.Default
 }
 
 // App holds the services of one opened data folder.
@@ -42,7 +41,6 @@ type App struct {
 	Catalog    *catalog.Service
 	Scheduler  *inference.Scheduler
 	Moderation *moderation.Service
-	Version    string
 
 	log *slog.Logger
 	now func() time.Time
@@ -65,8 +63,8 @@ func Exists(c *config.Config) bool {
 func databaseFile(c *config.Config) string { return filepath.Join(c.Data, "guardhouse.db") }
 
 // Open makes the data folder if need be, brings the database to this release's schema and builds every
-// service. No model is loaded and no port opened. It refuses a folder or a key file that others can read
-// and a database newer than the program.
+// service. No model is loaded and no port opened. It refuses a key file that others can read and a database
+// newer than the program.
 func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) {
 	if o.Now == nil {
 		o.Now = time.Now //nolint:forbidigo // the one clock that everything else is handed
@@ -77,7 +75,7 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
-	a := &App{Config: c, Version: o.Version, log: o.Log, now: o.Now}
+	a := &App{Config: c, log: o.Log, now: o.Now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
