@@ -72,13 +72,13 @@ test-native: native ## what needs the real engine (no race detector: it would co
 test-web: web ## console: lint, types, both languages complete, unit tests, size of the first load
 	@$(ENV) cd web && npm run --silent lint && npm run --silent typecheck && npm run --silent i18n:check && npm run --silent size && npm run --silent test
 
-test-sdk: ## the official OpenAI Python SDK against bin/guardhouse over HTTPS
+test-sdk: setup ## the official OpenAI Python SDK against bin/guardhouse over HTTPS
 	@$(ENV) .tools/venv/bin/python scripts/sdk_test.py bin/guardhouse
 
 test-kill: ## kill -9 under load ten times: every answered request has its audit row once, the chain is whole
 	@$(ENV) python3 scripts/kill_test.py bin/guardhouse
 
-e2e: ## all pages in real headless Chromium, both languages, against bin/guardhouse
+e2e: setup ## all pages in real headless Chromium, both languages, against bin/guardhouse
 	@$(ENV) cd web && CHROMIUM=$${CHROMIUM:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable)} \
 	GUARDHOUSE_BIN=$(CURDIR)/bin/guardhouse npm run --silent e2e
 
