@@ -10,8 +10,24 @@ CREATE TABLE meta (
 CREATE TABLE roles (
     name       TEXT PRIMARY KEY NOT NULL CHECK (length(name) BETWEEN 2 AND 64),
     builtin    INTEGER NOT NULL CHECK (builtin IN (0, 1)),
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    version     INTEGER NOT NULL DEFAULT 1,
+    description TEXT NOT NULL DEFAULT '',
+    updated_at  INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+
+-- Who gave a permission to a role, or took it. A cell without a row is as shipped. Roles may go, their changes stay.
+CREATE TABLE role_changes (
+    id         INTEGER PRIMARY KEY NOT NULL,
+    role       TEXT NOT NULL,
+    action     TEXT NOT NULL,
+    granted    INTEGER NOT NULL CHECK (granted IN (0, 1)),
+    at         INTEGER NOT NULL,
+    actor_id   TEXT NOT NULL,
+    actor_name TEXT NOT NULL,
+    event_id   TEXT NOT NULL
+) STRICT;
+CREATE INDEX role_changes_cell ON role_changes (role, action, id);
 
 -- casbin policy lines: ptype 'p', v0 role, v1 action. Who has which role is users.role and nothing else.
 CREATE TABLE casbin_rules (
@@ -37,11 +53,15 @@ CREATE TABLE users (
     epoch         INTEGER NOT NULL DEFAULT 1,
     created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
-    last_login_at INTEGER
+    last_login_at INTEGER,
+    version             INTEGER NOT NULL DEFAULT 1,
+    password_changed_at INTEGER,
+    deleted_at          INTEGER
 ) STRICT;
 CREATE INDEX users_role ON users (role);
 
--- One row per sign-in. A browser's cookie carries the token itself; a program's bearer carries the id as sid.
+-- One row per sign-in. The cookie carries the token itself; a program's bearer carries the id as sid, and a program may have
+-- the cookie as well. ip is where it began, last_ip where it was last used.
 CREATE TABLE sessions (
     id           TEXT PRIMARY KEY NOT NULL,
     user_id      TEXT NOT NULL REFERENCES users (id),
@@ -49,12 +69,13 @@ CREATE TABLE sessions (
     token_hash   TEXT UNIQUE,
     epoch        INTEGER NOT NULL,
     ip           TEXT NOT NULL,
+    last_ip      TEXT NOT NULL,
     user_agent   TEXT NOT NULL,
     created_at   INTEGER NOT NULL,
     last_used_at INTEGER NOT NULL,
     expires_at   INTEGER NOT NULL,
     revoked_at   INTEGER,
-    CHECK ((kind = 'browser') = (token_hash IS NOT NULL))
+    CHECK (kind = 'program' OR token_hash IS NOT NULL)
 ) STRICT;
 CREATE INDEX sessions_user_id ON sessions (user_id);
 CREATE INDEX sessions_expires_at ON sessions (expires_at);
@@ -70,6 +91,7 @@ CREATE TABLE refresh_tokens (
 CREATE INDEX refresh_tokens_session_id ON refresh_tokens (session_id);
 
 -- The secret is stored as HMAC-SHA-256 under the key-hash sub-key; a lookup is by id, the comparison in constant time.
+-- suspended_at: a restored key is off until somebody confirms it.
 CREATE TABLE api_keys (
     id           TEXT PRIMARY KEY NOT NULL,
     user_id      TEXT NOT NULL REFERENCES users (id),
@@ -83,7 +105,8 @@ CREATE TABLE api_keys (
     created_at   INTEGER NOT NULL,
     last_used_at INTEGER,
     last_used_ip TEXT NOT NULL DEFAULT '',
-    revoked_at   INTEGER
+    revoked_at   INTEGER,
+    suspended_at INTEGER
 ) STRICT;
 CREATE INDEX api_keys_user_id ON api_keys (user_id);
 

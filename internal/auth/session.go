@@ -45,7 +45,7 @@ func (s *Service) plan(u userRow, o access.Origin, browser bool) (sessionPlan, e
 		return sessionPlan{}, err
 	}
 	p := sessionPlan{user: u, row: sessionRow{
-		ID: id, UserID: u.ID, Epoch: u.Epoch, IP: addressOf(o), UserAgent: cut(o.UserAgent, maxAgentBytes),
+		ID: id, UserID: u.ID, Epoch: u.Epoch, IP: addressOf(o), LastIP: addressOf(o), UserAgent: cut(o.UserAgent, maxAgentBytes),
 		CreatedAt: millis(now), LastUsedAt: millis(now),
 	}}
 	if browser {

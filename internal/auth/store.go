@@ -60,6 +60,7 @@ type userRow struct {
 	CreatedAt    int64 `gorm:"autoCreateTime:false"`
 	UpdatedAt    int64 `gorm:"autoUpdateTime:false"`
 	LastLoginAt  *int64
+	Version      int64 `gorm:"default:1"`
 }
 
 // TableName is read by gorm.
@@ -79,6 +80,7 @@ type sessionRow struct {
 	TokenHash  *string
 	Epoch      int64
 	IP         string
+	LastIP     string `gorm:"column:last_ip"`
 	UserAgent  string
 	CreatedAt  int64 `gorm:"autoCreateTime:false"`
 	LastUsedAt int64

@@ -83,7 +83,7 @@ func (s *Service) newUserRow(ctx context.Context, u NewUser) (userRow, error) {
 	}
 	row := userRow{
 		ID: id, Kind: u.Kind, Username: name, UsernameKey: skeleton(name), DisplayName: u.DisplayName, Language: u.Language,
-		Role: u.Role, Status: statusActive, Epoch: 1, CreatedAt: millis(now), UpdatedAt: millis(now),
+		Role: u.Role, Status: statusActive, Epoch: 1, Version: 1, CreatedAt: millis(now), UpdatedAt: millis(now),
 	}
 	if u.Kind == KindPerson {
 		row.PasswordHash, err = s.hashPassword(ctx, u.Password)

@@ -44,9 +44,11 @@ func describe(t *testing.T, pool *sql.DB) []string {
 			out = append(out, "table_list "+name+": "+line)
 		}
 	}
-	// What no pragma tells: checks, partial indexes and trigger bodies, with blanks and comments evened out.
+	// What no pragma tells: checks, partial indexes and trigger bodies, with blanks and comments evened out. SQLite quotes
+	// what ALTER TABLE renames and sets an added column's comma apart.
+	evened := strings.NewReplacer(`"`, "", " ,", ",", " )", ")")
 	for _, text := range query(t, pool, `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND tbl_name NOT LIKE 'goose%' AND tbl_name NOT LIKE 'sqlite_%'`) {
-		out = append(out, "sql "+strings.Join(strings.Fields(text), " "))
+		out = append(out, "sql "+evened.Replace(strings.Join(strings.Fields(text), " ")))
 	}
 	sort.Strings(out)
 	return out
