@@ -5,6 +5,7 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 )
 
@@ -41,6 +42,10 @@ type Config struct {
 	TrustedHosts       []string
 	AllowPlainLoopback bool
 	MaxBody            int64 // bytes
+	TrustedProxies     []netip.Prefix
+	AllowFrom          []netip.Prefix // who may use Listen; empty = everybody
+	APIListen          string         // host:port of the listener for programs, "" = off
+	APIAllowFrom       []netip.Prefix // who may use APIListen; empty = everybody
 
 	JWTSecret      Secret
 	AccessTokenTTL time.Duration

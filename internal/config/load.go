@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,17 +84,12 @@ func (c *Config) check() error {
 	if c.AllowPlainLoopback && !c.ListensOnLoopback() {
 		return fmt.Errorf("http.allow_plain_loopback: %s is not a loopback address", c.Listen)
 	}
-	return nil
+	return c.checkListeners()
 }
 
 // ListensOnLoopback reports whether the listener can be reached from this machine alone.
 func (c *Config) ListensOnLoopback() bool {
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
+	return onLoopback(c.Listen)
 }
 
 func readEnv(environ []string) (map[string]string, error) {

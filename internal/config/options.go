@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -33,16 +34,19 @@ func (o Option) Env() string {
 func Options() []Option {
 	return []Option{
 		{Key: "data", Default: "./guardhouse-data", Help: "folder of the database, keys, certificates and imported models", apply: path(func(c *Config) *string { return &c.Data })},
-		{Key: "listen", Default: "127.0.0.1:8443", Help: "address and port", apply: listen},
+		{Key: "listen", Default: "127.0.0.1:8443", Help: "address and port", apply: address(func(c *Config) *string { return &c.Listen })},
 		{Key: "log.level", Default: "info", Help: "debug, info, warn or error", apply: level},
 		{Key: "tls.cert", Help: "certificate chain (PEM); without it a local CA is made in the data folder", apply: path(func(c *Config) *string { return &c.TLSCert })},
 		{Key: "tls.key", Help: "private key of tls.cert (PEM)", apply: path(func(c *Config) *string { return &c.TLSKey })},
 		{Key: "tls.client_ca", Help: "client certificates"},
 		{Key: "tls.client_auth", Help: "off, optional or required"},
-		{Key: "http.trusted_hosts", Help: "host names that are served besides IP literals, localhost and the own name, comma separated", apply: list(func(c *Config) *[]string { return &c.TrustedHosts })},
-		{Key: "http.trusted_proxies", Help: "address ranges of proxies"},
+		{Key: "http.trusted_hosts", Help: "host names that are served besides IP literals, localhost and the own name, comma separated", apply: hosts},
+		{Key: "http.trusted_proxies", Help: "address ranges of proxies whose X-Forwarded-For is believed; nobody's is without it", apply: ranges(func(c *Config) *[]netip.Prefix { return &c.TrustedProxies })},
+		{Key: "http.allow_from", Help: "address ranges that may use the main listener; everybody if empty", apply: ranges(func(c *Config) *[]netip.Prefix { return &c.AllowFrom })},
 		{Key: "http.allow_plain_loopback", Default: "false", Help: "plain HTTP, on a loopback address only", apply: boolean(func(c *Config) *bool { return &c.AllowPlainLoopback })},
 		{Key: "http.max_body", Default: "1MiB", Help: "largest request body", apply: size(func(c *Config) *int64 { return &c.MaxBody }, 1<<10, 64<<20)},
+		{Key: "api.listen", Help: "address and port of a second listener, for programs: the API without the console and without cookies; the main listener then has no /v1. Empty is off", apply: optional(func(c *Config) *string { return &c.APIListen })},
+		{Key: "api.allow_from", Help: "address ranges that may use api.listen; everybody if empty", apply: ranges(func(c *Config) *[]netip.Prefix { return &c.APIAllowFrom })},
 		{Key: "auth.jwt_secret", Help: "32 bytes or more: bearers are signed with HS256; without it an Ed25519 key is made in the data folder", Secret: true, apply: secret},
 		{Key: "auth.access_token_ttl", Default: "15m", Help: "life of a bearer, 1s to 24h", apply: duration(func(c *Config) *time.Duration { return &c.AccessTokenTTL }, time.Second, 24*time.Hour)},
 		{Key: "auth.session_idle", Default: "30m", Help: "a session ends after so long without use", apply: duration(func(c *Config) *time.Duration { return &c.SessionIdle }, time.Minute, 24*time.Hour)},
@@ -77,17 +81,32 @@ func path(field func(*Config) *string) func(*Config, string) error {
 	}
 }
 
-func listen(c *Config, v string) error {
-	host, port, err := net.SplitHostPort(v)
-	if err != nil {
-		return errors.New("wants host:port")
+// optional is address for a listener that "" switches off.
+func optional(field func(*Config) *string) func(*Config, string) error {
+	given := address(field)
+	return func(c *Config, v string) error {
+		if v == "" {
+			*field(c) = ""
+			return nil
+		}
+		return given(c, v)
 	}
-	n, err := strconv.Atoi(port)
-	if err != nil || n < 0 || n > 65535 {
-		return errors.New("wants a port from 0 to 65535")
+}
+
+// address takes host:port.
+func address(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		host, port, err := net.SplitHostPort(v)
+		if err != nil {
+			return errors.New("wants host:port")
+		}
+		n, err := strconv.Atoi(port)
+		if err != nil || n < 0 || n > 65535 {
+			return errors.New("wants a port from 0 to 65535")
+		}
+		*field(c) = net.JoinHostPort(host, port)
+		return nil
 	}
-	c.Listen = net.JoinHostPort(host, port)
-	return nil
 }
 
 func level(c *Config, v string) error {
