@@ -44,6 +44,14 @@ type SignIn struct {
 	AccessToken, RefreshToken string
 	ExpiresIn                 time.Duration
 	SessionID                 string
+	// DeviceToken is set at every sign-in: whoever sends it along with the next one is no stranger to the throttle.
+	DeviceToken string
+}
+
+// LoginRequest asks for a session. Without a DeviceToken it comes from a device that this user may never have used.
+type LoginRequest struct {
+	Username, Password, DeviceToken string
+	Browser                         bool
 }
 
 // Credential is what a request carries. Bearer hides Cookie, so a bad Bearer is never saved by a good Cookie.

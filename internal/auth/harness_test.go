@@ -127,9 +127,14 @@ func (b *bench) service(name, role string) User {
 
 func (b *bench) login(name string, browser bool) SignIn {
 	b.t.Helper()
-	in, err := b.Login(context.Background(), origin(), name, adminPassword, browser)
+	in, err := b.signIn(origin(), name, adminPassword, browser)
 	require.NoError(b.t, err)
 	return in
+}
+
+// signIn is Login from a device that has no token.
+func (b *bench) signIn(o access.Origin, name, password string, browser bool) (SignIn, error) {
+	return b.Login(context.Background(), o, LoginRequest{Username: name, Password: password, Browser: browser})
 }
 
 // as signs name in by cookie and answers the principal.

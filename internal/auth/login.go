@@ -36,9 +36,9 @@ type attempt struct {
 // Login signs a person in and answers a cookie token for a browser, else a bearer and a refresh token. A wrong name, a
 // wrong password, a service account and a disabled user are one answer, Unauthenticated, after the same work; too many at
 // once is Busy. It leaves one audit row.
-func (s *Service) Login(ctx context.Context, o access.Origin, username, password string, browser bool) (in SignIn, err error) {
-	caller, op := access.Anonymous(o), access.Op{Action: access.AuthLogin, Resource: "name:" + s.hashName(username)}
-	a, err := s.try(ctx, username, password)
+func (s *Service) Login(ctx context.Context, o access.Origin, r LoginRequest) (in SignIn, err error) {
+	caller, op := access.Anonymous(o), access.Op{Action: access.AuthLogin, Resource: "name:" + s.hashName(r.Username)}
+	a, err := s.try(ctx, r.Username, r.Password)
 	if a.known {
 		op.Resource = userResource(a.user.ID)
 	}
@@ -49,9 +49,15 @@ func (s *Service) Login(ctx context.Context, o access.Origin, username, password
 		wrong := fault.New(fault.Unauthenticated, wrongMessage)
 		return SignIn{}, s.reject(ctx, caller, op, refusal{err: wrong, decision: audit.Deny, reason: a.reason})
 	}
-	plan, err := s.plan(a.user, o, browser)
+	plan, err := s.plan(a.user, o, r.Browser)
 	if err != nil {
 		return SignIn{}, s.reject(ctx, caller, op, refusal{err: err})
+	}
+	device, known := s.knownDevice(a.user.ID, r.DeviceToken)
+	if !known {
+		if device, err = newDeviceID(); err != nil {
+			return SignIn{}, s.reject(ctx, caller, op, refusal{err: err})
+		}
 	}
 	pass, err := s.guard.Enter(ctx, caller, op)
 	if err != nil {
@@ -61,7 +67,9 @@ func (s *Service) Login(ctx context.Context, o access.Origin, username, password
 	if err := commit(ctx, pass, plan.outcome(), func(tx *db.Tx) error { return plan.open(tx, a) }); err != nil {
 		return SignIn{}, err
 	}
-	return plan.answer(), nil
+	in = plan.answer()
+	in.DeviceToken = s.deviceToken(a.user.ID, device)
+	return in, nil
 }
 
 // try looks the name up and checks the password in a slot. Unknown names are checked against the decoy.

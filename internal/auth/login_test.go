@@ -46,12 +46,12 @@ func TestLoginTakesAnySpellingOfTheNameButNoLookAlike(t *testing.T) {
 	b := newBench(t)
 	u := b.user("Rita.B", "reviewer")
 	for _, spelling := range []string{"rita.b", "RITA.B", "ｒｉｔａ.ｂ"} {
-		in, err := b.Login(context.Background(), origin(), spelling, adminPassword, true)
+		in, err := b.signIn(origin(), spelling, adminPassword, true)
 		require.NoError(t, err, spelling)
 		require.Equal(t, u.ID, in.User.ID)
 		require.Equal(t, "Rita.B", in.User.Username)
 	}
-	_, err := b.Login(context.Background(), origin(), "r1ta.b", adminPassword, true)
+	_, err := b.signIn(origin(), "r1ta.b", adminPassword, true)
 	requireCode(t, fault.Unauthenticated, err)
 }
 
@@ -79,7 +79,7 @@ func TestLoginRefusalsAreOneAnswer(t *testing.T) {
 	for name, c := range cases {
 		b.clock.advance(2 * time.Minute) // refusals of one address are summed past 20 a minute
 		r := b.oneRow(func() {
-			in, err := b.Login(context.Background(), origin(), c.name, c.password, true)
+			in, err := b.signIn(origin(), c.name, c.password, true)
 			requireCode(t, fault.Unauthenticated, err)
 			require.Zero(t, in, name)
 			answers = append(answers, fault.From(err))
@@ -121,11 +121,11 @@ func TestAPasswordTypedAsNameIsNowhereInTheFolder(t *testing.T) {
 	b.user("rita", "reviewer")
 	const typed = "hunter2-is-my-real-password"
 	first := b.oneRow(func() {
-		_, err := b.Login(context.Background(), origin(), typed, "rita", true)
+		_, err := b.signIn(origin(), typed, "rita", true)
 		requireCode(t, fault.Unauthenticated, err)
 	})
 	again := b.oneRow(func() {
-		_, err := b.Login(context.Background(), origin(), strings.ToUpper(typed), "rita", true)
+		_, err := b.signIn(origin(), strings.ToUpper(typed), "rita", true)
 		requireCode(t, fault.Unauthenticated, err)
 	})
 	require.Equal(t, first.Resource, again.Resource, "one name is one hash")
@@ -159,7 +159,7 @@ func TestWeakerHashIsRaisedAtSignIn(t *testing.T) {
 		require.NoError(t, err)
 		return c
 	}
-	_, err := b.Login(context.Background(), origin(), "rita", "wrong password 1", true)
+	_, err := b.signIn(origin(), "rita", "wrong password 1", true)
 	requireCode(t, fault.Unauthenticated, err)
 	require.Equal(t, cheap(), stored(), "a wrong password raises nothing")
 	b.login("rita", true)
@@ -177,7 +177,7 @@ func TestTwoSignInsAtOnceAreTwoSessions(t *testing.T) {
 	rows := b.rowsOf(func() {
 		var wg sync.WaitGroup
 		for i := range ins {
-			wg.Go(func() { ins[i], _ = b.Login(context.Background(), origin(), "rita", adminPassword, i%2 == 0) })
+			wg.Go(func() { ins[i], _ = b.signIn(origin(), "rita", adminPassword, i%2 == 0) })
 		}
 		wg.Wait()
 	})
@@ -198,7 +198,7 @@ func TestLoginOfACallerWhoLeft(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	r := b.oneRow(func() {
-		_, err := b.Login(ctx, origin(), "rita", adminPassword, true)
+		_, err := b.Login(ctx, origin(), LoginRequest{Username: "rita", Password: adminPassword, Browser: true})
 		requireCode(t, fault.Canceled, err)
 	})
 	require.Equal(t, "error", r.Decision)
@@ -261,10 +261,10 @@ func TestManySignInsAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 500 {
 		if i == 250 {
-			wg.Go(func() { in, inErr = b.Login(context.Background(), origin(), adminName, adminPassword, true) })
+			wg.Go(func() { in, inErr = b.signIn(origin(), adminName, adminPassword, true) })
 		}
 		wg.Go(func() {
-			_, err := b.Login(context.Background(), origin(), "guess-"+strconv.Itoa(i%7), "wrong password 1", true)
+			_, err := b.signIn(origin(), "guess-"+strconv.Itoa(i%7), "wrong password 1", true)
 			if code := fault.CodeOf(err); code != fault.Unauthenticated && code != fault.Busy {
 				t.Errorf("unexpected %v", err)
 			}

@@ -58,6 +58,14 @@ func (o Options) LogValue() slog.Value {
 		slog.Duration("session_max", o.SessionMax), slog.Int("hash_slots", o.HashSlots))
 }
 
+// Format prints nothing of the request.
+func (r LoginRequest) Format(w fmt.State, _ rune) {
+	_, _ = io.WriteString(w, "auth.LoginRequest{"+redacted+"}")
+}
+
+// LogValue logs nothing of the request.
+func (r LoginRequest) LogValue() slog.Value { return slog.StringValue(redacted) }
+
 // Format prints nothing of the wish.
 func (f Setup) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, "auth.Setup{"+redacted+"}") }
 
@@ -75,6 +83,9 @@ func (NewUser) MarshalJSON() ([]byte, error) { return redactedJSON() }
 
 // MarshalJSON keeps the secret out of logs.
 func (Options) MarshalJSON() ([]byte, error) { return redactedJSON() }
+
+// MarshalJSON keeps the name and the password out of logs.
+func (LoginRequest) MarshalJSON() ([]byte, error) { return redactedJSON() }
 
 // MarshalJSON keeps the token and password out of logs.
 func (Setup) MarshalJSON() ([]byte, error) { return redactedJSON() }

@@ -53,6 +53,7 @@ type Service struct {
 
 	accessTTL, sessionIdle, sessionMax time.Duration
 	keyHash, nameHash, cursorKey       []byte
+	deviceKey                          []byte
 
 	setupClosed atomic.Bool
 	setup       setupToken
@@ -74,6 +75,7 @@ func New(d *db.DB, g *access.Guard, o Options) (*Service, error) {
 		guard: g, store: newStore(d), ring: ring, slots: newSlots(o.HashSlots), now: o.Now, log: o.Log,
 		accessTTL: o.AccessTTL, sessionIdle: o.SessionIdle, sessionMax: o.SessionMax,
 		keyHash: o.Root.Sub(labelKeyHash), nameHash: o.Root.Sub(labelNameHash), cursorKey: o.Root.Sub(labelCursor),
+		deviceKey: o.Root.Sub(labelDevice),
 	}
 	return s, s.useCost(standardCost())
 }

@@ -96,6 +96,10 @@ func (s *Service) FinishSetup(ctx context.Context, o access.Origin, f Setup) (in
 		return SignIn{}, s.reject(ctx, caller, op, refusal{err: err})
 	}
 	u.LastLoginAt = &plan.row.CreatedAt
+	device, err := newDeviceID()
+	if err != nil {
+		return SignIn{}, s.reject(ctx, caller, op, refusal{err: err})
+	}
 	pass, err := s.guard.Enter(ctx, caller, op)
 	if err != nil {
 		return SignIn{}, err
@@ -115,7 +119,9 @@ func (s *Service) FinishSetup(ctx context.Context, o access.Origin, f Setup) (in
 	}
 	s.setupClosed.Store(true)
 	s.setup.void()
-	return plan.answer(), nil
+	in = plan.answer()
+	in.DeviceToken = s.deviceToken(u.ID, device)
+	return in, nil
 }
 
 func setupIsOver() error { return fault.New(fault.NotFound, "The set-up is done. Sign in instead.") }

@@ -78,11 +78,11 @@ func makeTemplate() (ready, error) {
 			return out, err
 		}
 	}
-	browser, err := s.auth.Login(ctx, access.Origin{}, "alice", password, true)
+	browser, err := s.auth.Login(ctx, access.Origin{}, auth.LoginRequest{Username: "alice", Password: password, Browser: true})
 	if err != nil {
 		return out, err
 	}
-	program, err := s.auth.Login(ctx, access.Origin{}, "rita", password, false)
+	program, err := s.auth.Login(ctx, access.Origin{}, auth.LoginRequest{Username: "rita", Password: password})
 	if err != nil {
 		return out, err
 	}

@@ -73,7 +73,9 @@ func (s *Server) login(ctx context.Context, r gen.LoginRequest) (gen.SignIn, err
 	if r.Otp != nil {
 		return gen.SignIn{}, fault.New(fault.Invalid, "Second factors are not available yet.").WithField("otp")
 	}
-	in, err := s.deps.Auth.Login(requestContext(ctx), exchangeOf(ctx).origin, r.Username, r.Password, browser(ctx))
+	in, err := s.deps.Auth.Login(requestContext(ctx), exchangeOf(ctx).origin, auth.LoginRequest{
+		Username: r.Username, Password: r.Password, DeviceToken: s.deviceToken(ctx), Browser: browser(ctx),
+	})
 	if err != nil {
 		return gen.SignIn{}, err
 	}
@@ -140,6 +142,7 @@ func (s *Server) signedIn(ctx context.Context, in auth.SignIn) gen.SignIn {
 	if in.CookieToken != "" {
 		s.setCookie(ctx, in.CookieToken)
 	}
+	s.setDevice(ctx, in.DeviceToken)
 	if browser(ctx) || in.AccessToken == "" {
 		return a
 	}
