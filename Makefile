@@ -11,7 +11,9 @@ FAST_TAGS := nollama,sqlite_fts5
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # Go refuses to stamp a commit where git itself refuses the folder (another owner, no .git): then build without.
 STAMP := $(shell git rev-parse --verify -q HEAD >/dev/null 2>&1 && echo auto || echo false)
-FUZZTIME ?= 30s
+FUZZTIME ?= 60s
+EXAMPLES ?= 15
+SOAK ?= 10m
 BENCHCOUNT ?= 10
 SHARED ?= ../shared
 ARGS ?=
@@ -55,10 +57,10 @@ dev: build ## serve beside Vite with hot reload at http://localhost:5173/ui/
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-fast test-race test-native test-web test-sdk test-kill e2e screenshots fuzz bench golden check-data ci
+.PHONY: test test-fast test-race test-native test-web test-sdk test-schema test-kill soak e2e screenshots fuzz bench golden check-data ci
 test: ## install what the tests need and run all of them; seconds per stage and the counts at the end
 	@python3 --version >/dev/null 2>&1 || scripts/setup.sh test
-	@$(ENV) python3 scripts/stages.py setup! build! check-generated test-race test-native test-web test-sdk test-kill e2e
+	@$(ENV) python3 scripts/stages.py setup! build! check-generated test-race test-native test-web test-sdk test-schema test-kill e2e
 
 test-fast: ## Go with the race detector, shuffled, without the engine and the tests that take seconds: under a minute when warm
 	@$(ENV) python3 scripts/gotest.py -p 4 -short -race -shuffle=on -timeout 10m -tags $(FAST_TAGS) ./...
@@ -72,8 +74,14 @@ test-native: native ## what needs the real engine (no race detector: it would co
 test-web: web ## console: lint, types, both languages complete, unit tests, size of the first load
 	@$(ENV) cd web && npm run --silent lint && npm run --silent typecheck && npm run --silent i18n:check && npm run --silent size && npm run --silent test
 
-test-sdk: setup ## the official OpenAI Python SDK against bin/guardhouse over HTTPS
+test-sdk: setup ## the official OpenAI SDKs (Python, Node) against bin/guardhouse over HTTPS
 	@$(ENV) .tools/venv/bin/python scripts/sdk_test.py bin/guardhouse
+
+test-schema: setup ## schemathesis over openapi.yaml against bin/guardhouse, EXAMPLES (15) per operation
+	@$(ENV) .tools/venv/bin/python scripts/schema_test.py bin/guardhouse $(EXAMPLES)
+
+soak: build setup ## mixed load for SOAK (10m) against bin/guardhouse: no 5xx, flat memory, backups that restore
+	@$(ENV) .tools/venv/bin/python scripts/soak.py bin/guardhouse $(SOAK)
 
 test-kill: ## kill -9 under load ten times: every answered request has its audit row once, the chain is whole
 	@$(ENV) python3 scripts/kill_test.py bin/guardhouse
@@ -86,7 +94,7 @@ screenshots: build ## docs/images from bin/guardhouse in headless Chromium
 	@$(ENV) cd web && CHROMIUM=$${CHROMIUM:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable)} \
 	GUARDHOUSE_BIN=$(CURDIR)/bin/guardhouse npm run --silent screenshots
 
-fuzz: ## every fuzz target for FUZZTIME each (30s)
+fuzz: ## every fuzz target for FUZZTIME each (60s)
 	@$(ENV) grep -rlE '^func Fuzz' --include='*_test.go' internal | xargs -n1 dirname | sort -u | while read -r dir; do \
 		grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | cut -c6- | while read -r target; do \
 			echo "== $$dir $$target"; \

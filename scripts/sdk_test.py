@@ -1,12 +1,14 @@
-"""The official OpenAI Python SDK, unchanged, against Guardhouse: only base_url, key and the local authority are set.
+"""The official OpenAI SDKs, Python and Node, unchanged, against Guardhouse: only base URL, key and the local authority are set.
 
 usage: sdk_test.py bin/guardhouse          starts a server of its own
        GH_URL=https://… GH_KEY=gh_… GH_CA=ca.pem sdk_test.py      against a running one
 """
 
 import os
+import pathlib
 import re
 import ssl
+import subprocess
 import sys
 
 import openai
@@ -110,7 +112,16 @@ def run(url, key, authority):
                lambda: client(url, key[:-6] + "000000", authority).models.list())
     checks.run("a route that is not built", refused, openai.NotFoundError, "not_available",
                lambda: api.chat.completions.create(model="guard-nano", messages=[{"role": "user", "content": "hi"}]))
-    return checks.close()
+    python = checks.close()
+    return node(url, key, authority) or python
+
+
+def node(url, key, authority):
+    """Runs the Node SDK's checks; answers their exit status. setup.sh put the SDK into .tools/node-sdk."""
+    here = pathlib.Path(__file__).resolve().parent
+    environment = dict(serving.environment(), GH_URL=url, GH_KEY=key, NODE_EXTRA_CA_CERTS=authority)
+    line = ["node", str(here / "node-sdk" / "sdk_test.cjs"), str(here.parent / ".tools" / "node-sdk")]
+    return subprocess.run(line, env=environment, timeout=300, check=False).returncode
 
 
 def main():

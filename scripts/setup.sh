@@ -166,13 +166,23 @@ install_sdk() {
     local stamp=.tools/venv/requirements.txt
     if cmp -s scripts/requirements-test.txt "$stamp"; then return 0; fi
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-        stop "the OpenAI SDK test needs Python 3.11 or newer; this is $(python3 --version)"
-    say "installing the OpenAI Python SDK into .tools/venv (pinned by hash)"
+        stop "the SDK and contract tests need Python 3.11 or newer; this is $(python3 --version)"
+    say "installing the OpenAI Python SDK and schemathesis into .tools/venv (pinned by hash)"
     rm -rf .tools/venv
     python3 -m venv .tools/venv
     .tools/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
         --only-binary :all: --requirement scripts/requirements-test.txt
     cp scripts/requirements-test.txt "$stamp"
+}
+
+install_node_sdk() {
+    if cmp -s scripts/node-sdk/package-lock.json .tools/node-sdk/node_modules/installed-lock.json; then return 0; fi
+    say "installing the OpenAI Node SDK into .tools/node-sdk (exactly its package-lock.json, no install scripts)"
+    rm -rf .tools/node-sdk
+    mkdir -p .tools/node-sdk
+    cp scripts/node-sdk/package.json scripts/node-sdk/package-lock.json .tools/node-sdk/
+    (cd .tools/node-sdk && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    cp scripts/node-sdk/package-lock.json .tools/node-sdk/node_modules/installed-lock.json
 }
 
 golangci=v2.15.0
@@ -201,5 +211,8 @@ if [ "$purpose" != lint ]; then
     install_node
     install_web
 fi
-if [ "$purpose" = test ]; then install_sdk; fi
+if [ "$purpose" = test ]; then
+    install_sdk
+    install_node_sdk
+fi
 if [ "$purpose" = lint ]; then install_lint; fi
