@@ -26,7 +26,7 @@ function seconds(response: Response): number | null {
   return Number.isNaN(at) ? null : Math.max(0, Math.ceil((at - Date.now()) / 1000));
 }
 
-const byStatus: Record<number, string> = { 401: "unauthenticated", 403: "forbidden", 404: "not_found", 413: "too_large", 429: "rate_limited", 503: "busy" };
+const byStatus: Record<number, string> = { 401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 409: "conflict", 412: "precondition_failed", 413: "too_large", 429: "rate_limited", 503: "busy" };
 
 /** Reads an RFC 9457 body; an answer without one (a proxy's page, say) still gets a code from its status. */
 export function errorFrom(response: Response, body: unknown): ApiError {

@@ -2,7 +2,7 @@ import { useI18n } from "vue-i18n";
 import type { ApiError } from "@/api/error";
 
 const known = new Set([
-  "invalid", "unauthenticated", "forbidden", "not_found", "not_available", "conflict", "too_large", "unsupported_media", "misdirected", "unprocessable",
+  "invalid", "unauthenticated", "forbidden", "not_found", "not_available", "method_not_allowed", "conflict", "precondition_failed", "too_large", "unsupported_media", "misdirected", "unprocessable",
   "rate_limited", "canceled", "internal", "setup_required", "busy", "loading", "audit_unavailable", "timeout", "offline",
 ]);
 
