@@ -46,6 +46,9 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		reason:  "credentials into principals; user and key administration passes the gate and names its audit entries",
 	},
 
+	"internal/tally":   {reason: "plain counts that anybody may keep and metrics reads"},
+	"internal/metrics": {imports: []string{"internal/tally"}, reason: "names of metrics and their registry; asks plain functions, knows no service"},
+
 	"internal/gguf":      {imports: []string{"internal/fault"}, reason: "reads hostile files: as little around it as possible"},
 	"internal/tokenizer": {imports: []string{"internal/fault", "internal/gguf"}, reason: "its vocabulary comes out of a model file"},
 	"internal/prompt":    {imports: []string{"internal/fault", "internal/gguf", "internal/tokenizer"}, reason: "pure: text and a model file in, token ids out"},
@@ -71,7 +74,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/httpapi": {
 		imports: []string{
 			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/fault", "internal/httpapi/gen", "internal/httpapi/strictjson",
-			"internal/httpapi/wire", "internal/moderation", "internal/prompt",
+			"internal/httpapi/wire", "internal/metrics", "internal/moderation", "internal/prompt",
 		},
 		reason: "translates between HTTP and the domain; of audit only reading, never a model",
 	},
@@ -109,6 +112,7 @@ var fences = map[string]fence{ //nolint:gochecknoglobals // a constant in all bu
 	"github.com/pressly/goose/v3":     {in: []string{"internal/db"}, reason: "migrations run in one place"},
 	"github.com/spf13/cobra":          {in: []string{"cmd/guardhouse"}, reason: "the command line"},
 	"go.yaml.in/yaml/v3":              {in: []string{"internal/config"}, tests: true, reason: "one strict file"},
+	"github.com/prometheus":           {in: []string{"internal/metrics"}, reason: "one place names metrics"},
 	"github.com/oklog/ulid/v2":        {in: []string{"internal"}, reason: "ids"},
 	"golang.org/x/text":               {in: []string{"internal"}, reason: "normalisation and case folding"},
 	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/db", engine}, tests: true, reason: "locks, memfd, terminal"},

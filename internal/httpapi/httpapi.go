@@ -22,6 +22,7 @@ import (
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/httpapi/gen"
+	"guardhouse/internal/metrics"
 	"guardhouse/internal/moderation"
 )
 
@@ -36,13 +37,16 @@ const (
 
 // Deps are the services behind the routes.
 type Deps struct {
-	Auth       *auth.Service
-	Guard      *access.Guard
-	Moderation *moderation.Service
-	Catalog    *catalog.Service
-	Audit      *audit.Log
-	Writable   func() error // whether a row could be made durable now; nil = not asked
-	UI         fs.FS        // the built user interface; without index.html the server says that it is not built
+	Auth          *auth.Service
+	Guard         *access.Guard
+	Moderation    *moderation.Service
+	Catalog       *catalog.Service
+	Audit         *audit.Log
+	Writable      func() error      // whether a row could be made durable now; nil = not asked
+	CommitsFailed func() uint64     // transactions that could not be made durable, so far; nil = not counted
+	DiskLow       func() bool       // whether the disk is about to refuse rows; nil = not asked
+	Metrics       *metrics.Registry // nil = nothing is counted
+	UI            fs.FS             // the built user interface; without index.html the server says that it is not built
 }
 
 // Options is what the settings say of the edge.
@@ -80,7 +84,7 @@ type Server struct {
 func New(d Deps, o Options) (*Server, error) {
 	s := &Server{deps: d, o: o, log: o.Log, now: o.Now, statuses: statuses(), origins: http.NewCrossOriginProtection()}
 	s.fill()
-	s.writable = probe{ask: d.Writable, now: s.now}
+	s.writable = probe{ask: d.Writable, failed: d.CommitsFailed, now: s.now}
 	var err error
 	if s.contract, err = readContract(document); err != nil {
 		return nil, err

@@ -53,6 +53,7 @@ func (s *Server) observe(c *gin.Context) {
 			slog.String("method", methodOf(c.Request)), slog.String("route", c.FullPath()),
 			slog.Int("status", c.Writer.Status()), slog.Float64("ms", float64(s.now().Sub(x.started).Microseconds())/1e3),
 			slog.String("request_id", x.id))
+		s.count(c)
 	}()
 	c.Next()
 }

@@ -53,6 +53,7 @@ func (s *Server) problem(c *gin.Context, err error) {
 		f, status = fault.Wrap(err, fault.Internal, "something went wrong on our side"), http.StatusInternalServerError
 	}
 	s.logFault(c, f, status)
+	s.deps.Metrics.Refused(string(f.Code))
 	c.Abort()
 	if c.Writer.Written() {
 		return
@@ -73,7 +74,9 @@ func (s *Server) problem(c *gin.Context, err error) {
 		writeJSON(c, status, "application/json", openAIError(f, status, requestID(c)))
 		return
 	}
-	writeJSON(c, status, "application/problem+json", problemBody(f, status, requestID(c)))
+	body := problemBody(f, status, requestID(c))
+	body.Reasons = reasonsOf(err)
+	writeJSON(c, status, "application/problem+json", body)
 }
 
 // logFault writes what a client must not see: the cause of our own failures.

@@ -67,70 +67,70 @@ func (e Decision) Valid() bool {
 
 // Defines values for ErrorCode.
 const (
-	AuditUnavailable   ErrorCode = "audit_unavailable"
-	Busy               ErrorCode = "busy"
-	Canceled           ErrorCode = "canceled"
-	Conflict           ErrorCode = "conflict"
-	Forbidden          ErrorCode = "forbidden"
-	Internal           ErrorCode = "internal"
-	Invalid            ErrorCode = "invalid"
-	Loading            ErrorCode = "loading"
-	MethodNotAllowed   ErrorCode = "method_not_allowed"
-	Misdirected        ErrorCode = "misdirected"
-	NotAvailable       ErrorCode = "not_available"
-	NotFound           ErrorCode = "not_found"
-	PreconditionFailed ErrorCode = "precondition_failed"
-	RateLimited        ErrorCode = "rate_limited"
-	SetupRequired      ErrorCode = "setup_required"
-	Timeout            ErrorCode = "timeout"
-	TooLarge           ErrorCode = "too_large"
-	Unauthenticated    ErrorCode = "unauthenticated"
-	Unprocessable      ErrorCode = "unprocessable"
-	UnsupportedMedia   ErrorCode = "unsupported_media"
+	ErrorCodeAuditUnavailable   ErrorCode = "audit_unavailable"
+	ErrorCodeBusy               ErrorCode = "busy"
+	ErrorCodeCanceled           ErrorCode = "canceled"
+	ErrorCodeConflict           ErrorCode = "conflict"
+	ErrorCodeForbidden          ErrorCode = "forbidden"
+	ErrorCodeInternal           ErrorCode = "internal"
+	ErrorCodeInvalid            ErrorCode = "invalid"
+	ErrorCodeLoading            ErrorCode = "loading"
+	ErrorCodeMethodNotAllowed   ErrorCode = "method_not_allowed"
+	ErrorCodeMisdirected        ErrorCode = "misdirected"
+	ErrorCodeNotAvailable       ErrorCode = "not_available"
+	ErrorCodeNotFound           ErrorCode = "not_found"
+	ErrorCodePreconditionFailed ErrorCode = "precondition_failed"
+	ErrorCodeRateLimited        ErrorCode = "rate_limited"
+	ErrorCodeSetupRequired      ErrorCode = "setup_required"
+	ErrorCodeTimeout            ErrorCode = "timeout"
+	ErrorCodeTooLarge           ErrorCode = "too_large"
+	ErrorCodeUnauthenticated    ErrorCode = "unauthenticated"
+	ErrorCodeUnprocessable      ErrorCode = "unprocessable"
+	ErrorCodeUnsupportedMedia   ErrorCode = "unsupported_media"
 )
 
 // Valid indicates whether the value is a known member of the ErrorCode enum.
 func (e ErrorCode) Valid() bool {
 	switch e {
-	case AuditUnavailable:
+	case ErrorCodeAuditUnavailable:
 		return true
-	case Busy:
+	case ErrorCodeBusy:
 		return true
-	case Canceled:
+	case ErrorCodeCanceled:
 		return true
-	case Conflict:
+	case ErrorCodeConflict:
 		return true
-	case Forbidden:
+	case ErrorCodeForbidden:
 		return true
-	case Internal:
+	case ErrorCodeInternal:
 		return true
-	case Invalid:
+	case ErrorCodeInvalid:
 		return true
-	case Loading:
+	case ErrorCodeLoading:
 		return true
-	case MethodNotAllowed:
+	case ErrorCodeMethodNotAllowed:
 		return true
-	case Misdirected:
+	case ErrorCodeMisdirected:
 		return true
-	case NotAvailable:
+	case ErrorCodeNotAvailable:
 		return true
-	case NotFound:
+	case ErrorCodeNotFound:
 		return true
-	case PreconditionFailed:
+	case ErrorCodePreconditionFailed:
 		return true
-	case RateLimited:
+	case ErrorCodeRateLimited:
 		return true
-	case SetupRequired:
+	case ErrorCodeSetupRequired:
 		return true
-	case Timeout:
+	case ErrorCodeTimeout:
 		return true
-	case TooLarge:
+	case ErrorCodeTooLarge:
 		return true
-	case Unauthenticated:
+	case ErrorCodeUnauthenticated:
 		return true
-	case Unprocessable:
+	case ErrorCodeUnprocessable:
 		return true
-	case UnsupportedMedia:
+	case ErrorCodeUnsupportedMedia:
 		return true
 	default:
 		return false
@@ -302,6 +302,33 @@ func (e PolicyMode) Valid() bool {
 	case Loose:
 		return true
 	case Strict:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReadyReasonCode.
+const (
+	ReadyReasonCodeAuditUnavailable ReadyReasonCode = "audit_unavailable"
+	ReadyReasonCodeDiskLow          ReadyReasonCode = "disk_low"
+	ReadyReasonCodeLoading          ReadyReasonCode = "loading"
+	ReadyReasonCodeModelFailed      ReadyReasonCode = "model_failed"
+	ReadyReasonCodeSetupRequired    ReadyReasonCode = "setup_required"
+)
+
+// Valid indicates whether the value is a known member of the ReadyReasonCode enum.
+func (e ReadyReasonCode) Valid() bool {
+	switch e {
+	case ReadyReasonCodeAuditUnavailable:
+		return true
+	case ReadyReasonCodeDiskLow:
+		return true
+	case ReadyReasonCodeLoading:
+		return true
+	case ReadyReasonCodeModelFailed:
+		return true
+	case ReadyReasonCodeSetupRequired:
 		return true
 	default:
 		return false
@@ -831,12 +858,24 @@ type Problem struct {
 	Detail string    `json:"detail"`
 
 	// Field The request field that is wrong.
-	Field     *string `json:"field,omitempty"`
-	RequestID string  `json:"request_id"`
-	Status    int     `json:"status"`
-	Title     string  `json:"title"`
-	Type      string  `json:"type"`
+	Field *string `json:"field,omitempty"`
+
+	// Reasons Of /readyz, everything that keeps the server from answering.
+	Reasons   *[]ReadyReason `json:"reasons,omitempty"`
+	RequestID string         `json:"request_id"`
+	Status    int            `json:"status"`
+	Title     string         `json:"title"`
+	Type      string         `json:"type"`
 }
+
+// ReadyReason defines model for ReadyReason.
+type ReadyReason struct {
+	Code   ReadyReasonCode `json:"code"`
+	Detail string          `json:"detail"`
+}
+
+// ReadyReasonCode defines model for ReadyReason.Code.
+type ReadyReasonCode string
 
 // RefreshRequest defines model for RefreshRequest.
 type RefreshRequest struct {
@@ -1342,6 +1381,9 @@ type ServerInterface interface {
 	// LoginAlias Alias of /api/v1/auth/login that also answers token, role and username
 	// (POST /login)
 	LoginAlias(c *gin.Context)
+	// GetMetrics Metrics in the text format of Prometheus
+	// (GET /metrics)
+	GetMetrics(c *gin.Context)
 	// GetReady The server can answer a verdict
 	// (GET /readyz)
 	GetReady(c *gin.Context)
@@ -1941,6 +1983,19 @@ func (siw *ServerInterfaceWrapper) LoginAlias(c *gin.Context) {
 	siw.Handler.LoginAlias(c)
 }
 
+// GetMetrics operation middleware
+func (siw *ServerInterfaceWrapper) GetMetrics(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetMetrics(c)
+}
+
 // GetReady operation middleware
 func (siw *ServerInterfaceWrapper) GetReady(c *gin.Context) {
 
@@ -2069,6 +2124,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReady)
+	router.GET(options.BaseURL+"/metrics", wrapper.GetMetrics)
 	router.GET(options.BaseURL+"/api/v1/setup", wrapper.GetSetup)
 	router.POST(options.BaseURL+"/api/v1/setup", wrapper.CompleteSetup)
 	router.POST(options.BaseURL+"/api/v1/auth/login", wrapper.Login)
@@ -2939,6 +2995,41 @@ func (response LoginAliasdefaultApplicationProblemPlusJSONResponse) VisitLoginAl
 	return err
 }
 
+type GetMetricsRequestObject struct {
+}
+
+type GetMetricsResponseObject interface {
+	VisitGetMetricsResponse(w http.ResponseWriter) error
+}
+
+type GetMetrics200TextResponse string
+
+func (response GetMetrics200TextResponse) VisitGetMetricsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type GetMetricsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMetricsdefaultApplicationProblemPlusJSONResponse) VisitGetMetricsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetReadyRequestObject struct {
 }
 
@@ -3200,6 +3291,9 @@ type StrictServerInterface interface {
 	// LoginAlias Alias of /api/v1/auth/login that also answers token, role and username
 	// (POST /login)
 	LoginAlias(ctx context.Context, request LoginAliasRequestObject) (LoginAliasResponseObject, error)
+	// GetMetrics Metrics in the text format of Prometheus
+	// (GET /metrics)
+	GetMetrics(ctx context.Context, request GetMetricsRequestObject) (GetMetricsResponseObject, error)
 	// GetReady The server can answer a verdict
 	// (GET /readyz)
 	GetReady(ctx context.Context, request GetReadyRequestObject) (GetReadyResponseObject, error)
@@ -3958,6 +4052,30 @@ func (sh *strictHandler) LoginAlias(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(LoginAliasResponseObject); ok {
 		if err := validResponse.VisitLoginAliasResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetMetrics operation middleware
+func (sh *strictHandler) GetMetrics(ctx *gin.Context) {
+	var request GetMetricsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMetrics(ctx, request.(GetMetricsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMetrics")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetMetricsResponseObject); ok {
+		if err := validResponse.VisitGetMetricsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -33,9 +33,29 @@ export interface paths {
         };
         /**
          * The server can answer a verdict
-         * @description 503 with `code` `setup_required`, `loading` or `audit_unavailable` until it can. HEAD answers the same without a body.
+         * @description 503 until it can. `reasons` lists all that is wrong, `code` is the first of it. HEAD answers the same without a body.
          */
         get: operations["getReady"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Metrics in the text format of Prometheus
+         * @description Counts and times alone; no name, no address and no text. docs/operations.md lists them.
+         */
+        get: operations["getMetrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -435,6 +455,13 @@ export interface components {
             request_id: string;
             /** @description The request field that is wrong. */
             field?: string;
+            /** @description Of /readyz, everything that keeps the server from answering. */
+            reasons?: components["schemas"]["ReadyReason"][];
+        };
+        ReadyReason: {
+            /** @enum {string} */
+            code: "setup_required" | "loading" | "model_failed" | "audit_unavailable" | "disk_low";
+            detail: string;
         };
         OpenAIErrorBody: {
             error: {
@@ -1001,6 +1028,28 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every metric, in version 0.0.4 of the text format. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example guardhouse_ready 1 */
+                    "text/plain": string;
                 };
             };
             default: components["responses"]["Problem"];

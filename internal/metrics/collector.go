@@ -1,0 +1,140 @@
+package metrics
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"guardhouse/internal/tally"
+)
+
+// Collect registers the sources, once.
+func (r *Registry) Collect(s Sources) error {
+	if err := r.prom.Register(&collector{s: s, d: describe(), failures: r.failures}); err != nil {
+		return fmt.Errorf("registering the sources of metrics: %w", err)
+	}
+	return nil
+}
+
+// descriptions are the pulled metrics, one field each.
+type descriptions struct {
+	modelState, modelActive, modelWaiting, modelCapacity, modelSlots, modelSlotTokens, modelThreads *prometheus.Desc
+	modelWeights, modelCache, modelQueries, modelTokens, modelQueue, modelRun                       *prometheus.Desc
+	verdicts                                                                                        *prometheus.Desc
+	commitSeconds, commitGroup, commitFailed, commitWaiting                                         *prometheus.Desc
+	auditRows, auditRefusals, verifiedAt, verifiedOK                                                *prometheus.Desc
+	sessions, keys                                                                                  *prometheus.Desc
+	databaseBytes, walBytes, freeShare, freeBytes                                                   *prometheus.Desc
+	certificateEnds, ready, notReady, logDropped, started, build                                    *prometheus.Desc
+}
+
+func describe() descriptions {
+	d := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("guardhouse_"+name, help, labels, nil)
+	}
+	return descriptions{
+		modelState:      d("model_state", "1 for the state that the model is in: loading, ready, failed or removing.", "model", "state"),
+		modelActive:     d("model_active_requests", "Requests that hold a place at the model, waiting or running.", "model"),
+		modelWaiting:    d("model_waiting_requests", "Of those, the ones beyond the model's slots: the depth of the queue.", "model"),
+		modelCapacity:   d("model_capacity_requests", "Most requests that may hold a place; beyond them the answer is 503.", "model"),
+		modelSlots:      d("model_slots", "Queries that run at the same time.", "model"),
+		modelSlotTokens: d("model_slot_tokens", "Longest query of one slot, in tokens.", "model"),
+		modelThreads:    d("model_threads", "Threads that compute.", "model"),
+		modelWeights:    d("model_weight_bytes", "Memory of the model's weights.", "model"),
+		modelCache:      d("model_cache_bytes", "Memory of the model's key/value cache.", "model"),
+		modelQueries:    d("model_queries_total", "Queries that the model answered or failed.", "model", "result"),
+		modelTokens:     d("model_prompt_tokens_total", "Tokens of the prompts that were judged.", "model"),
+		modelQueue:      d("model_queue_seconds", "Time that a judged text waited for a slot.", "model"),
+		modelRun:        d("model_run_seconds", "Time that the model computed for one judged text.", "model"),
+		verdicts:        d("verdicts_total", "Verdicts whose rows are durable, by model, severity and action.", "model", "severity", "action"),
+		commitSeconds:   d("db_commit_seconds", "Time of one transaction of the writer, its sync to the disk included."),
+		commitGroup:     d("db_commit_group_size", "Writes that shared one transaction."),
+		commitFailed:    d("db_commit_failures_total", "Transactions that could not be made durable: their requests were answered 503."),
+		commitWaiting:   d("db_writes_waiting", "Writes that wait for the writer."),
+		auditRows:       d("audit_rows_total", "Rows that this process appended to the audit log.", "action", "decision"),
+		auditRefusals:   d("audit_refusals_total", "Of those, the rows that did not allow, by reason; summed stands for many refusals of strangers.", "reason"),
+		verifiedAt:      d("audit_last_verification_timestamp_seconds", "When this process last walked the audit chain; 0 = not yet."),
+		verifiedOK:      d("audit_last_verification_ok", "1 if that walk found the chain whole, else 0."),
+		sessions:        d("sessions", "Sessions that still let somebody in."),
+		keys:            d("api_keys", "API keys that still let somebody in."),
+		databaseBytes:   d("db_size_bytes", "Size of the database file."),
+		walBytes:        d("db_wal_size_bytes", "Size of the database's write-ahead log."),
+		freeShare:       d("disk_free_ratio", "Share of the data folder's file system that is free, 0 to 1."),
+		freeBytes:       d("disk_free_bytes", "Bytes of the data folder's file system that are free."),
+		certificateEnds: d("certificate_not_after_timestamp_seconds", "When the server's certificate ends."),
+		ready:           d("ready", "1 if /readyz answers 200, else 0."),
+		notReady:        d("not_ready_reason", "1 for each reason for which /readyz answers 503.", "code"),
+		logDropped:      d("log_dropped_lines_total", "Log lines that the log file did not take."),
+		started:         d("start_timestamp_seconds", "When the server started."),
+		build:           d("build_info", "What runs; the value is 1.", "version", "commit", "go", "engine"),
+	}
+}
+
+// all lists every description.
+func (d descriptions) all() []*prometheus.Desc {
+	return []*prometheus.Desc{
+		d.modelState, d.modelActive, d.modelWaiting, d.modelCapacity, d.modelSlots, d.modelSlotTokens, d.modelThreads, d.modelWeights,
+		d.modelCache, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.verdicts, d.commitSeconds, d.commitGroup, d.commitFailed,
+		d.commitWaiting, d.auditRows, d.auditRefusals, d.verifiedAt, d.verifiedOK, d.sessions, d.keys, d.databaseBytes, d.walBytes,
+		d.freeShare, d.freeBytes, d.certificateEnds, d.ready, d.notReady, d.logDropped, d.started, d.build,
+	}
+}
+
+// collector asks the sources whenever somebody scrapes, one scrape at a time: they read the disk and the database.
+type collector struct {
+	s        Sources
+	d        descriptions
+	failures *prometheus.CounterVec
+	mu       sync.Mutex
+}
+
+// Describe is part of prometheus.Collector.
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range c.d.all() {
+		out <- d
+	}
+}
+
+// Collect is part of prometheus.Collector.
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	send := sender{out}
+	c.models(send)
+	c.writing(send)
+	c.people(send)
+	c.storage(send)
+	c.server(send)
+}
+
+// sender makes the metrics of one scrape. Their labels are as many as their description says, or the scrape says what is wrong.
+type sender struct{ out chan<- prometheus.Metric }
+
+func (s sender) gauge(d *prometheus.Desc, v float64, labels ...string) {
+	s.send(d)(prometheus.NewConstMetric(d, prometheus.GaugeValue, v, labels...))
+}
+
+func (s sender) counter(d *prometheus.Desc, v uint64, labels ...string) {
+	s.send(d)(prometheus.NewConstMetric(d, prometheus.CounterValue, float64(v), labels...))
+}
+
+func (s sender) histogram(d *prometheus.Desc, v tally.Distribution, labels ...string) {
+	s.send(d)(prometheus.NewConstHistogram(d, v.Total, v.Sum, v.Cumulative, labels...))
+}
+
+func (s sender) send(d *prometheus.Desc) func(prometheus.Metric, error) {
+	return func(m prometheus.Metric, err error) {
+		if err != nil {
+			m = prometheus.NewInvalidMetric(d, err)
+		}
+		s.out <- m
+	}
+}
+
+func flag(ok bool) float64 {
+	if ok {
+		return 1
+	}
+	return 0
+}

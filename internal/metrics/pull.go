@@ -1,0 +1,133 @@
+package metrics
+
+import (
+	"cmp"
+	"time"
+)
+
+func (c *collector) models(send sender) {
+	if c.s.Models != nil {
+		for _, m := range c.s.Models() {
+			c.model(send, m)
+		}
+	}
+	if c.s.Verdicts != nil {
+		for v, n := range c.s.Verdicts() {
+			send.counter(c.d.verdicts, n, v.Model, v.Severity, v.Action)
+		}
+	}
+}
+
+func (c *collector) model(send sender, m Model) {
+	send.gauge(c.d.modelState, 1, m.ID, m.State)
+	send.gauge(c.d.modelActive, float64(m.Active), m.ID)
+	send.gauge(c.d.modelWaiting, float64(m.Waiting), m.ID)
+	send.gauge(c.d.modelCapacity, float64(m.Capacity), m.ID)
+	send.gauge(c.d.modelSlots, float64(m.Slots), m.ID)
+	send.gauge(c.d.modelSlotTokens, float64(m.SlotTokens), m.ID)
+	send.gauge(c.d.modelThreads, float64(m.Threads), m.ID)
+	send.gauge(c.d.modelWeights, float64(m.WeightBytes), m.ID)
+	send.gauge(c.d.modelCache, float64(m.CacheBytes), m.ID)
+	send.counter(c.d.modelQueries, m.Judged, m.ID, "judged")
+	send.counter(c.d.modelQueries, m.Failed, m.ID, "failed")
+	send.counter(c.d.modelTokens, m.PromptTokens, m.ID)
+	send.histogram(c.d.modelQueue, m.QueueSeconds, m.ID)
+	send.histogram(c.d.modelRun, m.RunSeconds, m.ID)
+}
+
+// writing is the writer and the log that goes through it.
+func (c *collector) writing(send sender) {
+	if c.s.Commits != nil {
+		w := c.s.Commits()
+		send.histogram(c.d.commitSeconds, w.Seconds)
+		send.histogram(c.d.commitGroup, w.GroupSize)
+		send.counter(c.d.commitFailed, w.Failed)
+		send.gauge(c.d.commitWaiting, float64(w.Waiting))
+	}
+	if c.s.AuditRows != nil {
+		c.auditRows(send, c.s.AuditRows())
+	}
+	if c.s.Verified != nil {
+		v := c.s.Verified()
+		send.gauge(c.d.verifiedAt, seconds(v.At))
+		send.gauge(c.d.verifiedOK, flag(v.OK))
+	}
+}
+
+// auditRows sums one table of counts in two ways: per action and decision, and per reason where it was no allow.
+func (c *collector) auditRows(send sender, rows map[AuditRow]uint64) {
+	type kind struct{ action, decision string }
+	kinds, reasons := map[kind]uint64{}, map[string]uint64{}
+	for row, n := range rows {
+		kinds[kind{row.Action, row.Decision}] += n
+		if row.Decision != "allow" {
+			reasons[cmp.Or(row.Reason, Other)] += n
+		}
+	}
+	for k, n := range kinds {
+		send.counter(c.d.auditRows, n, k.action, k.decision)
+	}
+	for reason, n := range reasons {
+		send.counter(c.d.auditRefusals, n, reason)
+	}
+}
+
+func (c *collector) people(send sender) {
+	if c.s.People == nil {
+		return
+	}
+	p, err := c.s.People()
+	if err != nil {
+		c.failures.WithLabelValues(sourcePeople).Inc()
+		return
+	}
+	send.gauge(c.d.sessions, float64(p.Sessions))
+	send.gauge(c.d.keys, float64(p.Keys))
+}
+
+func (c *collector) storage(send sender) {
+	if c.s.Storage == nil {
+		return
+	}
+	s, err := c.s.Storage()
+	if err != nil {
+		c.failures.WithLabelValues(sourceStorage).Inc()
+		return
+	}
+	send.gauge(c.d.databaseBytes, float64(s.DatabaseBytes))
+	send.gauge(c.d.walBytes, float64(s.WALBytes))
+	send.gauge(c.d.freeShare, s.FreeShare)
+	send.gauge(c.d.freeBytes, float64(s.FreeBytes))
+}
+
+func (c *collector) server(send sender) {
+	if c.s.CertificateEnds != nil {
+		if end := c.s.CertificateEnds(); !end.IsZero() {
+			send.gauge(c.d.certificateEnds, seconds(end))
+		}
+	}
+	if c.s.NotReady != nil {
+		reasons := c.s.NotReady()
+		send.gauge(c.d.ready, flag(len(reasons) == 0))
+		for _, code := range reasons {
+			send.gauge(c.d.notReady, 1, code)
+		}
+	}
+	if c.s.LogDropped != nil {
+		send.counter(c.d.logDropped, c.s.LogDropped())
+	}
+	if !c.s.Started.IsZero() {
+		send.gauge(c.d.started, seconds(c.s.Started))
+	}
+	if b := c.s.Build; b != (Build{}) {
+		send.gauge(c.d.build, 1, b.Version, b.Commit, b.Go, b.Engine)
+	}
+}
+
+// seconds is a moment as Prometheus writes it, 0 for none.
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1e3
+}

@@ -1,0 +1,68 @@
+package metrics
+
+import (
+	"time"
+
+	"guardhouse/internal/tally"
+)
+
+// Sources are the functions that a scrape asks. Each may be nil: its metrics are then absent. They are called from
+// several goroutines, should take milliseconds, and answer nothing that names a person.
+type Sources struct {
+	Models          func() []Model
+	Verdicts        func() map[Verdict]uint64
+	Commits         func() Commits
+	AuditRows       func() map[AuditRow]uint64
+	Verified        func() Verification
+	People          func() (People, error)
+	Storage         func() (Storage, error)
+	CertificateEnds func() time.Time // zero = there is none
+	NotReady        func() []string  // codes of what is wrong; none = ready
+	LogDropped      func() uint64    // lines that the log file did not take
+	Started         time.Time
+	Build           Build
+}
+
+// Model is one model of the scheduler's table.
+type Model struct {
+	ID, State                string
+	Active, Waiting          int
+	Capacity, Slots          int
+	SlotTokens, Threads      int
+	WeightBytes, CacheBytes  int64
+	Judged, Failed           uint64
+	PromptTokens             uint64
+	QueueSeconds, RunSeconds tally.Distribution
+}
+
+// Verdict is what verdicts are counted by.
+type Verdict struct{ Model, Severity, Action string }
+
+// Commits is how the one writer is doing.
+type Commits struct {
+	Seconds, GroupSize tally.Distribution
+	Failed             uint64
+	Waiting            int
+}
+
+// AuditRow is what rows of the log are counted by.
+type AuditRow struct{ Action, Decision, Reason string }
+
+// Verification is the last walk over the chain in this process; At is zero before the first.
+type Verification struct {
+	At time.Time
+	OK bool
+}
+
+// People counts what lives: sessions that still let somebody in, keys that still do.
+type People struct{ Sessions, Keys int64 }
+
+// Storage is what the data folder takes and has left.
+type Storage struct {
+	DatabaseBytes, WALBytes int64
+	FreeShare               float64
+	FreeBytes               uint64
+}
+
+// Build says what runs.
+type Build struct{ Version, Commit, Go, Engine string }
