@@ -38,7 +38,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 
 	"internal/fault":  {reason: "the error everybody answers with: below everything"},
 	"internal/config": {reason: "settings as plain values: cmd and app translate them into option structs"},
-	"internal/db":     {imports: []string{"internal/fault", "migrations"}, reason: "SQLite and nothing of any domain"},
+	"internal/db":     {imports: []string{"internal/fault", "internal/tally", "migrations"}, reason: "SQLite and nothing of any domain"},
 	"internal/audit":  {imports: []string{"internal/db", "internal/fault"}, reason: "the log knows no gate, so the gate may write to it"},
 	"internal/access": {imports: []string{"internal/audit", "internal/db", "internal/fault"}, reason: "decides and records; knows neither credentials nor models"},
 	"internal/auth": {
@@ -69,6 +69,11 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		},
 		reason:      "the verdict: the only domain that leases a model in this release",
 		nativeTests: true,
+	},
+
+	"internal/events": {
+		imports: []string{"internal/access", "internal/audit", "internal/catalog", "internal/fault", "internal/moderation"},
+		reason:  "shows principals what their lists would: it reads the log and asks the gate, and decides nothing",
 	},
 
 	"internal/httpapi": {

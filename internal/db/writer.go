@@ -40,6 +40,7 @@ type writer struct {
 	pool    *sql.DB
 	conn    *sql.Conn
 	gorm    *gorm.DB
+	counts  *counts
 	stmts   map[string]*sql.Stmt
 	values  map[any]any
 	current *Tx
@@ -48,7 +49,7 @@ type writer struct {
 func newWriter(ctx context.Context, path string, now func() time.Time) (*writer, error) {
 	w := &writer{
 		now: now, wake: make(chan struct{}, 1), stopped: make(chan struct{}),
-		stmts: map[string]*sql.Stmt{}, values: map[any]any{},
+		stmts: map[string]*sql.Stmt{}, values: map[any]any{}, counts: newCounts(),
 		pool: sql.OpenDB(newConnector(path, writing)),
 	}
 	w.pool.SetMaxOpenConns(1)
@@ -162,7 +163,7 @@ func (w *writer) runGroup(group []*member) {
 		return
 	}
 	if len(group) == 1 {
-		fail(group, lost.verdict())
+		w.fail(group, lost.verdict())
 		return
 	}
 	for i := range group {
@@ -189,9 +190,10 @@ func (e *lostError) verdict() error {
 // transaction leaves an outcome in every member and answers nil, or answers a *lostError and leaves none.
 func (w *writer) transaction(group []*member) error {
 	clear(w.values)
+	began := w.now()
 	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
 		w.rollback()
-		fail(group, unavailable(err))
+		w.fail(group, unavailable(err))
 		return nil
 	}
 	now := w.now().UTC().Truncate(time.Millisecond)
@@ -203,6 +205,8 @@ func (w *writer) transaction(group []*member) error {
 	}
 	err := w.exec("COMMIT")
 	if err == nil {
+		w.counts.seconds.Observe(max(w.now().Sub(began), 0).Seconds())
+		w.counts.groups.Observe(float64(len(group)))
 		return nil
 	}
 	w.rollback()
@@ -210,7 +214,7 @@ func (w *writer) transaction(group []*member) error {
 	if isConstraint(err) {
 		return &lostError{err}
 	}
-	fail(group, unavailable(err))
+	w.fail(group, unavailable(err))
 	return nil
 }
 
@@ -247,7 +251,11 @@ func call(fn func(*Tx) error, tx *Tx) (err error) {
 	return fn(tx)
 }
 
-func fail(group []*member, err error) {
+// fail gives all members one error, and counts where it was the disk's.
+func (w *writer) fail(group []*member, err error) {
+	if fault.CodeOf(err) == fault.AuditUnavailable {
+		w.counts.failed.Add(1)
+	}
 	for _, m := range group {
 		m.err = err
 	}
