@@ -97,7 +97,7 @@ func newUserList(sh *shared) *cobra.Command {
 func allUsers(cmd *cobra.Command, a *app.App) ([]auth.User, error) {
 	var all []auth.User
 	for cursor := ""; ; {
-		page, err := a.Auth.ListUsers(cmd.Context(), osPrincipal(), 0, cursor)
+		page, err := a.Auth.ListUsers(cmd.Context(), osPrincipal(), auth.UserFilter{}, 0, cursor)
 		if err != nil {
 			return nil, err
 		}

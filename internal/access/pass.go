@@ -22,8 +22,9 @@ type Pass struct {
 	ruleID    string
 	report    []string
 
-	mu    sync.Mutex
-	state state
+	mu      sync.Mutex
+	state   state
+	refused *audit.Entry // the row that Close owes when the check refused
 }
 
 type state int
@@ -36,9 +37,12 @@ const (
 )
 
 // Outcome is what the operation came to. Empty members keep what Enter was told; Decision "" means allow. As is who an
-// anonymous caller proved to be, so that a sign-in stands under its person's name; it changes no other caller.
+// anonymous caller proved to be, so that a sign-in stands under its person's name; it changes no other caller. Check, if
+// any, runs in the transaction before the row is written: it may refuse, and the details it answers stand in the row
+// either way.
 type Outcome struct {
 	As                    *Principal
+	Check                 func(tx *db.Tx) (details map[string]any, err error)
 	Reason, Decision      string
 	Details               map[string]any
 	Resource, ModelSHA256 string
@@ -85,18 +89,29 @@ func (p *Pass) Commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audi
 	e := p.entry(o)
 	var ev audit.Event
 	var gone error
+	var refused *audit.Entry
 	err := p.guard.write(func(tx *db.Tx) error {
 		var err error
 		if gone = ctx.Err(); gone != nil {
 			ev, err = p.guard.audit.Append(tx, canceled(e))
 			return err
 		}
-		if ev, err = p.guard.audit.Append(tx, e); err != nil || fn == nil {
+		row := e
+		if refused = nil; o.Check != nil {
+			details, err := o.Check(tx)
+			row.Details = merge(e.Details, details)
+			if err != nil {
+				refused = &row
+				return err
+			}
+		}
+		if ev, err = p.guard.audit.Append(tx, row); err != nil || fn == nil {
 			return err
 		}
 		return fn(tx, ev)
 	})
 	if err != nil {
+		p.keep(refused, err)
 		p.move(busy, failed)
 		return audit.Event{}, err
 	}
@@ -107,13 +122,37 @@ func (p *Pass) Commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audi
 	return ev, nil
 }
 
-// Close settles a pass that was not committed, with an error row: canceled when *err is the caller's leaving, else failed.
+// keep remembers what the row says of a use that its own check refused: deny where the right was lacking by then, error
+// with the code where what was asked for can't be. A check that broke down is no refusal.
+func (p *Pass) keep(refused *audit.Entry, err error) {
+	if refused == nil {
+		return
+	}
+	code := fault.CodeOf(err)
+	switch code {
+	case fault.Forbidden, fault.Unauthenticated:
+		refused.Decision = audit.Deny
+	case fault.Invalid, fault.NotFound, fault.Conflict, fault.Stale, fault.Unprocessable:
+		refused.Decision = audit.Error
+	default:
+		return
+	}
+	refused.Reason = string(code)
+	p.refused = refused
+}
+
+// Close settles a pass that was not committed, with an error row: canceled when *err is the caller's leaving, the
+// refusal's where the check refused, else failed.
 // Use it as `defer pass.Close(&err)`. Where an answer without a row would leave, it replaces *err.
 func (p *Pass) Close(err *error) {
 	if p == nil || p.guard == nil || !(p.move(open, busy) || p.move(failed, busy)) {
 		return
 	}
 	e := p.entry(Outcome{Decision: audit.Error, Reason: reasonFailed})
+	if p.refused != nil {
+		e = *p.refused
+		e.Duration = p.guard.elapsed(p.start)
+	}
 	if err != nil && *err != nil {
 		code := fault.CodeOf(*err)
 		if code == fault.Canceled {

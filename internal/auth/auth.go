@@ -11,18 +11,22 @@ const (
 	KindService = "service" // has keys, never a password
 )
 
-// The states of a user that may act and of one that may not.
+// The states of a user: only an active one may act. A deleted one is a name that is never given again.
 const (
-	statusActive = "active"
-	adminRole    = "admin"
+	statusActive   = "active"
+	statusDisabled = "disabled"
+	statusInvited  = "invited"
+	statusDeleted  = "deleted"
+	adminRole      = "admin"
 )
 
 // User is what others may see of a user: never a hash.
 type User struct {
 	ID, Username, DisplayName, Role, Kind, Status, Language string
-	CreatedAt                                               time.Time
+	CreatedAt, UpdatedAt                                    time.Time
 	LastLoginAt                                             *time.Time
 	MFA                                                     bool
+	Version                                                 int64 // counts the changes that administration made
 }
 
 // NewUser asks for a user. Kind is person if empty; a service account has no Password.
@@ -36,8 +40,8 @@ type UserPage struct {
 	NextCursor string
 }
 
-// SignIn is the answer to a sign-in. CookieToken is set for a browser, the token pair for a program, never both; a
-// browser's refresh sets neither, because its cookie stays as it is.
+// SignIn is the answer to a sign-in. A program has the token pair and CookieToken, a browser CookieToken alone: both are
+// one session. A refresh by cookie sets neither, because the cookie stays as it is; one by token sets the pair alone.
 type SignIn struct {
 	User                      User
 	CookieToken               string
@@ -75,6 +79,7 @@ type Key struct {
 	LastUsedIP                          string
 	CreatedAt                           time.Time
 	RevokedAt                           *time.Time
+	SuspendedAt                         *time.Time // off since a restore, until ConfirmKey
 }
 
 // KeyPage is one page of keys, newest first; NextCursor is empty on the last.

@@ -98,7 +98,7 @@ func TestListKeysPagesAndScopes(t *testing.T) {
 	}
 	_, err = b.ListKeys(context.Background(), olaf, 2, page.NextCursor)
 	requireCode(t, fault.Invalid, err)
-	_, err = b.ListUsers(context.Background(), admin, 2, page.NextCursor)
+	_, err = b.ListUsers(context.Background(), admin, UserFilter{}, 2, page.NextCursor)
 	requireCode(t, fault.Invalid, err)
 	for _, limit := range []int{-1, 501} {
 		_, err = b.ListKeys(context.Background(), rita, limit, "")

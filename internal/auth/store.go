@@ -70,6 +70,7 @@ func (r userRow) user() User {
 	return User{
 		ID: r.ID, Username: r.Username, DisplayName: r.DisplayName, Role: r.Role, Kind: r.Kind, Status: r.Status,
 		Language: r.Language, CreatedAt: fromMillis(r.CreatedAt), LastLoginAt: fromMillisPtr(r.LastLoginAt),
+		UpdatedAt: fromMillis(r.UpdatedAt), Version: r.Version,
 	}
 }
 
@@ -116,7 +117,9 @@ type keyRow struct {
 	LastUsedAt *int64
 	LastUsedIP string `gorm:"column:last_used_ip"`
 	RevokedAt  *int64
-	Username   string `gorm:"->;-:migration"` // joined, never written
+	// SuspendedAt is when a restore switched the key off.
+	SuspendedAt *int64
+	Username    string `gorm:"->;-:migration"` // joined, never written
 }
 
 // TableName is read by gorm.
@@ -127,6 +130,7 @@ func (r keyRow) key() (Key, error) {
 		ID: r.ID, Label: r.Label, Prefix: r.Prefix, UserID: r.UserID, Username: r.Username,
 		ValidUntil: fromMillisPtr(r.ValidUntil), LastUsedAt: fromMillisPtr(r.LastUsedAt), LastUsedIP: r.LastUsedIP,
 		CreatedAt: fromMillis(r.CreatedAt), RevokedAt: fromMillisPtr(r.RevokedAt),
+		SuspendedAt: fromMillisPtr(r.SuspendedAt),
 	}
 	var err error
 	if k.Models, err = readList(r.Models); err != nil {
@@ -155,13 +159,6 @@ func (s *store) userByKey(ctx context.Context, key string) (userRow, bool, error
 
 func (s *store) userByID(ctx context.Context, id string) (userRow, bool, error) {
 	return one[userRow](s.db.Read(ctx).Where("id = ? AND status <> 'deleted'", id))
-}
-
-// users answers up to limit users after the id after, oldest first.
-func (s *store) users(ctx context.Context, after string, limit int) ([]userRow, error) {
-	var rows []userRow
-	err := s.db.Read(ctx).Where("id > ? AND status <> 'deleted'", after).Order("id").Limit(limit).Find(&rows).Error
-	return rows, db.Translate(err)
 }
 
 func (s *store) roleExists(ctx context.Context, role string) (bool, error) {

@@ -32,7 +32,13 @@ func (s *Service) CreateUser(ctx context.Context, p access.Principal, u NewUser)
 	closes := row.Role == adminRole && row.Kind == KindPerson
 	out := access.Outcome{
 		Resource: userResource(row.ID),
-		Details:  map[string]any{"username": row.Username, "role": row.Role, "kind": row.Kind},
+		Check: func(tx *db.Tx) (map[string]any, error) {
+			details := map[string]any{"change": "create", "username": row.Username, "role": row.Role, "kind": row.Kind}
+			if err := s.guard.Administer(tx, p, access.UserManage, row.Role); err != nil {
+				return details, err
+			}
+			return details, freeName(tx, row.UsernameKey)
+		},
 	}
 	err = commit(ctx, pass, out, func(tx *db.Tx) error {
 		if err := insertUser(tx, row); err != nil {
@@ -142,52 +148,21 @@ func (s *Service) hashPassword(ctx context.Context, password string) (string, er
 
 // insertUser refuses a name that looks like one that was ever given; deleted users keep theirs.
 func insertUser(tx *db.Tx, u userRow) error {
+	if err := freeName(tx, u.UsernameKey); err != nil {
+		return err
+	}
+	return tx.Gorm().Create(&u).Error
+}
+
+func freeName(tx *db.Tx, key string) error {
 	var taken int64
-	if err := tx.Gorm().Model(&userRow{}).Where("username_key = ?", u.UsernameKey).Count(&taken).Error; err != nil {
+	if err := tx.Gorm().Model(&userRow{}).Where("username_key = ?", key).Count(&taken).Error; err != nil {
 		return err
 	}
 	if taken > 0 {
 		return fault.New(fault.Conflict, "This user name, or one that looks like it, is or was in use.").WithField("username")
 	}
-	return tx.Gorm().Create(&u).Error
-}
-
-// ListUsers answers a page of users, oldest first, to a caller with user.manage. A limit of 0 means 50.
-func (s *Service) ListUsers(ctx context.Context, p access.Principal, limit int, cursor string) (UserPage, error) {
-	if !s.guard.Can(p, access.UserManage) {
-		return UserPage{}, s.forbidList(ctx, p, access.UserManage)
-	}
-	limit, err := pageLimit(limit)
-	if err != nil {
-		return UserPage{}, err
-	}
-	after, err := s.unseal(listUsers, p.UserID, cursor)
-	if err != nil {
-		return UserPage{}, err
-	}
-	rows, err := s.store.users(context.WithoutCancel(ctx), after, limit+1)
-	if err != nil {
-		return UserPage{}, err
-	}
-	page := UserPage{Items: []User{}}
-	if len(rows) > limit {
-		rows = rows[:limit]
-		page.NextCursor = s.seal(listUsers, p.UserID, rows[limit-1].ID)
-	}
-	for _, r := range rows {
-		page.Items = append(page.Items, r.user())
-	}
-	return page, nil
-}
-
-const (
-	listUsers = "users"
-	listKeys  = "keys"
-)
-
-// forbidList leaves the refusal's row: plain lists have none, refused ones do.
-func (s *Service) forbidList(ctx context.Context, p access.Principal, a access.Action) error {
-	return s.reject(ctx, p, access.Op{Action: a}, refusal{err: fault.New(fault.Forbidden, "You may not do this.")})
+	return nil
 }
 
 // UserByName answers the user of that name, whatever its case and width; NotFound if there is none. It is for the

@@ -26,6 +26,7 @@ func TestCreateUser(t *testing.T) {
 	require.Equal(t, row{"user", "user.manage", "allow", "", "user:" + u.ID}, r)
 	require.Equal(t, User{
 		ID: u.ID, Username: "Rita", DisplayName: "Rita Ο'Neill", Role: "reviewer", Kind: KindPerson, Status: "active", Language: "zh-CN", CreatedAt: b.clock.now(),
+		UpdatedAt: b.clock.now(), Version: 1,
 	}, u)
 	require.True(t, strings.HasPrefix(u.ID, "usr_"))
 	require.Equal(t, "rita", strings.ToLower(b.as("rita").Name))
@@ -78,7 +79,7 @@ func TestNamesAreNeverReused(t *testing.T) {
 		_, err := b.CreateUser(context.Background(), access.System("root"), NewUser{Username: name, Password: adminPassword, Role: "guest"})
 		requireCode(t, fault.Conflict, err)
 	}
-	page, err := b.ListUsers(context.Background(), access.System("root"), 0, "")
+	page, err := b.ListUsers(context.Background(), access.System("root"), UserFilter{}, 0, "")
 	require.NoError(t, err)
 	require.Empty(t, page.Items)
 }
@@ -134,7 +135,7 @@ func TestWhoMayCreateAndListUsers(t *testing.T) {
 		if name == "zero" {
 			_, err := b.CreateUser(context.Background(), p, wish)
 			require.Error(t, err)
-			_, err = b.ListUsers(context.Background(), p, 0, "")
+			_, err = b.ListUsers(context.Background(), p, UserFilter{}, 0, "")
 			require.Error(t, err)
 			continue
 		}
@@ -144,7 +145,7 @@ func TestWhoMayCreateAndListUsers(t *testing.T) {
 		})
 		require.Equal(t, "deny", r.Decision, name)
 		r = b.oneRow(func() {
-			_, err := b.ListUsers(context.Background(), p, 0, "")
+			_, err := b.ListUsers(context.Background(), p, UserFilter{}, 0, "")
 			requireCode(t, fault.Forbidden, err)
 		})
 		require.Equal(t, "deny", r.Decision, name)
@@ -165,7 +166,7 @@ func TestListUsersPages(t *testing.T) {
 	for _, limit := range []int{1, 2, 5, 500} {
 		var got []string
 		for cursor := ""; ; {
-			page, err := b.ListUsers(context.Background(), admin, limit, cursor)
+			page, err := b.ListUsers(context.Background(), admin, UserFilter{}, limit, cursor)
 			require.NoError(t, err)
 			for _, u := range page.Items {
 				got = append(got, u.Username)
@@ -176,9 +177,9 @@ func TestListUsersPages(t *testing.T) {
 		}
 		require.Equal(t, want, got, "oldest first")
 	}
-	_, err := b.ListUsers(context.Background(), admin, 1, "x")
+	_, err := b.ListUsers(context.Background(), admin, UserFilter{}, 1, "x")
 	requireCode(t, fault.Invalid, err)
-	_, err = b.ListUsers(context.Background(), admin, 501, "")
+	_, err = b.ListUsers(context.Background(), admin, UserFilter{}, 501, "")
 	requireCode(t, fault.Invalid, err)
 }
 

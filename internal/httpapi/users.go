@@ -27,7 +27,7 @@ func (s *Server) ListUsersAlias(ctx context.Context, r gen.ListUsersAliasRequest
 }
 
 func (s *Server) users(ctx context.Context, limit *int, cursor *string) (gen.UserPage, error) {
-	page, err := s.deps.Auth.ListUsers(requestContext(ctx), exchangeOf(ctx).principal, limitOf(limit), value(cursor))
+	page, err := s.deps.Auth.ListUsers(requestContext(ctx), exchangeOf(ctx).principal, auth.UserFilter{}, limitOf(limit), value(cursor))
 	if err != nil {
 		return gen.UserPage{}, err
 	}
