@@ -36,6 +36,7 @@ func (j *job) commit(ctx context.Context, m catalog.Model) ([]Verdict, error) {
 	for i := range out {
 		out[i].CreatedAt, out[i].AuditHash = ev.At, ev.Hash
 	}
+	j.s.stats.add(m.ID, out)
 	return out, nil
 }
 

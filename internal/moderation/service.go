@@ -47,6 +47,7 @@ type Service struct {
 	d       Deps
 	o       Options
 	entropy ulid.MonotonicReader
+	stats   *stats
 
 	loading sync.Mutex // one load at a time
 	mu      sync.RWMutex
@@ -76,7 +77,7 @@ func New(d Deps, o Options) *Service {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Service{
-		d: d, o: o, models: map[string]*loaded{}, withdrawn: map[string]*withdrawn{},
+		d: d, o: o, stats: newStats(), models: map[string]*loaded{}, withdrawn: map[string]*withdrawn{},
 		entropy: &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
 	}
 }
