@@ -71,6 +71,7 @@ func (l *Log) Append(tx *db.Tx, e Entry) (Event, error) {
 		return Event{}, err
 	}
 	tx.SetValue(headKey{}, head{ev.Seq, ev.Hash, ev.At.UnixMilli()})
+	tx.AfterCommit(l.poke)
 	return ev, nil
 }
 

@@ -82,11 +82,24 @@ type Event struct {
 type Log struct {
 	db         *db.DB
 	contentKey []byte
+	appended   chan struct{}
 }
 
 // New answers the log of a database. contentKey keys the hashes of contents.
 func New(d *db.DB, contentKey []byte) *Log {
-	return &Log{db: d, contentKey: slices.Clone(contentKey)}
+	return &Log{db: d, contentKey: slices.Clone(contentKey), appended: make(chan struct{}, 1)}
+}
+
+// Appended answers the channel that holds a token when rows of this process became durable since it was last read. It is
+// for one reader, who finds the rows of other processes by asking After now and then.
+func (l *Log) Appended() <-chan struct{} { return l.appended }
+
+// poke never waits: a writer owes nothing to whoever follows the log.
+func (l *Log) poke() {
+	select {
+	case l.appended <- struct{}{}:
+	default:
+	}
 }
 
 // wire is the published form of an event, member by member.

@@ -77,15 +77,36 @@ func (l *Log) List(ctx context.Context, f Filter) (Page, error) {
 		rows = rows[:limit]
 		p.NextCursor = strconv.FormatInt(rows[limit-1].Seq, 36)
 	}
-	p.Items = make([]Event, 0, len(rows))
+	p.Items, err = events(rows)
+	if err != nil {
+		return Page{}, err
+	}
+	return p, nil
+}
+
+func events(rows []row) ([]Event, error) {
+	out := make([]Event, 0, len(rows))
 	for _, r := range rows {
 		ev, err := r.event()
 		if err != nil {
-			return Page{}, err
+			return nil, err
 		}
-		p.Items = append(p.Items, ev)
+		out = append(out, ev)
 	}
-	return p, nil
+	return out, nil
+}
+
+// After answers the rows that follow seq, oldest first, at most limit of them (1 to 500).
+func (l *Log) After(ctx context.Context, seq int64, limit int) ([]Event, error) {
+	limit, err := limitOf(limit)
+	if err != nil {
+		return nil, err
+	}
+	var rows []row
+	if err := l.db.Read(ctx).Where("seq > ?", seq).Order("seq").Limit(limit).Find(&rows).Error; err != nil {
+		return nil, db.Translate(err)
+	}
+	return events(rows)
 }
 
 // Get answers one event, or NotFound.

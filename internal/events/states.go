@@ -1,0 +1,112 @@
+package events
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/fault"
+)
+
+// stateGone is the state of a model that is no longer there, or no longer to be seen.
+const stateGone = "gone"
+
+// states is what the hub saw of policy and models when it last looked; replaced whole, never changed.
+type states struct {
+	policy int64
+	models []catalog.Model
+}
+
+// look wakes the streams where the policy or a model's state has moved.
+func (h *Hub) look(ctx context.Context) {
+	models, err := h.d.Models.All(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			h.o.Log.Error("reading the models for event streams", "err", err)
+		}
+		return
+	}
+	now := states{h.d.Guard.PolicyVersion(), models}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !now.equal(h.states) {
+		h.states = now
+		h.wakeAll()
+	}
+}
+
+func (s states) equal(o states) bool {
+	if s.policy != o.policy || len(s.models) != len(o.models) {
+		return false
+	}
+	for i := range s.models {
+		if s.models[i].ID != o.models[i].ID || s.models[i].State != o.models[i].State {
+			return false
+		}
+	}
+	return true
+}
+
+// told is what a stream's reader knows of the states.
+type told struct {
+	policy int64
+	models map[string]string // by id
+}
+
+// news answers what p has to be told, and remembers that it was. What p may not see is gone to it.
+func (t *told) news(h *Hub, p access.Principal) ([]Event, error) {
+	var out []Event
+	add := func(kind string, v any) error {
+		data, err := json.Marshal(v)
+		if err != nil {
+			return fault.Wrap(err, fault.Internal, "an event cannot be encoded")
+		}
+		out = append(out, Event{Type: kind, Data: data})
+		return nil
+	}
+	if v := h.d.Guard.PolicyVersion(); v != t.policy {
+		t.policy = v
+		if err := add(TypePolicy, map[string]int64{"version": v}); err != nil {
+			return nil, err
+		}
+	}
+	now := h.visible(p)
+	for id := range t.models {
+		if _, there := now[id]; !there {
+			if err := add(TypeModels, map[string]string{"id": id, "state": stateGone}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for id, state := range now {
+		if t.models[id] != state {
+			if err := add(TypeModels, map[string]string{"id": id, "state": state}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	t.models = maps.Clone(now)
+	return out, nil
+}
+
+// visible answers the states of the models that p's list of models would have.
+func (h *Hub) visible(p access.Principal) map[string]string {
+	out := map[string]string{}
+	if !h.d.Guard.Can(p, access.ModelView) {
+		return out
+	}
+	h.mu.RLock()
+	models := h.states.models
+	h.mu.RUnlock()
+	ids := make([]string, len(models))
+	all := make(map[string]string, len(models))
+	for i, m := range models {
+		ids[i], all[m.ID] = m.ID, m.State
+	}
+	for _, id := range h.d.Guard.VisibleModels(p, ids) {
+		out[id] = all[id]
+	}
+	return out
+}
