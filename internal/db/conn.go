@@ -84,11 +84,15 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 // Driver is part of driver.Connector.
 func (c *connector) Driver() driver.Driver { return c.driver }
 
-// dsn escapes what has a meaning in a SQLite URI, so that a folder may have any name. The busy timeout comes first: the
-// switch to WAL needs it when two processes start at once. Only the writer may take the write lock at BEGIN.
+// fileURI escapes what has a meaning in a SQLite URI, so that a folder may have any name.
+func fileURI(path string) string {
+	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+}
+
+// dsn names the file and its options. The busy timeout comes first: the switch to WAL needs it when two processes start at
+// once. Only the writer may take the write lock at BEGIN.
 func dsn(path string, p purpose) string {
-	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
-	s := "file:" + escaped + "?_busy_timeout=" + strconv.Itoa(busyTimeoutMS) +
+	s := fileURI(path) + "?_busy_timeout=" + strconv.Itoa(busyTimeoutMS) +
 		"&_journal_mode=WAL&_synchronous=FULL&_foreign_keys=on&_secure_delete=on&cache=private"
 	if p == writing {
 		return s + "&_txlock=immediate"

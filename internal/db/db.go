@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -41,7 +42,8 @@ type DB struct {
 const readConnections = 8
 
 // Open opens or creates the database file (mode 0600) and starts its writer. It refuses a connection whose pragmas,
-// read back, are not the ones we rely on. It does not migrate.
+// read back, are not the ones we rely on, a schema that is not exactly the one of the file's version, so that a planted
+// trigger stops the start, and a database of a newer binary. It does not migrate.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.Path == "" {
 		return nil, fault.New(fault.Invalid, "the database needs a path")
@@ -49,16 +51,22 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.Now == nil {
 		o.Now = time.Now //nolint:forbidigo // the clock of whoever hands in none
 	}
-	if err := createPrivate(o.Path); err != nil {
+	err := createPrivate(o.Path)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	if err := sweep(filepath.Join(filepath.Dir(o.Path), runDir)); err != nil {
 		return nil, err
 	}
 	d := &DB{path: o.Path}
-	var err error
 	// The writer comes first: it is the one that may switch a new file to WAL.
 	if d.writer, err = newWriter(ctx, o.Path, o.Now); err != nil {
 		return nil, err
 	}
 	if err := d.openReads(ctx); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	if err := inReadTx(ctx, d.pin, checkSchema); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -125,9 +133,10 @@ func (d *DB) Close() error {
 }
 
 // createPrivate makes the file before SQLite does: SQLite would use the umask, and it gives the -wal and -shm files the
-// mode of the database file.
+// mode of the database file. One that is there already is not opened (fs.ErrExist): closing it would drop the locks that
+// SQLite holds on it for another part of this process.
 func createPrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, privateFile)
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, fmt.Sprintf("the database file cannot be opened: %v", errors.Unwrap(err)))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"path"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -46,7 +47,12 @@ func (d *DB) WriterConn() *sql.Conn { return d.writer.conn }
 // Pending answers the names of the migrations that Migrate would run. It refuses a database newer than the binary.
 func (d *DB) Pending(ctx context.Context) (names []string, err error) {
 	err = d.withProvider(ctx, func(p *goose.Provider) error {
-		names, err = pendingOf(ctx, p)
+		status, err := p.Status(ctx)
+		for _, s := range status {
+			if s.State == goose.StatePending {
+				names = append(names, path.Base(s.Source.Path))
+			}
+		}
 		return err
 	})
 	return names, err
@@ -54,3 +60,22 @@ func (d *DB) Pending(ctx context.Context) (names []string, err error) {
 
 // Pragmas lists what every connection must answer.
 func Pragmas() map[string]string { return pragmas() }
+
+// MigrateTo stops at a version.
+func (d *DB) MigrateTo(ctx context.Context, version int64) error {
+	return d.withProvider(ctx, func(p *goose.Provider) error {
+		_, err := p.UpTo(ctx, version)
+		return err
+	})
+}
+
+// CanonicalDDL evens out a CREATE statement.
+func CanonicalDDL(sql string) string { return canonicalDDL(sql) }
+
+// LockMigration takes the lock that Migrate takes.
+func LockMigration(ctx context.Context, path string) (release func() error, err error) {
+	return lockMigration(ctx, path)
+}
+
+// CheckSchema is what Open does to an existing file.
+func (d *DB) CheckSchema(ctx context.Context) error { return inReadTx(ctx, d.pin, checkSchema) }

@@ -54,12 +54,9 @@ func TestAFullDatabaseRefusesAllAndRecovers(t *testing.T) {
 	require.Len(t, keys(t, d), 32)
 }
 
-// child plays another process. Its only role fills the file system, as far as it can tell: writes beyond a size fail when
-// the WAL is written, which is at COMMIT.
-func child(role, path string) error {
-	if role != "full" {
-		return fmt.Errorf("unknown role %q", role)
-	}
+// childFull fills the file system, as far as it can tell: writes beyond a size fail when the WAL is written, which is at
+// COMMIT.
+func childFull(path string) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	d, err := db.Open(context.Background(), db.Options{Path: path})
 	if err != nil {

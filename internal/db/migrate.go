@@ -13,15 +13,16 @@ import (
 )
 
 // Migrate brings the schema up to this binary's and answers the names of what it ran. It refuses a database that a newer
-// binary has migrated. Two processes may call it at once.
+// binary has migrated. Several processes may call it at once: one runs, the others wait for it and find nothing to do.
 func (d *DB) Migrate(ctx context.Context) (applied []string, err error) {
+	release, err := lockMigration(ctx, d.path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	err = d.withProvider(ctx, func(p *goose.Provider) error {
 		results, err := p.Up(ctx)
 		if err != nil {
-			// Another process may have won the race for the same file.
-			if pending, perr := pendingOf(ctx, p); perr == nil && len(pending) == 0 {
-				return nil
-			}
 			return fault.Wrap(err, fault.Internal, "the database could not be migrated")
 		}
 		for _, r := range results {
@@ -30,6 +31,25 @@ func (d *DB) Migrate(ctx context.Context) (applied []string, err error) {
 		return nil
 	})
 	return applied, err
+}
+
+// DryRun migrates a copy and answers the names of what Migrate would run; the database itself stays as it is. It refuses a
+// database that a newer binary has migrated, and one that would not end in this release's schema.
+func (d *DB) DryRun(ctx context.Context) (pending []string, err error) {
+	s, err := d.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	trial, err := Open(ctx, Options{Path: s.Path})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, trial.Close()) }()
+	if pending, err = trial.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	return pending, inReadTx(ctx, trial.pin, checkSchema)
 }
 
 // withProvider opens a connection of its own: the writer never gives its one away.
@@ -46,21 +66,7 @@ func (d *DB) withProvider(ctx context.Context, fn func(*goose.Provider) error) (
 		return fault.Wrap(err, fault.Internal, "the database's version cannot be read")
 	}
 	if current > target {
-		return fault.Newf(fault.Conflict, "the database has version %d and this binary knows %d: use the newer binary", current, target)
+		return tooNew(current, target)
 	}
 	return fn(p)
-}
-
-func pendingOf(ctx context.Context, p *goose.Provider) ([]string, error) {
-	status, err := p.Status(ctx)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Internal, "the database's version cannot be read")
-	}
-	var names []string
-	for _, s := range status {
-		if s.State == goose.StatePending {
-			names = append(names, path.Base(s.Source.Path))
-		}
-	}
-	return names, nil
 }

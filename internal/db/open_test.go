@@ -1,10 +1,8 @@
 package db_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -64,36 +62,6 @@ func TestReadPoolRefusesWrites(t *testing.T) {
 	_, err := d.ReadSQL().ExecContext(t.Context(), "DELETE FROM roles")
 	require.Error(t, err)
 	require.Error(t, d.Read(t.Context()).Exec("DELETE FROM roles").Error)
-}
-
-func TestMigrateTwiceAndTogether(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "g.db")
-	var wg sync.WaitGroup
-	errs := make([]error, 4)
-	applied := make([][]string, 4)
-	for i := range errs {
-		wg.Go(func() {
-			d, err := db.Open(context.Background(), db.Options{Path: path})
-			if err == nil {
-				applied[i], err = d.Migrate(context.Background())
-				if cerr := d.Close(); err == nil {
-					err = cerr
-				}
-			}
-			errs[i] = err
-		})
-	}
-	wg.Wait()
-	ran := 0
-	for i := range errs {
-		require.NoError(t, errs[i])
-		ran += len(applied[i])
-	}
-	require.Equal(t, 2, ran, "each migration ran once")
-	d := apptest.OpenDBAt(t, path, time.Now)
-	pending, err := d.Pending(t.Context())
-	require.NoError(t, err)
-	require.Empty(t, pending)
 }
 
 func TestPendingOnANewFile(t *testing.T) {
