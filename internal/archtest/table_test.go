@@ -26,8 +26,8 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	},
 	"internal/app": {
 		imports: []string{
-			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/config", "internal/db", "internal/fault",
-			"internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/inference", "internal/moderation",
+			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/config", "internal/db", "internal/events",
+			"internal/fault", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/inference", "internal/moderation",
 			"internal/prompt", "web",
 		},
 		reason:      "the one composition: knows every package but the engine, which is handed in, so that it builds without C++",
@@ -79,7 +79,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 
 	"internal/httpapi": {
 		imports: []string{
-			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/fault", "internal/httpapi/gen", "internal/httpapi/strictjson",
+			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/events", "internal/fault", "internal/httpapi/gen", "internal/httpapi/strictjson",
 			"internal/httpapi/wire", "internal/metrics", "internal/moderation", "internal/prompt",
 		},
 		reason: "translates between HTTP and the domain; of audit only reading, never a model",

@@ -28,7 +28,6 @@ func unbuiltRoutes() map[route]bool {
 		{http.MethodPost, "/api/v1/access/explain"},
 		{http.MethodGet, "/api/v1/audit/export"},
 		{http.MethodGet, "/api/v1/audit/checkpoints"},
-		{http.MethodGet, "/api/v1/events"},
 		{http.MethodPost, "/api/v1/analyze"},
 		{http.MethodPut, "/v1/acl/model"},
 		{http.MethodPost, "/v1/chat/completions"},

@@ -335,6 +335,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happens, as it happens
+         * @description Server-sent events. A caller gets what its lists would show it now: `verdict` (a HistoryRow; its own, all of them with
+         *     moderation.read_all), `audit` (an AuditEvent, with audit.read), `user` and `key` (an EventRef: read that list again), `policy`
+         *     (EventPolicy), `models` (EventModel, with model.view), `session` (EventEnd; the stream closes), `reset` (EventReset: rows were
+         *     missed, read the lists again). `id` is the number of the last audit row that was sent in full; a stream that breaks goes on
+         *     after it. At most eight streams of one person at a time.
+         */
+        get: operations["streamEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/moderations": {
         parameters: {
             query?: never;
@@ -897,6 +921,31 @@ export interface components {
             "sexual/minors": components["schemas"]["OpenAIInputTypes"];
             violence: components["schemas"]["OpenAIInputTypes"];
             "violence/graphic": components["schemas"]["OpenAIInputTypes"];
+        };
+        EventPolicy: {
+            /**
+             * Format: int64
+             * @description The version of roles and rules that decides now.
+             */
+            version: number;
+        };
+        EventModel: {
+            id: string;
+            /** @enum {string} */
+            state: "loading" | "ready" | "failed" | "gone";
+        };
+        EventRef: {
+            id: string;
+        };
+        EventEnd: {
+            ended: boolean;
+        };
+        EventReset: {
+            /**
+             * Format: int64
+             * @description The newest audit row; the stream goes on after it.
+             */
+            id: number;
         };
         OpenAIModelList: {
             /** @enum {string} */
@@ -1546,6 +1595,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditVerification"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    streamEvents: {
+        parameters: {
+            query?: {
+                /** @description The same, for a client that can't set headers. */
+                after?: string;
+            };
+            header?: {
+                /** @description The id of the last event seen. It goes before `after`. */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
                 };
             };
             default: components["responses"]["Problem"];
