@@ -38,6 +38,9 @@ func newServe(sh *shared) *cobra.Command {
 // announce prints what the person at the console needs first: where to go, and how to get in.
 func announce(sh *shared, n app.Notice) {
 	fmt.Fprintf(sh.out, "\nGuardhouse serves %s\n", n.URL)
+	if n.APIURL != "" {
+		fmt.Fprintf(sh.out, "Programs use %s\n", n.APIURL)
+	}
 	if n.CAFile != "" {
 		fmt.Fprintf(sh.out, "Its certificate comes from its own authority: %s\n", n.CAFile)
 	}

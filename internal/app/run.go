@@ -2,9 +2,7 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -13,40 +11,56 @@ import (
 	"guardhouse/internal/httpapi"
 )
 
-// runAll serves, watches and loads until ctx ends or the listener fails, and waits for all of it.
-func (a *App) runAll(ctx context.Context, e edge, listener net.Listener) error {
+// runAll serves, watches and loads until ctx ends or a listener fails, and waits for all of it.
+func (a *App) runAll(ctx context.Context, e *edge) error {
 	// The helpers outlive the signal: until the last accepted request is answered, rules, models and refusals are theirs.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	server := httpapi.NewHTTPServer(e.handler, a.log)
-	var certificates *tls.Config
 	var work sync.WaitGroup
 	work.Go(func() { a.Guard.Watch(background) })
 	work.Go(func() { a.keepModels(background) })
+	work.Go(func() { a.Events.Run(background) })
 	if e.tls != nil {
-		certificates = e.tls.Config()
 		work.Go(func() { e.tls.Watch(background) })
 	}
-	failed := make(chan error, 1)
-	work.Go(func() { failed <- server.Serve(httpapi.Listen(listener, certificates)) })
+	failed := make(chan error, len(e.doors))
+	servers := make([]*http.Server, len(e.doors))
+	for i, d := range e.doors {
+		servers[i] = httpapi.NewHTTPServer(d.handler, a.log)
+		a.log.Info("listening", "listener", d)
+		work.Go(func() { failed <- servers[i].Serve(httpapi.Listen(d.listener, d.bounds)) })
+	}
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	// What was accepted is finished: a fresh context, because the one that served has ended.
-	drain, cancel := context.WithTimeout(context.Background(), graceful)
-	shutdown := server.Shutdown(drain)
-	cancel()
-	if errors.Is(shutdown, context.DeadlineExceeded) {
-		shutdown = errors.Join(shutdown, server.Close())
-	}
+	a.log.Info("stopping")
+	shutdown := drain(servers)
 	stop()
 	work.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
 	return errors.Join(err, shutdown)
+}
+
+// drain finishes what every listener accepted, all at the same time, and drops what is not finished when the time is over.
+func drain(servers []*http.Server) error {
+	// A fresh context, because the one that served has ended.
+	ctx, cancel := context.WithTimeout(context.Background(), graceful)
+	defer cancel()
+	errs := make([]error, len(servers))
+	var work sync.WaitGroup
+	for i, s := range servers {
+		work.Go(func() {
+			if errs[i] = s.Shutdown(ctx); errors.Is(errs[i], context.DeadlineExceeded) {
+				errs[i] = errors.Join(errs[i], s.Close())
+			}
+		})
+	}
+	work.Wait()
+	return errors.Join(errs...)
 }
 
 // refreshEvery is how often the catalogue is asked for what another process imported: twice within the promised second.

@@ -4,17 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"guardhouse/internal/config"
 	"guardhouse/internal/db"
-	"guardhouse/internal/httpapi"
-	"guardhouse/internal/httpapi/tlsfiles"
-	"guardhouse/web"
 )
 
 // graceful is how long accepted requests may take to finish after a stop was asked for.
@@ -23,6 +17,7 @@ const graceful = 30 * time.Second
 // Notice is what the person at the console is told once the port is open.
 type Notice struct {
 	URL        string
+	APIURL     string // of the listener for programs, "" without one
 	CAFile     string // "" with a given certificate or plain HTTP
 	SetupToken string // "" once an admin exists
 }
@@ -46,62 +41,29 @@ func Serve(ctx context.Context, c *config.Config, o Options, announce func(Notic
 	return a.serve(ctx, announce)
 }
 
-// edge is what stands between a socket and the handler. tls is nil for plain HTTP on loopback.
-type edge struct {
-	tls     *tlsfiles.Files
-	handler http.Handler
-}
-
 func (a *App) serve(ctx context.Context, announce func(Notice)) error {
 	e, err := a.newEdge()
 	if err != nil {
 		return err
 	}
-	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", a.Config.Listen)
-	if err != nil {
-		return fmt.Errorf("opening the port: %w", err)
+	if err := e.open(ctx); err != nil {
+		return err
 	}
-	notice, err := a.notice(ctx, listener.Addr(), e.tls)
+	notice, err := a.notice(ctx, e)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, e.close())
 	}
 	announce(notice)
-	return a.runAll(ctx, e, listener)
+	return a.runAll(ctx, e)
 }
 
-func (a *App) newEdge() (e edge, err error) {
-	c := a.Config
-	if !c.AllowPlainLoopback {
-		e.tls, err = tlsfiles.Open(tlsfiles.Options{
-			Dir: filepath.Join(c.Data, "tls"), Cert: c.TLSCert, Key: c.TLSKey, Names: c.TrustedHosts, Now: a.now, Log: a.log,
-		})
-		if err != nil {
-			return edge{}, err
-		}
+func (a *App) notice(ctx context.Context, e *edge) (Notice, error) {
+	n := Notice{URL: e.url(0)}
+	if len(e.doors) > 1 {
+		n.APIURL = e.url(1)
 	}
-	ui, err := web.Dist()
-	if err != nil {
-		return edge{}, fmt.Errorf("opening the console's files: %w", err)
-	}
-	name, err := os.Hostname()
-	if err != nil {
-		return edge{}, fmt.Errorf("asking for this machine's name: %w", err)
-	}
-	o := httpapi.Options{MaxBody: c.MaxBody, TrustedHosts: c.TrustedHosts, ServerName: name, TLS: e.tls != nil, Now: a.now, Log: a.log}
 	if e.tls != nil {
-		o.HSTS, o.CertificateSHA256 = e.tls.Given(), e.tls.Fingerprint
-	}
-	e.handler, err = httpapi.New(httpapi.Deps{
-		Auth: a.Auth, Guard: a.Guard, Moderation: a.Moderation, Catalog: a.Catalog, Audit: a.Audit, UI: ui, Writable: a.writable,
-	}, o)
-	return e, err
-}
-
-func (a *App) notice(ctx context.Context, addr net.Addr, files *tlsfiles.Files) (Notice, error) {
-	n := Notice{URL: "http://" + addr.String() + "/"}
-	if files != nil {
-		n.URL, n.CAFile = "https://"+addr.String()+"/", files.CAFile()
+		n.CAFile = e.tls.CAFile()
 	}
 	token, needed, err := a.Auth.SetupToken(ctx)
 	if err != nil {

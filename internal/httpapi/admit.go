@@ -13,10 +13,7 @@ import (
 // admit runs once the route is known: credential, early check of the action, parameters, body, in that order, so
 // that nobody without a credential makes the server read a body.
 func (s *Server) admit(c *gin.Context) {
-	at := route{c.Request.Method, c.FullPath()}
-	if at.method == http.MethodHead {
-		at.method = http.MethodGet // held against the same lines of the document
-	}
+	at := routeOf(c)
 	if s.unbuilt[at] {
 		s.signIn(c, "")
 		return
@@ -31,6 +28,15 @@ func (s *Server) admit(c *gin.Context) {
 	if err := s.readRequest(c, op); err != nil {
 		s.problem(c, s.recordInvalid(c, op, err))
 	}
+}
+
+// routeOf answers the route that matched. HEAD is held against the lines of the document for GET.
+func routeOf(c *gin.Context) route {
+	at := route{c.Request.Method, c.FullPath()}
+	if at.method == http.MethodHead {
+		at.method = http.MethodGet
+	}
+	return at
 }
 
 // signIn finds out who asks and answers false when it refused him. With an action it also refuses early who cannot

@@ -91,13 +91,15 @@ func checkParameter(schema *openapi3.Schema, value, name string) error {
 func (s *Server) readBody(c *gin.Context, op *operation) error {
 	r := c.Request
 	if len(r.Header.Values("Content-Encoding")) > 0 {
+		// identity too: RFC 9110, 8.4.1 keeps the word for Accept-Encoding, and 15.5.16 has us name what is taken.
+		c.Header("Accept-Encoding", "identity")
 		return fault.New(fault.UnsupportedMedia, "Content-Encoding is not taken: send the body as it is.")
 	}
 	limit := s.o.MaxBody
 	if op.action == actionPublic {
 		limit = min(limit, maxPublicBody)
 	}
-	raw, err := readAll(c, limit)
+	raw, err := s.readAll(c, limit)
 	if err != nil {
 		return err
 	}
@@ -126,20 +128,24 @@ func (s *Server) readBody(c *gin.Context, op *operation) error {
 const maxPublicBody = 16 << 10
 
 // readAll never reads past the limit and never trusts the announced length with memory (threat R1).
-func readAll(c *gin.Context, limit int64) ([]byte, error) {
+func (s *Server) readAll(c *gin.Context, limit int64) ([]byte, error) {
 	r := c.Request
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
+	release := s.boundRead(c)
 	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, r.Body, limit))
+	release()
 	var over *http.MaxBytesError
 	switch {
 	case err == nil:
+		keepOpen(c)
 		return raw, nil
 	case errors.As(err, &over):
 		return nil, tooLarge(limit)
+	case errors.Is(err, os.ErrDeadlineExceeded) && s.drain.stopping():
+		return nil, fault.Wrap(err, fault.Busy, "The server is stopping, and the body had not arrived.")
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.Header("Connection", "close")
 		return nil, fault.Wrap(err, fault.Invalid, "The body did not arrive in time.")
 	case r.Context().Err() != nil, errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fault.Wrap(err, fault.Canceled, "the caller left before the body was whole")

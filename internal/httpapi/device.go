@@ -33,7 +33,7 @@ func (s *Server) deviceToken(ctx context.Context) string {
 // setDevice leaves the token with the caller. It outlives the session, and signing out leaves it there.
 func (s *Server) setDevice(ctx context.Context, token string) {
 	c, ok := ctx.(*gin.Context)
-	if !ok || token == "" {
+	if !ok || token == "" || s.o.Surface == Programs {
 		return
 	}
 	http.SetCookie(c.Writer, &http.Cookie{ //nolint:gosec // Secure is off on plain loopback alone: there is no TLS to carry it

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -24,6 +23,8 @@ const maxUserAgent = 256
 type exchange struct {
 	id        string
 	started   time.Time
+	sent      *http.Request // as it came, before it got a time limit
+	peer      netip.Addr    // the other end of the connection
 	origin    access.Origin
 	principal access.Principal // who asks, once admit let him in
 	raw       []byte           // the body as sent
@@ -48,16 +49,11 @@ func requestContext(ctx context.Context) context.Context {
 	return ctx
 }
 
-// newOrigin answers where a request came from: the peer of the connection and nothing that a header says.
-func newOrigin(r *http.Request, id string) access.Origin {
-	o := access.Origin{RequestID: id, UserAgent: r.UserAgent()}
+// newOrigin answers where a request came from; client is its resolved address.
+func newOrigin(r *http.Request, id string, client netip.Addr) access.Origin {
+	o := access.Origin{RequestID: id, UserAgent: r.UserAgent(), IP: client}
 	if len(o.UserAgent) > maxUserAgent {
 		o.UserAgent = strings.ToValidUTF8(o.UserAgent[:maxUserAgent], "")
-	}
-	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		if ip, err := netip.ParseAddr(host); err == nil {
-			o.IP = ip.Unmap().WithZone("")
-		}
 	}
 	return o
 }
@@ -68,7 +64,8 @@ func isBrowser(r *http.Request) bool {
 }
 
 // credential answers what a request is signed in with. Any Authorization header hides the cookie; one that is not
-// a single Bearer token is a credential that nobody has. Two cookies of one name are none.
+// a single Bearer token is a credential that nobody has. Two cookies of one name are none, and so is one in quotes: a
+// browser sends back what it was given, and what has two spellings is compared wrongly somewhere.
 func (s *Server) credential(r *http.Request) auth.Credential {
 	if values := r.Header.Values("Authorization"); len(values) > 0 {
 		scheme, token, _ := strings.Cut(values[0], " ")
@@ -77,7 +74,7 @@ func (s *Server) credential(r *http.Request) auth.Credential {
 		}
 		return auth.Credential{Bearer: token}
 	}
-	if cookies := r.CookiesNamed(s.cookieName()); len(cookies) == 1 {
+	if cookies := r.CookiesNamed(s.cookieName()); len(cookies) == 1 && !cookies[0].Quoted {
 		return auth.Credential{Cookie: cookies[0].Value}
 	}
 	return auth.Credential{}
@@ -92,10 +89,10 @@ func (s *Server) cookieName() string {
 }
 
 // setCookie gives the browser its session; "" takes it away. It ends with the browser, and before that when the
-// server says so.
+// server says so. On the listener for programs nobody gets one.
 func (s *Server) setCookie(c context.Context, token string) {
 	g, ok := c.(*gin.Context)
-	if !ok {
+	if !ok || s.o.Surface == Programs {
 		return
 	}
 	cookie := &http.Cookie{ //nolint:gosec // Secure is off on plain loopback alone: there is no TLS to carry it

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -20,6 +21,7 @@ import (
 	"guardhouse/internal/audit"
 	"guardhouse/internal/auth"
 	"guardhouse/internal/catalog"
+	"guardhouse/internal/events"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/httpapi/gen"
 	"guardhouse/internal/metrics"
@@ -42,6 +44,7 @@ type Deps struct {
 	Moderation    *moderation.Service
 	Catalog       *catalog.Service
 	Audit         *audit.Log
+	Events        *events.Hub
 	Writable      func() error      // whether a row could be made durable now; nil = not asked
 	CommitsFailed func() uint64     // transactions that could not be made durable, so far; nil = not counted
 	DiskLow       func() bool       // whether the disk is about to refuse rows; nil = not asked
@@ -58,6 +61,9 @@ type Options struct {
 	HSTS              bool     // with a given certificate only
 	CertificateSHA256 func() string
 	RequestTimeout    time.Duration // 0 = 5 min
+	Surface           Surface
+	TrustedProxies    []netip.Prefix // whose X-Forwarded-For is believed
+	AllowFrom         []netip.Prefix // who is served; empty = everybody
 	Now               func() time.Time
 	Log               *slog.Logger // nil = slog.Default
 }
@@ -72,6 +78,10 @@ type Server struct {
 	unbuilt  map[route]bool
 	statuses map[fault.Code]int
 	hosts    map[string]bool
+	proxies  prefixes
+	allowed  prefixes
+	clients  *counter // requests under way through trusted proxies
+	drain    drain
 	origins  *http.CrossOriginProtection
 	ui       *ui
 	verifier verifier
@@ -93,6 +103,7 @@ func New(d Deps, o Options) (*Server, error) {
 		return nil, fmt.Errorf("reading the user interface: %w", err)
 	}
 	s.hosts = trustedHosts(o.ServerName, o.TrustedHosts)
+	s.proxies, s.allowed, s.clients = o.TrustedProxies, o.AllowFrom, newCounter(perClient)
 	s.unbuilt = unbuiltRoutes()
 	s.engine = s.newEngine()
 	return s, nil
@@ -125,7 +136,8 @@ func (s *Server) newEngine() *gin.Engine {
 	e := gin.New()
 	e.RedirectTrailingSlash, e.RedirectFixedPath, e.RemoveExtraSlash = false, false, false
 	e.HandleMethodNotAllowed, e.UseRawPath, e.ForwardedByClientIP = true, true, false
-	e.Use(s.identify, s.observe, s.harden, s.checkHost, s.checkPath, s.checkSetup, s.checkOrigin, s.admit)
+	e.Use(s.identify, s.observe, s.harden, s.checkAddress, s.checkShape, s.checkHost, s.checkPath, s.checkSurface, s.checkSetup,
+		s.checkOrigin, s.admit)
 	e.NoRoute(func(c *gin.Context) { s.problem(c, fault.New(fault.NotFound, "There is nothing here.")) })
 	e.NoMethod(func(c *gin.Context) {
 		s.problem(c, fault.New(fault.MethodNotAllowed, "This address does not take this method."))
@@ -138,18 +150,19 @@ func (s *Server) newEngine() *gin.Engine {
 		HandlerErrorFunc:         s.problem,
 		ResponseErrorHandlerFunc: s.problem,
 	})
-	gen.RegisterHandlersWithOptions(e, strict, gen.GinServerOptions{
+	shown := surfaceRouter{e, s.o.Surface}
+	gen.RegisterHandlersWithOptions(shown, strict, gen.GinServerOptions{
 		ErrorHandler: func(c *gin.Context, err error, _ int) { refuse(c, err) },
 	})
 	// Load balancers ask with HEAD; net/http keeps the body back.
-	e.HEAD("/healthz", strict.GetHealth)
-	e.HEAD("/readyz", strict.GetReady)
+	shown.HEAD("/healthz", strict.GetHealth)
+	shown.HEAD("/readyz", strict.GetReady)
 	for r := range s.unbuilt {
-		e.Handle(r.method, r.pattern, s.notAvailable)
+		shown.Handle(r.method, r.pattern, s.notAvailable)
 	}
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		e.Handle(method, "/", s.toUI)
-		e.Handle(method, "/ui/*path", s.serveUI)
+		shown.Handle(method, "/", s.toUI)
+		shown.Handle(method, "/ui/*path", s.serveUI)
 	}
 	return e
 }

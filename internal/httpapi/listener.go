@@ -3,9 +3,11 @@ package httpapi
 import (
 	"crypto/tls"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,13 +20,17 @@ const (
 	readTimeout       = 30 * time.Second
 	idleTimeout       = 60 * time.Second
 	perAddress        = 256
+	allAddresses      = 8192
 	// A browser or an SDK has a handful of requests under way at once.
 	streamsPerConnection = 64
+	pingAfter            = 30 * time.Second
+	pingWithin           = 15 * time.Second
 )
 
-// NewHTTPServer answers a server with every bound set. Shutdown of it finishes what was accepted.
+// NewHTTPServer answers a server with every bound set. Shutdown of it finishes what was accepted: it ends streams, and
+// gives what is still being sent a short time (Server.Drain).
 func NewHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
+	s := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
@@ -34,69 +40,112 @@ func NewHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 		MaxHeaderBytes: maxHeader,
 		// OPTIONS * is answered by our own chain like everything else.
 		DisableGeneralOptionsHandler: true,
-		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection},
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: streamsPerConnection,
+			// A peer that is gone without a word is noticed though nothing is under way but a stream.
+			SendPingTimeout: pingAfter, PingTimeout: pingWithin, WriteByteTimeout: writeTimeout,
+		},
 		// What strangers send that is not even HTTP is noise at any other level.
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+	silent := &silentConns{open: map[net.Conn]bool{}}
+	s.ConnState = silent.note
+	s.RegisterOnShutdown(func() { time.AfterFunc(drainGrace, silent.close) })
+	if d, ok := h.(interface{ Drain() }); ok {
+		s.RegisterOnShutdown(d.Drain)
+	}
+	return s
 }
 
-// Listen bounds how many connections one address may have and, with a config, speaks TLS on them. nil means plain
-// HTTP, which is for loopback only.
-func Listen(ln net.Listener, config *tls.Config) net.Listener {
-	limited := &limitedListener{Listener: ln, limit: perAddress, open: map[netip.Addr]int{}}
-	if config == nil {
+// silentConns are the connections that have not sent one whole header yet. A stop does not wait for them.
+type silentConns struct {
+	mu   sync.Mutex
+	open map[net.Conn]bool
+}
+
+func (n *silentConns) note(c net.Conn, state http.ConnState) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if state == http.StateNew {
+		n.open[c] = true
+		return
+	}
+	delete(n.open, c)
+}
+
+func (n *silentConns) close() {
+	n.mu.Lock()
+	left := slices.Collect(maps.Keys(n.open))
+	n.mu.Unlock()
+	for _, c := range left { // closing tells note
+		_ = c.Close() // there is nobody to tell
+	}
+}
+
+// Bounds says who may connect to a listener, and how. The zero value is plain HTTP, which is for loopback only, for
+// everybody.
+type Bounds struct {
+	TLS            *tls.Config
+	AllowFrom      []netip.Prefix // empty = everybody
+	TrustedProxies []netip.Prefix // may connect whatever AllowFrom says: whom they speak for is looked at later
+	Connections    int            // of everybody together, 0 = 8192
+}
+
+// Listen closes at once, before it costs a handshake, what may not connect and what is over the number of connections that
+// one address, or all of them, may have. Trusted proxies have as many as there are for all.
+func Listen(ln net.Listener, b Bounds) net.Listener {
+	if b.Connections <= 0 {
+		b.Connections = allAddresses
+	}
+	limited := &limitedListener{
+		Listener: ln, allowed: b.AllowFrom, proxies: b.TrustedProxies,
+		each: newCounter(perAddress), all: newCounter(b.Connections),
+	}
+	if b.TLS == nil {
 		return limited
 	}
-	return tls.NewListener(limited, config)
+	return tls.NewListener(limited, b.TLS)
 }
 
-// limitedListener closes connections beyond the limit at once: they cost no handshake.
+// limitedListener closes connections that are refused: the peer sees it, and there is nobody else to tell.
 type limitedListener struct {
 	net.Listener
-	limit int
-
-	mu   sync.Mutex
-	open map[netip.Addr]int
+	allowed, proxies prefixes
+	each, all        *counter
 }
 
-// Accept answers the next connection within the limit.
+// Accept answers the next connection within the bounds.
 func (l *limitedListener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		peer := peerOf(conn)
-		if l.take(peer) {
-			return &countedConn{Conn: conn, done: func() { l.give(peer) }}, nil
+		if done, ok := l.admit(peerAddress(conn.RemoteAddr().String())); ok {
+			return &countedConn{Conn: conn, done: done}, nil
 		}
-		_ = conn.Close() // the peer sees it; there is nobody else to tell
+		_ = conn.Close()
 	}
 }
 
-func peerOf(conn net.Conn) netip.Addr {
-	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		return a.AddrPort().Addr().Unmap()
+// admit takes a place for peer; done gives it back.
+func (l *limitedListener) admit(peer netip.Addr) (done func(), ok bool) {
+	proxy := l.proxies.holds(peer)
+	if !proxy && len(l.allowed) > 0 && !l.allowed.holds(peer) {
+		return nil, false
 	}
-	return netip.Addr{}
-}
-
-func (l *limitedListener) take(peer netip.Addr) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[peer] >= l.limit {
-		return false
+	var everybody netip.Addr
+	if !l.all.take(everybody) {
+		return nil, false
 	}
-	l.open[peer]++
-	return true
-}
-
-func (l *limitedListener) give(peer netip.Addr) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[peer]--; l.open[peer] <= 0 {
-		delete(l.open, peer)
+	if proxy {
+		return func() { l.all.give(everybody) }, true
 	}
+	if !l.each.take(peer) {
+		l.all.give(everybody)
+		return nil, false
+	}
+	return func() { l.each.give(peer); l.all.give(everybody) }, true
 }
 
 // countedConn gives its place back when it is closed, once.

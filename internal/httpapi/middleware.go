@@ -29,7 +29,9 @@ func (s *Server) identify(c *gin.Context) {
 		s.problem(c, err)
 		return
 	}
-	c.Set(exchangeKey, &exchange{id: id, started: s.now(), origin: newOrigin(c.Request, id)})
+	peer := peerAddress(c.Request.RemoteAddr)
+	client := s.proxies.client(peer, c.Request.Header)
+	c.Set(exchangeKey, &exchange{id: id, started: s.now(), sent: c.Request, peer: peer, origin: newOrigin(c.Request, id, client)})
 	c.Header("X-Request-Id", id)
 	ctx, cancel := context.WithTimeout(c.Request.Context(), s.o.RequestTimeout)
 	defer cancel()
@@ -91,19 +93,19 @@ func (s *Server) harden(c *gin.Context) {
 	}
 }
 
-// checkPath refuses paths that are spelled otherwise than they are matched (an escaped slash, an escaped letter):
-// what is decided on is what was sent.
-func (s *Server) checkPath(c *gin.Context) {
-	if c.Request.URL.RawPath != "" {
-		s.problem(c, fault.New(fault.NotFound, "There is nothing here."))
-	}
-}
-
-// checkOrigin refuses what a page of another site makes a browser send. It has no exceptions.
+// checkOrigin refuses what a page of another site makes a browser send. It has no exceptions (threat P3). Somebody who is
+// signed in gets a row: it was his browser, and he should know what it was made to ask for.
 func (s *Server) checkOrigin(c *gin.Context) {
-	if err := s.origins.Check(c.Request); err != nil {
-		s.problem(c, fault.Wrap(err, fault.Forbidden, "A page of another site may not do this."))
+	err := s.origins.Check(c.Request)
+	if err == nil {
+		return
 	}
+	err = fault.Wrap(err, fault.Forbidden, "A page of another site may not do this.")
+	p, stranger := s.deps.Auth.Authenticate(c.Request.Context(), s.credential(c.Request), exchangeOf(c).origin)
+	if stranger == nil {
+		err = s.recordedEarly(c, p, "cross_site", err)
+	}
+	s.problem(c, err)
 }
 
 // checkSetup keeps everything shut but health, the set-up page and set-up itself until there is an admin.

@@ -48,7 +48,7 @@ func newLive(t *testing.T, change func(*http.Server), settings ...setting) *live
 	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	l.addr = ln.Addr().String()
-	go func() { l.done <- l.http.Serve(httpapi.Listen(ln, files.Config())) }()
+	go func() { l.done <- l.http.Serve(httpapi.Listen(ln, httpapi.Bounds{TLS: files.Config()})) }()
 	l.client = &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: l.pool}}}
 	t.Cleanup(func() {
 		l.client.CloseIdleConnections()
@@ -267,7 +267,7 @@ func TestConnectionsPerAddress(t *testing.T) {
 	var lc net.ListenConfig
 	inner, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	ln := httpapi.Listen(inner, nil)
+	ln := httpapi.Listen(inner, httpapi.Bounds{})
 	accepted := make(chan net.Conn, 300)
 	var work sync.WaitGroup
 	work.Go(func() {
