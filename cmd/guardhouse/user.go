@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +16,10 @@ import (
 
 func newUser(sh *shared) *cobra.Command {
 	cmd := &cobra.Command{Use: "user", Short: "People and service accounts", Args: cobra.NoArgs, Example: "  guardhouse user list", RunE: needSubcommand}
-	cmd.AddCommand(newUserCreate(sh), newUserList(sh))
+	cmd.AddCommand(
+		newUserCreate(sh), newUserList(sh), newUserDisable(sh), newUserEnable(sh), newUserSetRole(sh), newUserResetPassword(sh),
+		newUserDelete(sh),
+	)
 	return cmd
 }
 
@@ -68,46 +70,6 @@ func newUserCreate(sh *shared) *cobra.Command {
 	return cmd
 }
 
-func newUserList(sh *shared) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "list", Short: "List people and service accounts", Args: cobra.NoArgs,
-		Example: "  guardhouse user list --json",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.within(cmd.Context(), func(a *app.App) error {
-				users, err := allUsers(cmd, a)
-				if err != nil {
-					return err
-				}
-				if sh.json {
-					return sh.printJSON(map[string]any{"items": mapEach(users, userJSON)})
-				}
-				w := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(w, "NAME\tKIND\tROLE\tSTATUS\tLAST SIGN-IN")
-				for _, u := range users {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", printable(u.Username), u.Kind, printable(u.Role), u.Status, when(u.LastLoginAt))
-				}
-				return w.Flush()
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&sh.json, "json", false, "print JSON")
-	return cmd
-}
-
-func allUsers(cmd *cobra.Command, a *app.App) ([]auth.User, error) {
-	var all []auth.User
-	for cursor := ""; ; {
-		page, err := a.Auth.ListUsers(cmd.Context(), osPrincipal(), auth.UserFilter{}, 0, cursor)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page.Items...)
-		if cursor = page.NextCursor; cursor == "" {
-			return all, nil
-		}
-	}
-}
-
 // readPassword takes one line and strips one newline, so that a password may end in spaces.
 func readPassword(in io.Reader) (string, error) {
 	const longest = 4096
@@ -120,13 +82,6 @@ func readPassword(in io.Reader) (string, error) {
 		return "", usageError{errors.New("no password on standard input: pipe one line into the command")}
 	}
 	return line, nil
-}
-
-func userJSON(u auth.User) map[string]any {
-	return map[string]any{
-		"id": u.ID, "username": u.Username, "display_name": u.DisplayName, "kind": u.Kind, "role": u.Role,
-		"status": u.Status, "created_at": u.CreatedAt, "last_login_at": u.LastLoginAt, "mfa": u.MFA,
-	}
 }
 
 func needSubcommand(cmd *cobra.Command, _ []string) error {

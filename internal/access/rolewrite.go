@@ -29,7 +29,10 @@ func (g *Guard) PutRole(ctx context.Context, p Principal, name string, c RoleCha
 		return w.details(), err
 	}}
 	_, err = pass.Commit(ctx, out, func(tx *db.Tx, ev audit.Event) error {
-		if err := w.store(tx, ev); err != nil || len(w.granted)+len(w.revoked) == 0 {
+		if w.nothing {
+			return nil
+		}
+		if err := w.store(tx, ev); err != nil || (!w.fresh && len(w.granted)+len(w.revoked) == 0) {
 			return err
 		}
 		return g.Changed(tx, "role "+name+" changed")
@@ -68,7 +71,7 @@ type roleWrite struct {
 	change           string
 	name             string
 	description      string
-	fresh            bool
+	fresh, nothing   bool // it is new; it is that already
 	granted, revoked []Action
 }
 
@@ -118,6 +121,9 @@ func (g *Guard) planRole(tx *db.Tx, p Principal, name string, c RoleChange) (rol
 	if c.Actions != nil {
 		w.granted = without(c.Actions, held)
 		w.revoked = without(held, c.Actions)
+	}
+	if w.nothing = exists && w.description == old.Description && len(w.granted)+len(w.revoked) == 0; w.nothing {
+		w.change = "none"
 	}
 	return w, g.judgeRole(tx, p, w, c, old, held)
 }

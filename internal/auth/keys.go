@@ -38,7 +38,10 @@ func (s *Service) CreateKey(ctx context.Context, p access.Principal, k NewKey, i
 		return Key{}, "", settle(ctx, pass, refusal{err: err}, nil)
 	}
 	defer pass.Close(&err)
-	out := access.Outcome{Resource: keyResource(row.ID), Details: map[string]any{"owner": userResource(owner.ID), "label": row.Label}}
+	out := access.Outcome{
+		Resource: keyResource(row.ID), Details: map[string]any{"owner": userResource(owner.ID), "label": row.Label},
+		Check: func(tx *db.Tx) (map[string]any, error) { return nil, s.stillMayMake(tx, p, k, owner) },
+	}
 	err = commit(ctx, pass, out, func(tx *db.Tx) error {
 		if err := idem.claim(tx, p, row.ID); err != nil {
 			return err
@@ -58,6 +61,14 @@ func (s *Service) CreateKey(ctx context.Context, p access.Principal, k NewKey, i
 	}
 	made, err = row.key()
 	return made, secret, err
+}
+
+// stillMayMake asks inside the transaction what was asked before it: the right may have ended while the wish waited.
+func (s *Service) stillMayMake(tx *db.Tx, p access.Principal, k NewKey, owner userRow) error {
+	if k.action(p) == access.KeyOwn {
+		return s.guard.Administer(tx, p, access.KeyOwn)
+	}
+	return s.guard.Administer(tx, p, access.KeyManage, owner.Role)
 }
 
 // action is what the wish needs: one's own key, or the care of others'.
