@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"time"
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
@@ -17,12 +18,17 @@ const (
 	endedMessage = "This session has ended. Sign in again."
 )
 
+// maxSignInName is more than a name may have, so that every name that can exist is looked up.
+const maxSignInName = 1024
+
 // Reasons in the audit rows of refused sign-ins. The caller is told none of them.
 const (
 	reasonUnknown  = "unknown_user"
 	reasonPassword = "wrong_password"
 	reasonStatus   = "not_active"
 	reasonService  = "service_account"
+	// reasonThrottled: inside a delay. Nothing was hashed.
+	reasonThrottled = "throttled"
 )
 
 // attempt is a checked sign-in: reason is empty if it is good.
@@ -30,34 +36,29 @@ type attempt struct {
 	user   userRow
 	known  bool
 	reason string
-	raised string // the password under today's cost, if the stored hash is weaker
+	raised string   // the password under today's cost, if the stored hash is weaker
+	device deviceID // the known one, or a new one
 }
 
-// Login signs a person in and answers a cookie token for a browser, else a bearer and a refresh token. A wrong name, a
-// wrong password, a service account and a disabled user are one answer, Unauthenticated, after the same work; too many at
-// once is Busy. It leaves one audit row.
+// Login signs a person in and answers a cookie token, and for a program a bearer and a refresh token besides. A wrong name,
+// a wrong password, a service account and a disabled user are one answer, Unauthenticated, after the same work; too many
+// tries at one name or from one address are RateLimited, whether there is such a user or not; too many at once are Busy. It
+// leaves one audit row.
 func (s *Service) Login(ctx context.Context, o access.Origin, r LoginRequest) (in SignIn, err error) {
 	caller, op := access.Anonymous(o), access.Op{Action: access.AuthLogin, Resource: "name:" + s.hashName(r.Username)}
-	a, err := s.try(ctx, r.Username, r.Password)
+	a, err := s.try(ctx, o, r)
 	if a.known {
 		op.Resource = userResource(a.user.ID)
 	}
-	if err != nil {
-		return SignIn{}, s.reject(ctx, caller, op, refusal{err: err})
+	if err == nil && a.reason != "" {
+		err = fault.New(fault.Unauthenticated, wrongMessage)
 	}
-	if a.reason != "" {
-		wrong := fault.New(fault.Unauthenticated, wrongMessage)
-		return SignIn{}, s.reject(ctx, caller, op, refusal{err: wrong, decision: audit.Deny, reason: a.reason})
+	if err != nil {
+		return SignIn{}, s.reject(ctx, caller, op, a.refusal(err))
 	}
 	plan, err := s.plan(a.user, o, r.Browser)
 	if err != nil {
 		return SignIn{}, s.reject(ctx, caller, op, refusal{err: err})
-	}
-	device, known := s.knownDevice(a.user.ID, r.DeviceToken)
-	if !known {
-		if device, err = newDeviceID(); err != nil {
-			return SignIn{}, s.reject(ctx, caller, op, refusal{err: err})
-		}
 	}
 	pass, err := s.guard.Enter(ctx, caller, op)
 	if err != nil {
@@ -67,47 +68,109 @@ func (s *Service) Login(ctx context.Context, o access.Origin, r LoginRequest) (i
 	if err := commit(ctx, pass, plan.outcome(), func(tx *db.Tx) error { return plan.open(tx, a) }); err != nil {
 		return SignIn{}, err
 	}
-	in = plan.answer()
-	in.DeviceToken = s.deviceToken(a.user.ID, device)
-	return in, nil
+	return s.welcome(plan, o, a.device), nil
 }
 
-// try looks the name up and checks the password in a slot. Unknown names are checked against the decoy.
-func (s *Service) try(ctx context.Context, username, password string) (attempt, error) {
-	var a attempt
-	if len(password) > maxPassword || len(username) > maxNameBytes {
-		a.reason = reasonPassword
-		return a, nil
+// welcome is the answer to a sign-in from a device that is known from now on.
+func (s *Service) welcome(plan sessionPlan, o access.Origin, device deviceID) SignIn {
+	s.noteSignIn(plan.user.ID, o)
+	in := plan.answer()
+	in.DeviceToken = s.deviceToken(plan.user.ID, device)
+	return in
+}
+
+// refusal says in the audit row alone why a sign-in was refused.
+func (a attempt) refusal(err error) refusal {
+	if a.reason == "" {
+		return refusal{err: err}
 	}
-	key := skeleton(username)
+	return refusal{err: err, decision: audit.Deny, reason: a.reason}
+}
+
+// try looks the name up and checks the password in a slot, unless too many tries were wrong. A look-alike of a name is
+// nobody's, but it counts as that name. Whatever there is of the name, the same is looked up and the same is hashed.
+func (s *Service) try(ctx context.Context, o access.Origin, r LoginRequest) (attempt, error) {
+	if len(r.Password) > maxPassword || len(r.Username) > maxSignInName {
+		return s.tooLong(o)
+	}
+	var a attempt
+	key := skeleton(r.Username)
 	row, ok, err := s.store.userByKey(ctx, key)
 	if err != nil {
 		return a, err
 	}
-	// A look-alike name is no spelling of this user's name.
-	if ok && foldName(row.Username) == foldName(username) {
+	if ok && foldName(row.Username) == foldName(r.Username) {
 		a.user, a.known = row, true
 	}
+	from, err := s.sourceOf(ctx, &a, key, o, r.DeviceToken)
+	if err != nil {
+		return a, err
+	}
+	return a, s.check(ctx, &a, from, r.Password)
+}
+
+// tooLong refuses what no rule allows, without a hash: its length tells nothing of any user.
+func (s *Service) tooLong(o access.Origin) (attempt, error) {
+	if wait := s.throttle.charge(s.strangerKey(o), s.now()); wait > 0 {
+		return attempt{reason: reasonThrottled}, tooOften(wait)
+	}
+	return attempt{reason: reasonPassword}, nil
+}
+
+// check fills in a.reason. It is RateLimited, before anything is hashed, inside the delay of from.
+func (s *Service) check(ctx context.Context, a *attempt, from source, password string) error {
+	if wait := s.throttle.wait(from, s.now()); wait > 0 {
+		a.reason = reasonThrottled
+		return tooOften(wait)
+	}
+	var wait time.Duration
+	var failed error
+	err := s.slots.doFor(ctx, from.place, func() {
+		if wait = s.throttle.begin(from, s.now()); wait > 0 {
+			return
+		}
+		told := untold
+		// What begins must end, also should the hash fail.
+		defer func() { s.throttle.end(from, s.now(), told) }()
+		if failed = s.compare(a, password); failed != nil {
+			return
+		}
+		if told = right; a.reason != "" {
+			told = wrong
+		}
+	})
+	switch {
+	case err != nil:
+		return err
+	case failed != nil:
+		return fault.Wrap(failed, fault.Internal, "checking a password")
+	case wait > 0:
+		a.reason = reasonThrottled
+		return tooOften(wait)
+	}
+	return nil
+}
+
+// compare hashes the password against the user's hash, or the decoy where there is none. A weaker stored hash is topped up
+// to today's work, so that old accounts can't be told by their speed.
+func (s *Service) compare(a *attempt, password string) error {
 	stored := s.decoy
 	if a.known && a.user.PasswordHash != "" {
 		stored = a.user.PasswordHash
 	}
-	var right, weak bool
-	var verifyErr error
-	err = s.slots.do(ctx, func() {
-		right, weak, verifyErr = s.cost.verify(stored, password)
-		if verifyErr == nil && right && weak {
-			a.raised, verifyErr = s.cost.hash(password)
-		}
-	})
+	good, weak, err := s.cost.verify(stored, password)
 	if err != nil {
-		return a, err
+		return err
 	}
-	if verifyErr != nil {
-		return a, fault.Wrap(verifyErr, fault.Internal, "checking a password")
+	a.reason = a.judge(good)
+	if weak && a.reason == "" {
+		a.raised, err = s.cost.hash(password)
+		return err
 	}
-	a.reason = a.judge(right)
-	return a, nil
+	if weak {
+		return s.cost.topUp(stored, password)
+	}
+	return nil
 }
 
 func (a attempt) judge(right bool) string {
@@ -127,7 +190,7 @@ func (a attempt) judge(right bool) string {
 // hashName stands in audit rows for a name that somebody typed: people type passwords there (threat U5). Equal names in
 // any spelling have equal hashes, so that one target under attack can be seen.
 func (s *Service) hashName(name string) string {
-	if len(name) <= maxNameBytes {
+	if len(name) <= maxSignInName {
 		name = skeleton(name)
 	}
 	mac := hmac.New(sha256.New, s.nameHash)

@@ -1,12 +1,8 @@
 package auth
 
 import (
-	"context"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -88,69 +84,4 @@ func TestParsePHCRefuses(t *testing.T) {
 		_, _, _, err := parsePHC(phc)
 		require.ErrorIs(t, err, errHashFormat, phc)
 	}
-}
-
-func TestSlotsBoundTheHashesAtOnce(t *testing.T) {
-	s := newSlots(2)
-	var running, most, done atomic.Int32
-	var wg sync.WaitGroup
-	for range 100 {
-		wg.Go(func() {
-			err := s.do(context.Background(), func() {
-				n := running.Add(1)
-				for {
-					m := most.Load()
-					if n <= m || most.CompareAndSwap(m, n) {
-						break
-					}
-				}
-				for range 1000 {
-					done.Load() // long enough to overlap
-				}
-				running.Add(-1)
-			})
-			if err == nil {
-				done.Add(1)
-			}
-		})
-	}
-	wg.Wait()
-	require.EqualValues(t, 100, done.Load())
-	require.LessOrEqual(t, most.Load(), int32(2))
-}
-
-// threat A7
-func TestSlotsQueueIsBoundedAndLeavesWithItsCaller(t *testing.T) {
-	s := newSlots(1)
-	hold, held := make(chan struct{}), make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		_ = s.do(context.Background(), func() { close(held); <-hold })
-	})
-	<-held
-	ctx, cancel := context.WithCancel(context.Background())
-	errs := make(chan error, maxWaiting)
-	for range maxWaiting {
-		wg.Go(func() { errs <- s.do(ctx, func() { t.Error("ran without a slot") }) })
-	}
-	require.Eventually(t, func() bool { return len(s.present) == maxWaiting+1 }, 10*time.Second, time.Millisecond)
-	err := s.do(context.Background(), func() { t.Error("ran beyond the queue") })
-	requireCode(t, fault.Busy, err)
-	require.Positive(t, fault.From(err).RetryAfter)
-
-	cancel()
-	for range maxWaiting {
-		requireCode(t, fault.Canceled, <-errs)
-	}
-	close(hold)
-	wg.Wait()
-	require.NoError(t, s.do(context.Background(), func() {}))
-	require.Empty(t, s.present)
-	require.Empty(t, s.running)
-}
-
-func TestSlotsRunNothingForACallerWhoLeft(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	requireCode(t, fault.Canceled, newSlots(1).do(ctx, func() { t.Error("ran") }))
 }

@@ -60,6 +60,29 @@ func (c cost) verify(phc, password string) (ok, weak bool, err error) {
 	return ok, stored.memory < c.memory || stored.time < c.time, nil
 }
 
+// topUp spends what a check of the weaker hash stored left of c: the same work, in no more memory.
+func (c cost) topUp(stored, password string) error {
+	old, salt, _, err := parsePHC(stored)
+	if err != nil {
+		return err
+	}
+	if rest, left := c.minus(old); left {
+		rest.tag(password, salt, tagSize)
+	}
+	return nil
+}
+
+// minus answers a cost whose memory passes are those that c has over old.
+func (c cost) minus(old cost) (rest cost, left bool) {
+	mine, spent := uint64(c.memory)*uint64(c.time), uint64(old.memory)*uint64(old.time)
+	if mine <= spent {
+		return cost{}, false
+	}
+	passes := (mine - spent + uint64(c.memory) - 1) / uint64(c.memory)
+	memory := max((mine-spent)/passes, 8*uint64(c.threads))
+	return cost{memory: uint32(memory), time: uint32(passes), threads: c.threads}, true //nolint:gosec // both are below c's own
+}
+
 func parsePHC(phc string) (c cost, salt, tag []byte, err error) {
 	parts := strings.Split(phc, "$")
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {

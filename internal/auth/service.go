@@ -46,6 +46,9 @@ type Service struct {
 	ring  *keyring
 	slots *slots
 	cost  cost
+	// throttle and known slow guessers down, and keep them apart from who has signed in before.
+	throttle *throttle
+	known    knownAddresses
 	// decoy is a hash that nobody's password has: unknown names cost the same work as known ones.
 	decoy string
 	now   func() time.Time
@@ -71,8 +74,12 @@ func New(d *db.DB, g *access.Guard, o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	slowly, err := newThrottle(o.Now())
+	if err != nil {
+		return nil, err
+	}
 	s := &Service{
-		guard: g, store: newStore(d), ring: ring, slots: newSlots(o.HashSlots), now: o.Now, log: o.Log,
+		throttle: slowly, guard: g, store: newStore(d), ring: ring, slots: newSlots(o.HashSlots), now: o.Now, log: o.Log,
 		accessTTL: o.AccessTTL, sessionIdle: o.SessionIdle, sessionMax: o.SessionMax,
 		keyHash: o.Root.Sub(labelKeyHash), nameHash: o.Root.Sub(labelNameHash), cursorKey: o.Root.Sub(labelCursor),
 		deviceKey: o.Root.Sub(labelDevice),

@@ -82,10 +82,8 @@ func (s *Service) FinishSetup(ctx context.Context, o access.Origin, f Setup) (in
 		return SignIn{}, setupIsOver()
 	}
 	caller, op := access.Anonymous(o), access.Op{Action: access.AuthSetup}
-	if !s.setup.matches(f.Token, s.now()) {
-		return SignIn{}, s.reject(ctx, caller, op, refusal{
-			err: fault.New(fault.Unauthenticated, "The set-up token is wrong or older than 30 minutes: a restart of the server prints a new one."),
-		})
+	if err := s.checkSetupToken(o, f.Token); err != nil {
+		return SignIn{}, s.reject(ctx, caller, op, refusal{err: err})
 	}
 	u, err := s.newUserRow(ctx, NewUser{Kind: KindPerson, Username: f.Username, Password: f.Password, Role: adminRole})
 	if err != nil {
@@ -119,9 +117,18 @@ func (s *Service) FinishSetup(ctx context.Context, o access.Origin, f Setup) (in
 	}
 	s.setupClosed.Store(true)
 	s.setup.void()
-	in = plan.answer()
-	in.DeviceToken = s.deviceToken(u.ID, device)
-	return in, nil
+	return s.welcome(plan, o, device), nil
+}
+
+// checkSetupToken bounds the wrong tokens of one address; the right one is never made to wait.
+func (s *Service) checkSetupToken(o access.Origin, token string) error {
+	if s.setup.matches(token, s.now()) {
+		return nil
+	}
+	if wait := s.throttle.charge(s.throttle.keyOf(kindSetup, networkOf(o.IP)), s.now()); wait > 0 {
+		return tooOften(wait)
+	}
+	return fault.New(fault.Unauthenticated, "The set-up token is wrong or older than 30 minutes: a restart of the server prints a new one.")
 }
 
 func setupIsOver() error { return fault.New(fault.NotFound, "The set-up is done. Sign in instead.") }
