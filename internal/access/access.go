@@ -101,8 +101,15 @@ type Principal struct {
 	KeyID                    string
 	KeyModels, KeyOperations []string
 	SessionID                string
-	Origin                   Origin
+	// Via says how the session was shown: ViaCookie, or the kid of the bearer. Until is when that bearer ends. Whoever keeps
+	// a principal for longer than one request needs both to ask whether it is still good.
+	Via    string
+	Until  time.Time
+	Origin Origin
 }
+
+// ViaCookie is the Via of a session that was shown by its cookie.
+const ViaCookie = "cookie"
 
 // Anonymous is anybody who has shown no credential. Only the auth actions are open to it.
 func Anonymous(o Origin) Principal { return Principal{Kind: KindAnonymous, Origin: o} }

@@ -41,19 +41,24 @@ func (s *Service) byCookie(ctx context.Context, token string, o access.Origin) (
 		return access.Principal{}, err
 	}
 	now := s.clock()
-	if !ok || ses.kind != kindBrowser || !ses.alive(now) {
+	if !ok || !ses.alive(now) || !s.cookieGood(ses, now) {
 		return access.Principal{}, unauthenticated()
 	}
-	stored := fromMillis(ses.lastUsed)
-	if now.Sub(s.touched.last(ses.id, stored)) >= s.sessionIdle {
-		return access.Principal{}, unauthenticated()
-	}
-	s.touchSession(ctx, ses.id, now, stored)
-	return ses.principal(o), nil
+	s.touchSession(ctx, ses, o, now)
+	p := ses.principal(o)
+	p.Via = access.ViaCookie
+	return p, nil
+}
+
+// cookieGood says whether a living session may still be shown by its cookie: not idle for too long, and not older than a
+// session may be. A program's bearers may last longer than that.
+func (s *Service) cookieGood(ses session, now time.Time) bool {
+	last := s.touched.last(ses.id, fromMillis(ses.lastUsed))
+	return ses.cookie && now.Sub(last) < s.sessionIdle && !last.After(now.Add(clockSlack)) && now.Before(fromMillis(ses.created).Add(s.sessionMax))
 }
 
 func (s *Service) byBearer(ctx context.Context, token string, o access.Origin) (access.Principal, error) {
-	c, err := s.ring.parse(token)
+	c, kid, err := s.ring.parse(token)
 	if err != nil {
 		return access.Principal{}, unauthenticated()
 	}
@@ -65,13 +70,30 @@ func (s *Service) byBearer(ctx context.Context, token string, o access.Origin) (
 	if !ok || ses.kind != kindProgram || !ses.alive(now) || ses.userID != c.Subject || ses.epoch != c.Epoch {
 		return access.Principal{}, unauthenticated()
 	}
-	s.touchSession(ctx, ses.id, now, fromMillis(ses.lastUsed))
-	return ses.principal(o), nil
+	if s.buryCookie(ctx, ses, now) {
+		s.touchSession(ctx, ses, o, now)
+	}
+	p := ses.principal(o)
+	p.Via, p.Until = kid, c.ExpiresAt.Time
+	return p, nil
 }
 
-func (s *Service) touchSession(ctx context.Context, id string, now, stored time.Time) {
-	if s.touched.mark(id, now, stored) {
-		s.note(ctx, "session", id, func(tx *db.Tx) error { return touchSession(tx, id, now) })
+// buryCookie takes the cookie of a session away that was idle for too long: a bearer's use must not wake it. It answers
+// whether the use may be noted; if the cookie can't be taken away, the use goes unnoted and the cookie stays as dead.
+func (s *Service) buryCookie(ctx context.Context, ses session, now time.Time) bool {
+	if !ses.cookie || s.cookieGood(ses, now) {
+		return true
+	}
+	err := s.store.db.Write(func(tx *db.Tx) error { return dropCookie(tx, ses.id) })
+	if err != nil {
+		s.log.WarnContext(ctx, "idle cookie not taken away", "id", ses.id, "err", err)
+	}
+	return err == nil
+}
+
+func (s *Service) touchSession(ctx context.Context, ses session, o access.Origin, now time.Time) {
+	if s.touched.mark(ses.id, use{now: now, stored: fromMillis(ses.lastUsed), addr: o.IP, storedIP: ses.lastIP}) {
+		s.note(ctx, "session", ses.id, func(tx *db.Tx) error { return touchSession(tx, ses.id, addressOf(o), now) })
 	}
 }
 
@@ -91,26 +113,32 @@ func (s *Service) byKey(ctx context.Context, key string, o access.Origin) (acces
 	if !ok || !right || !k.alive(now) {
 		return access.Principal{}, unauthenticated()
 	}
-	p := access.Principal{Kind: "key", UserID: k.userID, Name: k.username, Role: k.role, KeyID: k.id, Origin: o}
+	var stored time.Time
+	if k.lastUsed != nil {
+		stored = fromMillis(*k.lastUsed)
+	}
+	if s.touched.mark(k.id, use{now: now, stored: stored, addr: o.IP, storedIP: k.lastIP}) {
+		s.note(ctx, "key", k.id, func(tx *db.Tx) error { return touchKey(tx, k.id, addressOf(o), now) })
+	}
+	return k.principal(o)
+}
+
+// principal is the owner, narrowed by the key. Scopes that can't be read are an error, never no scopes.
+func (k keyHolder) principal(o access.Origin) (access.Principal, error) {
+	p := access.Principal{Kind: access.KindKey, UserID: k.userID, Name: k.username, Role: k.role, KeyID: k.id, Origin: o}
+	var err error
 	if p.KeyModels, err = readList(k.models); err != nil {
 		return access.Principal{}, err
 	}
 	if p.KeyOperations, err = readList(k.operations); err != nil {
 		return access.Principal{}, err
 	}
-	var stored time.Time
-	if k.lastUsed != nil {
-		stored = fromMillis(*k.lastUsed)
-	}
-	if s.touched.mark(k.id, now, stored) {
-		s.note(ctx, "key", k.id, func(tx *db.Tx) error { return touchKey(tx, k.id, addressOf(o), now) })
-	}
 	return p, nil
 }
 
 func (k keyHolder) alive(now time.Time) bool {
 	inTime := k.validUntil == nil || millis(now) < *k.validUntil
-	return k.revoked == nil && inTime && k.status == statusActive
+	return k.revoked == nil && k.suspended == nil && inTime && k.status == statusActive
 }
 
 // Me answers the caller's own user. System and anonymous callers have none: NotFound.

@@ -54,23 +54,23 @@ func newClaims(userID, sessionID string, epoch int64, now, until time.Time) clai
 }
 
 // parse answers the claims of a bearer that one of our keys signed with that key's own algorithm and that is in time,
-// from us and for us. The session and the user are the caller's to check.
-func (r *keyring) parse(token string) (claims, error) {
+// from us and for us, and the kid of that key. The session and the user are the caller's to check.
+func (r *keyring) parse(token string) (c claims, kid string, err error) {
 	// The decoder skips line breaks, which would give one signature many spellings.
 	if len(token) > maxBearer || strings.Count(token, ".") != 2 || strings.ContainsAny(token, "\r\n") {
-		return claims{}, fmt.Errorf("size or shape: %w", errBearer)
+		return claims{}, "", fmt.Errorf("size or shape: %w", errBearer)
 	}
 	parser := jwt.NewParser(jwt.WithTimeFunc(r.now), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithStrictDecoding(),
 		jwt.WithIssuer(issuer), jwt.WithAudience(audience), jwt.WithValidMethods([]string{"EdDSA", "HS256"}))
-	var c claims
-	_, err := parser.ParseWithClaims(token, &c, r.keyOf)
+	read, err := parser.ParseWithClaims(token, &c, r.keyOf)
 	if err != nil {
-		return claims{}, errors.Join(errBearer, err)
+		return claims{}, "", errors.Join(errBearer, err)
 	}
-	if c.Subject == "" || c.SessionID == "" {
-		return claims{}, fmt.Errorf("sub and sid: %w", errBearer)
+	kid, ok := read.Header["kid"].(string)
+	if !ok || c.Subject == "" || c.SessionID == "" || c.IssuedAt == nil {
+		return claims{}, "", fmt.Errorf("kid, sub, sid and iat: %w", errBearer)
 	}
-	return c, nil
+	return c, kid, nil
 }
 
 // keyOf refuses a header whose algorithm isn't the one of its kid, and members that would change how it is to be read

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"log/slog"
 	"maps"
 	"os"
 	"runtime"
@@ -212,7 +213,7 @@ func TestWeakJWTSecretsRefuseStart(t *testing.T) {
 		"11112222333344445555666677778888"[:16] + "1111222233334444", "TODO: put a secret of 32 bytes here", "secret_key_for_jwt_signing_tokens",
 	}
 	for _, secret := range weak {
-		_, err := openKeyring(t.TempDir(), secret, newClock().now)
+		_, err := openKeyring(ringOptions{dataDir: t.TempDir(), secret: secret, now: newClock().now, log: slog.New(slog.DiscardHandler)})
 		requireCode(t, fault.Invalid, err)
 		require.Equal(t, "auth.jwt_secret", fault.From(err).Field)
 		require.NotContains(t, err.Error(), secret)

@@ -6,10 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
+	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -19,11 +18,10 @@ import (
 )
 
 const (
-	// rotateAfter and retireAfter: a key signs for 90 days; then it verifies for as long as any bearer of it may live.
+	// rotateAfter and retireAfter: a key signs for 90 days; then it verifies for as long as any bearer of it may live, and
+	// a minute more for a server that had not yet noticed its successor.
 	rotateAfter = 90 * 24 * time.Hour
-	retireAfter = 24 * time.Hour
-	jwtPrefix   = "jwt-"
-	jwtSuffix   = ".key"
+	retireAfter = maxAccessTTL + time.Minute
 )
 
 // signingKey has one algorithm, whatever a token's header says (threat A3).
@@ -35,37 +33,47 @@ type signingKey struct {
 	next         time.Time // when its successor was made; zero for the active one
 }
 
-// keyring holds either one HS256 key or the Ed25519 keys of the data folder, never both.
+// keyring holds either HS256 keys from the settings or the Ed25519 keys of the data folder, never both.
 type keyring struct {
-	dir string
+	dir string // "" with HS256
 	now func() time.Time
+	log *slog.Logger
 
 	mu   sync.RWMutex
 	keys []signingKey // oldest first; the last one signs
+
+	looking  sync.Mutex
+	looked   atomic.Int64 // when the folder was last read, in milliseconds
+	strange  time.Time    // when it was last read for a kid that nobody knows; under looking
+	troubled string       // what was wrong with it then; under looking
 }
 
-// openKeyring uses secret if there is one, after checking it; else DATA/secrets/jwt-*.key, making the first.
-func openKeyring(dataDir, secret string, now func() time.Time) (*keyring, error) {
-	r := &keyring{now: now}
-	if secret != "" {
-		if err := CheckJWTSecret(secret); err != nil {
+// ringOptions say where the keys come from. Previous verifies only.
+type ringOptions struct {
+	dataDir, secret, previous string
+	now                       func() time.Time
+	log                       *slog.Logger
+}
+
+// openKeyring uses the secret if there is one, after checking it; else DATA/secrets/jwt-*.key, making the first.
+func openKeyring(o ringOptions) (*keyring, error) {
+	r := &keyring{now: o.now, log: o.log}
+	if o.secret != "" || o.previous != "" {
+		if err := CheckJWTSecrets(o.secret, o.previous); err != nil {
 			return nil, err
 		}
-		r.keys = []signingKey{hmacKey(secret)}
+		if o.previous != "" {
+			r.keys = append(r.keys, hmacKey(o.previous))
+		}
+		r.keys = append(r.keys, hmacKey(o.secret))
 		return r, nil
 	}
-	dir, err := openSecretsDir(dataDir)
+	dir, err := openSecretsDir(o.dataDir)
 	if err != nil {
 		return nil, err
 	}
 	r.dir = dir
-	if err := r.load(); err != nil {
-		return nil, err
-	}
-	if len(r.keys) == 0 {
-		return r, r.add()
-	}
-	return r, nil
+	return r, r.open()
 }
 
 func hmacKey(secret string) signingKey {
@@ -77,92 +85,44 @@ func hmacKey(secret string) signingKey {
 func edKey(id ulid.ULID, seed []byte) signingKey {
 	private := ed25519.NewKeyFromSeed(seed)
 	return signingKey{
-		kid: "ed-" + strings.ToLower(id.String()), method: jwt.SigningMethodEdDSA,
+		kid: kidOf(id), method: jwt.SigningMethodEdDSA,
 		sign: private, verify: private.Public(), made: ulid.Time(id.Time()),
 	}
 }
-
-// load reads every key file; file names sort by the time that is in them.
-func (r *keyring) load() error {
-	entries, err := os.ReadDir(r.dir)
-	if err != nil {
-		return fault.Wrap(err, fault.Internal, "the folder for keys in the data folder can't be read")
-	}
-	for _, e := range entries {
-		name, ours := strings.CutPrefix(e.Name(), jwtPrefix)
-		name, isKey := strings.CutSuffix(name, jwtSuffix)
-		if !ours || !isKey {
-			continue
-		}
-		id, err := ulid.ParseStrict(strings.ToUpper(name))
-		if err != nil {
-			return fault.Wrap(err, fault.Invalid, "the folder for keys in the data folder holds a bearer key with a name that isn't ours: move it away")
-		}
-		seed, err := readSecret(filepath.Join(r.dir, e.Name()), ed25519.SeedSize)
-		if err != nil {
-			return err
-		}
-		r.append(edKey(id, seed))
-	}
-	return nil
-}
-
-func (r *keyring) append(k signingKey) {
-	if n := len(r.keys); n > 0 {
-		r.keys[n-1].next = k.made
-	}
-	r.keys = append(r.keys, k)
-}
-
-// add makes the next key and drops those that no living bearer was signed with.
-func (r *keyring) add() error {
-	id, err := ulid.New(ulid.Timestamp(r.now()), ulid.DefaultEntropy())
-	if err != nil {
-		return fault.Wrap(err, fault.Internal, "no id for a bearer key")
-	}
-	seed, err := readOrMakeSecret(r.path(strings.ToLower(id.String())), ed25519.SeedSize)
-	if err != nil {
-		return err
-	}
-	r.append(edKey(id, seed))
-	kept := r.keys[:0]
-	var errs []error
-	for _, k := range r.keys {
-		if k.retired(r.now()) {
-			errs = append(errs, ignoreMissing(os.Remove(r.path(strings.TrimPrefix(k.kid, "ed-")))))
-			continue
-		}
-		kept = append(kept, k)
-	}
-	r.keys = kept
-	if err := errors.Join(errs...); err != nil {
-		return fault.Wrap(err, fault.Internal, "a retired bearer key can't be removed from the data folder")
-	}
-	return nil
-}
-
-func (r *keyring) path(id string) string { return filepath.Join(r.dir, jwtPrefix+id+jwtSuffix) }
 
 func (k signingKey) retired(now time.Time) bool {
 	return !k.next.IsZero() && !now.Before(k.next.Add(retireAfter))
 }
 
-// active answers the key that signs, after making a new one if the last is due.
+// active answers the key that signs, after making a new one if the last is due or was taken away.
 func (r *keyring) active() (signingKey, error) {
-	r.mu.RLock()
-	last := r.keys[len(r.keys)-1]
-	r.mu.RUnlock()
-	if !r.due(last) {
+	r.notice()
+	last, ok := r.last()
+	if ok && !r.due(last) {
 		return last, nil
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.due(r.keys[len(r.keys)-1]) {
-		if err := r.add(); err != nil {
-			return signingKey{}, err
-		}
+	r.looking.Lock()
+	defer r.looking.Unlock()
+	if last, ok = r.last(); ok && !r.due(last) {
+		return last, nil
 	}
-	return r.keys[len(r.keys)-1], nil
+	made, err := r.prepare()
+	if err != nil {
+		return signingKey{}, err
+	}
+	if err := r.keep(made, Rotation{}); err != nil {
+		return signingKey{}, err
+	}
+	return made.signingKey, nil
+}
+
+func (r *keyring) last() (signingKey, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if len(r.keys) == 0 {
+		return signingKey{}, false
+	}
+	return r.keys[len(r.keys)-1], true
 }
 
 func (r *keyring) due(k signingKey) bool {
@@ -171,14 +131,33 @@ func (r *keyring) due(k signingKey) bool {
 
 var errUnknownKid = errors.New("no key has this kid")
 
-// find answers the key for kid if it may still verify.
+// find answers the key for kid if it may still verify. A kid that it doesn't know makes it look at the folder: another
+// process may have made the key a moment ago.
 func (r *keyring) find(kid string) (signingKey, error) {
+	r.notice()
+	key, ok := r.known(kid)
+	if !ok && ourKid(kid) {
+		r.noticeStranger()
+		key, ok = r.known(kid)
+	}
+	if !ok {
+		return signingKey{}, fmt.Errorf("looking for a bearer key: %w", errUnknownKid)
+	}
+	return key, nil
+}
+
+// known answers the key for kid, and whether it may still verify.
+func (r *keyring) known(kid string) (signingKey, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for _, k := range r.keys {
-		if k.kid == kid && !k.retired(r.now()) {
-			return k, nil
+		if k.kid == kid {
+			return k, !k.retired(r.now())
 		}
 	}
-	return signingKey{}, fmt.Errorf("looking for a bearer key: %w", errUnknownKid)
+	return signingKey{}, false
+}
+
+func noRotation() error {
+	return fault.New(fault.Conflict, "auth.jwt_secret is set, so the settings hold the keys: put the old value in auth.jwt_secret_previous, a new one in auth.jwt_secret, and restart.")
 }

@@ -14,11 +14,34 @@ const (
 	maxUnit = 16
 )
 
+// CheckJWTSecrets is CheckJWTSecret for the secret that signs and the one before it, "" for none, which only verifies: it
+// needs one that signs, another one.
+func CheckJWTSecrets(secret, previous string) error {
+	refuse := func(why string) error {
+		return fault.New(fault.Invalid, "auth.jwt_secret_previous "+why).WithField("auth.jwt_secret_previous")
+	}
+	if secret == "" {
+		if previous != "" {
+			return refuse("needs auth.jwt_secret, which signs: set both, or remove it")
+		}
+		return nil
+	}
+	if err := CheckJWTSecret(secret); err != nil || previous == "" {
+		return err
+	}
+	if previous == secret {
+		return refuse("is the same as auth.jwt_secret: remove it, or give auth.jwt_secret a new value")
+	}
+	return checkSecret("auth.jwt_secret_previous", previous)
+}
+
 // CheckJWTSecret refuses, as New does, what cannot be a secret: fewer than 32 bytes, values that samples and manuals are full of, and
 // repetitions (threat A2). The message never holds any of it.
-func CheckJWTSecret(secret string) error {
+func CheckJWTSecret(secret string) error { return checkSecret("auth.jwt_secret", secret) }
+
+func checkSecret(setting, secret string) error {
 	refuse := func(why string) error {
-		return fault.New(fault.Invalid, "auth.jwt_secret "+why+": make one with: openssl rand -base64 48").WithField("auth.jwt_secret")
+		return fault.New(fault.Invalid, setting+" "+why+": make one with: openssl rand -base64 48").WithField(setting)
 	}
 	if len(secret) < minSecret {
 		return refuse("is shorter than 32 bytes")

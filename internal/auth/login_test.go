@@ -28,7 +28,7 @@ func TestLoginForABrowserAndAProgram(t *testing.T) {
 	require.Equal(t, b.clock.now(), *in.User.LastLoginAt)
 
 	prog := b.login("rita", false)
-	require.Empty(t, prog.CookieToken)
+	require.Len(t, prog.CookieToken, tokenLen, "one session with both")
 	require.Len(t, prog.RefreshToken, tokenLen)
 	require.Equal(t, defaultAccessTTL, prog.ExpiresIn)
 	require.NotEqual(t, in.SessionID, prog.SessionID)

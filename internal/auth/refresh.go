@@ -76,14 +76,16 @@ func (s *Service) rotate(ctx context.Context, r refresh, o access.Origin, old st
 		return SignIn{}, err
 	}
 	defer pass.Close(&err)
+	x := exchange{old: old, fresh: fresh, ip: addressOf(o), now: now, buries: r.cookie && !s.cookieGood(r.session, now)}
 	var u userRow
 	err = commit(ctx, pass, access.Outcome{}, func(tx *db.Tx) (err error) {
-		u, err = r.exchange(tx, old, fresh, now)
+		u, err = r.exchange(tx, x)
 		return err
 	})
 	if err != nil {
 		return SignIn{}, err
 	}
+	s.touched.mark(r.id, use{now: now, stored: now, addr: o.IP, storedIP: x.ip})
 	return SignIn{User: u.user(), AccessToken: bearer, RefreshToken: fresh, ExpiresIn: lasts, SessionID: r.id}, nil
 }
 
@@ -100,8 +102,16 @@ func (s *Service) endFamily(ctx context.Context, r refresh, p access.Principal, 
 	return settle(ctx, pass, why, func(tx *db.Tx) error { return endSession(tx, r.id, now) })
 }
 
+// exchange is one refresh token for another. buries says that the session's cookie was idle for too long: this use must not
+// wake it.
+type exchange struct {
+	old, fresh, ip string
+	now            time.Time
+	buries         bool
+}
+
 // exchange spends the old token and stores the new one, if the family still lives at that moment.
-func (r refresh) exchange(tx *db.Tx, old, fresh string, now time.Time) (userRow, error) {
+func (r refresh) exchange(tx *db.Tx, x exchange) (userRow, error) {
 	u, err := lockedUser(tx, r.userID)
 	if err != nil {
 		return u, err
@@ -113,17 +123,22 @@ func (r refresh) exchange(tx *db.Tx, old, fresh string, now time.Time) (userRow,
 	if !ok || ses.RevokedAt != nil || u.Status != statusActive || u.Epoch != r.epoch {
 		return u, fault.New(fault.Unauthenticated, endedMessage)
 	}
-	if err := spendRefresh(tx, old, now); err != nil {
+	if err := spendRefresh(tx, x.old, x.now); err != nil {
 		return u, err
 	}
-	if err := touchSession(tx, r.id, now); err != nil {
+	if x.buries {
+		if err := dropCookie(tx, r.id); err != nil {
+			return u, err
+		}
+	}
+	if err := touchSession(tx, r.id, x.ip, x.now); err != nil {
 		return u, err
 	}
 	return u, tx.Gorm().Create(&refreshRow{
-		TokenHash: hashToken(fresh), SessionID: r.id, CreatedAt: millis(now), ExpiresAt: r.session.expires,
+		TokenHash: hashToken(x.fresh), SessionID: r.id, CreatedAt: millis(x.now), ExpiresAt: r.session.expires,
 	}).Error
 }
 
 func (ses session) principal(o access.Origin) access.Principal {
-	return access.Principal{Kind: "user", UserID: ses.userID, Name: ses.username, Role: ses.role, SessionID: ses.id, Origin: o}
+	return access.Principal{Kind: access.KindUser, UserID: ses.userID, Name: ses.username, Role: ses.role, SessionID: ses.id, Origin: o}
 }

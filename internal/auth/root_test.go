@@ -101,14 +101,14 @@ func put(t *testing.T, path string, content []byte, mode os.FileMode) {
 
 func TestBearerKeyThatOthersCanReadRefusesStart(t *testing.T) {
 	dir := t.TempDir()
-	r, err := openKeyring(dir, "", newClock().now)
+	r, err := openKeyring(ringOptions{dataDir: dir, now: newClock().now, log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	path := r.path(r.keys[0].kid[len("ed-"):])
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.EqualValues(t, 0o600, info.Mode().Perm())
 	require.NoError(t, os.Chmod(path, 0o644))
-	_, err = openKeyring(dir, "", newClock().now)
+	_, err = openKeyring(ringOptions{dataDir: dir, now: newClock().now, log: slog.New(slog.DiscardHandler)})
 	requireCode(t, fault.Invalid, err)
 }
 

@@ -74,26 +74,40 @@ func readSecret(path string, size int) (secret []byte, err error) {
 }
 
 // writeSecret makes path whole or not at all; fs.ErrExist if it is there already.
-func writeSecret(path string, secret []byte) (err error) {
-	dir := filepath.Dir(path)
+func writeSecret(path string, secret []byte) error {
+	tmp, err := stageSecret(filepath.Dir(path), secret)
+	if err != nil {
+		return err
+	}
+	return errors.Join(nameSecret(tmp, path), ignoreMissing(os.Remove(tmp)))
+}
+
+// stageSecret writes the secret to a file of the folder that nobody reads yet, and answers its name.
+func stageSecret(dir string, secret []byte) (name string, err error) {
 	tmp, err := os.CreateTemp(dir, ".new-*") // CreateTemp makes 0600
 	if err != nil {
-		return fmt.Errorf("making a key file: %w", err)
+		return "", fmt.Errorf("making a key file: %w", err)
 	}
-	defer func() { err = errors.Join(err, ignoreMissing(os.Remove(tmp.Name()))) }()
 	_, err = tmp.Write(secret)
 	if err := errors.Join(err, tmp.Chmod(fileMode), tmp.Sync(), tmp.Close()); err != nil {
-		return fmt.Errorf("writing a key file: %w", err)
+		return "", errors.Join(fmt.Errorf("writing a key file: %w", err), ignoreMissing(os.Remove(tmp.Name())))
 	}
+	return tmp.Name(), nil
+}
+
+// nameSecret gives a staged secret its own name; fs.ErrExist if that is taken.
+func nameSecret(staged, path string) error {
 	// A link, unlike a rename, never replaces a key that another process made meanwhile. Not every file system has it.
-	err = os.Link(tmp.Name(), path)
-	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.ENOSYS) {
-		err = os.Rename(tmp.Name(), path)
+	err := os.Link(staged, path)
+	if err == nil {
+		err = os.Remove(staged)
+	} else if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.ENOSYS) {
+		err = os.Rename(staged, path)
 	}
 	if err != nil {
 		return fmt.Errorf("naming a key file: %w", err)
 	}
-	return syncDir(dir)
+	return syncDir(filepath.Dir(path))
 }
 
 func syncDir(dir string) error {

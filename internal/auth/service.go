@@ -32,6 +32,7 @@ const (
 // nothing is logged.
 type Options struct {
 	DataDir, JWTSecret                 string
+	JWTSecretPrevious                  string // verifies only
 	AccessTTL, SessionIdle, SessionMax time.Duration
 	HashSlots                          int
 	Now                                func() time.Time
@@ -70,7 +71,7 @@ func New(d *db.DB, g *access.Guard, o Options) (*Service, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	ring, err := openKeyring(o.DataDir, o.JWTSecret, o.Now)
+	ring, err := openKeyring(ringOptions{dataDir: o.DataDir, secret: o.JWTSecret, previous: o.JWTSecretPrevious, now: o.Now, log: o.Log})
 	if err != nil {
 		return nil, err
 	}

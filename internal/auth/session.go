@@ -33,31 +33,32 @@ type sessionPlan struct {
 	expiresIn       time.Duration
 }
 
-// plan makes the ids and tokens of a new session for u.
+// plan makes the id and the tokens of a new session for u: a cookie for everybody, and a bearer with its refresh token
+// beside it for a program. None of them was ever known to a client before.
 func (s *Service) plan(u userRow, o access.Origin, browser bool) (sessionPlan, error) {
 	now := s.clock()
 	id, err := newID("ses_", now)
 	if err != nil {
 		return sessionPlan{}, err
 	}
-	token, err := newToken()
+	cookie, err := newToken()
 	if err != nil {
 		return sessionPlan{}, err
 	}
-	p := sessionPlan{user: u, row: sessionRow{
-		ID: id, UserID: u.ID, Epoch: u.Epoch, IP: addressOf(o), LastIP: addressOf(o), UserAgent: cut(o.UserAgent, maxAgentBytes),
-		CreatedAt: millis(now), LastUsedAt: millis(now),
+	hash := hashToken(cookie)
+	p := sessionPlan{user: u, cookie: cookie, row: sessionRow{
+		ID: id, UserID: u.ID, Kind: kindBrowser, TokenHash: &hash, Epoch: u.Epoch, IP: addressOf(o), LastIP: addressOf(o),
+		UserAgent: cut(o.UserAgent, maxAgentBytes), CreatedAt: millis(now), LastUsedAt: millis(now), ExpiresAt: millis(now.Add(s.sessionMax)),
 	}}
 	if browser {
-		hash := hashToken(token)
-		p.row.Kind, p.row.TokenHash, p.cookie = kindBrowser, &hash, token
-		p.row.ExpiresAt = millis(now.Add(s.sessionMax))
 		p.expiresIn = min(s.sessionIdle, s.sessionMax)
 		return p, nil
 	}
-	// A family never ends before its first bearer does.
-	p.row.Kind, p.refresh = kindProgram, token
-	p.row.ExpiresAt = millis(now.Add(max(s.sessionMax, s.accessTTL)))
+	if p.refresh, err = newToken(); err != nil {
+		return sessionPlan{}, err
+	}
+	// A family never ends before its first bearer does; its cookie does.
+	p.row.Kind, p.row.ExpiresAt = kindProgram, millis(now.Add(max(s.sessionMax, s.accessTTL)))
 	p.access, p.expiresIn, err = s.bearer(u.ID, id, u.Epoch, now, fromMillis(p.row.ExpiresAt))
 	return p, err
 }
@@ -147,34 +148,34 @@ func (s *Service) Logout(ctx context.Context, p access.Principal) (err error) {
 }
 
 // RefreshBrowser notes that the person is still there and answers how long the session now lasts. The cookie stays as it
-// is: other tabs use it at the same moment. It refuses a caller who came without a browser's session.
+// is: other tabs use it at the same moment. It refuses a caller who did not come by cookie.
 func (s *Service) RefreshBrowser(ctx context.Context, p access.Principal) (in SignIn, err error) {
 	pass, err := s.guard.Enter(ctx, p, access.Op{Action: access.AuthRefresh, Resource: sessionResource(p.SessionID)})
 	if err != nil {
 		return SignIn{}, err
 	}
-	ses, u, err := s.browserSession(ctx, p)
+	ses, u, err := s.cookieSession(ctx, p)
 	if err != nil {
 		return SignIn{}, settle(ctx, pass, refusal{err: err}, nil)
 	}
 	defer pass.Close(&err)
-	now := s.clock()
-	if err := commit(ctx, pass, access.Outcome{}, func(tx *db.Tx) error { return touchSession(tx, ses.id, now) }); err != nil {
+	now, ip := s.clock(), addressOf(p.Origin)
+	if err := commit(ctx, pass, access.Outcome{}, func(tx *db.Tx) error { return touchSession(tx, ses.id, ip, now) }); err != nil {
 		return SignIn{}, err
 	}
-	s.touched.mark(ses.id, now, now)
-	left := min(s.sessionIdle, fromMillis(ses.expires).Sub(now))
+	s.touched.mark(ses.id, use{now: now, stored: now, addr: p.Origin.IP, storedIP: ip})
+	left := min(s.sessionIdle, fromMillis(ses.created).Add(s.sessionMax).Sub(now))
 	return SignIn{User: u.user(), ExpiresIn: left, SessionID: ses.id}, nil
 }
 
-func (s *Service) browserSession(ctx context.Context, p access.Principal) (session, userRow, error) {
+func (s *Service) cookieSession(ctx context.Context, p access.Principal) (session, userRow, error) {
 	ses, ok, err := s.store.sessionByID(ctx, p.SessionID)
 	switch {
 	case err != nil:
 		return ses, userRow{}, err
-	case p.SessionID == "" || !ok || ses.kind != kindBrowser:
-		return ses, userRow{}, fault.New(fault.Invalid, "Send the refresh token: only a browser's session is renewed without one.").WithField("refresh_token")
-	case !ses.alive(s.clock()) || ses.userID != p.UserID:
+	case p.SessionID == "" || p.Via != access.ViaCookie:
+		return ses, userRow{}, fault.New(fault.Invalid, "Send the refresh token: only a session by cookie is renewed without one.").WithField("refresh_token")
+	case !ok || !ses.alive(s.clock()) || ses.userID != p.UserID || !s.cookieGood(ses, s.clock()):
 		return ses, userRow{}, fault.New(fault.Unauthenticated, endedMessage)
 	}
 	u, ok, err := s.store.userByID(ctx, ses.userID)

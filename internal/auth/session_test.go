@@ -229,7 +229,7 @@ func TestRefreshBrowserRefusals(t *testing.T) {
 		code fault.Code
 	}{
 		"a program": {prog, fault.Invalid}, "nobody": {access.Anonymous(origin()), fault.Invalid}, "an ended session": {ended, fault.Unauthenticated},
-		"another's session": {access.Principal{Kind: access.KindUser, UserID: "usr_x", Role: "guest", SessionID: b.as("rita").SessionID}, fault.Unauthenticated},
+		"another's session": {access.Principal{Kind: access.KindUser, UserID: "usr_x", Role: "guest", SessionID: b.as("rita").SessionID, Via: access.ViaCookie}, fault.Unauthenticated},
 	}
 	for name, c := range cases {
 		r := b.oneRow(func() {
@@ -256,8 +256,9 @@ func TestTouchesStayBounded(t *testing.T) {
 	var m touches
 	c := newClock()
 	for i := range 3 * maxTouched {
-		m.mark("ses_"+strconv.Itoa(i), c.now(), time.Time{})
-		if i%100 == 0 {
+		m.mark("ses_"+strconv.Itoa(i), use{now: c.now()})
+		require.LessOrEqual(t, len(m.at), maxTouched)
+		if i > maxTouched && i%100 == 0 {
 			c.advance(time.Second)
 		}
 	}
