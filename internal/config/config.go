@@ -47,7 +47,9 @@ type Config struct {
 	APIListen          string         // host:port of the listener for programs, "" = off
 	APIAllowFrom       []netip.Prefix // who may use APIListen; empty = everybody
 
-	JWTSecret      Secret
+	JWTSecret, JWTSecretPrevious         Secret
+	JWTSecretFile, JWTSecretPreviousFile string
+
 	AccessTokenTTL time.Duration
 	SessionIdle    time.Duration
 	SessionMax     time.Duration

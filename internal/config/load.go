@@ -24,10 +24,14 @@ type Sources struct {
 }
 
 // Load answers the effective settings. It refuses an unknown key, a value of the wrong kind, a key
-// that this release does not honour and settings that contradict one another, naming key and source.
+// that this release does not honour and settings that contradict one another, naming key and source. Secrets that it found
+// in the process's environment are no longer there afterwards: a process loads once.
 func Load(s Sources) (*Config, error) {
 	if s.Environ == nil {
 		s.Environ = os.Environ()
+		if err := unsetSecrets(); err != nil {
+			return nil, fmt.Errorf("clearing the environment: %w", err)
+		}
 	}
 	fromFile, err := readFile(s.File, s.Environ)
 	if err != nil {
@@ -54,6 +58,9 @@ func Load(s Sources) (*Config, error) {
 	}
 	if c.ModelsDir == "" {
 		c.ModelsDir = filepath.Join(c.Data, "models")
+	}
+	if err := c.readSecretFiles(); err != nil {
+		return nil, err
 	}
 	return c, c.check()
 }

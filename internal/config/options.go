@@ -47,7 +47,10 @@ func Options() []Option {
 		{Key: "http.max_body", Default: "1MiB", Help: "largest request body", apply: size(func(c *Config) *int64 { return &c.MaxBody }, 1<<10, 64<<20)},
 		{Key: "api.listen", Help: "address and port of a second listener, for programs: the API without the console and without cookies; the main listener then has no /v1. Empty is off", apply: optional(func(c *Config) *string { return &c.APIListen })},
 		{Key: "api.allow_from", Help: "address ranges that may use api.listen; everybody if empty", apply: ranges(func(c *Config) *[]netip.Prefix { return &c.APIAllowFrom })},
-		{Key: "auth.jwt_secret", Help: "32 bytes or more: bearers are signed with HS256; without it an Ed25519 key is made in the data folder", Secret: true, apply: secret},
+		{Key: "auth.jwt_secret", Help: "32 bytes or more: bearers are signed with HS256; without it an Ed25519 key is made in the data folder", Secret: true, apply: secret(func(c *Config) *Secret { return &c.JWTSecret })},
+		{Key: "auth.jwt_secret_file", Help: "file with auth.jwt_secret, which only its owner may read", apply: path(func(c *Config) *string { return &c.JWTSecretFile })},
+		{Key: "auth.jwt_secret_previous", Help: "the secret before: its bearers stay good until they end, nothing new is signed with it", Secret: true, apply: secret(func(c *Config) *Secret { return &c.JWTSecretPrevious })},
+		{Key: "auth.jwt_secret_previous_file", Help: "file with auth.jwt_secret_previous, which only its owner may read", apply: path(func(c *Config) *string { return &c.JWTSecretPreviousFile })},
 		{Key: "auth.access_token_ttl", Default: "15m", Help: "life of a bearer, 1s to 24h", apply: duration(func(c *Config) *time.Duration { return &c.AccessTokenTTL }, time.Second, 24*time.Hour)},
 		{Key: "auth.session_idle", Default: "30m", Help: "a session ends after so long without use", apply: duration(func(c *Config) *time.Duration { return &c.SessionIdle }, time.Minute, 24*time.Hour)},
 		{Key: "auth.session_max", Default: "12h", Help: "a session ends after so long in any case", apply: duration(func(c *Config) *time.Duration { return &c.SessionMax }, time.Minute, 7*24*time.Hour)},
@@ -116,9 +119,11 @@ func level(c *Config, v string) error {
 	return nil
 }
 
-func secret(c *Config, v string) error {
-	c.JWTSecret = Secret(v)
-	return nil
+func secret(field func(*Config) *Secret) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		*field(c) = Secret(v)
+		return nil
+	}
 }
 
 func list(field func(*Config) *[]string) func(*Config, string) error {
