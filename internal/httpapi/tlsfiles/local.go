@@ -50,7 +50,7 @@ func (f *Files) keepLocal() error {
 		return err
 	}
 	names, addresses := f.own()
-	pair, err := load(f.path(leafPair), f.path(leafPair))
+	pair, err := load(f.path(leafPair))
 	switch {
 	case err == nil && f.fresh(pair, ca, names, addresses):
 		f.current.Store(pair)
@@ -61,7 +61,7 @@ func (f *Files) keepLocal() error {
 	if err := f.issue(ca, names, addresses); err != nil {
 		return err
 	}
-	if pair, err = load(f.path(leafPair), f.path(leafPair)); err != nil {
+	if pair, err = load(f.path(leafPair)); err != nil {
 		return err
 	}
 	f.current.Store(pair)
@@ -78,7 +78,7 @@ func (f *Files) fresh(pair, ca *tls.Certificate, names []string, addresses []net
 
 // authority answers the local authority, and makes one if there is none or it is near its end.
 func (f *Files) authority() (*tls.Certificate, error) {
-	ca, err := load(f.path(caPair), f.path(caPair))
+	ca, err := load(f.path(caPair))
 	switch {
 	case err == nil && f.o.Now().Add(renewBefore).Before(ca.Leaf.NotAfter):
 		return ca, f.publish(ca)
@@ -98,7 +98,7 @@ func (f *Files) authority() (*tls.Certificate, error) {
 	if err := f.sign(template, nil, caPair); err != nil {
 		return nil, err
 	}
-	if ca, err = load(f.path(caPair), f.path(caPair)); err != nil {
+	if ca, err = load(f.path(caPair)); err != nil {
 		return nil, err
 	}
 	return ca, f.publish(ca)

@@ -3,13 +3,16 @@
 package tlsfiles
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -41,15 +44,13 @@ type Options struct {
 type Files struct {
 	o       Options
 	mu      sync.Mutex // one check at a time
-	seen    [2]stamp   // of the given files, when they were loaded
+	seen    [2]digest  // of the given files, when they were loaded
 	current atomic.Pointer[tls.Certificate]
 }
 
-// stamp tells a replaced file from the one that was read.
-type stamp struct {
-	size int64
-	time time.Time
-}
+// digest tells a replaced file from the one that was read. Size and time do not: a link that is turned to another folder
+// may find a file of the same size and time there.
+type digest [sha256.Size]byte
 
 // Open loads the given files, or the local leaf, which it makes if there is none. It refuses one given file without
 // the other, a pair that does not belong together, and a private key that others can read.
@@ -85,7 +86,8 @@ func (f *Files) Fingerprint() string {
 }
 
 // Config answers settings that always use the certificate in force: TLS 1.2 or newer, forward secrecy and
-// authenticated encryption only.
+// authenticated encryption only. Session tickets are sealed with keys that never leave memory and change every day; each
+// listener asks for settings of its own, so that a session begun at one is not resumed at another.
 func (f *Files) Config() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -126,36 +128,64 @@ func (f *Files) Check() error {
 	return f.keepLocal()
 }
 
+// loadGiven puts the given files in force if they are others than those in force. Between two renames, or while one of them
+// is being written, they do not belong together: then the pair in force stays, and the next check finds them whole.
 func (f *Files) loadGiven() error {
-	var now [2]stamp
-	for i, name := range []string{f.o.Cert, f.o.Key} {
-		info, err := os.Stat(name)
-		if err != nil {
-			return fmt.Errorf("reading the given certificate: %w", err)
-		}
-		now[i] = stamp{info.Size(), info.ModTime()}
+	cert, err := readBounded(f.o.Cert)
+	if err != nil {
+		return fmt.Errorf("reading the given certificate: %w", err)
 	}
-	if f.current.Load() != nil && now == f.seen {
-		return nil
-	}
-	pair, err := load(f.o.Cert, f.o.Key)
+	key, err := readPrivate(f.o.Key)
 	if err != nil {
 		return err
 	}
-	if end := pair.Leaf.NotAfter; f.o.Now().After(end) {
+	now := [2]digest{sha256.Sum256(cert), sha256.Sum256(key)}
+	if f.current.Load() != nil && now == f.seen {
+		return nil
+	}
+	if !wholePEM(cert) || !wholePEM(key) {
+		return errors.New("reading the certificate: a file of it ends in the middle, or holds more than PEM")
+	}
+	pair, err := parse(cert, key)
+	if err != nil {
+		return err
+	}
+	reloaded := f.current.Swap(pair) != nil
+	f.seen = now
+	end := pair.Leaf.NotAfter
+	if f.o.Now().After(end) {
 		f.o.Log.Warn("the given certificate has expired", slog.Time("not_after", end))
 	}
-	f.seen = now
-	f.current.Store(pair)
+	if reloaded {
+		f.o.Log.Info("certificate replaced", slog.Time("not_after", end))
+	}
 	return nil
 }
 
-// load reads a pair. It refuses a key that others can read.
-func load(certFile, keyFile string) (*tls.Certificate, error) {
-	if err := private(keyFile); err != nil {
+// wholePEM says that a file is blocks from its first to its last byte, comments before a block aside. A chain that is cut
+// off inside its second block would else be served without it.
+func wholePEM(data []byte) bool {
+	blocks := 0
+	for {
+		block, rest := pem.Decode(data)
+		if block == nil {
+			return blocks > 0 && len(bytes.TrimSpace(data)) == 0
+		}
+		blocks, data = blocks+1, rest
+	}
+}
+
+// load reads a pair of our own making, which stands in one file.
+func load(name string) (*tls.Certificate, error) {
+	both, err := readPrivate(name)
+	if err != nil {
 		return nil, err
 	}
-	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	return parse(both, both)
+}
+
+func parse(cert, key []byte) (*tls.Certificate, error) {
+	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
 		return nil, fmt.Errorf("reading the certificate: %w", err)
 	}
@@ -167,15 +197,41 @@ func load(certFile, keyFile string) (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-func private(keyFile string) error {
-	info, err := os.Stat(keyFile)
+// readPrivate reads a key file. It refuses one that others can read.
+func readPrivate(name string) ([]byte, error) {
+	file, err := os.Open(name)
 	if err != nil {
-		return fmt.Errorf("reading the private key: %w", err)
+		return nil, fmt.Errorf("reading the private key: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // read only
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("reading the private key: %w", err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("others can read the private key %s: run chmod 600 on it", keyFile)
+		return nil, fmt.Errorf("others can read the private key %s: run chmod 600 on it", name)
 	}
-	return nil
+	return bounded(file)
+}
+
+// maxFile is far more than a key or the longest chain.
+const maxFile = 1 << 20
+
+func readBounded(name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // read only
+	return bounded(file)
+}
+
+func bounded(file *os.File) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("%s is larger than %d bytes", file.Name(), maxFile)
+	}
+	return data, err
 }
 
 func (f *Files) path(name string) string { return filepath.Join(f.o.Dir, name) }
