@@ -14,7 +14,7 @@ import (
 
 func newKey(sh *shared) *cobra.Command {
 	cmd := &cobra.Command{Use: "key", Short: "API keys", Args: cobra.NoArgs, Example: "  guardhouse key list", RunE: needSubcommand}
-	cmd.AddCommand(newKeyCreate(sh), newKeyList(sh), newKeyRevoke(sh))
+	cmd.AddCommand(newKeyCreate(sh), newKeyList(sh), newKeyRevoke(sh), newKeyConfirm(sh), newKeyRotateSigning(sh))
 	return cmd
 }
 
@@ -75,9 +75,9 @@ func newKeyList(sh *shared) *cobra.Command {
 					return sh.printJSON(map[string]any{"items": mapEach(keys, keyJSON)})
 				}
 				w := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(w, "ID\tUSER\tLABEL\tPREFIX\tLAST USED\tENDS\tREVOKED")
+				fmt.Fprintln(w, "ID\tUSER\tLABEL\tPREFIX\tLAST USED\tENDS\tREVOKED\tUNCONFIRMED")
 				for _, k := range keys {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, printable(k.Username), printable(k.Label), k.Prefix, when(k.LastUsedAt), when(k.ValidUntil), when(k.RevokedAt))
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, printable(k.Username), printable(k.Label), k.Prefix, when(k.LastUsedAt), when(k.ValidUntil), when(k.RevokedAt), when(k.SuspendedAt))
 				}
 				return w.Flush()
 			})
@@ -133,6 +133,6 @@ func keyJSON(k auth.Key) map[string]any {
 	return map[string]any{
 		"id": k.ID, "label": k.Label, "prefix": k.Prefix, "user_id": k.UserID, "username": k.Username,
 		"models": k.Models, "operations": k.Operations, "valid_until": k.ValidUntil, "created_at": k.CreatedAt,
-		"last_used_at": k.LastUsedAt, "last_used_ip": k.LastUsedIP, "revoked_at": k.RevokedAt,
+		"last_used_at": k.LastUsedAt, "last_used_ip": k.LastUsedIP, "revoked_at": k.RevokedAt, "suspended_at": k.SuspendedAt,
 	}
 }
