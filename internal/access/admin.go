@@ -77,7 +77,7 @@ func resolve(tx *db.Tx, written string) (subject, error) {
 	case "role":
 		query = `SELECT name FROM roles WHERE name = ?`
 	case "user":
-		query = `SELECT id FROM users WHERE (id = ?1 OR username = ?1) AND status <> 'deleted'`
+		query = `SELECT id FROM users WHERE (id = ?1 OR username = ?1) AND status <> 'deleted' ORDER BY id = ?1 DESC`
 	case "key":
 		query = `SELECT id FROM api_keys WHERE id = ? AND revoked_at IS NULL`
 	default:

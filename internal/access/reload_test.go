@@ -58,7 +58,10 @@ func TestSwapsUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	const swaps = 10_000
+	swaps := 10_000
+	if testing.Short() {
+		swaps = 1_000
+	}
 	for v := range swaps {
 		g.guard.Put(built[v%len(built)])
 		if v%50 == 0 { // let somebody decide under this one, on however few processors
