@@ -20,7 +20,10 @@ import (
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/config"
 	"guardhouse/internal/db"
+	"guardhouse/internal/events"
+	"guardhouse/internal/httpapi"
 	"guardhouse/internal/inference"
+	"guardhouse/internal/metrics"
 	"guardhouse/internal/moderation"
 )
 
@@ -29,6 +32,9 @@ type Options struct {
 	Engine inference.Engine
 	Now    func() time.Time // nil = the clock
 	Log    *slog.Logger     // nil = slog.Default
+	// LogDropped counts the lines that the log file did not take; nil = there is no file.
+	LogDropped func() uint64
+	Build      Build
 }
 
 // App holds the services of one opened data folder.
@@ -41,17 +47,18 @@ type App struct {
 	Catalog    *catalog.Service
 	Scheduler  *inference.Scheduler
 	Moderation *moderation.Service
+	Events     *events.Hub
 
-	log *slog.Logger
-	now func() time.Time
+	Metrics *metrics.Registry
+
+	options Options
+	log     *slog.Logger
+	now     func() time.Time
 }
 
 // Check refuses settings that contradict what a service demands, before anything is opened: a weak or published secret.
 func Check(c *config.Config) error {
-	if secret := c.JWTSecret.Reveal(); secret != "" {
-		return auth.CheckJWTSecret(secret)
-	}
-	return nil
+	return auth.CheckJWTSecrets(c.JWTSecret.Reveal(), c.JWTSecretPrevious.Reveal())
 }
 
 // Exists reports whether the data folder holds a database.
@@ -75,7 +82,7 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
-	a := &App{Config: c, log: o.Log, now: o.Now}
+	a := &App{Config: c, options: o, log: o.Log, now: o.Now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -100,6 +107,9 @@ func openDB(ctx context.Context, c *config.Config, now func() time.Time) (*db.DB
 
 func (a *App) build(ctx context.Context, o Options) (err error) {
 	c := a.Config
+	if a.Metrics, err = newMetrics(); err != nil {
+		return err
+	}
 	keys, err := auth.OpenKeys(c.Data)
 	if err != nil {
 		return err
@@ -109,7 +119,7 @@ func (a *App) build(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	a.Auth, err = auth.New(a.DB, a.Guard, auth.Options{
-		DataDir: c.Data, JWTSecret: c.JWTSecret.Reveal(), Root: keys, Now: o.Now, Log: o.Log,
+		DataDir: c.Data, JWTSecret: c.JWTSecret.Reveal(), JWTSecretPrevious: c.JWTSecretPrevious.Reveal(), Root: keys, Now: o.Now, Log: o.Log,
 		AccessTTL: c.AccessTokenTTL, SessionIdle: c.SessionIdle, SessionMax: c.SessionMax,
 	})
 	if err != nil {
@@ -128,6 +138,9 @@ func (a *App) build(ctx context.Context, o Options) (err error) {
 		Mode: c.Mode, KeepContent: c.KeepContent, MaxInputTokens: c.MaxInputTokens,
 		Slots: c.Slots, Threads: c.Threads, Now: o.Now,
 	})
+	a.Events = events.New(events.Deps{
+		Log: a.Audit, Guard: a.Guard, History: a.Moderation, Models: a.Catalog, Recheck: a.Auth.Recheck, Verdict: httpapi.HistoryJSON,
+	}, events.Options{Now: o.Now, Log: o.Log})
 	return nil
 }
 

@@ -41,11 +41,19 @@ func Serve(ctx context.Context, c *config.Config, o Options, announce func(Notic
 	return a.serve(ctx, announce)
 }
 
-func (a *App) serve(ctx context.Context, announce func(Notice)) error {
+func (a *App) serve(ctx context.Context, announce func(Notice)) (err error) {
 	e, err := a.newEdge()
 	if err != nil {
 		return err
 	}
+	if err := a.collect(e); err != nil {
+		return err
+	}
+	stopPlain, err := a.servePlain(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopPlain()) }()
 	if err := e.open(ctx); err != nil {
 		return err
 	}

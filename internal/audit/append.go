@@ -71,7 +71,8 @@ func (l *Log) Append(tx *db.Tx, e Entry) (Event, error) {
 		return Event{}, err
 	}
 	tx.SetValue(headKey{}, head{ev.Seq, ev.Hash, ev.At.UnixMilli()})
-	tx.AfterCommit(l.poke)
+	kind := RowKind{ev.Action, ev.Decision, ev.Reason}
+	tx.AfterCommit(func() { l.durable(kind) })
 	return ev, nil
 }
 

@@ -83,11 +83,12 @@ type Log struct {
 	db         *db.DB
 	contentKey []byte
 	appended   chan struct{}
+	stats      *stats
 }
 
 // New answers the log of a database. contentKey keys the hashes of contents.
 func New(d *db.DB, contentKey []byte) *Log {
-	return &Log{db: d, contentKey: slices.Clone(contentKey), appended: make(chan struct{}, 1)}
+	return &Log{db: d, contentKey: slices.Clone(contentKey), appended: make(chan struct{}, 1), stats: newStats()}
 }
 
 // Appended answers the channel that holds a token when rows of this process became durable since it was last read. It is

@@ -63,6 +63,7 @@ func (l *Log) Verify(ctx context.Context, anchors ...Anchor) (report Report, err
 	if err := v.finish(); err != nil {
 		return Report{}, db.Translate(err)
 	}
+	l.verified(v.report)
 	return v.report, nil
 }
 

@@ -34,9 +34,12 @@ func (s Secret) Reveal() string { return string(s) }
 
 // Config holds the effective settings. Its zero value is not usable: call Load.
 type Config struct {
-	Data     string // data folder
-	Listen   string // host:port
-	LogLevel slog.Level
+	Data                       string // data folder
+	Listen                     string // host:port
+	LogLevel                   slog.Level
+	LogFormat                  string // json | text
+	LogFile                    string // "" = standard error
+	MetricsListen, DebugListen string // host:port on loopback, "" = off
 
 	TLSCert, TLSKey    string
 	TrustedHosts       []string

@@ -27,6 +27,21 @@ type Sources struct {
 // that this release does not honour and settings that contradict one another, naming key and source. Secrets that it found
 // in the process's environment are no longer there afterwards: a process loads once.
 func Load(s Sources) (*Config, error) {
+	values, err := resolve(s)
+	if err != nil {
+		return nil, err
+	}
+	return apply(values)
+}
+
+// resolved is one key with what the strongest layer says of it.
+type resolved struct {
+	option        Option
+	value, source string
+}
+
+// resolve answers every key of the contract in the order of the documentation, its value not looked at yet.
+func resolve(s Sources) ([]resolved, error) {
 	if s.Environ == nil {
 		s.Environ = os.Environ()
 		if err := unsetSecrets(); err != nil {
@@ -41,18 +56,27 @@ func Load(s Sources) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Config{}
+	var out []resolved
 	for _, o := range Options() {
-		value, source := o.Default, "default"
+		r := resolved{o, o.Default, "default"}
 		for _, layer := range []struct {
 			name   string
 			values map[string]string
 		}{{"file", fromFile}, {"environment", fromEnv}, {"flag", s.Flags}} {
 			if v, ok := layer.values[o.Key]; ok {
-				value, source = v, layer.name
+				r.value, r.source = v, layer.name
 			}
 		}
-		if err := set(c, o, value, source); err != nil {
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// apply answers the settings that the values make.
+func apply(values []resolved) (*Config, error) {
+	c := &Config{}
+	for _, r := range values {
+		if err := set(c, r.option, r.value, r.source); err != nil {
 			return nil, err
 		}
 	}

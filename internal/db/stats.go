@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"guardhouse/internal/fault"
 	"guardhouse/internal/tally"
@@ -48,6 +49,9 @@ func (d *DB) Stats() Stats {
 	c := d.writer.counts
 	return Stats{Seconds: c.seconds.Snapshot(), GroupSize: c.groups.Snapshot(), Failed: c.failed.Load(), Waiting: waiting}
 }
+
+// Now answers the clock that transactions are stamped by.
+func (d *DB) Now() time.Time { return d.writer.now() }
 
 // CommitsFailed answers how many transactions could not be made durable since the database was opened.
 func (d *DB) CommitsFailed() uint64 { return d.writer.counts.failed.Load() }

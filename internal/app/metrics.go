@@ -1,0 +1,107 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"time"
+
+	"guardhouse/internal/httpapi"
+	"guardhouse/internal/metrics"
+)
+
+// Build says what program this is.
+type Build struct{ Version, Commit, Engine string }
+
+// askWithin bounds what a scrape waits for the database.
+const askWithin = 2 * time.Second
+
+// The disk is low when less than both is left: a hundredth of a large disk is still room for years of rows.
+const (
+	lowShare = 0.01
+	lowBytes = 1 << 30
+)
+
+// collect lets the metrics ask the services and the main listener.
+func (a *App) collect(e *edge) error {
+	o := a.options
+	var ends func() time.Time
+	if e.tls != nil {
+		ends = e.tls.Ends
+	}
+	return a.Metrics.Collect(metrics.Sources{
+		Models: a.modelMetrics, Verdicts: a.verdictMetrics, Commits: a.commitMetrics, AuditRows: a.auditMetrics,
+		Verified: a.verifiedMetrics, People: a.peopleMetrics, Storage: a.storageMetrics,
+		CertificateEnds: ends,
+		NotReady: func() []string {
+			ctx, cancel := context.WithTimeout(context.Background(), askWithin)
+			defer cancel()
+			return e.doors[0].handler.NotReady(ctx)
+		},
+		LogDropped: o.LogDropped, Started: a.now(),
+		Build: metrics.Build{
+			Version: cmp.Or(o.Build.Version, "unknown"), Commit: cmp.Or(o.Build.Commit, "unknown"),
+			Go: runtime.Version(), Engine: cmp.Or(o.Build.Engine, "unknown"),
+		},
+	})
+}
+
+func newMetrics() (*metrics.Registry, error) { return metrics.New(httpapi.ErrorCodes()) }
+
+func (a *App) modelMetrics() []metrics.Model {
+	judged := a.Moderation.Stats().Models
+	var out []metrics.Model
+	for _, m := range a.Scheduler.Status() {
+		d, s := m.Description, judged[m.ID]
+		out = append(out, metrics.Model{
+			ID: m.ID, State: string(m.State), Active: m.Active, Waiting: m.Waiting, Capacity: m.Capacity,
+			Slots: d.Slots, SlotTokens: d.SlotTokens, Threads: d.Threads, WeightBytes: d.WeightBytes, CacheBytes: d.CacheBytes,
+			Judged: m.Judged, Failed: m.Failed, PromptTokens: s.PromptTokens, QueueSeconds: s.Queue, RunSeconds: s.Compute,
+		})
+	}
+	return out
+}
+
+func (a *App) verdictMetrics() map[metrics.Verdict]uint64 {
+	out := map[metrics.Verdict]uint64{}
+	for kind, n := range a.Moderation.Stats().Verdicts {
+		out[metrics.Verdict(kind)] = n
+	}
+	return out
+}
+
+func (a *App) commitMetrics() metrics.Commits {
+	s := a.DB.Stats()
+	return metrics.Commits{Seconds: s.Seconds, GroupSize: s.GroupSize, Failed: s.Failed, Waiting: s.Waiting}
+}
+
+func (a *App) auditMetrics() map[metrics.AuditRow]uint64 {
+	out := map[metrics.AuditRow]uint64{}
+	for kind, n := range a.Audit.Stats().Rows {
+		out[metrics.AuditRow(kind)] = n
+	}
+	return out
+}
+
+func (a *App) verifiedMetrics() metrics.Verification {
+	s := a.Audit.Stats()
+	return metrics.Verification{At: s.VerifiedAt, OK: s.VerifiedOK}
+}
+
+func (a *App) peopleMetrics() (metrics.People, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), askWithin)
+	defer cancel()
+	l, err := a.Auth.Living(ctx)
+	return metrics.People{Sessions: l.Sessions, Keys: l.Keys}, err
+}
+
+func (a *App) storageMetrics() (metrics.Storage, error) {
+	u, err := a.DB.Usage()
+	return metrics.Storage{DatabaseBytes: u.DatabaseBytes, WALBytes: u.WALBytes, FreeShare: u.FreeShare, FreeBytes: u.FreeBytes}, err
+}
+
+// diskLow says that the disk is about to refuse rows. Where it cannot be asked, the probe of a row decides.
+func (a *App) diskLow() bool {
+	u, err := a.DB.Usage()
+	return err == nil && u.FreeShare < lowShare && u.FreeBytes < lowBytes
+}

@@ -1,0 +1,55 @@
+package audit
+
+import (
+	"sync"
+	"time"
+
+	"guardhouse/internal/tally"
+)
+
+// maxKinds bounds what rows are counted by: actions and reasons are words of the program, some hundred combinations.
+const maxKinds = 1024
+
+// RowKind is what rows are counted by.
+type RowKind struct{ Action, Decision, Reason string }
+
+// Stats is what this process has done with the log since it was opened. Rows of other processes are not in it.
+type Stats struct {
+	Rows       map[RowKind]uint64 // rows that are durable
+	VerifiedAt time.Time          // when the last walk over the chain ended; zero = none yet
+	VerifiedOK bool
+}
+
+// stats counts for Stats.
+type stats struct {
+	rows *tally.Counts[RowKind]
+
+	mu   sync.Mutex
+	at   time.Time
+	good bool
+}
+
+func newStats() *stats {
+	return &stats{rows: tally.NewCounts(maxKinds, RowKind{"other", "other", "other"})}
+}
+
+// Stats answers what was appended and verified so far.
+func (l *Log) Stats() Stats {
+	l.stats.mu.Lock()
+	defer l.stats.mu.Unlock()
+	return Stats{Rows: l.stats.rows.Snapshot(), VerifiedAt: l.stats.at, VerifiedOK: l.stats.good}
+}
+
+// durable notes a row of this process.
+func (l *Log) durable(kind RowKind) {
+	l.stats.rows.Add(kind, 1)
+	l.poke()
+}
+
+// verified notes a walk that came to its end.
+func (l *Log) verified(r Report) {
+	now := l.db.Now()
+	l.stats.mu.Lock()
+	defer l.stats.mu.Unlock()
+	l.stats.at, l.stats.good = now, r.OK()
+}
