@@ -118,53 +118,6 @@ func concrete(path string) string {
 	return regexp.MustCompile(`\{[a-z_]+\}|:[a-z_]+`).ReplaceAllString(path, "guard-nano")
 }
 
-// threat Z1: without a credential nothing outside the allow-list answers.
-func TestWalkWithoutCredential(t *testing.T) {
-	b := newBench(t)
-	public := publicRoutes()
-	for _, s := range operations(t) {
-		w := b.do(call{method: s.method, path: concrete(s.path)})
-		if !slices.Contains(public, s.method+" "+s.path) {
-			require.Equal(t, http.StatusUnauthorized, w.Code, "%s %s", s.method, s.path)
-			require.Equal(t, `Bearer realm="guardhouse"`, w.Header().Get("WWW-Authenticate"))
-		}
-	}
-	for _, r := range httpapi.Unbuilt() {
-		method, path, _ := strings.Cut(r, " ")
-		require.Equal(t, http.StatusUnauthorized, b.do(call{method: method, path: concrete(path)}).Code, r)
-		require.Equal(t, http.StatusNotFound, b.do(call{method: method, path: concrete(path), as: "alice"}).Code, r)
-	}
-}
-
-// threat Z1: a key that is narrowed to a model that is not there, and to looking at it, opens nothing at all.
-func TestWalkWithNarrowKey(t *testing.T) {
-	b := newBench(t)
-	b.keys["narrow"] = b.key("alice", []string{"no-such-model"}, []string{"view"})
-	for _, s := range operations(t) {
-		if slices.Contains(publicRoutes(), s.method+" "+s.path) {
-			continue
-		}
-		c := call{method: s.method, path: concrete(s.path), as: "narrow", body: bodies()[s.op.OperationID]}
-		w := b.do(c)
-		switch s.op.OperationID {
-		case "listModels", "openaiListModels":
-			require.NotContains(t, w.Body.String(), "guard-nano", "the list is empty")
-		case "listModerations":
-			require.Contains(t, w.Body.String(), `"items":[]`)
-		default:
-			require.Contains(t, []int{401, 403, 404}, w.Code, "%s %s: %s", s.method, s.path, w.Body)
-		}
-	}
-}
-
-// bodies are valid ones, by operation.
-func bodies() map[string]string {
-	return map[string]string{
-		"createModeration": `{"input":"hello"}`, "openaiCreateModeration": `{"input":"hello"}`, "auditAlias": `{"text":"hello"}`,
-		"createUser": `{"username":"mallory","role":"admin","password":"` + password + `"}`, "createKey": `{"label":"mine"}`,
-	}
-}
-
 // threat Z2: only the exact spelling of a path is one.
 func TestPathVariants(t *testing.T) {
 	b := newBench(t)

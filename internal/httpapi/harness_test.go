@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -48,6 +49,9 @@ type ready struct {
 
 var template = sync.OnceValues(makeTemplate) //nolint:gochecknoglobals // once per test binary is the point
 
+// auditor is a role that did not come with the product: it reads the audit log and nothing else.
+const auditor = "auditor"
+
 // people are those that tests ask as. Only those who sign in are persons: each password costs a second under the race
 // detector.
 func people() []auth.NewUser {
@@ -56,6 +60,9 @@ func people() []auth.NewUser {
 		{Username: "rita", Role: "reviewer", Password: password},
 		{Username: "rob", Role: "reviewer", Kind: auth.KindService},
 		{Username: "nora", Role: "nurse", Kind: auth.KindService},
+		{Username: "gus", Role: "guest", Kind: auth.KindService},
+		{Username: "ray", Role: "radiologist", Kind: auth.KindService},
+		{Username: "otto", Role: auditor, Kind: auth.KindService},
 	}
 }
 
@@ -70,6 +77,10 @@ func makeTemplate() (ready, error) {
 	}
 	out := ready{dir: dir, keys: map[string]string{}}
 	ctx, cli := context.Background(), access.System("tester")
+	_, _, err = s.guard.PutRole(ctx, cli, auditor, access.RoleChange{Actions: []access.Action{access.SessionOwn, access.AuditRead, access.AuditExport}})
+	if err != nil {
+		return out, err
+	}
 	for _, u := range people() {
 		if _, err := s.auth.CreateUser(ctx, cli, u); err != nil {
 			return out, err
@@ -290,7 +301,24 @@ func (b *bench) do(c call) *httptest.ResponseRecorder {
 	}
 	w := httptest.NewRecorder()
 	b.server.ServeHTTP(w, r)
+	b.noSecret(c, w)
 	return w
+}
+
+var (
+	hidden = regexp.MustCompile(`argon2|password_hash|token_hash|secret_hash|username_key|\$v=\d`) //nolint:gochecknoglobals // compiled once
+	apiKey = regexp.MustCompile(`gh_[0-9A-Za-z]{20,}`)                                            //nolint:gochecknoglobals // compiled once
+)
+
+// noSecret holds every answer of every test: no hash anywhere, and a key's secret in the answer to its creation alone.
+func (b *bench) noSecret(c call, w *httptest.ResponseRecorder) {
+	b.t.Helper()
+	for _, found := range hidden.FindAllString(w.Body.String(), -1) {
+		require.Contains(b.t, c.body, found, "%s %s tells what nobody sent", c.method, c.path)
+	}
+	if c.method != http.MethodPost || c.path != "/api/v1/keys" || w.Code != http.StatusCreated {
+		require.NotRegexp(b.t, apiKey, w.Body.String(), "%s %s", c.method, c.path)
+	}
 }
 
 // setPath parses what a client would put on the request line.

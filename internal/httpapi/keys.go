@@ -24,9 +24,9 @@ func (s *Server) CreateKey(ctx context.Context, r gen.CreateKeyRequestObject) (g
 	b := r.Body
 	switch {
 	case b.IPRanges != nil:
-		return nil, fault.New(fault.Invalid, "Address ranges on keys are not available yet.").WithField("ip_ranges")
+		return nil, s.refused(ctx, fault.New(fault.Invalid, "Address ranges on keys are not available yet.").WithField("ip_ranges"))
 	case b.RateLimit != nil:
-		return nil, fault.New(fault.Invalid, "Rate limits on keys are not available yet.").WithField("rate_limit")
+		return nil, s.refused(ctx, fault.New(fault.Invalid, "Rate limits on keys are not available yet.").WithField("rate_limit"))
 	}
 	n := auth.NewKey{Label: b.Label, Models: value(b.Models), UserID: value(b.UserID), ValidUntil: moment(b.ValidUntil)}
 	for _, o := range value(b.Operations) {
@@ -56,11 +56,21 @@ func (s *Server) RevokeKey(ctx context.Context, r gen.RevokeKeyRequestObject) (g
 	return gen.RevokeKey204Response{}, nil
 }
 
+// ConfirmKey lets a key work again that a restored backup switched off.
+func (s *Server) ConfirmKey(ctx context.Context, r gen.ConfirmKeyRequestObject) (gen.ConfirmKeyResponseObject, error) {
+	k, err := s.deps.Auth.ConfirmKey(requestContext(ctx), exchangeOf(ctx).principal, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return gen.ConfirmKey200JSONResponse(keyDTO(k)), nil
+}
+
 func keyDTO(k auth.Key) gen.Key {
 	return gen.Key{
 		ID: k.ID, Label: k.Label, Prefix: k.Prefix, UserID: k.UserID, Username: k.Username, Models: orEmpty(k.Models),
 		Operations: orEmpty(k.Operations), ValidUntil: wire.Maybe(k.ValidUntil), LastUsedAt: wire.Maybe(k.LastUsedAt),
 		LastUsedIP: k.LastUsedIP, CreatedAt: wire.At(k.CreatedAt), RevokedAt: wire.Maybe(k.RevokedAt),
+		SuspendedAt: wire.Maybe(k.SuspendedAt),
 	}
 }
 

@@ -101,6 +101,9 @@ func checkObject(s *openapi3.Schema, v map[string]any, field string) error {
 	if err := notAvailableYet(s, v, field); err != nil {
 		return err
 	}
+	if uint64(len(v)) < s.MinProps {
+		return wrong(field, fmt.Sprintf("must have at least %d members", s.MinProps))
+	}
 	open := s.AdditionalProperties.Has != nil && *s.AdditionalProperties.Has
 	for name := range v {
 		if _, known := s.Properties[name]; known || open {
@@ -175,12 +178,20 @@ func checkString(s *openapi3.Schema, v, field string) error {
 		return wrong(field, fmt.Sprintf("must have at most %d characters", *s.MaxLength))
 	case len(s.Enum) > 0 && !slices.Contains(s.Enum, any(v)):
 		return wrong(field, fmt.Sprintf("must be one of %q", s.Enum))
+	case s.Pattern != "" && !fits(s.Pattern, v):
+		return wrong(field, "must match "+s.Pattern)
 	case s.Format == "date-time":
 		if _, err := time.Parse(time.RFC3339Nano, v); err != nil {
 			return wrong(field, "must be an RFC 3339 time")
 		}
 	}
 	return nil
+}
+
+// fits holds v against one of the document's patterns; one that can't be read fits nothing.
+func fits(pattern, v string) bool {
+	ok, err := regexp.MatchString(pattern, v)
+	return err == nil && ok
 }
 
 func checkNumber(s *openapi3.Schema, v json.Number, field string) error {

@@ -33,7 +33,7 @@ func (s *Server) CompleteSetup(ctx context.Context, r gen.CompleteSetupRequestOb
 	a, u := s.signedIn(ctx, in), userDTO(in.User)
 	done := gen.SetupDone{
 		ID: u.ID, Username: u.Username, DisplayName: u.DisplayName, Role: u.Role, Kind: u.Kind, Language: u.Language,
-		Status: u.Status, CreatedAt: u.CreatedAt, LastLoginAt: u.LastLoginAt, Mfa: u.Mfa,
+		Status: u.Status, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt, LastLoginAt: u.LastLoginAt, Mfa: u.Mfa, Version: u.Version,
 		ExpiresIn: a.ExpiresIn, AccessToken: a.AccessToken, RefreshToken: a.RefreshToken,
 	}
 	if a.TokenType != nil {

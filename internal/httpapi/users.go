@@ -10,7 +10,7 @@ import (
 
 // ListUsers answers a page of users.
 func (s *Server) ListUsers(ctx context.Context, r gen.ListUsersRequestObject) (gen.ListUsersResponseObject, error) {
-	page, err := s.users(ctx, r.Params.Limit, r.Params.Cursor)
+	page, err := s.users(ctx, r.Params)
 	if err != nil {
 		return nil, err
 	}
@@ -19,15 +19,16 @@ func (s *Server) ListUsers(ctx context.Context, r gen.ListUsersRequestObject) (g
 
 // ListUsersAlias is ListUsers under its older address.
 func (s *Server) ListUsersAlias(ctx context.Context, r gen.ListUsersAliasRequestObject) (gen.ListUsersAliasResponseObject, error) {
-	page, err := s.users(ctx, r.Params.Limit, r.Params.Cursor)
+	page, err := s.users(ctx, gen.ListUsersParams(r.Params))
 	if err != nil {
 		return nil, err
 	}
 	return gen.ListUsersAlias200JSONResponse(page), nil
 }
 
-func (s *Server) users(ctx context.Context, limit *int, cursor *string) (gen.UserPage, error) {
-	page, err := s.deps.Auth.ListUsers(requestContext(ctx), exchangeOf(ctx).principal, auth.UserFilter{}, limitOf(limit), value(cursor))
+func (s *Server) users(ctx context.Context, q gen.ListUsersParams) (gen.UserPage, error) {
+	f := auth.UserFilter{Role: value(q.Role), Status: string(value(q.Status)), Kind: string(value(q.Kind)), Query: value(q.Q)}
+	page, err := s.deps.Auth.ListUsers(requestContext(ctx), exchangeOf(ctx).principal, f, limitOf(q.Limit), value(q.Cursor))
 	if err != nil {
 		return gen.UserPage{}, err
 	}
@@ -45,15 +46,76 @@ func (s *Server) CreateUser(ctx context.Context, r gen.CreateUserRequestObject) 
 		return nil, err
 	}
 	return gen.CreateUser201JSONResponse{
-		Body: userDTO(u), Headers: gen.CreateUser201ResponseHeaders{Location: "/api/v1/users/" + u.ID},
+		Body: userDTO(u), Headers: gen.CreateUser201ResponseHeaders{Location: "/api/v1/users/" + u.ID, ETag: etag(u.Version)},
 	}, nil
+}
+
+// GetUser answers one user.
+func (s *Server) GetUser(ctx context.Context, r gen.GetUserRequestObject) (gen.GetUserResponseObject, error) {
+	u, err := s.deps.Auth.GetUser(requestContext(ctx), exchangeOf(ctx).principal, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return gen.GetUser200JSONResponse{Body: userDTO(u), Headers: gen.GetUser200ResponseHeaders{ETag: etag(u.Version)}}, nil
+}
+
+// ChangeUser changes what the body names and nothing else.
+func (s *Server) ChangeUser(ctx context.Context, r gen.ChangeUserRequestObject) (gen.ChangeUserResponseObject, error) {
+	version, err := s.ifMatch(ctx, r.Params.IfMatch, false, s.versionOfUser(ctx, r.ID))
+	if err != nil {
+		return nil, err
+	}
+	b := r.Body
+	u, err := s.deps.Auth.ChangeUser(requestContext(ctx), exchangeOf(ctx).principal, r.ID, auth.UserChange{
+		Role: b.Role, Status: (*string)(b.Status), DisplayName: b.DisplayName, Language: (*string)(b.Language), Password: b.Password,
+		Version: version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return gen.ChangeUser200JSONResponse{Body: userDTO(u), Headers: gen.ChangeUser200ResponseHeaders{ETag: etag(u.Version)}}, nil
+}
+
+// DeleteUser deletes a user; his name stays taken.
+func (s *Server) DeleteUser(ctx context.Context, r gen.DeleteUserRequestObject) (gen.DeleteUserResponseObject, error) {
+	version, err := s.ifMatch(ctx, r.Params.IfMatch, false, s.versionOfUser(ctx, r.ID))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.deps.Auth.DeleteUser(requestContext(ctx), exchangeOf(ctx).principal, r.ID, version); err != nil {
+		return nil, err
+	}
+	return gen.DeleteUser204Response{}, nil
+}
+
+func (s *Server) versionOfUser(ctx context.Context, id string) func() (int64, error) {
+	return func() (int64, error) {
+		u, err := s.deps.Auth.GetUser(requestContext(ctx), exchangeOf(ctx).principal, id)
+		return u.Version, err
+	}
+}
+
+// GetUserPermissions answers what a user may do and why.
+func (s *Server) GetUserPermissions(ctx context.Context, r gen.GetUserPermissionsRequestObject) (gen.GetUserPermissionsResponseObject, error) {
+	lines, err := s.deps.Auth.UserPermissions(requestContext(ctx), exchangeOf(ctx).principal, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return gen.GetUserPermissions200JSONResponse{Items: each(lines, permissionDTO)}, nil
+}
+
+func permissionDTO(l auth.PermissionLine) gen.PermissionLine {
+	return gen.PermissionLine{
+		Action: string(l.Action), Allowed: l.Allowed, Reason: l.Reason, Role: l.Role, Source: gen.CellSource(l.Source),
+		ChangedAt: wire.Maybe(l.ChangedAt), ChangedBy: orNil(l.ChangedBy), EventID: orNil(l.EventID),
+	}
 }
 
 func userDTO(u auth.User) gen.User {
 	return gen.User{
 		ID: u.ID, Username: u.Username, DisplayName: u.DisplayName, Role: u.Role, Kind: gen.UserKind(u.Kind),
 		Language: gen.Language(u.Language), Status: gen.UserStatus(u.Status), CreatedAt: wire.At(u.CreatedAt),
-		LastLoginAt: wire.Maybe(u.LastLoginAt), Mfa: u.MFA,
+		UpdatedAt: wire.At(u.UpdatedAt), LastLoginAt: wire.Maybe(u.LastLoginAt), Mfa: u.MFA, Version: u.Version,
 	}
 }
 

@@ -96,7 +96,9 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description Sets the cookie for a browser (Origin or Sec-Fetch-Site present); answers tokens to a program, never to a browser.
+         * @description Sets the session's cookie and, for 90 days, the one by which this device is known again. A program gets tokens besides; a browser
+         *     (Origin or Sec-Fetch-Site present) never does. An unknown name, a wrong password and a disabled account are one answer. After
+         *     five wrong tries on a name each further one has to wait, at first a second, at most 15 minutes: 429 until then.
          */
         post: operations["login"];
         delete?: never;
@@ -159,6 +161,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change one's own password
+         * @description For people who are signed in; a key can't. Every session of the caller ends, and the answer is a new one in the form of the old:
+         *     the cookie, and for a program the tokens. A wrong current password is 403, and counts like a wrong one at sign-in.
+         */
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own living sessions, newest first */
+        get: operations["listSessions"];
+        put?: never;
+        post?: never;
+        /** End one's own sessions */
+        delete: operations["endSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End one session
+         * @description One's own, or with user.manage that of somebody who may do no more than the caller. Any other id is unknown.
+         */
+        delete: operations["endSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -166,12 +227,128 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List users */
+        /**
+         * List users, oldest first
+         * @description Deleted users are listed only with status=deleted.
+         */
         get: operations["listUsers"];
         put?: never;
-        /** Make a user */
+        /**
+         * Make a user
+         * @description A role that may do more than the caller is 403. A name that is or was taken, also by a look-alike, is 409.
+         */
         post: operations["createUser"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One user */
+        get: operations["getUser"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a user
+         * @description Sessions and keys end at once, the password is forgotten. The name stays taken for ever.
+         */
+        delete: operations["deleteUser"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a user
+         * @description What is absent stays as it is. A new role, status or password ends the user's sessions at once. Nobody changes an account that may
+         *     do more than he, or gives a role that may (403). The last active admin stays one (409).
+         */
+        patch: operations["changeUser"];
+        trace?: never;
+    };
+    "/api/v1/users/{id}/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a user may do, action by action, and why
+         * @description For oneself, or for anybody with user.manage; others are 403, whether there is such a user or not.
+         */
+        get: operations["getUserPermissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A user's living sessions, newest first */
+        get: operations["listUserSessions"];
+        put?: never;
+        post?: never;
+        /**
+         * End all of a user's sessions
+         * @description 403 for an account that may do more than the caller.
+         */
+        delete: operations["endUserSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The matrix, role by role, and why each cell is as it is */
+        get: operations["listRoles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles/{role}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One role */
+        get: operations["getRole"];
+        /**
+         * Make a role, or replace what it may do
+         * @description In force with the answer, for everybody who has the role. Nobody edits a role that holds more than he does, or gives what he does
+         *     not hold (403); an action that does not exist is 422; the role admin keeps the actions of administration (409).
+         */
+        put: operations["putRole"];
+        post?: never;
+        /**
+         * Delete a role
+         * @description A shipped role, and one that somebody has, is 409.
+         */
+        delete: operations["deleteRole"];
         options?: never;
         head?: never;
         patch?: never;
@@ -207,6 +384,26 @@ export interface paths {
         post?: never;
         /** Revoke a key */
         delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a key work again that a restored backup switched off
+         * @description A key that is not switched off is answered as it is; a revoked one is 409.
+         */
+        post: operations["confirmKey"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -422,7 +619,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Alias of /api/v1/auth/login that also answers token, role and username */
+        /**
+         * Alias of /api/v1/auth/login that also answers token, role and username
+         * @description Everything else is as there, the wait after wrong passwords too.
+         */
         post: operations["loginAlias"];
         delete?: never;
         options?: never;
@@ -551,9 +751,15 @@ export interface components {
             language: components["schemas"]["Language"];
             status: components["schemas"]["UserStatus"];
             created_at: components["schemas"]["Timestamp"];
+            updated_at: components["schemas"]["Timestamp"];
             /** Format: date-time */
             last_login_at: string | null;
             mfa: boolean;
+            /**
+             * Format: int64
+             * @description Counts the changes; the ETag is this with a v before it.
+             */
+            version: number;
             expires_in: number;
             access_token?: string;
             /** @enum {string} */
@@ -570,7 +776,7 @@ export interface components {
         /** @enum {string} */
         UserKind: "person" | "service";
         /** @enum {string} */
-        UserStatus: "active" | "disabled" | "invited";
+        UserStatus: "active" | "disabled" | "invited" | "deleted";
         /** @enum {string} */
         Language: "" | "en" | "zh-CN";
         User: {
@@ -582,9 +788,15 @@ export interface components {
             language: components["schemas"]["Language"];
             status: components["schemas"]["UserStatus"];
             created_at: components["schemas"]["Timestamp"];
+            updated_at: components["schemas"]["Timestamp"];
             /** Format: date-time */
             last_login_at: string | null;
             mfa: boolean;
+            /**
+             * Format: int64
+             * @description Counts the changes; the ETag is this with a v before it.
+             */
+            version: number;
         };
         UserPage: {
             items: components["schemas"]["User"][];
@@ -598,6 +810,108 @@ export interface components {
             role: string;
             display_name?: string;
             language?: components["schemas"]["Language"];
+        };
+        UserChange: {
+            role?: string;
+            /** @enum {string} */
+            status?: "active" | "disabled";
+            display_name?: string;
+            language?: components["schemas"]["Language"];
+            /** @description A new one for a person. */
+            password?: string;
+        };
+        PasswordChange: {
+            current_password: string;
+            /** @description 12 to 1024 bytes and no common one. */
+            new_password: string;
+        };
+        PermissionList: {
+            items: components["schemas"]["PermissionLine"][];
+        };
+        PermissionLine: {
+            action: string;
+            allowed: boolean;
+            /** @description Why: role (the role has it), role_lacks, not_active, … */
+            reason: string;
+            role: string;
+            source: components["schemas"]["CellSource"];
+            /** Format: date-time */
+            changed_at: string | null;
+            /** @description Who gave or took it. */
+            changed_by: string | null;
+            /** @description The audit row of that change. */
+            event_id: string | null;
+        };
+        /**
+         * @description Whether the role came so or somebody changed it.
+         * @enum {string}
+         */
+        CellSource: "shipped" | "changed";
+        RoleCell: {
+            action: string;
+            allowed: boolean;
+            source: components["schemas"]["CellSource"];
+            /** Format: date-time */
+            changed_at: string | null;
+            changed_by: string | null;
+            event_id: string | null;
+        };
+        Role: {
+            name: string;
+            description: string;
+            /** @description Shipped; it can be changed and not deleted. */
+            builtin: boolean;
+            actions: string[];
+            /** @description How many accounts have it. */
+            users: number;
+            /** Format: int64 */
+            version: number;
+            created_at: components["schemas"]["Timestamp"];
+            updated_at: components["schemas"]["Timestamp"];
+            /** @description One for each action there is. */
+            cells: components["schemas"]["RoleCell"][];
+        };
+        RoleList: {
+            items: components["schemas"]["Role"][];
+            next_cursor: string | null;
+            actions: components["schemas"]["ActionOfGroup"][];
+        };
+        ActionOfGroup: {
+            action: string;
+            /** @description What stands before the point. */
+            group: string;
+        };
+        RoleChange: {
+            /** @description Absent, it stays as it is. */
+            description?: string;
+            actions: string[];
+        };
+        Session: {
+            id: string;
+            user_id: string;
+            username: string;
+            /** @enum {string} */
+            kind: "browser" | "program";
+            /** @description What the user agent calls itself, in short: Firefox on Windows */
+            device: string;
+            user_agent: string;
+            /** @description Where the sign-in came from. */
+            ip: string;
+            last_ip: string;
+            created_at: components["schemas"]["Timestamp"];
+            last_used_at: components["schemas"]["Timestamp"];
+            expires_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: date-time
+             * @description When it ends unless it is used; null where only expires_at ends it.
+             */
+            idle_until: string | null;
+            /** @description The one that asks. */
+            current: boolean;
+        };
+        SessionPage: {
+            items: components["schemas"]["Session"][];
+            next_cursor: string | null;
         };
         /** @enum {string} */
         Operation: "view" | "infer" | "train" | "download";
@@ -629,6 +943,11 @@ export interface components {
             created_at: components["schemas"]["Timestamp"];
             /** Format: date-time */
             revoked_at: string | null;
+            /**
+             * Format: date-time
+             * @description Since when a restore keeps it switched off until an admin confirms it.
+             */
+            suspended_at: string | null;
         };
         CreatedKey: {
             id: string;
@@ -962,6 +1281,45 @@ export interface components {
         };
     };
     responses: {
+        /** @description Somebody else changed it first; read it again. */
+        Stale: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Precondition Failed",
+                 *       "status": 412,
+                 *       "code": "precondition_failed",
+                 *       "detail": "Somebody changed this meanwhile.",
+                 *       "request_id": "req_01JD"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Too many tries; Retry-After says in how many seconds the next one is looked at. */
+        RateLimited: {
+            headers: {
+                "Retry-After": number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Too Many Requests",
+                 *       "status": 429,
+                 *       "code": "rate_limited",
+                 *       "detail": "Too many tries. Wait and try again.",
+                 *       "request_id": "req_01JD"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description Any error. */
         Problem: {
             headers: {
@@ -1004,6 +1362,16 @@ export interface components {
     };
     parameters: {
         Id: string;
+        RoleName: string;
+        /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
+        IfMatch: string;
+        /** @description * makes the role only if there is none of that name (412 otherwise). */
+        IfNoneMatch: "*";
+        RoleFilter: string;
+        StatusFilter: components["schemas"]["UserStatus"];
+        KindFilter: components["schemas"]["UserKind"];
+        /** @description Part of the user name or of the display name, whatever its case. */
+        UserQuery: string;
         Limit: number;
         /** @description next_cursor of the page before. */
         Cursor: string;
@@ -1026,7 +1394,13 @@ export interface components {
             };
         };
     };
-    headers: never;
+    headers: {
+        /**
+         * @description The version as a strong entity tag, to be sent back as If-Match.
+         * @example "v3"
+         */
+        ETag: string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -1182,6 +1556,7 @@ export interface operations {
                     "application/json": components["schemas"]["SignIn"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             default: components["responses"]["Problem"];
         };
     };
@@ -1250,12 +1625,117 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "current_password": "a long and private sentence",
+                 *       "new_password": "another long and private sentence"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Changed, and signed in anew. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignIn"];
+                };
+            };
+            429: components["responses"]["RateLimited"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSessions: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["Limit"];
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of sessions, never a token. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    endSessions: {
+        parameters: {
+            query?: {
+                /** @description true leaves the session that asks; otherwise it ends too and its cookie is cleared. */
+                keep_current?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     listUsers: {
         parameters: {
             query?: {
                 limit?: components["parameters"]["Limit"];
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["Cursor"];
+                role?: components["parameters"]["RoleFilter"];
+                status?: components["parameters"]["StatusFilter"];
+                kind?: components["parameters"]["KindFilter"];
+                /** @description Part of the user name or of the display name, whatever its case. */
+                q?: components["parameters"]["UserQuery"];
             };
             header?: never;
             path?: never;
@@ -1299,12 +1779,291 @@ export interface operations {
             201: {
                 headers: {
                     Location: string;
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
             };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            412: components["responses"]["Stale"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            /** @description The user as he is now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            412: components["responses"]["Stale"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getUserPermissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One line for each action there is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listUserSessions: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["Limit"];
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of sessions, never a token. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    endUserSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listRoles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All roles, and all actions in the order of the matrix. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                role: components["parameters"]["RoleName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The role. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putRole: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /** @description * makes the role only if there is none of that name (412 otherwise). */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description Lower-case letters, digits, - and _. */
+                role: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "description": "Reads the audit log.",
+                 *       "actions": [
+                 *         "session.own",
+                 *         "audit.read",
+                 *         "audit.export"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["RoleChange"];
+            };
+        };
+        responses: {
+            /** @description Replaced. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description Made. */
+            201: {
+                headers: {
+                    Location: string;
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            412: components["responses"]["Stale"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteRole: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                role: components["parameters"]["RoleName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            412: components["responses"]["Stale"];
             default: components["responses"]["Problem"];
         };
     };
@@ -1390,6 +2149,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    confirmKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key, never its secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Key"];
+                };
             };
             default: components["responses"]["Problem"];
         };
@@ -1723,6 +2505,7 @@ export interface operations {
                     "application/json": components["schemas"]["SignInAlias"];
                 };
             };
+            429: components["responses"]["RateLimited"];
             default: components["responses"]["Problem"];
         };
     };
@@ -1732,6 +2515,11 @@ export interface operations {
                 limit?: components["parameters"]["Limit"];
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["Cursor"];
+                role?: components["parameters"]["RoleFilter"];
+                status?: components["parameters"]["StatusFilter"];
+                kind?: components["parameters"]["KindFilter"];
+                /** @description Part of the user name or of the display name, whatever its case. */
+                q?: components["parameters"]["UserQuery"];
             };
             header?: never;
             path?: never;

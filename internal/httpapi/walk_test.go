@@ -1,0 +1,169 @@
+package httpapi_test
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/httpapi"
+)
+
+// matrix says of every operation of the document what each credential is answered. It is written down by hand, from the
+// table of roles, and knows nothing of the code: a route that is not here fails the walk.
+//
+// anon: nothing shown. guest, nurse, radio, review, audit: unscoped keys of accounts with that role, where audit is a role of
+// session.own, audit.read and audit.export. narrow: an admin's key for looking at a model that is not there. key: an admin's
+// key. user: a reviewer's bearer. admin: an admin's cookie. Metrics and events have nothing behind them in this bench: there
+// 404 is the answer to who was let in.
+const matrix = `
+                                         anon guest nurse radio review audit narrow key user admin
+GET    /healthz                          200  200   200   200   200    200   200    200 200  200
+GET    /readyz                           200  200   200   200   200    200   200    200 200  200
+GET    /metrics                          401  403   403   403   403    403   403    404 403  404
+GET    /api/v1/setup                     200  200   200   200   200    200   200    200 200  200
+POST   /api/v1/setup                     404  404   404   404   404    404   404    404 404  404
+POST   /api/v1/auth/login                400  400   400   400   400    400   400    400 400  400
+POST   /login                            400  400   400   400   400    400   400    400 400  400
+POST   /api/v1/auth/refresh              401  401   401   401   401    401   401    401 401  401
+POST   /api/v1/auth/logout               401  403   403   403   403    403   403    403 204  204
+GET    /api/v1/auth/me                   401  200   200   200   200    200   403    200 200  200
+POST   /api/v1/auth/password             401  403   403   403   403    403   403    403 400  400
+GET    /api/v1/sessions                  401  200   200   200   200    200   403    200 200  200
+DELETE /api/v1/sessions                  401  204   204   204   204    204   403    204 204  204
+DELETE /api/v1/sessions/{id}             401  404   404   404   404    404   403    404 404  404
+GET    /api/v1/users                     401  403   403   403   403    403   403    200 403  200
+GET    /users                            401  403   403   403   403    403   403    200 403  200
+POST   /api/v1/users                     401  403   403   403   403    403   403    201 403  201
+GET    /api/v1/users/{id}                401  403   403   403   403    403   403    404 403  404
+PATCH  /api/v1/users/{id}                401  403   403   403   403    403   403    404 403  404
+DELETE /api/v1/users/{id}                401  403   403   403   403    403   403    404 403  404
+GET    /api/v1/users/{id}/permissions    401  403   403   403   403    403   403    404 403  404
+GET    /api/v1/users/{id}/sessions       401  403   403   403   403    403   403    404 403  404
+DELETE /api/v1/users/{id}/sessions       401  403   403   403   403    403   403    404 403  404
+GET    /api/v1/roles                     401  403   403   403   403    403   403    200 403  200
+GET    /api/v1/roles/{role}              401  403   403   403   403    403   403    404 403  404
+PUT    /api/v1/roles/{role}              401  403   403   403   403    403   403    201 403  201
+DELETE /api/v1/roles/{role}              401  403   403   403   403    403   403    404 403  404
+GET    /api/v1/events                    401  404   404   404   404    404   403    404 404  404
+GET    /api/v1/keys                      401  403   200   200   200    403   403    200 200  200
+POST   /api/v1/keys                      401  403   403   403   403    403   403    403 201  201
+DELETE /api/v1/keys/{id}                 401  403   404   404   404    403   403    404 404  404
+POST   /api/v1/keys/{id}/confirm         401  403   403   403   403    403   403    403 403  404
+GET    /api/v1/moderations               401  403   403   403   200    403   200    200 200  200
+POST   /api/v1/moderations               401  403   403   403   200    403   404    200 200  200
+GET    /api/v1/moderations/{id}          401  403   403   403   404    403   404    404 404  404
+POST   /api/audit                        401  403   403   403   200    403   404    200 200  200
+POST   /v1/moderations                   401  403   403   403   200    403   404    200 200  200
+GET    /api/v1/models                    401  403   200   200   200    403   200    200 200  200
+GET    /v1/models                        401  403   200   200   200    403   200    200 200  200
+GET    /v1/models/{model}                401  403   200   200   200    403   404    200 200  200
+GET    /api/v1/audit/events              401  403   403   403   403    200   403    200 403  200
+GET    /api/v1/audit/events/{id}         401  403   403   403   403    404   403    404 403  404
+GET    /api/v1/audit/chain               401  403   403   403   403    200   403    200 403  200
+POST   /api/v1/audit/verify              401  403   403   403   403    200   403    200 403  200
+`
+
+// expected reads the matrix: route to credential to status.
+func expected(t testing.TB) map[string]map[string]int {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(matrix), "\n")
+	columns := strings.Fields(lines[0])
+	out := map[string]map[string]int{}
+	for _, line := range lines[1:] {
+		cells := strings.Fields(line)
+		require.Len(t, cells, len(columns)+2, line)
+		at := cells[0] + " " + cells[1]
+		require.NotContains(t, out, at, "stands twice")
+		out[at] = map[string]int{}
+		for i, column := range columns {
+			status, err := strconv.Atoi(cells[i+2])
+			require.NoError(t, err, line)
+			out[at][column] = status
+		}
+	}
+	return out
+}
+
+// credentials answers the headers of each column.
+func (b *bench) credentials() map[string]map[string]string {
+	b.t.Helper()
+	out := map[string]map[string]string{"anon": {}, "user": {"Authorization": b.bearer}, "admin": {"Cookie": b.cookie}}
+	for column, user := range map[string]string{
+		"guest": "gus", "nurse": "nora", "radio": "ray", "review": "rob", "audit": "otto", "key": "alice",
+	} {
+		require.NotEmpty(b.t, b.keys[user])
+		out[column] = map[string]string{"Authorization": "Bearer " + b.keys[user]}
+	}
+	out["narrow"] = map[string]string{"Authorization": "Bearer " + b.key("alice", []string{"no-such-model"}, []string{"view"})}
+	return out
+}
+
+// bodies are valid ones, by operation; what is not here is asked without.
+func bodies() map[string]string {
+	return map[string]string{
+		"createModeration": `{"input":"hello"}`, "openaiCreateModeration": `{"input":"hello"}`, "auditAlias": `{"text":"hello"}`,
+		"createUser": `{"username":"mallory","kind":"service","role":"admin"}`, "createKey": `{"label":"mine"}`,
+		"changeUser": `{"display_name":"Mallory"}`, "putRole": `{"actions":["session.own"]}`, "refresh": `{"refresh_token":"unknown"}`,
+		"changePassword": `{"current_password":"` + password + `","new_password":"short"}`,
+	}
+}
+
+// ending are the operations after which the session that asked is over.
+func ending() []string { return []string{"logout", "endSessions"} }
+
+// threat Z1: every route of the document for every credential, against a table that was written by hand.
+func TestWalk(t *testing.T) {
+	want := expected(t)
+	var documented []string
+	for _, s := range operations(t) {
+		documented = append(documented, s.method+" "+s.path)
+	}
+	require.ElementsMatch(t, slices.Collect(maps.Keys(want)), documented, "the document and the matrix")
+	for column := range want["GET /healthz"] {
+		t.Run(column, func(t *testing.T) {
+			b := newBench(t)
+			for _, s := range operations(t) {
+				if !slices.Contains(ending(), s.op.OperationID) {
+					b.walk(s, column, want)
+				}
+			}
+			for _, s := range operations(t) {
+				if slices.Contains(ending(), s.op.OperationID) {
+					newBench(t).walk(s, column, want)
+				}
+			}
+		})
+	}
+}
+
+func (b *bench) walk(s served, column string, want map[string]map[string]int) {
+	b.t.Helper()
+	at := s.method + " " + s.path
+	w := b.do(call{method: s.method, path: concrete(s.path), header: b.credentials()[column], body: bodies()[s.op.OperationID]})
+	require.Equal(b.t, want[at][column], w.Code, "%s as %s: %s", at, column, w.Body)
+	if w.Code == http.StatusUnauthorized && want[at]["admin"] != http.StatusUnauthorized {
+		require.Equal(b.t, `Bearer realm="guardhouse"`, w.Header().Get("WWW-Authenticate"))
+	}
+	if column == "narrow" && w.Code == http.StatusOK {
+		for _, never := range []string{"guard-nano", `"id":"mod_`, "alice"} {
+			require.NotContains(b.t, w.Body.String(), never, at)
+		}
+	}
+}
+
+// threat Z1: what is promised and not built yet tells strangers nothing, and everybody else that it is not there.
+func TestWalkUnbuilt(t *testing.T) {
+	b := newBench(t)
+	for _, r := range httpapi.Unbuilt() {
+		method, path, _ := strings.Cut(r, " ")
+		require.Equal(t, http.StatusUnauthorized, b.do(call{method: method, path: concrete(path)}).Code, r)
+		for _, who := range []string{"gus", "alice"} {
+			require.Equal(t, http.StatusNotFound, b.do(call{method: method, path: concrete(path), as: who}).Code, r)
+		}
+	}
+}
