@@ -29,15 +29,32 @@ func (s *Server) checkHost(c *gin.Context) {
 	}
 }
 
+// trusts says that host, as it stood in the request, is an address or one of our names. Nothing else of the request is
+// asked: neither the name in the TLS handshake nor what a proxy says the host was.
 func (s *Server) trusts(host string) bool {
-	name := host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		name = h
-	} else if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
-		name = host[1 : len(host)-1]
+	name, ok := withoutPort(host)
+	if !ok {
+		return false
 	}
 	if ip, err := netip.ParseAddr(name); err == nil {
-		return ip.Zone() == ""
+		// An IPv6 address stands in brackets, or it is none: the end of "::1:8443" could be a port or not.
+		return ip.Zone() == "" && ip.Is6() == strings.HasPrefix(host, "[")
 	}
-	return s.hosts[strings.ToLower(strings.TrimSuffix(name, "."))]
+	return !strings.HasPrefix(host, "[") && s.hosts[strings.ToLower(strings.TrimSuffix(name, "."))]
+}
+
+// withoutPort cuts the port off and the brackets away. It refuses a port that is no number: whoever reads such a host
+// another way reads another host.
+func withoutPort(host string) (name string, ok bool) {
+	if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
+		return host[1 : len(host)-1], true
+	}
+	if !strings.Contains(host, ":") {
+		return host, true
+	}
+	name, port, err := net.SplitHostPort(host)
+	if err != nil || len(port) > 5 || strings.Trim(port, "0123456789") != "" {
+		return "", false
+	}
+	return name, true
 }

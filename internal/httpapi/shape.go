@@ -74,5 +74,6 @@ func plainPath(p string) bool {
 	if strings.ContainsFunc(p, func(r rune) bool { return r <= ' ' || r == 0x7F || strings.ContainsRune(`\;%`, r) }) {
 		return false
 	}
-	return path.Clean(p) == p || path.Clean(p)+"/" == p
+	clean := path.Clean(p)
+	return clean == p || (clean != "/" && clean+"/" == p)
 }

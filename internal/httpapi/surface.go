@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"guardhouse/internal/access"
 	"guardhouse/internal/fault"
 )
 
@@ -92,7 +93,8 @@ func (s *Server) checkSurface(c *gin.Context) {
 	switch c.FullPath() {
 	case "/api/v1/auth/login", "/login", "/api/v1/auth/refresh":
 		if isBrowser(c.Request) {
-			s.problem(c, fault.New(fault.Forbidden, "This listener is for programs: sign in on the console's."))
+			x := exchangeOf(c)
+			s.problem(c, s.recordedEarly(c, access.Anonymous(x.origin), "browser", fault.New(fault.Forbidden, "This listener is for programs: sign in on the console's.")))
 		}
 	}
 }
