@@ -87,7 +87,7 @@ func (s *Service) EndSessions(ctx context.Context, p access.Principal, userID st
 
 // mayEnd is the check inside the transaction: p still stands, and holds all that the owner's role holds by then.
 func (s *Service) mayEnd(tx *db.Tx, p access.Principal, owner string) error {
-	if owner == p.UserID {
+	if owner == p.UserID && owner != "" {
 		return s.guard.Administer(tx, p, access.SessionOwn)
 	}
 	u, err := livingUser(tx, owner)
