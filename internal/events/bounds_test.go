@@ -87,7 +87,7 @@ func TestASlowReaderIsDroppedAlone(t *testing.T) {
 	slow.ended(t)
 	require.EqualValues(t, 1, r.hub.Dropped())
 	require.Equal(t, 1, r.hub.Streams())
-	require.Contains(t, r.out.String(), "its reader is too slow")
+	require.Contains(t, r.out.String(), "the reader is too slow")
 	require.Contains(t, r.out.String(), `"request_id":"req_admin"`)
 	require.Regexp(t, `"rows_behind":1[0-9]{3}`, r.out.String())
 	require.NotContains(t, r.out.String(), "usr_admin", "no name and no id of a person")
@@ -154,9 +154,9 @@ func TestEverythingEndsWithTheHub(t *testing.T) {
 // TestOtherProcessesAreSeen: what the command line commits arrives within a second.
 func TestOtherProcessesAreSeen(t *testing.T) {
 	path := apptest.DBPath(t)
-	r := rigOver(t, apptest.OpenDBAt(t, path, time.Now)) //nolint:forbidigo // the machine's clock for the rows
+	r := rigOver(t, apptest.OpenDBAt(t, path, time.Now))
 	s := r.follow(user("admin"), events.FromNow)
-	other := audit.New(apptest.OpenDBAt(t, path, time.Now), []byte("content key of a test")) //nolint:forbidigo // as above
+	other := audit.New(apptest.OpenDBAt(t, path, time.Now), []byte("content key of a test"))
 	_, err := other.Record(audit.Entry{Actor: audit.Actor{Type: "system", Name: "cli:root"}, Action: "acl.manage", Decision: audit.Allow})
 	require.NoError(t, err)
 	s.until(t, func() bool { return len(s.of(events.TypeAudit)) == 1 })

@@ -250,11 +250,11 @@ func (f *follower) finish(err error) {
 	case err == nil || errors.Is(err, errLeft):
 	case errors.Is(err, errSlow):
 		f.h.dropped.Add(1)
-		f.log(slog.LevelWarn, "event stream dropped: its reader is too slow", err)
+		f.log(slog.LevelWarn, err)
 	case fault.CodeOf(err) == fault.Unauthenticated:
 		f.farewell()
 	case fault.CodeOf(err) != fault.Forbidden:
-		f.log(slog.LevelError, "event stream ended", err)
+		f.log(slog.LevelError, err)
 	}
 }
 
@@ -269,11 +269,11 @@ func (f *follower) farewell() {
 		err = f.sink.Write(last)
 	}
 	if err != nil {
-		f.log(slog.LevelDebug, "the end of an event stream was not heard", err)
+		f.log(slog.LevelDebug, err) // its last event was not heard
 	}
 }
 
-func (f *follower) log(level slog.Level, message string, err error) {
-	f.h.o.Log.LogAttrs(context.Background(), level, message, slog.String("request_id", f.p.Origin.RequestID),
+func (f *follower) log(level slog.Level, err error) {
+	f.h.o.Log.LogAttrs(context.Background(), level, "event stream ended", slog.String("request_id", f.p.Origin.RequestID),
 		slog.Int64("rows_behind", f.behind()), slog.String("err", err.Error()))
 }

@@ -210,12 +210,12 @@ func TestAnActOfAdministrationIsAskedAboutAtOnce(t *testing.T) { // threat A4
 // TestARoleThatLosesAnActionStopsShowing: also when another process edits the role, and the row of the edit is not shown.
 func TestARoleThatLosesAnActionStopsShowing(t *testing.T) {
 	path := apptest.DBPath(t)
-	r := rigOver(t, apptest.OpenDBAt(t, path, time.Now)) //nolint:forbidigo // the machine's clock for the rows
+	r := rigOver(t, apptest.OpenDBAt(t, path, time.Now))
 	s := r.follow(user("admin"), events.FromNow)
 	r.settle(s)
 	seen := len(s.of(events.TypeAudit))
 	require.Positive(t, seen)
-	other := apptest.OpenDBAt(t, path, time.Now) //nolint:forbidigo // as above
+	other := apptest.OpenDBAt(t, path, time.Now)
 	otherLog := audit.New(other, []byte("content key of a test"))
 	require.NoError(t, other.Write(func(tx *db.Tx) error {
 		if _, err := tx.Exec(`DELETE FROM casbin_rules WHERE v0 = 'admin' AND v1 IN ('audit.read', 'moderation.read_all')`); err != nil {
