@@ -77,6 +77,11 @@ func TestAnswers(t *testing.T) {
 		{"audit_event", "getAuditEvent", 200, call{method: "GET", path: "/api/v1/audit/events/" + event.ID, as: "alice"}},
 		{"openai_moderation", "openaiCreateModeration", 200, call{method: "POST", path: "/v1/moderations", as: "rita", body: `{"model":"omni-moderation-latest","input":"zzviolent"}`}},
 		{"openai_models", "openaiListModels", 200, call{method: "GET", path: "/v1/models", as: "rita"}},
+		{"user_page", "listUsers", 200, call{method: "GET", path: "/api/v1/users?q=meter", as: "alice"}},
+		{"sessions", "listSessions", 200, call{method: "GET", path: "/api/v1/sessions?limit=1", header: merge(bearer, map[string]string{"User-Agent": "python-requests/2.32"})}},
+		{"permissions", "getUserPermissions", 200, call{method: "GET", path: "/api/v1/users/" + b.idOf("rita") + "/permissions", as: "rita"}},
+		{"role", "getRole", 200, call{method: "GET", path: "/api/v1/roles/auditor", as: "alice"}},
+		{"stale", "putRole", 412, call{method: "PUT", path: "/api/v1/roles/auditor", as: "alice", body: `{"actions":[]}`, header: ifMatch(`"v9"`)}},
 		{"problem", "createModeration", 400, call{method: "POST", path: moderations, as: "rita", body: `{"input":1}`}},
 		{"openai_error", "openaiCreateModeration", 404, call{method: "POST", path: "/v1/moderations", as: "rita", body: `{"input":"x","model":"nope"}`}},
 	} {
@@ -91,7 +96,7 @@ func TestAnswers(t *testing.T) {
 		})
 	}
 	for op, path := range map[string]string{
-		"listUsers": "/api/v1/users", "listModerations": moderations, "listAuditEvents": "/api/v1/audit/events?limit=500", "getAuditChain": "/api/v1/audit/chain",
+		"listUsers": "/api/v1/users", "listRoles": "/api/v1/roles", "listUserSessions": "/api/v1/users/" + b.idOf("rita") + "/sessions", "listModerations": moderations, "listAuditEvents": "/api/v1/audit/events?limit=500", "getAuditChain": "/api/v1/audit/chain",
 	} {
 		w := b.do(call{method: "GET", path: path, as: "alice"})
 		require.Equal(t, http.StatusOK, w.Code, w.Body)

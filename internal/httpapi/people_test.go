@@ -11,6 +11,7 @@ import (
 	"guardhouse/internal/access"
 	"guardhouse/internal/apptest"
 	"guardhouse/internal/auth"
+	"guardhouse/internal/db"
 )
 
 // made answers the id of a fresh user.
@@ -331,4 +332,37 @@ func TestUserList(t *testing.T) {
 			require.Equal(t, http.StatusBadRequest, b.do(call{method: "GET", path: path + query, as: "alice"}).Code, query)
 		}
 	}
+}
+
+// TestConfirmKey: a key that a restore switched off works again when somebody who cares for keys says so (threat S3).
+func TestConfirmKey(t *testing.T) {
+	b := newBench(t)
+	require.NoError(t, b.db.Write(func(tx *db.Tx) error {
+		_, err := tx.Exec("UPDATE api_keys SET suspended_at = ? WHERE user_id = ?", tx.Now().UnixMilli(), b.idOf("rob"))
+		return err
+	}))
+	require.Equal(t, http.StatusUnauthorized, b.do(call{method: "GET", path: "/v1/models", as: "rob"}).Code)
+	admin := merge(fromOwnPage(), map[string]string{"Cookie": b.cookie})
+	var keys struct {
+		Items []struct {
+			ID, Username string
+			SuspendedAt  *string `json:"suspended_at"`
+		}
+	}
+	require.NoError(t, json.Unmarshal(b.do(call{method: "GET", path: "/api/v1/keys", header: admin}).Body.Bytes(), &keys))
+	id := ""
+	for _, k := range keys.Items {
+		require.Equal(t, k.Username == "rob", k.SuspendedAt != nil)
+		if k.Username == "rob" {
+			id = k.ID
+		}
+	}
+	require.Equal(t, http.StatusForbidden, b.one(call{method: "POST", path: "/api/v1/keys/" + id + "/confirm", as: "rita"}).Code)
+	w := b.one(call{method: "POST", path: "/api/v1/keys/" + id + "/confirm", header: admin})
+	require.Equal(t, http.StatusOK, w.Code, w.Body)
+	matchesDocument(t, "confirmKey", 200, w.Header().Get("Content-Type"), w.Body.Bytes())
+	require.Contains(t, w.Body.String(), `"suspended_at":null`)
+	require.Equal(t, http.StatusOK, b.do(call{method: "GET", path: "/v1/models", as: "rob"}).Code)
+	require.Equal(t, http.StatusNoContent, b.one(call{method: "DELETE", path: "/api/v1/keys/" + id, header: admin}).Code)
+	require.Equal(t, http.StatusConflict, b.one(call{method: "POST", path: "/api/v1/keys/" + id + "/confirm", header: admin}).Code, "revoked for ever")
 }

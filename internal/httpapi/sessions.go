@@ -81,7 +81,7 @@ func (s *Server) endSessions(ctx context.Context, user string, keep auth.Keep) e
 func (s *Server) ChangePassword(ctx context.Context, r gen.ChangePasswordRequestObject) (gen.ChangePasswordResponseObject, error) {
 	in, err := s.deps.Auth.ChangePassword(requestContext(ctx), exchangeOf(ctx).principal, r.Body.CurrentPassword, r.Body.NewPassword)
 	if err != nil {
-		return nil, err
+		return nil, throttled(ctx, err)
 	}
 	return gen.ChangePassword200JSONResponse(s.signedIn(ctx, in)), nil
 }

@@ -75,7 +75,7 @@ func TestSetupByShell(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, b.do(call{method: "GET", path: "/users"}).Code)
 }
 
-// TestProgramSetup: a program gets tokens and no cookie.
+// TestProgramSetup: a program gets tokens, and the cookie beside them.
 func TestProgramSetup(t *testing.T) {
 	b := newBenchAt(t, filepath.Join(t.TempDir(), "data"), ready{})
 	token, _, err := b.auth.SetupToken(t.Context())
@@ -83,5 +83,7 @@ func TestProgramSetup(t *testing.T) {
 	w := b.do(call{method: "POST", path: "/api/v1/setup", body: string(body(t, map[string]any{"token": token, "username": "alice", "password": password}))})
 	require.Equal(t, http.StatusCreated, w.Code, w.Body)
 	bearer := map[string]string{"Authorization": "Bearer " + field(t, w.Body.Bytes(), "access_token")}
+	cookie := cookieOf(t, w)
+	require.Equal(t, http.StatusOK, b.do(call{method: "GET", path: "/api/v1/users", header: map[string]string{"Cookie": cookie.Name + "=" + cookie.Value}}).Code)
 	require.Equal(t, http.StatusOK, b.do(call{method: "GET", path: "/api/v1/users", header: bearer}).Code)
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -77,9 +78,23 @@ func (s *Server) login(ctx context.Context, r gen.LoginRequest) (gen.SignIn, err
 		Username: r.Username, Password: r.Password, DeviceToken: s.deviceToken(ctx), Browser: browser(ctx),
 	})
 	if err != nil {
-		return gen.SignIn{}, err
+		return gen.SignIn{}, throttled(ctx, err)
 	}
 	return s.signedIn(ctx, in), nil
+}
+
+// signInTries is how many wrong passwords cost no wait.
+const signInTries = 5
+
+// throttled says in the headers of the draft standard what Retry-After will say, where err is that somebody has to wait. The
+// policy has no window: each further wrong try waits twice as long as the one before.
+func throttled(ctx context.Context, err error) error {
+	f := fault.From(err)
+	if c, ok := ctx.(*gin.Context); ok && f.Code == fault.RateLimited {
+		c.Header("RateLimit-Policy", fmt.Sprintf(`"sign-in";q=%d`, signInTries))
+		c.Header("RateLimit", `"sign-in";r=0;t=`+retryAfter(f))
+	}
+	return err
 }
 
 // Refresh renews a program's tokens by its refresh token, or a browser's session by its cookie.

@@ -1304,6 +1304,13 @@ export interface components {
         RateLimited: {
             headers: {
                 "Retry-After": number;
+                /**
+                 * @description As in draft-ietf-httpapi-ratelimit-headers; t is Retry-After.
+                 * @example "sign-in";r=0;t=16
+                 */
+                RateLimit: string;
+                /** @example "sign-in";q=5 */
+                "RateLimit-Policy": string;
                 [name: string]: unknown;
             };
             content: {
