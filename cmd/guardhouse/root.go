@@ -14,6 +14,7 @@ import (
 	"guardhouse/internal/access"
 	"guardhouse/internal/app"
 	"guardhouse/internal/config"
+	"guardhouse/internal/logfile"
 )
 
 type streams struct {
@@ -68,14 +69,19 @@ func wrapArgErrors(cmd *cobra.Command) {
 	}
 }
 
-func (sh *shared) load(flags map[string]string) (*config.Config, error) {
+// sources adds what every command takes to a command's own flags.
+func (sh *shared) sources(flags map[string]string) config.Sources {
 	if flags == nil {
 		flags = map[string]string{}
 	}
 	if sh.data != "" {
 		flags["data"] = sh.data
 	}
-	c, err := config.Load(config.Sources{Flags: flags, File: sh.configFile})
+	return config.Sources{Flags: flags, File: sh.configFile}
+}
+
+func (sh *shared) load(flags map[string]string) (*config.Config, error) {
+	c, err := config.Load(sh.sources(flags))
 	if err == nil {
 		err = app.Check(c)
 	}
@@ -120,7 +126,7 @@ func (sh *shared) onFolder(ctx context.Context, c *config.Config, do func(a *app
 func (sh *shared) logTo(level slog.Level) {
 	handler := slog.Handler(slog.DiscardHandler)
 	if level <= slog.LevelDebug {
-		handler = slog.NewJSONHandler(sh.err, &slog.HandlerOptions{Level: level})
+		handler = slog.NewJSONHandler(logfile.Escape(sh.err), &slog.HandlerOptions{Level: level})
 	}
 	slog.SetDefault(slog.New(handler))
 }

@@ -1,18 +1,21 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
 	"github.com/spf13/cobra"
 
 	"guardhouse/internal/app"
+	"guardhouse/internal/config"
 )
 
 func newServe(sh *shared) *cobra.Command {
 	var (
-		listen       string
-		noSupervisor bool
+		listen                    string
+		noSupervisor, printConfig bool
 	)
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Serve the console and the API", Args: cobra.NoArgs,
@@ -22,17 +25,51 @@ func newServe(sh *shared) *cobra.Command {
 			if cmd.Flags().Changed("listen") {
 				flags["listen"] = listen
 			}
+			if printConfig {
+				return sh.printConfig(flags)
+			}
+			if sh.json {
+				return usageError{errors.New("--json goes with --print-config: the server's own log is JSON unless log.format says otherwise")}
+			}
 			c, err := sh.load(flags)
 			if err != nil {
 				return err
 			}
-			slog.SetDefault(slog.New(slog.NewJSONHandler(sh.err, &slog.HandlerOptions{Level: c.LogLevel})))
-			return app.Serve(cmd.Context(), c, app.Options{Engine: newEngine()}, func(n app.Notice) { announce(sh, n) })
+			return sh.serve(cmd.Context(), c)
 		},
 	}
+	cmd.Flags().BoolVar(&printConfig, "print-config", false, "print every setting in force and its source (flag, environment, file, default), secrets hidden, and start nothing")
+	cmd.Flags().BoolVar(&sh.json, "json", false, "with --print-config: print JSON instead of YAML")
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8443", "address and port")
 	cmd.Flags().BoolVar(&noSupervisor, "no-supervisor", false, "run the worker alone (containers, systemd)")
 	return cmd
+}
+
+// serve opens the log, then everything else, and ends them in the other order.
+func (sh *shared) serve(ctx context.Context, c *config.Config) (err error) {
+	l, err := openLog(ctx, c, sh.err)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.close()) }()
+	slog.SetDefault(l.log)
+	info := buildInfo()
+	return app.Serve(ctx, c, app.Options{
+		Engine: newEngine(), LogDropped: l.dropped,
+		Build: app.Build{Version: info["version"], Commit: info["commit"], Engine: info["engine"]},
+	}, func(n app.Notice) { announce(sh, n) })
+}
+
+// printConfig writes the settings in force. It reads the configuration and touches nothing else.
+func (sh *shared) printConfig(flags map[string]string) error {
+	settings, err := config.Explain(sh.sources(flags))
+	if err != nil {
+		return usageError{err}
+	}
+	if sh.json {
+		return config.WriteJSON(sh.out, settings)
+	}
+	return config.WriteYAML(sh.out, settings)
 }
 
 // announce prints what the person at the console needs first: where to go, and how to get in.
