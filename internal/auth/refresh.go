@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"guardhouse/internal/access"
@@ -82,6 +83,10 @@ func (s *Service) rotate(ctx context.Context, r refresh, o access.Origin, old st
 		u, err = r.exchange(tx, x)
 		return err
 	})
+	if errors.Is(err, errSpent) {
+		// Another process was first: to this one the family has to end as well.
+		err = errors.Join(err, s.store.db.Write(func(tx *db.Tx) error { return endSession(tx, r.id, now) }))
+	}
 	if err != nil {
 		return SignIn{}, err
 	}

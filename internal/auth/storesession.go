@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"gorm.io/gorm"
@@ -174,10 +175,12 @@ func spendRefresh(tx *db.Tx, token string, now time.Time) error {
 	}
 	n, err := res.RowsAffected()
 	if err == nil && n != 1 {
-		err = fault.New(fault.Unauthenticated, endedMessage)
+		err = fault.Wrap(errSpent, fault.Unauthenticated, endedMessage)
 	}
 	return err
 }
+
+var errSpent = errors.New("the refresh token was used meanwhile")
 
 // lockedUser reads the user inside the transaction that depends on it.
 func lockedUser(tx *db.Tx, id string) (userRow, error) {
