@@ -118,9 +118,13 @@ func (a *App) build(ctx context.Context, o Options) (err error) {
 	if a.Guard, err = access.New(ctx, a.DB, a.Audit, access.Options{Default: c.ACLDefault, Now: o.Now, Log: o.Log}); err != nil {
 		return err
 	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("asking for this machine's name: %w", err)
+	}
 	a.Auth, err = auth.New(a.DB, a.Guard, auth.Options{
 		DataDir: c.Data, JWTSecret: c.JWTSecret.Reveal(), JWTSecretPrevious: c.JWTSecretPrevious.Reveal(), Root: keys, Now: o.Now, Log: o.Log,
-		AccessTTL: c.AccessTokenTTL, SessionIdle: c.SessionIdle, SessionMax: c.SessionMax,
+		AccessTTL: c.AccessTokenTTL, SessionIdle: c.SessionIdle, SessionMax: c.SessionMax, ServerNames: append([]string{host}, c.TrustedHosts...),
 	})
 	if err != nil {
 		return err

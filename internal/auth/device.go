@@ -43,7 +43,7 @@ func (s *Service) deviceToken(userID string, id deviceID) string {
 	raw := make([]byte, deviceHeadSize, deviceSize)
 	raw[0] = deviceVersion
 	copy(raw[1:], id[:])
-	binary.BigEndian.PutUint64(raw[1+deviceIDSize:], uint64(s.now().Add(DeviceLife).Unix())) //nolint:gosec // after 1970
+	binary.BigEndian.PutUint64(raw[1+deviceIDSize:], uint64(s.now().Add(DeviceLife).Unix()))
 	return base64.RawURLEncoding.EncodeToString(append(raw, s.deviceMAC(userID, raw)...))
 }
 
@@ -60,7 +60,7 @@ func (s *Service) knownDevice(userID, token string) (id deviceID, known bool) {
 	head, mac := raw[:deviceHeadSize], raw[deviceHeadSize:]
 	genuine := hmac.Equal(mac, s.deviceMAC(userID, head))
 	end := binary.BigEndian.Uint64(head[1+deviceIDSize:])
-	if !genuine || userID == "" || head[0] != deviceVersion || end <= uint64(max(s.now().Unix(), 0)) { //nolint:gosec // not negative
+	if !genuine || userID == "" || head[0] != deviceVersion || end <= uint64(max(s.now().Unix(), 0)) {
 		return id, false
 	}
 	return deviceID(head[1 : 1+deviceIDSize]), true

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	_ "embed"
 	"strings"
 	"unicode/utf8"
 
@@ -11,16 +10,18 @@ import (
 const (
 	minPassword = 12
 	maxPassword = 1024
+	product     = "guardhouse"
 )
 
-// Entries shorter than minPassword would never be reached, so the list has none.
-//
-//go:embed common.txt
-var commonPasswords string
+// checkNewPassword is checkPassword for a user of this server.
+func (s *Service) checkNewPassword(username, displayName, password string) error {
+	return checkPassword(username, password, append([]string{displayName, product}, s.serverNames...)...)
+}
 
-// checkPassword refuses what the rules forbid: a length outside 12 to 1,024 bytes, the user name itself, and passwords
-// that every guesser tries first.
-func checkPassword(username, password string) error {
+// checkPassword refuses what the rules forbid: a length outside 12 to 1,024 bytes, the user's own names, and passwords
+// that take a guesser who knows these names fewer than 2^minBits tries. own are names that belong to the user or his
+// server, beside the user name: they make a password no better.
+func checkPassword(username, password string, own ...string) error {
 	refuse := func(message string) error { return fault.New(fault.Invalid, message).WithField("password") }
 	switch {
 	case len(password) < minPassword:
@@ -31,65 +32,60 @@ func checkPassword(username, password string) error {
 		return refuse("The password must be valid UTF-8 text.")
 	case isName(username, password):
 		return refuse("The password must not be the user name.")
-	case isCommon(password):
-		return refuse("The password is one that everybody guesses first. Take a longer sentence of your own.")
+	}
+	for _, name := range own {
+		if isName(name, password) {
+			return refuse("The password must not be a name that everybody knows.")
+		}
+	}
+	if guessBits(password, nameParts(username, own)) < minBits {
+		return refuse("The password is put together from what everybody guesses first: well-known words, names, dates and runs of keys. Take a longer sentence of your own.")
 	}
 	return nil
 }
 
-// isName reports whether password is the name, whatever its case, width or look-alike letters, or the name repeated.
+// isName reports whether password is the name, whatever its case, width, spaces, look-alike letters or direction, or the
+// name repeated.
 func isName(username, password string) bool {
-	name, pass := skeleton(username), skeleton(password)
-	return name != "" && strings.ReplaceAll(pass, name, "") == ""
+	name, pass := squeezed(username), squeezed(password)
+	if name == "" {
+		return false
+	}
+	return strings.ReplaceAll(pass, name, "") == "" || strings.ReplaceAll(reversed(pass), name, "") == ""
 }
 
-func isCommon(password string) bool {
-	p := strings.ToLower(password)
-	if hasPeriod(p) || isRun(p) {
-		return true
-	}
-	for line := range strings.Lines(commonPasswords) {
-		if p == strings.TrimSuffix(line, "\n") {
-			return true
+// squeezed is the skeleton without what stands between words.
+func squeezed(s string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" ._-@", r) {
+			return -1
 		}
-	}
-	return false
+		return r
+	}, skeleton(s))
 }
 
-// hasPeriod finds a unit of at most four bytes repeated to the end: "aaaaaaaaaaaa", "abcabcabcabc".
-func hasPeriod(p string) bool {
-	const longestUnit = 4
-	for unit := 1; unit <= longestUnit; unit++ {
-		i := unit
-		for i < len(p) && p[i] == p[i-unit] {
-			i++
-		}
-		if i >= len(p) {
-			return true
-		}
+func reversed(s string) string {
+	runes := []rune(s)
+	for i, j := 0, len(runes)-1; i < j; i, j = i+1, j-1 {
+		runes[i], runes[j] = runes[j], runes[i]
 	}
-	return false
+	return string(runes)
 }
 
-// isRun finds one walk along the alphabet, the digits or a keyboard row, in either direction: "123456789012".
-func isRun(p string) bool {
-	for _, row := range []string{"01234567890", "abcdefghijklmnopqrstuvwxyza", "qwertyuiopasdfghjklzxcvbnmq"} {
-		if walks(p, row, 1) || walks(p, row, -1) {
-			return true
+// nameParts answers the words of the names, folded as guessBits folds a password.
+func nameParts(username string, own []string) []string {
+	var parts []string
+	for _, name := range append([]string{username}, own...) {
+		folded := fold(name)
+		parts = append(parts, folded)
+		parts = append(parts, strings.FieldsFunc(folded, func(r rune) bool { return strings.ContainsRune(" ._-@", r) })...)
+	}
+	const shortest = 2
+	kept := parts[:0]
+	for _, p := range parts {
+		if utf8.RuneCountInString(p) >= shortest {
+			kept = append(kept, p)
 		}
 	}
-	return false
-}
-
-func walks(p, row string, step int) bool {
-	for i := 1; i < len(p); i++ {
-		a, b := p[i-1], p[i]
-		if step < 0 {
-			a, b = b, a
-		}
-		if !strings.Contains(row, string([]byte{a, b})) {
-			return false
-		}
-	}
-	return true
+	return kept
 }

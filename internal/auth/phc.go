@@ -80,7 +80,7 @@ func (c cost) minus(old cost) (rest cost, left bool) {
 	}
 	passes := (mine - spent + uint64(c.memory) - 1) / uint64(c.memory)
 	memory := max((mine-spent)/passes, 8*uint64(c.threads))
-	return cost{memory: uint32(memory), time: uint32(passes), threads: c.threads}, true //nolint:gosec // both are below c's own
+	return cost{memory: uint32(memory), time: uint32(passes), threads: c.threads}, true
 }
 
 func parsePHC(phc string) (c cost, salt, tag []byte, err error) {

@@ -35,6 +35,7 @@ type Options struct {
 	JWTSecretPrevious                  string // verifies only
 	AccessTTL, SessionIdle, SessionMax time.Duration
 	HashSlots                          int
+	ServerNames                        []string // make a password no better
 	Now                                func() time.Time
 	Root                               *Keys
 	Log                                *slog.Logger
@@ -58,6 +59,7 @@ type Service struct {
 	accessTTL, sessionIdle, sessionMax time.Duration
 	keyHash, nameHash, cursorKey       []byte
 	deviceKey                          []byte
+	serverNames                        []string
 
 	setupClosed atomic.Bool
 	setup       setupToken
@@ -83,7 +85,7 @@ func New(d *db.DB, g *access.Guard, o Options) (*Service, error) {
 		throttle: slowly, guard: g, store: newStore(d), ring: ring, slots: newSlots(o.HashSlots), now: o.Now, log: o.Log,
 		accessTTL: o.AccessTTL, sessionIdle: o.SessionIdle, sessionMax: o.SessionMax,
 		keyHash: o.Root.Sub(labelKeyHash), nameHash: o.Root.Sub(labelNameHash), cursorKey: o.Root.Sub(labelCursor),
-		deviceKey: o.Root.Sub(labelDevice),
+		deviceKey: o.Root.Sub(labelDevice), serverNames: o.ServerNames,
 	}
 	return s, s.useCost(standardCost())
 }

@@ -72,7 +72,7 @@ func (s *Service) ownPassword(ctx context.Context, p access.Principal, current, 
 	case fresh == current:
 		return ses, a, invalid(fault.New(fault.Invalid, "This is the password there is already."))
 	}
-	if err := checkPassword(a.user.Username, fresh); err != nil {
+	if err := s.checkNewPassword(a.user.Username, a.user.DisplayName, fresh); err != nil {
 		return ses, a, invalid(err)
 	}
 	from, err := s.sourceOf(ctx, &a, skeleton(a.user.Username), p.Origin, "")

@@ -61,12 +61,12 @@ func newThrottle(now time.Time) (*throttle, error) {
 	return &throttle{key: key, start: now, tries: newCounters(quiet), addresses: newCounters(spanOver)}, nil
 }
 
-// keyOf names a counter: kind keeps uses apart, the length keeps parts apart.
+// keyOf names a counter: kind keeps uses apart, the length keeps parts apart, which are names and ids.
 func (t *throttle) keyOf(kind byte, parts ...string) (k counterKey) {
 	mac := hmac.New(sha256.New, t.key)
 	mac.Write([]byte{kind})
 	for _, p := range parts {
-		mac.Write([]byte{byte(len(p) >> 8), byte(len(p))}) //nolint:gosec // names and ids are far shorter than 64 KiB
+		mac.Write([]byte{byte(len(p) >> 8), byte(len(p))})
 		mac.Write([]byte(p))
 	}
 	copy(k[:], mac.Sum(nil))

@@ -79,6 +79,9 @@ func (s *Service) newUserRow(ctx context.Context, u NewUser) (userRow, error) {
 		u.Kind = KindPerson
 	}
 	name, err := u.check()
+	if err == nil && u.Kind == KindPerson {
+		err = s.checkNewPassword(name, u.DisplayName, u.Password)
+	}
 	if err != nil {
 		return userRow{}, err
 	}
@@ -115,10 +118,7 @@ func (u NewUser) check() (name string, err error) {
 	case !isLine(u.DisplayName, maxDisplayName):
 		return invalid("display_name", "display_name is one line of at most 128 characters.")
 	}
-	if u.Kind == KindService {
-		return name, nil
-	}
-	return name, checkPassword(name, u.Password)
+	return name, nil
 }
 
 // isLine accepts valid text of at most limit characters without control or direction-changing ones (threat W3).

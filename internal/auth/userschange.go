@@ -118,7 +118,7 @@ func (s *Service) prepareChange(ctx context.Context, p access.Principal, id stri
 	if row.Kind == KindService {
 		return "", fault.New(fault.Invalid, "A service account has keys, not a password.").WithField("password")
 	}
-	if err := checkPassword(row.Username, *c.Password); err != nil {
+	if err := s.checkNewPassword(row.Username, row.DisplayName, *c.Password); err != nil {
 		return "", err
 	}
 	return s.hashPassword(ctx, *c.Password)
