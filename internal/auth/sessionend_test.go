@@ -201,7 +201,9 @@ func TestWhatEndsEverything(t *testing.T) {
 			_, err := b.ChangeUser(context.Background(), access.System("root"), id, UserChange{Password: &fresh})
 			return err
 		},
-		"delete": func(b *bench, id string) error { return b.DeleteUser(context.Background(), access.System("root"), id, nil) },
+		"delete": func(b *bench, id string) error {
+			return b.DeleteUser(context.Background(), access.System("root"), id, nil)
+		},
 		"own password": func(b *bench, _ string) error {
 			_, err := b.ChangePassword(context.Background(), b.as("rita"), adminPassword, "another horse battery staple")
 			return err

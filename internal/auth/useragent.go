@@ -59,12 +59,14 @@ func programName(agent string) string {
 		product = name
 	}
 	for i := range len(product) {
-		if c := product[i]; !isLetter(c) && (c < '0' || c > '9') && !strings.ContainsRune("-_.+/", rune(c)) {
+		if c := product[i]; !isLetter(c) && !isDigit(c) && (i == 0 || !strings.ContainsRune("-_.+/", rune(c))) {
 			product = product[:i]
 			break
 		}
 	}
 	return strings.TrimRight(cut(product, maxDevice), "-_.+/")
 }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }

@@ -1,0 +1,321 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/fault"
+)
+
+func kidIn(t *testing.T, token string) string {
+	t.Helper()
+	raw, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0])
+	require.NoError(t, err)
+	var header struct{ Kid string }
+	require.NoError(t, json.Unmarshal(raw, &header))
+	return header.Kid
+}
+
+func (b *bench) rotateKey(o Rotation) string {
+	b.t.Helper()
+	kid, err := b.RotateSigningKey(context.Background(), access.System("root"), o)
+	require.NoError(b.t, err)
+	return kid
+}
+
+func (b *bench) keyFiles() []string {
+	b.t.Helper()
+	files, err := filepath.Glob(filepath.Join(b.dir, secretsDir, "*"))
+	require.NoError(b.t, err)
+	hidden, err := filepath.Glob(filepath.Join(b.dir, secretsDir, ".*"))
+	require.NoError(b.t, err)
+	require.Empty(b.t, hidden, "no half-written key is left")
+	var keys []string
+	for _, f := range files {
+		if strings.HasPrefix(filepath.Base(f), jwtPrefix) {
+			keys = append(keys, f)
+		}
+	}
+	return keys
+}
+
+func TestRotationSignsNobodyOut(t *testing.T) {
+	b := newBenchIn(t, t.TempDir(), newClock(), Options{AccessTTL: 24 * time.Hour})
+	b.user("rita", "reviewer")
+	old := b.login("rita", false)
+	stream := b.authenticated(Credential{Bearer: old.AccessToken})
+	var kid string
+	r := b.oneRow(func() { kid = b.rotateKey(Rotation{}) })
+	require.Equal(t, row{"system", "settings.manage", "allow", "", "signing-key:" + kid}, r)
+	fresh := b.login("rita", false)
+	require.Equal(t, kid, kidIn(t, fresh.AccessToken))
+	require.NotEqual(t, kid, kidIn(t, old.AccessToken))
+	b.clock.advance(24*time.Hour - time.Millisecond)
+	b.authenticated(Credential{Bearer: old.AccessToken})
+	b.authenticated(Credential{Bearer: fresh.AccessToken})
+	_, code := b.rechecked(stream)
+	require.Empty(t, code, "streams go on")
+	b.clock.advance(time.Millisecond)
+	requireRefused(t, b, Credential{Bearer: old.AccessToken})
+	require.Len(t, b.keyFiles(), 2)
+	b.clock.advance(time.Minute + time.Millisecond) // keys made in one millisecond are told apart by another
+	b.rotateKey(Rotation{})
+	require.Len(t, b.keyFiles(), 2, "what no bearer can be signed with any more is gone, file and all")
+	for _, f := range b.keyFiles() {
+		info, err := os.Stat(f)
+		require.NoError(t, err)
+		require.EqualValues(t, fileMode, info.Mode().Perm())
+	}
+}
+
+// A server and the command line on one folder.
+func TestARunningServerNoticesARotation(t *testing.T) {
+	dir, c := t.TempDir(), newClock()
+	server, cli := newBenchIn(t, dir, c, Options{}), newBenchIn(t, dir, c, Options{})
+	server.user("rita", "reviewer")
+	old := server.login("rita", false)
+	kid := cli.rotateKey(Rotation{})
+	c.advance(lookEvery - time.Millisecond)
+	server.authenticated(Credential{Bearer: old.AccessToken})
+	c.advance(time.Millisecond)
+	require.Equal(t, kid, kidIn(t, server.login("rita", false).AccessToken))
+	server.authenticated(Credential{Bearer: old.AccessToken})
+
+	// A bearer of a key that is a moment old makes the server look, without waiting for the second.
+	again := cli.rotateKey(Rotation{})
+	in := cli.login("rita", false)
+	require.Equal(t, again, kidIn(t, in.AccessToken))
+	server.authenticated(Credential{Bearer: in.AccessToken})
+}
+
+func TestRetireNowVoidsEveryBearer(t *testing.T) {
+	dir, c := t.TempDir(), newClock()
+	server, cli := newBenchIn(t, dir, c, Options{}), newBenchIn(t, dir, c, Options{})
+	server.user("rita", "reviewer")
+	in := server.login("rita", false)
+	cli.rotateKey(Rotation{})
+	c.advance(lookEvery)
+	second := server.login("rita", false)
+	stream := server.authenticated(Credential{Bearer: second.AccessToken})
+	require.NoError(t, os.Chmod(cli.keyFiles()[0], 0o644), "also one that can't be read today")
+	kid := cli.rotateKey(Rotation{RetireNow: true})
+	require.Len(t, cli.keyFiles(), 1)
+	for _, token := range []string{in.AccessToken, second.AccessToken} {
+		requireRefused(t, cli, Credential{Bearer: token})
+	}
+	c.advance(lookEvery)
+	for _, token := range []string{in.AccessToken, second.AccessToken} {
+		requireRefused(t, server, Credential{Bearer: token})
+	}
+	_, code := server.rechecked(stream)
+	require.Equal(t, fault.Unauthenticated, code, "a stream that such a bearer opened ends")
+
+	// Nobody has to sign in again: sessions and refresh tokens hang on no key.
+	server.principal(in.CookieToken)
+	pair, err := server.RefreshProgram(context.Background(), origin(), in.RefreshToken)
+	require.NoError(t, err)
+	require.Equal(t, kid, kidIn(t, pair.AccessToken))
+	server.authenticated(Credential{Bearer: pair.AccessToken})
+}
+
+// threat A3: invented kids cost a bounded number of looks at the folder, whatever is sent.
+func TestStrangersKidsDontMakeTheDiskBusy(t *testing.T) {
+	b := newBench(t)
+	b.user("rita", "reviewer")
+	in := b.login("rita", false)
+	key, err := b.ring.active()
+	require.NoError(t, err)
+	private, ok := key.sign.(ed25519.PrivateKey)
+	require.True(t, ok)
+	parts := strings.Split(in.AccessToken, ".")
+	var body map[string]any
+	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(raw, &body))
+	looks := func(kid string, n int) (looked int) {
+		token := forge(t, map[string]any{"alg": "EdDSA", "typ": "JWT", "kid": kid}, body, func(s string) []byte { return ed25519.Sign(private, []byte(s)) })
+		for range n {
+			before := b.ring.strange
+			requireRefused(t, b, Credential{Bearer: token})
+			if !b.ring.strange.Equal(before) {
+				looked++
+			}
+		}
+		return looked
+	}
+	for _, kid := range []string{"", "ed-", "x", "../../root.key", "ed-../../root", "hs-0123456789abcdef", "ED-01arz3ndektsv4rrffq69g5fav", "ed-01ARZ3NDEKTSV4RRFFQ69G5FAV"} {
+		require.Zero(t, looks(kid, 3), "%q can't be the name of a file of ours", kid)
+	}
+	const invented = "ed-01arz3ndektsv4rrffq69g5fav"
+	require.Equal(t, 1, looks(invented, 1000))
+	b.clock.advance(strangeEvery - time.Millisecond)
+	require.Zero(t, looks(invented, 1000))
+	b.clock.advance(time.Millisecond)
+	require.Equal(t, 1, looks(invented, 1000))
+	b.authenticated(Credential{Bearer: in.AccessToken})
+}
+
+func TestWhoMayRotate(t *testing.T) {
+	b := newBench(t)
+	admin := b.admin()
+	b.user("rita", "reviewer")
+	_, secret := b.key(admin, NewKey{})
+	key := b.authenticated(Credential{Bearer: secret})
+	stale := admin
+	stale.SessionID = "ses_x"
+	before := b.keyFiles()
+	for name, c := range map[string]struct {
+		p    access.Principal
+		code fault.Code
+	}{
+		"a reviewer": {b.as("rita"), fault.Forbidden}, "nobody": {access.Anonymous(origin()), fault.Forbidden},
+		"a key": {key, fault.Forbidden}, "a session that ended": {stale, fault.Unauthenticated},
+	} {
+		for _, o := range []Rotation{{}, {RetireNow: true}} {
+			r := b.oneRow(func() {
+				_, err := b.RotateSigningKey(context.Background(), c.p, o)
+				requireCode(t, c.code, err)
+			})
+			require.Equal(t, "deny", r.Decision, name)
+		}
+	}
+	require.Equal(t, before, b.keyFiles())
+	_, err := b.RotateSigningKey(context.Background(), admin, Rotation{})
+	require.NoError(t, err)
+}
+
+func TestRotationUnderAClockThatWasSetBack(t *testing.T) {
+	b := newBench(t)
+	b.user("rita", "reviewer")
+	b.rotateKey(Rotation{})
+	b.clock.advance(-300 * 24 * time.Hour)
+	old := b.login("rita", false)
+	kid := b.rotateKey(Rotation{})
+	in := b.login("rita", false)
+	require.Equal(t, kid, kidIn(t, in.AccessToken), "the newest signs, whatever the clock says")
+	b.authenticated(Credential{Bearer: old.AccessToken})
+	b.authenticated(Credential{Bearer: in.AccessToken})
+	for range 3 { // several in one millisecond
+		kid = b.rotateKey(Rotation{})
+		require.Equal(t, kid, kidIn(t, b.login("rita", false).AccessToken))
+	}
+}
+
+func TestRotationsAtOnceAndUnderUse(t *testing.T) {
+	dir, c := t.TempDir(), newClock()
+	server, cli := newBenchIn(t, dir, c, Options{}), newBenchIn(t, dir, c, Options{})
+	server.user("rita", "reviewer")
+	in := server.login("rita", false)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			if _, err := []*bench{server, cli}[i%2].RotateSigningKey(context.Background(), access.System("root"), Rotation{}); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() {
+			for range 50 {
+				c.advance(time.Millisecond)
+				if _, err := server.Authenticate(context.Background(), Credential{Bearer: in.AccessToken}, origin()); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.Len(t, server.keyFiles(), 9)
+	c.advance(lookEvery)
+	fresh := server.login("rita", false)
+	cli.authenticated(Credential{Bearer: fresh.AccessToken})
+	server.authenticated(Credential{Bearer: in.AccessToken})
+}
+
+func TestKeyFilesThatGoWrongUnderARunningServer(t *testing.T) {
+	dir, c := t.TempDir(), newClock()
+	var logged bytes.Buffer
+	b := newBenchIn(t, dir, c, Options{Log: slog.New(slog.NewTextHandler(&logged, nil))})
+	b.user("rita", "reviewer")
+	in := b.login("rita", false)
+	foreign := filepath.Join(dir, secretsDir, "jwt-mine.key")
+	require.NoError(t, os.WriteFile(foreign, []byte("x"), 0o600))
+	for range 5 {
+		c.advance(lookEvery)
+		b.authenticated(Credential{Bearer: in.AccessToken})
+	}
+	require.Equal(t, 1, strings.Count(logged.String(), "reading the bearer keys"), "said once")
+	require.NoError(t, os.Remove(foreign))
+
+	// A key that others can read verifies nothing any more.
+	require.NoError(t, os.Chmod(b.keyFiles()[0], 0o644))
+	fresh := newBenchOr(t, dir, c)
+	requireCode(t, fault.Invalid, fresh)
+	require.NoError(t, os.Chmod(b.keyFiles()[0], 0o600))
+
+	// All taken away: what they signed is void, and the next sign-in makes a new one.
+	for _, f := range b.keyFiles() {
+		require.NoError(t, os.Remove(f))
+	}
+	c.advance(lookEvery)
+	requireRefused(t, b, Credential{Bearer: in.AccessToken})
+	again := b.login("rita", false)
+	b.authenticated(Credential{Bearer: again.AccessToken})
+	require.Len(t, b.keyFiles(), 1)
+}
+
+// newBenchOr answers why a process would not start on the folder.
+func newBenchOr(t *testing.T, dir string, c *clock) error {
+	t.Helper()
+	_, err := openKeyring(ringOptions{dataDir: dir, now: c.now, log: slog.New(slog.DiscardHandler)})
+	return err
+}
+
+func TestHS256KeepsThePreviousSecretForVerifyingOnly(t *testing.T) {
+	dir, c := t.TempDir(), newClock()
+	const second = "Zk8w3VbqT1rXy5LmN7pQd2HsG9fJc4Ae"
+	before := newBenchIn(t, dir, c, Options{JWTSecret: goodSecret})
+	before.user("rita", "reviewer")
+	in := before.login("rita", false)
+	stream := before.authenticated(Credential{Bearer: in.AccessToken})
+	_, err := before.RotateSigningKey(context.Background(), access.System("root"), Rotation{})
+	requireCode(t, fault.Conflict, err)
+	require.Empty(t, before.keyFiles())
+
+	both := newBenchIn(t, dir, c, Options{JWTSecret: second, JWTSecretPrevious: goodSecret})
+	both.authenticated(Credential{Bearer: in.AccessToken})
+	_, code := both.rechecked(stream)
+	require.Empty(t, code)
+	fresh := both.login("rita", false)
+	require.NotEqual(t, kidIn(t, in.AccessToken), kidIn(t, fresh.AccessToken))
+	both.authenticated(Credential{Bearer: fresh.AccessToken})
+
+	after := newBenchIn(t, dir, c, Options{JWTSecret: second})
+	requireRefused(t, after, Credential{Bearer: in.AccessToken})
+	_, code = after.rechecked(stream)
+	require.Equal(t, fault.Unauthenticated, code)
+	after.authenticated(Credential{Bearer: fresh.AccessToken})
+
+	for name, o := range map[string]ringOptions{
+		"previous alone": {previous: goodSecret}, "twice the same": {secret: goodSecret, previous: goodSecret},
+		"weak previous": {secret: goodSecret, previous: strings.Repeat("ab", 20)}, "short previous": {secret: goodSecret, previous: "x"},
+	} {
+		o.dataDir, o.now = dir, c.now
+		_, err := openKeyring(o)
+		requireCode(t, fault.Invalid, err)
+		require.Equal(t, "auth.jwt_secret_previous", fault.From(err).Field, name)
+		require.NotContains(t, err.Error(), goodSecret)
+	}
+}
