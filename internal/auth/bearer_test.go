@@ -84,6 +84,7 @@ func TestBearerMatrix(t *testing.T) {
 	require.NoError(t, err, "the forge itself makes good tokens")
 	require.Equal(t, "rita", p.Name)
 
+	second := b.rotateKey(Rotation{})
 	issued := strings.Split(in.AccessToken, ".")
 	bad := map[string]string{
 		"none":                     forge(t, with(head, "alg", "none"), body, nil),
@@ -111,6 +112,15 @@ func TestBearerMatrix(t *testing.T) {
 		"no exp":                   forge(t, head, with(body, "exp", nil), ed),
 		"exp is text":              forge(t, head, with(body, "exp", "tomorrow"), ed),
 		"exp is null":              forge(t, head, map[string]any{"iss": issuer, "aud": audience, "sub": rita.ID, "sid": in.SessionID, "epoch": 1, "exp": nil}, ed),
+		"kid of another of ours":   forge(t, with(head, "kid", second), body, ed),
+		"typ is crit":              forge(t, with(head, "typ", nil, "crit", []string{"exp"}), body, ed),
+		"no iat":                   forge(t, head, with(body, "iat", nil), ed),
+		"iat is text":              forge(t, head, with(body, "iat", "now"), ed),
+		"exp past all numbers":     forgeRaw(head, `{"iss":"guardhouse","aud":"guardhouse","sub":"`+rita.ID+`","sid":"`+in.SessionID+`","epoch":1,"iat":1,"exp":1e400}`, ed),
+		"iss is a list":            forge(t, head, with(body, "iss", []string{issuer}), ed),
+		"aud holds ours in a name": forge(t, head, with(body, "aud", []string{"guardhouse.example"}), ed),
+		"sub is a list":            forge(t, head, with(body, "sub", []string{rita.ID}), ed),
+		"epoch is text":            forge(t, head, with(body, "epoch", "1"), ed),
 		"issued later":             forge(t, head, with(body, "iat", now+50), ed),
 		"not before later":         forge(t, head, with(body, "nbf", now+50), ed),
 		"wrong iss":                forge(t, head, with(body, "iss", "other"), ed),
