@@ -158,17 +158,22 @@ func (s *Service) compare(a *attempt, password string) error {
 	if a.known && a.user.PasswordHash != "" {
 		stored = a.user.PasswordHash
 	}
-	good, weak, err := s.cost.verify(stored, password)
+	good, paid, err := verify(stored, password)
 	if err != nil {
 		return err
 	}
+	s.spent.Add(paid.work())
 	a.reason = a.judge(good)
-	if weak && a.reason == "" {
-		a.raised, err = s.cost.hash(password)
+	if a.reason == "" {
+		if paid.below(s.cost) {
+			a.raised, err = s.cost.hash(password)
+			s.spent.Add(s.cost.work())
+		}
 		return err
 	}
-	if weak {
-		return s.cost.topUp(stored, password)
+	if rest, left := s.cost.minus(paid); left {
+		rest.tag(password, s.deviceKey[:saltSize], tagSize) // any salt: nobody looks at the answer
+		s.spent.Add(rest.work())
 	}
 	return nil
 }

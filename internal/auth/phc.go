@@ -23,6 +23,8 @@ const (
 	tagSize   = 32
 	maxMemory = 1 << 20 // KiB: 1 GiB
 	maxTime   = 64
+	// leastPerLane KiB is what argon2 needs at the least.
+	leastPerLane = 8
 )
 
 // standardCost: 64 MiB, three passes, one lane (threats.md section 3).
@@ -49,37 +51,30 @@ func (c cost) encode(salt, tag []byte) string {
 		b64.EncodeToString(salt), b64.EncodeToString(tag))
 }
 
-// verify reports whether password made the PHC string, and whether that string is weaker than c.
-func (c cost) verify(phc, password string) (ok, weak bool, err error) {
+// verify reports whether password made the PHC string, and what checking it cost.
+func verify(phc, password string) (ok bool, paid cost, err error) {
 	stored, salt, tag, err := parsePHC(phc)
 	if err != nil {
-		return false, false, err
+		return false, cost{}, err
 	}
 	got := stored.tag(password, salt, tagSize)
-	ok = subtle.ConstantTimeCompare(got, tag) == 1
-	return ok, stored.memory < c.memory || stored.time < c.time, nil
+	return subtle.ConstantTimeCompare(got, tag) == 1, stored, nil
 }
 
-// topUp spends what a check of the weaker hash stored left of c: the same work, in no more memory.
-func (c cost) topUp(stored, password string) error {
-	old, salt, _, err := parsePHC(stored)
-	if err != nil {
-		return err
-	}
-	if rest, left := c.minus(old); left {
-		rest.tag(password, salt, tagSize)
-	}
-	return nil
-}
+// below says whether a hash of this cost has to be raised to target.
+func (c cost) below(target cost) bool { return c.memory < target.memory || c.time < target.time }
+
+// work is how many KiB are passed over: what a hash takes on one machine is in proportion to it.
+func (c cost) work() int64 { return int64(c.memory) * int64(c.time) }
 
 // minus answers a cost whose memory passes are those that c has over old.
 func (c cost) minus(old cost) (rest cost, left bool) {
-	mine, spent := uint64(c.memory)*uint64(c.time), uint64(old.memory)*uint64(old.time)
-	if mine <= spent {
+	due := c.work() - old.work()
+	if due <= 0 {
 		return cost{}, false
 	}
-	passes := (mine - spent + uint64(c.memory) - 1) / uint64(c.memory)
-	memory := max((mine-spent)/passes, 8*uint64(c.threads))
+	passes := (due + int64(c.memory) - 1) / int64(c.memory)
+	memory := max(due/passes, leastPerLane*int64(c.threads))
 	return cost{memory: uint32(memory), time: uint32(passes), threads: c.threads}, true
 }
 
@@ -94,7 +89,7 @@ func parsePHC(phc string) (c cost, salt, tag []byte, err error) {
 	b64 := base64.RawStdEncoding.Strict()
 	salt, saltErr := b64.DecodeString(parts[4])
 	tag, tagErr := b64.DecodeString(parts[5])
-	tooMuch := c.memory > maxMemory || c.time > maxTime || c.memory < 8*uint32(c.threads)
+	tooMuch := c.memory > maxMemory || c.time > maxTime || c.memory < leastPerLane*uint32(c.threads)
 	if saltErr != nil || tagErr != nil || len(salt) < 8 || len(tag) != tagSize || c.time == 0 || c.threads == 0 || tooMuch {
 		return cost{}, nil, nil, errHashFormat
 	}

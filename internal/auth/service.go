@@ -51,6 +51,7 @@ type Service struct {
 	// throttle and known slow guessers down, and keep them apart from who has signed in before.
 	throttle *throttle
 	known    knownAddresses
+	spent    atomic.Int64 // work of sign-ins so far
 	// decoy is a hash that nobody's password has: unknown names cost the same work as known ones.
 	decoy string
 	now   func() time.Time

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"strings"
+	"unicode"
 
 	"guardhouse/internal/access"
 )
@@ -31,7 +33,7 @@ func (s *Service) sourceOf(ctx context.Context, a *attempt, key string, o access
 	pair := s.addressKey(a.user.ID, network)
 	byAddress := s.known.has(pair, s.clock())
 	from := source{
-		tries: s.throttle.keyOf(kindName, key), address: s.strangerKey(o), stranger: true, place: place{address: network},
+		tries: s.throttle.keyOf(kindName, visible(key)), address: s.strangerKey(o), stranger: true, place: place{address: network},
 	}
 	ofDevice := s.throttle.keyOf(kindDevice, a.user.ID, string(device[:]))
 	a.device = fresh
@@ -43,6 +45,16 @@ func (s *Service) sourceOf(ctx context.Context, a *attempt, key string, o access
 		return source{tries: pair, place: place{address: network, known: true}}, nil
 	}
 	return from, nil
+}
+
+// visible drops what can't be seen: a name with a space behind it is nobody's, but it is no fresh name either.
+func visible(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.Is(unicode.C, r) {
+			return -1
+		}
+		return r
+	}, name)
 }
 
 func (s *Service) strangerKey(o access.Origin) counterKey {
