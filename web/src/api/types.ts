@@ -17,5 +17,11 @@ export type Decision = Schemas["Decision"];
 export type PolicyMode = Schemas["PolicyMode"];
 export type Scores = Schemas["Scores"];
 
+export type EventPolicy = Schemas["EventPolicy"];
+export type EventModel = Schemas["EventModel"];
+export type EventRef = Schemas["EventRef"];
+export type EventEnd = Schemas["EventEnd"];
+export type EventReset = Schemas["EventReset"];
+
 /** What a verdict card shows: an answer just given, or a row of history with its place in the audit. */
 export type ShownVerdict = Omit<Verdict, never> & Partial<Pick<HistoryRow, "audit_seq" | "audit_id" | "actor">>;

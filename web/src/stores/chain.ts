@@ -68,10 +68,15 @@ export const useChain = defineStore("chain", () => {
     if (!(await verify())) error.value = null;
   }
 
+  /** The log has grown: a newer row is its head. What the last walk found stands as it was. */
+  function moved(head: AuditChain["head"]): void {
+    if (chain.value && head.seq > chain.value.head.seq) chain.value = { ...chain.value, head };
+  }
+
   function forget(): void {
     chain.value = null;
     error.value = null;
   }
 
-  return { chain, error, checking, state, load, verify, verifyFirst, forget };
+  return { chain, error, checking, state, load, verify, verifyFirst, moved, forget };
 });

@@ -90,6 +90,23 @@ export const useSession = defineStore("session", () => {
     state.value = "in";
   }
 
+  /** The server says that this session is over. */
+  function close(): void {
+    end(true);
+  }
+
+  /** Rights or person may have changed: asks anew. A server that does not answer changes nothing here. */
+  async function refresh(): Promise<void> {
+    try {
+      const me = await unwrap(api.GET("/api/v1/auth/me"));
+      if (state.value !== "in") return;
+      user.value = me.user;
+      actions.value = me.actions;
+    } catch {
+      // refused: the client has signed out already; else the next event or call tells
+    }
+  }
+
   /** Learns who is there. Answers the state; never throws, "down" carries the failure. */
   async function load(): Promise<SessionState> {
     failure.value = null;
@@ -141,5 +158,5 @@ export const useSession = defineStore("session", () => {
     }
   }
 
-  return { state, id, user, actions, server, expired, lastUser, endsAt, failure, load, signIn, setUp, prolong, signOut };
+  return { state, id, user, actions, server, expired, lastUser, endsAt, failure, load, refresh, close, signIn, setUp, prolong, signOut };
 });
