@@ -106,7 +106,11 @@ describe("what everybody does about it", () => {
 
   it("signing out closes the stream", async () => {
     const { session } = await tab();
-    await session.signOut();
+    const gone = session.signOut();
+    source().send("session", { ended: true }, ""); // the server is quicker on the stream than with its answer
+    expect(session.state).toBe("in");
+    await gone;
+    expect(session.expired).toBe(false);
     expect(streams()).toHaveLength(0);
     await vi.advanceTimersByTimeAsync(600_000);
     expect(FakeSource.all).toHaveLength(1);

@@ -58,6 +58,7 @@ export const useSession = defineStore("session", () => {
   const lifetimeMs = ref(0);
   const answeredAt = ref(0);
   const failure = shallowRef<ApiError | null>(null);
+  let leaving = false;
   const endsAt = computed(() => (state.value === "in" && lifetimeMs.value > 0 ? answeredAt.value + lifetimeMs.value : 0));
 
   listen({
@@ -90,9 +91,9 @@ export const useSession = defineStore("session", () => {
     state.value = "in";
   }
 
-  /** The server says that this session is over. */
+  /** The server says that this session is over. Whoever is signing out knows it already. */
   function close(): void {
-    end(true);
+    if (!leaving) end(true);
   }
 
   /** Rights or person may have changed: asks anew. A server that does not answer changes nothing here. */
@@ -150,9 +151,11 @@ export const useSession = defineStore("session", () => {
 
   /** Signs out here whatever the server says; a session that it could not end is reported to the caller. */
   async function signOut(): Promise<void> {
+    leaving = true;
     try {
       await unwrap(api.POST("/api/v1/auth/logout"), true);
     } finally {
+      leaving = false;
       lastUser.value = "";
       end(false);
     }
