@@ -63,7 +63,8 @@ func TestChangeUserSaysWhatItChanged(t *testing.T) {
 			map[string]any{
 				"change": "role+status+password+profile", "role": map[string]any{"from": "nurse", "to": "guest"},
 				"status": map[string]any{"from": "disabled", "to": "active"},
-			}, 7,
+			},
+			7,
 		},
 	} {
 		b.clock.advance(time.Second)
