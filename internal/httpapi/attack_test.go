@@ -38,7 +38,7 @@ func attacks() []string {
 	return []string{
 		`' OR 1=1--`, `" OR ""="`, `1; DROP TABLE users`, `%' OR '1'='1`, `x' UNION SELECT password_hash FROM users--`, `'; VACUUM INTO '/tmp/x`,
 		`*`, `%`, `_`, `../../etc/passwd`, `{{7*7}}`, `${jndi:ldap://x}`, `$(id)`, "a\x00b", `\`, `null`, `-1`, `9223372036854775808`, `NaN`, `[]`,
-		strings.Repeat("A", 600), "‮", "\xff\xfe",
+		strings.Repeat("A", 600), "\u202e", "\xff\xfe",
 	}
 }
 
