@@ -17,6 +17,7 @@ import (
 	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
 	"guardhouse/internal/auth"
+	"guardhouse/internal/backup"
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/config"
 	"guardhouse/internal/db"
@@ -51,6 +52,7 @@ type App struct {
 
 	Metrics *metrics.Registry
 
+	release func() error // lets a restore have the folder
 	options Options
 	log     *slog.Logger
 	now     func() time.Time
@@ -61,17 +63,17 @@ func Check(c *config.Config) error {
 	return auth.CheckJWTSecrets(c.JWTSecret.Reveal(), c.JWTSecretPrevious.Reveal())
 }
 
-// Exists reports whether the data folder holds a database.
+// Exists reports whether the data folder holds a database, or will as soon as an interrupted restore is finished.
 func Exists(c *config.Config) bool {
 	info, err := os.Stat(databaseFile(c))
-	return err == nil && info.Mode().IsRegular()
+	return err == nil && info.Mode().IsRegular() || backup.Pending(c.Data)
 }
 
 func databaseFile(c *config.Config) string { return filepath.Join(c.Data, "guardhouse.db") }
 
 // Open makes the data folder if need be, brings the database to this release's schema and builds every
-// service. No model is loaded and no port opened. It refuses a key file that others can read and a database
-// newer than the program.
+// service. No model is loaded and no port opened. It refuses a key file that others can read, a database newer than the
+// program, one with a schema that is not ours, and a folder that is being restored.
 func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) {
 	if o.Now == nil {
 		o.Now = time.Now //nolint:forbidigo // the one clock that everything else is handed
@@ -88,6 +90,9 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 			err = errors.Join(err, a.Close())
 		}
 	}()
+	if a.release, err = useFolder(ctx, c.Data); err != nil {
+		return nil, err
+	}
 	if a.DB, err = openDB(ctx, c, o.Now); err != nil {
 		return nil, err
 	}
@@ -170,18 +175,8 @@ func (a *App) Close() error {
 	if a.DB != nil {
 		errs = append(errs, a.DB.Close())
 	}
+	if a.release != nil {
+		errs = append(errs, a.release())
+	}
 	return errors.Join(errs...)
-}
-
-// Migrate brings the database of the data folder to this release's schema and answers what it applied.
-func Migrate(ctx context.Context, c *config.Config) (applied []string, err error) {
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("making the data folder: %w", err)
-	}
-	d, err := db.Open(ctx, db.Options{Path: databaseFile(c)})
-	if err != nil {
-		return nil, err
-	}
-	applied, err = d.Migrate(ctx)
-	return applied, errors.Join(err, d.Close())
 }

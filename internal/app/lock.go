@@ -9,10 +9,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// The lock files of a data folder: who serves it, and who has it open.
+const (
+	serveLock = "serve.lock"
+	useLock   = "use.lock"
+)
+
 // lockFolder makes this process the one server of the data folder. The kernel frees the lock when the
 // process ends, however it ends.
 func lockFolder(data string) (release func() error, err error) {
-	f, err := os.OpenFile(filepath.Join(data, "serve.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(data, serveLock), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("locking the data folder: %w", err)
 	}

@@ -147,6 +147,10 @@ func (t *setupToken) void() {
 	t.hash, t.expires = [sha256.Size]byte{}, time.Time{}
 }
 
+// CloseSetup closes the set-up for ever, where it is not: a restored database lets nobody become the first admin again
+// (threat A1), the command line makes one if there is none.
+func CloseSetup(tx *db.Tx) error { return db.Translate(closeSetup(tx, false)) }
+
 // closeSetup leaves the marker. first asks for NotFound if somebody else left it before.
 func closeSetup(tx *db.Tx, first bool) error {
 	res, err := tx.Exec("INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)", metaSetup, strconv.FormatInt(millis(tx.Now()), 10))

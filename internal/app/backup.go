@@ -1,0 +1,81 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/backup"
+	"guardhouse/internal/config"
+	"guardhouse/internal/db"
+)
+
+// Backup writes an archive of the data folder, which may be in use. See backup.Make.
+func (a *App) Backup(ctx context.Context, p access.Principal, r backup.Request) (backup.Archive, error) {
+	return backup.Make(ctx, p, backup.Source{DB: a.DB, Guard: a.Guard, DataDir: a.Config.Data, Now: a.now}, r)
+}
+
+// Restore puts an archive into the data folder of the settings, which it makes if need be. It refuses while a server or another
+// command has the folder open, and leaves nothing of its own behind when it is refused. See backup.Restore.
+func Restore(ctx context.Context, c *config.Config, p access.Principal, r backup.Restoration) (_ backup.Restored, err error) {
+	_, before := os.Lstat(c.Data)
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return backup.Restored{}, fmt.Errorf("making the data folder: %w", err)
+	}
+	release, err := ownFolder(c.Data)
+	if err != nil {
+		return backup.Restored{}, err
+	}
+	defer func() {
+		// A folder that was made for this and holds nothing but our locks goes again, before they do.
+		if err != nil && errors.Is(before, os.ErrNotExist) && !Exists(c) {
+			err = errors.Join(err, os.Remove(filepath.Join(c.Data, serveLock)), os.Remove(filepath.Join(c.Data, useLock)), os.Remove(c.Data))
+		}
+		err = errors.Join(err, release())
+	}()
+	r.DataDir = c.Data
+	return backup.Restore(ctx, p, r)
+}
+
+// MissingModels answers those of models whose files are not where the settings say, with the right size: the ones to bring.
+func MissingModels(c *config.Config, models []backup.Model) []backup.Model {
+	missing := []backup.Model{}
+	for _, m := range models {
+		info, err := os.Lstat(filepath.Join(c.ModelsDir, m.File))
+		if m.File != filepath.Base(m.File) || err != nil || !info.Mode().IsRegular() || info.Size() != m.Size {
+			missing = append(missing, m)
+		}
+	}
+	return missing
+}
+
+// Migrate brings the database of the data folder to this release's schema and answers what it applied.
+func Migrate(ctx context.Context, c *config.Config) (applied []string, err error) {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data folder: %w", err)
+	}
+	return onDatabase(ctx, c, func(d *db.DB) ([]string, error) { return d.Migrate(ctx) })
+}
+
+// DryRun migrates a copy of the database and answers what Migrate would apply. It refuses a database that would not end in this
+// release's schema, and one of a newer release; nothing changes.
+func DryRun(ctx context.Context, c *config.Config) (pending []string, err error) {
+	return onDatabase(ctx, c, func(d *db.DB) ([]string, error) { return d.DryRun(ctx) })
+}
+
+func onDatabase(ctx context.Context, c *config.Config, do func(*db.DB) ([]string, error)) (names []string, err error) {
+	release, err := useFolder(ctx, c.Data)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	d, err := db.Open(ctx, db.Options{Path: databaseFile(c)})
+	if err != nil {
+		return nil, err
+	}
+	names, err = do(d)
+	return names, errors.Join(err, d.Close())
+}
