@@ -120,7 +120,7 @@ func TestSecretTypesRedactThemselves(t *testing.T) {
 		&SignIn{CookieToken: planted, AccessToken: planted, RefreshToken: planted},
 		Credential{Bearer: planted, Cookie: planted},
 		NewUser{Password: planted, Username: planted},
-		Options{JWTSecret: planted},
+		Options{JWTSecret: planted, JWTSecretPrevious: planted},
 		Setup{Token: planted, Password: planted},
 		[]SignIn{{CookieToken: planted}},
 	}
