@@ -15,6 +15,8 @@ const (
 	minRoleName        = 2
 	maxRoleName        = 64
 	maxRoleDescription = 256
+	// maxRoles bounds the matrix, which is answered whole and compiled anew at every change: 256 x 20 cells.
+	maxRoles = 256
 )
 
 // Sources of a cell.

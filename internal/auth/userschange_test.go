@@ -176,6 +176,26 @@ func TestWhatEndsWithAChange(t *testing.T) {
 	}
 }
 
+// What the command line changes beside a running server is so at the server's next call.
+func TestAnotherProcessChangesPeople(t *testing.T) {
+	server := newBench(t)
+	server.admin()
+	rita := server.user("rita", "reviewer")
+	shell := newBenchIn(t, server.dir, server.clock, Options{})
+	for name, c := range map[string]UserChange{"role": {Role: ptr("nurse")}, "password": {Password: ptr(adminPassword)}, "disable": {Status: ptr("disabled")}} {
+		in := server.login("rita", true)
+		require.Equal(t, rita.ID, server.principal(in.CookieToken).UserID, name)
+		_, err := shell.ChangeUser(context.Background(), access.System("root"), rita.ID, c)
+		require.NoError(t, err)
+		requireRefused(t, server, Credential{Cookie: in.CookieToken})
+		_, err = shell.ChangeUser(context.Background(), access.System("root"), rita.ID, UserChange{Role: ptr("reviewer"), Status: ptr("active")})
+		require.NoError(t, err)
+	}
+	in := server.login("rita", true)
+	require.NoError(t, shell.DeleteUser(context.Background(), access.System("root"), rita.ID, nil))
+	requireRefused(t, server, Credential{Cookie: in.CookieToken})
+}
+
 func TestResetPassword(t *testing.T) {
 	b := newBench(t)
 	admin := b.admin()

@@ -16,8 +16,11 @@ func TestListUsersFilters(t *testing.T) {
 	b := newBench(t)
 	admin := b.admin()
 	for _, u := range []NewUser{
-		{Username: "rita", DisplayName: "Rita Meier 100%", Role: "reviewer"}, {Username: "nora_1", DisplayName: "Nora Über", Role: "nurse"},
-		{Username: "ned", DisplayName: `Ned \ Ost`, Role: "nurse"}, {Username: "bot", Kind: KindService, Role: "reviewer"}, {Username: "李娜", DisplayName: "护士 李", Role: "nurse"},
+		{Username: "rita", DisplayName: "Rita Meier 100%", Role: "reviewer"},
+		{Username: "nora_1", DisplayName: "Nora Über", Role: "nurse"},
+		{Username: "ned", DisplayName: `Ned \ Ost`, Role: "nurse"},
+		{Username: "bot", Kind: KindService, Role: "reviewer"},
+		{Username: "李娜", DisplayName: "护士 李", Role: "nurse"},
 	} {
 		b.clock.advance(1e6)
 		if u.Kind == "" {
