@@ -139,7 +139,7 @@ func (s *Server) readAll(c *gin.Context, limit int64) ([]byte, error) {
 	var over *http.MaxBytesError
 	switch {
 	case err == nil:
-		keepOpen(c)
+		bodyIsWhole(c)
 		return raw, nil
 	case errors.As(err, &over):
 		return nil, tooLarge(limit)

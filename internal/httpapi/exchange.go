@@ -28,6 +28,7 @@ type exchange struct {
 	origin    access.Origin
 	principal access.Principal // who asks, once admit let him in
 	raw       []byte           // the body as sent
+	whole     bool             // all of the body was read
 }
 
 // exchangeOf answers what is known of the request behind ctx, which is gin's own context in every handler.

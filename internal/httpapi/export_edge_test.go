@@ -68,3 +68,11 @@ func HoldClients(s *Server, a netip.Addr) (release func()) {
 		}
 	}
 }
+
+// AddDeaf serves requests at path that do not notice when their caller leaves: each tells in and goes on until wait is closed.
+func (s *Server) AddDeaf(path string, in chan<- struct{}, wait <-chan struct{}) {
+	s.engine.GET(path, func(*gin.Context) {
+		in <- struct{}{}
+		<-wait
+	})
+}

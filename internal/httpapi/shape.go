@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -21,7 +22,7 @@ const (
 // names for the server in one request.
 func (s *Server) checkShape(c *gin.Context) {
 	r := c.Request
-	closeUnlessRead(c)
+	defer closeUnlessRead(c)()
 	lines := 0
 	for _, values := range r.Header {
 		lines += len(values)
@@ -34,6 +35,7 @@ func (s *Server) checkShape(c *gin.Context) {
 	case !sameHost(r):
 		s.problem(c, fault.New(fault.Misdirected, "The request names two hosts."))
 	}
+	c.Next()
 }
 
 // sameHost says that a Host header, which HTTP/2 leaves beside :authority, names nobody else.
@@ -47,16 +49,25 @@ func sameHost(r *http.Request) bool {
 }
 
 // closeUnlessRead ends an HTTP/1 connection whose request has a body, unless readAll takes that back: a refusal must not wait
-// for a body that nobody will look at. After a chunked body it ends in any case: who disagrees with us about where such a
-// body stops (a proxy that believed a Content-Length beside it) gets no second request past us.
-func closeUnlessRead(c *gin.Context) {
-	if r := c.Request; r.ProtoMajor == 1 && r.ContentLength != 0 {
-		c.Header("Connection", "close")
+// for a body that nobody will look at, neither before the answer nor after it. After a chunked body it ends in any case: who
+// disagrees with us about where such a body stops (a proxy that believed a Content-Length beside it) gets no second request
+// past us. The answered function is for when the request is over.
+func closeUnlessRead(c *gin.Context) (over func()) {
+	if r := c.Request; r.ProtoMajor != 1 || r.ContentLength == 0 {
+		return func() {}
+	}
+	c.Header("Connection", "close")
+	return func() {
+		if !exchangeOf(c).whole {
+			// net/http would read on to be polite.
+			_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now()) //nolint:forbidigo // the socket's clock
+		}
 	}
 }
 
-// keepOpen is what readAll says when it has the whole body.
-func keepOpen(c *gin.Context) {
+// bodyIsWhole is what readAll says when nothing of the body is left to read.
+func bodyIsWhole(c *gin.Context) {
+	exchangeOf(c).whole = true
 	if len(c.Request.TransferEncoding) == 0 {
 		c.Writer.Header().Del("Connection")
 	}

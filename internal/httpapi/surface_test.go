@@ -78,7 +78,9 @@ func TestProgramSurface(t *testing.T) { // threats A8, Z2
 		require.Equal(t, http.StatusOK, w.Code, w.Body)
 		require.NotEmpty(t, field(t, w.Body.Bytes(), "access_token"))
 		require.Empty(t, w.Header().Values("Set-Cookie"), "not even a device's")
-		rows := b.newRows(func() { w = b.do(call{method: "POST", path: path, body: signIn("rita"), header: fromOwnPage(), peer: "198.51.100.9"}) })
+		rows := b.newRows(func() {
+			w = b.do(call{method: "POST", path: path, body: signIn("rita"), header: fromOwnPage(), peer: "198.51.100.9"})
+		})
 		require.Equal(t, http.StatusForbidden, w.Code, "a browser would get nothing for its sign-in")
 		require.Len(t, rows, 1)
 		require.Equal(t, "auth.login deny browser", rows[0].Action+" "+rows[0].Decision+" "+rows[0].Reason)
