@@ -44,12 +44,12 @@ func (r *keyring) open() error {
 	return r.keep(made, Rotation{})
 }
 
-// notice reads the folder if that was not done within lookEvery.
+// notice reads the folder if that was not done within lookEvery. Nobody waits for a look that is under way: a slow disk
+// holds up one caller a second.
 func (r *keyring) notice() {
-	if r.dir == "" || !r.past(lookEvery) {
+	if r.dir == "" || !r.past(lookEvery) || !r.looking.TryLock() {
 		return
 	}
-	r.looking.Lock()
 	defer r.looking.Unlock()
 	if r.past(lookEvery) {
 		r.look()
@@ -77,15 +77,20 @@ func (r *keyring) noticeStranger() {
 
 // look is read for a running server: what is wrong is logged once, keys that are gone are gone, and the others stay.
 func (r *keyring) look() {
-	err := r.read()
-	trouble := ""
-	if err != nil {
-		trouble = err.Error()
+	if err := r.read(); err != nil {
+		r.complain("reading the bearer keys", err)
+		return
 	}
-	if trouble != "" && trouble != r.troubled {
-		r.log.Warn("reading the bearer keys", "err", err)
+	r.troubled = nil
+}
+
+// complain logs each kind of trouble once, until the folder is well again. Call it with looking held.
+func (r *keyring) complain(what string, err error) {
+	if slices.Contains(r.troubled, what) {
+		return
 	}
-	r.troubled = trouble
+	r.troubled = append(r.troubled, what)
+	r.log.Warn(what, "err", err)
 }
 
 // read takes up what the folder holds. File names sort by the time that is in them. Call it with looking held.

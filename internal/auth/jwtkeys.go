@@ -45,7 +45,7 @@ type keyring struct {
 	looking  sync.Mutex
 	looked   atomic.Int64 // when the folder was last read, in milliseconds
 	strange  time.Time    // when it was last read for a kid that nobody knows; under looking
-	troubled string       // what was wrong with it then; under looking
+	troubled []string     // what was said to be wrong with it; under looking
 }
 
 // ringOptions say where the keys come from. Previous verifies only.
@@ -94,7 +94,8 @@ func (k signingKey) retired(now time.Time) bool {
 	return !k.next.IsZero() && !now.Before(k.next.Add(retireAfter))
 }
 
-// active answers the key that signs, after making a new one if the last is due or was taken away.
+// active answers the key that signs, after making a new one if the last is due or was taken away. Where none can be written
+// the one there is goes on: an old key is better than nobody signed in, and the log says so.
 func (r *keyring) active() (signingKey, error) {
 	r.notice()
 	last, ok := r.last()
@@ -107,13 +108,18 @@ func (r *keyring) active() (signingKey, error) {
 		return last, nil
 	}
 	made, err := r.prepare()
-	if err != nil {
+	if err == nil {
+		err = r.keep(made, Rotation{})
+	}
+	switch {
+	case err == nil:
+		r.log.Info("a new bearer key signs", "kid", made.kid)
+		return made.signingKey, nil
+	case !ok:
 		return signingKey{}, err
 	}
-	if err := r.keep(made, Rotation{}); err != nil {
-		return signingKey{}, err
-	}
-	return made.signingKey, nil
+	r.complain("the bearer key is due, but no new one can be made", err)
+	return last, nil
 }
 
 func (r *keyring) last() (signingKey, bool) {

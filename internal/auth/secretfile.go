@@ -62,6 +62,9 @@ func readSecret(path string, size int) (secret []byte, err error) {
 	if mode := info.Mode().Perm(); mode&othersMode != 0 {
 		return nil, fault.Newf(fault.Invalid, "%s in the data folder can be used by others (mode %04o): chmod 600, and replace the key if others were on this machine", name, mode)
 	}
+	if !ownedRight(path, info) {
+		return nil, fault.New(fault.Invalid, name+" in the data folder belongs to a user who is neither this one nor the folder's: remove it, and find out who put it there")
+	}
 	secret = make([]byte, size+1)
 	n, err := io.ReadFull(f, secret)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
@@ -71,6 +74,46 @@ func readSecret(path string, size int) (secret []byte, err error) {
 		return nil, fault.Newf(fault.Invalid, "%s in the data folder isn't %d bytes long: put the right file back", name, size)
 	}
 	return secret[:size], nil
+}
+
+// ownedRight accepts a file of root, of this process's user or of the folder's owner: anybody else who can write to the folder
+// could plant a key of which he knows the secret.
+func ownedRight(path string, info fs.FileInfo) bool {
+	owner, ok := ownerOf(info)
+	if !ok || owner == 0 || owner == os.Geteuid() {
+		return ok
+	}
+	dir, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return false
+	}
+	folder, ok := ownerOf(dir)
+	return ok && owner == folder
+}
+
+func ownerOf(info fs.FileInfo) (uid int, ok bool) {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return int(st.Uid), true
+}
+
+// giveToFolder makes a file of root's in another user's folder that user's: the server that runs under his name has to read
+// the keys that an administrator makes.
+func giveToFolder(f *os.File, dir string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || st.Uid == 0 {
+		return nil
+	}
+	return f.Chown(int(st.Uid), int(st.Gid))
 }
 
 // writeSecret makes path whole or not at all; fs.ErrExist if it is there already.
@@ -89,7 +132,7 @@ func stageSecret(dir string, secret []byte) (name string, err error) {
 		return "", fmt.Errorf("making a key file: %w", err)
 	}
 	_, err = tmp.Write(secret)
-	if err := errors.Join(err, tmp.Chmod(fileMode), tmp.Sync(), tmp.Close()); err != nil {
+	if err := errors.Join(err, tmp.Chmod(fileMode), giveToFolder(tmp, dir), tmp.Sync(), tmp.Close()); err != nil {
 		return "", errors.Join(fmt.Errorf("writing a key file: %w", err), ignoreMissing(os.Remove(tmp.Name())))
 	}
 	return tmp.Name(), nil

@@ -319,3 +319,57 @@ func TestHS256KeepsThePreviousSecretForVerifyingOnly(t *testing.T) {
 		require.NotContains(t, err.Error(), goodSecret)
 	}
 }
+
+func TestADueKeyGoesOnWhereNoneCanBeWritten(t *testing.T) {
+	dir, c := t.TempDir(), newClock()
+	var logged bytes.Buffer
+	b := newBenchIn(t, dir, c, Options{Log: slog.New(slog.NewTextHandler(&logged, nil))})
+	b.user("rita", "reviewer")
+	kid := kidIn(t, b.login("rita", false).AccessToken)
+	secrets := filepath.Join(dir, secretsDir)
+	require.NoError(t, os.Rename(secrets, secrets+".away"))
+	c.advance(rotateAfter)
+	for range 3 {
+		in := b.login("rita", false)
+		require.Equal(t, kid, kidIn(t, in.AccessToken))
+		b.authenticated(Credential{Bearer: in.AccessToken})
+	}
+	require.Equal(t, 1, strings.Count(logged.String(), "no new one can be made"), "said once")
+	require.NoError(t, os.Rename(secrets+".away", secrets))
+	c.advance(lookEvery)
+	require.NotEqual(t, kid, kidIn(t, b.login("rita", false).AccessToken))
+	require.Contains(t, logged.String(), "a new bearer key signs")
+}
+
+// Who can write to the folder, but is not its owner, plants a key of which he knows the secret.
+func TestAPlantedKeySignsNothing(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	const stranger, owner = 54321, 12345
+	dir, c := t.TempDir(), newClock()
+	b := newBenchIn(t, dir, c, Options{})
+	b.user("rita", "reviewer")
+	in := b.login("rita", false)
+	planted := filepath.Join(dir, secretsDir, "jwt-7zzzzzzzzzzzzzzzzzzzzzzzzz.key")
+	require.NoError(t, os.WriteFile(planted, bytes.Repeat([]byte{7}, ed25519.SeedSize), 0o600))
+	require.NoError(t, os.Chown(planted, stranger, stranger))
+	c.advance(lookEvery)
+	require.Equal(t, kidIn(t, in.AccessToken), kidIn(t, b.login("rita", false).AccessToken))
+	b.authenticated(Credential{Bearer: in.AccessToken})
+	err := newBenchOr(t, dir, c)
+	requireCode(t, fault.Invalid, err)
+	require.ErrorContains(t, err, "belongs to a user")
+	require.NoError(t, os.Remove(planted))
+
+	// What root makes for a server that runs under another name is that one's to read.
+	require.NoError(t, os.Chown(filepath.Join(dir, secretsDir), owner, owner))
+	require.NoError(t, os.Chown(b.keyFiles()[0], owner, owner))
+	kid := b.rotateKey(Rotation{})
+	info, err := os.Stat(b.ring.path(kid))
+	require.NoError(t, err)
+	uid, ok := ownerOf(info)
+	require.True(t, ok)
+	require.Equal(t, owner, uid)
+	require.NoError(t, newBenchOr(t, dir, c))
+}

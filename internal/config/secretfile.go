@@ -20,7 +20,7 @@ type secretFromFile struct {
 }
 
 // readSecretFiles takes the secrets that stand in files. It refuses one that is given twice, and a file that anybody but its
-// owner, this process's user or root, has any right to.
+// owner has any right to.
 func (c *Config) readSecretFiles() error {
 	for _, s := range []secretFromFile{
 		{"auth.jwt_secret", "auth.jwt_secret_file", &c.JWTSecret, c.JWTSecretFile},
@@ -59,9 +59,6 @@ func readSecretFile(name string) (secret Secret, err error) {
 	const others = 0o077
 	if mode := info.Mode().Perm(); mode&others != 0 {
 		return "", fmt.Errorf("others can use the file (mode %04o): chmod 600, and make a new secret if others were on this machine", mode)
-	}
-	if st, ok := info.Sys().(*syscall.Stat_t); !ok || (st.Uid != 0 && int(st.Uid) != os.Geteuid()) {
-		return "", errors.New("the file belongs to another user than the one that runs this program")
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
 	if err != nil {
