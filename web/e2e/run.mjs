@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { openBrowser, watchPage, watchPolicy } from "./browser.mjs";
 import { audit, checkPage, picture } from "./checks.mjs";
+import { live } from "./live.mjs";
 import { startServer } from "./server.mjs";
 import * as step from "./steps.mjs";
 
@@ -232,6 +233,10 @@ try {
     await done(wholeVisit(page, watch, language, theme));
     console.log(`${language} ${theme}: done`);
   }
+  await done(live(page, browser.context, problems));
+  await page.goto(server.url + "/");
+  await page.locator("[data-test=username]").waitFor();
+  await step.signIn(page, watch);
   await done(lostSession(page, watch, browser.context));
   await step.look(page, "en", "light");
   await done(floating(page));
