@@ -48,7 +48,7 @@ func TestWrongUsageExitsTwo(t *testing.T) {
 		{"moderate", "--jsonl", "-", "--response", "x"},
 		{"user", "create", "bob", "--role", "guest"},
 		{"model", "import"},
-		{"doctor"},
+		{"doctor", "extra"},
 		{"model", "import", "x.gguf", "--mmproj", "y.gguf"},
 		{"key", "create", "--user", "a", "--label", "b", "--rate", "1/s"},
 		{"key", "create", "--user", "a", "--label", "b", "--expires", "soon"},

@@ -19,7 +19,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"cmd/guardhouse": {
 		imports: []string{
 			"internal/access", "internal/app", "internal/audit", "internal/auth", "internal/backup", "internal/catalog", "internal/config",
-			"internal/fault", "internal/inference", engine, "internal/logfile", "internal/moderation", "internal/prompt",
+			"internal/doctor", "internal/fault", "internal/inference", engine, "internal/logfile", "internal/moderation", "internal/prompt",
 		},
 		reason:      "hands the engine to app and speaks to the services that app built; the only one that links the engine",
 		nativeTests: true,
@@ -51,6 +51,10 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		reason:  "writes and reads one archive; a restore ends access and leaves its row, so it needs the gate, and no service above it",
 	},
 
+	"internal/doctor": {
+		imports: []string{"internal/audit", "internal/catalog", "internal/db", "internal/fault", "models"},
+		reason:  "looks at a folder and a machine without the services: it must work where they refuse to start",
+	},
 	"internal/logfile": {reason: "the server's log as a file: bytes in, whole lines out"},
 	"internal/tally":   {reason: "plain counts that anybody may keep and metrics reads"},
 	"internal/metrics": {imports: []string{"internal/tally"}, reason: "names of metrics and their registry; asks plain functions, knows no service"},
@@ -127,7 +131,7 @@ var fences = map[string]fence{ //nolint:gochecknoglobals // a constant in all bu
 	"github.com/prometheus":           {in: []string{"internal/metrics"}, reason: "one place names metrics"},
 	"github.com/oklog/ulid/v2":        {in: []string{"internal"}, reason: "ids"},
 	"golang.org/x/text":               {in: []string{"internal"}, reason: "normalisation and case folding"},
-	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/db", engine}, tests: true, reason: "locks, memfd, terminal"},
+	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/db", "internal/doctor", engine}, tests: true, reason: "locks, memfd, terminal, what a machine can do"},
 	"github.com/stretchr/testify":     {in: []string{"internal/apptest"}, tests: true, reason: "assertions"},
 	"pgregory.net/rapid":              {tests: true, reason: "property tests"},
 	"C":                               {in: []string{engine}, reason: "cgo of our own is the engine's shim alone"},

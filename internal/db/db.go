@@ -95,7 +95,12 @@ func (d *DB) ReadSQL() *sql.DB { return d.reads }
 // Write hands fn to the one writer and returns after the transaction that holds its work is durable. An error of fn undoes
 // fn's own work and nobody else's. fn may run more than once, so it must touch nothing but the transaction; it must not
 // call Write. When the transaction cannot be committed, every waiter gets fault.AuditUnavailable.
-func (d *DB) Write(fn func(tx *Tx) error) error { return d.writer.write(fn) }
+func (d *DB) Write(fn func(tx *Tx) error) error {
+	if d.writer == nil {
+		return readingOnly()
+	}
+	return d.writer.write(fn)
+}
 
 // DataVersion answers a number that changes whenever any connection, of any process, commits.
 func (d *DB) DataVersion(ctx context.Context) (int64, error) {
@@ -122,7 +127,10 @@ func (d *DB) FreeShare() (float64, error) {
 
 // Close finishes the writes that wait, then closes both pools. Later writes are refused.
 func (d *DB) Close() error {
-	errs := []error{d.writer.close()}
+	var errs []error
+	if d.writer != nil {
+		errs = append(errs, d.writer.close())
+	}
 	if d.pin != nil {
 		errs = append(errs, d.pin.Close())
 	}

@@ -43,6 +43,9 @@ func newCounts() *counts {
 
 // Stats answers how the writer is doing.
 func (d *DB) Stats() Stats {
+	if d.writer == nil {
+		return Stats{}
+	}
 	d.writer.mu.Lock()
 	waiting := len(d.writer.queue)
 	d.writer.mu.Unlock()
@@ -51,10 +54,20 @@ func (d *DB) Stats() Stats {
 }
 
 // Now answers the clock that transactions are stamped by.
-func (d *DB) Now() time.Time { return d.writer.now() }
+func (d *DB) Now() time.Time {
+	if d.writer == nil {
+		return systemNow()
+	}
+	return d.writer.now()
+}
 
 // CommitsFailed answers how many transactions could not be made durable since the database was opened.
-func (d *DB) CommitsFailed() uint64 { return d.writer.counts.failed.Load() }
+func (d *DB) CommitsFailed() uint64 {
+	if d.writer == nil {
+		return 0
+	}
+	return d.writer.counts.failed.Load()
+}
 
 // Usage answers the sizes of the database's files and the room that is left. A write-ahead log that is not there has no size.
 func (d *DB) Usage() (Usage, error) {

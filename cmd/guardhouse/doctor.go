@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"guardhouse/internal/app"
+	"guardhouse/internal/config"
+	"guardhouse/internal/doctor"
+)
+
+func newDoctor(sh *shared) *cobra.Command {
+	var deep bool
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "Look at settings, folder, certificate, database, models and machine, and say what to do", Args: cobra.NoArgs,
+		Long: "Look at settings, folder, certificate, database, models and machine, and say what to do.\n" +
+			"Nothing is changed. It works beside a running server, without one, and on a folder that is broken.\n" +
+			"Exit 0 when nothing failed, else 1; a warning is no failure.",
+		Example: "  guardhouse doctor --data /srv/guardhouse\n  guardhouse doctor --deep --json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return sh.doctor(cmd.Context(), deep)
+		},
+	}
+	cmd.Flags().BoolVar(&deep, "deep", false, "walk the whole audit chain instead of its last 10000 rows")
+	cmd.Flags().BoolVar(&sh.json, "json", false, "print JSON")
+	return cmd
+}
+
+func (sh *shared) doctor(ctx context.Context, deep bool) error {
+	o, err := sh.examined()
+	if err != nil {
+		return usageError{err}
+	}
+	o.Deep = deep
+	report := doctor.Run(ctx, o)
+	if err := sh.printChecks(report); err != nil {
+		return err
+	}
+	switch failed := number(report, doctor.Fail); failed {
+	case 0:
+		return nil
+	case 1:
+		return errors.New("1 check failed: it says what to do")
+	default:
+		return fmt.Errorf("%d checks failed: each says what to do", failed)
+	}
+}
+
+// examined answers what the doctor looks at. Settings that the server would refuse are a finding; the rest is then looked at
+// as it would be with the folder alone.
+func (sh *shared) examined() (doctor.Options, error) {
+	environ := config.Environ()
+	unknown, rest := config.SplitEnviron(environ)
+	sources := sh.sources(nil)
+	sources.Environ = rest
+	c, refused := config.Load(sources)
+	if refused == nil {
+		refused = app.Check(c)
+	}
+	if c == nil {
+		var err error
+		if c, err = config.Load(config.Sources{Flags: sources.Flags, Environ: []string{}, File: os.DevNull}); err != nil {
+			return doctor.Options{}, err
+		}
+	}
+	o := doctor.Options{
+		Data: c.Data, ModelsDir: c.ModelsDir, Cert: c.TLSCert, Key: c.TLSKey, LogFile: c.LogFile, Plain: c.AllowPlainLoopback,
+		SecretFile: []string{c.JWTSecretFile, c.JWTSecretPreviousFile}, Settings: refused, Unknown: unknown, Environ: environ,
+	}
+	for _, p := range []doctor.Port{
+		{Setting: "listen", Address: c.Listen},
+		{Setting: "api.listen", Address: c.APIListen},
+		{Setting: "metrics.listen", Address: c.MetricsListen},
+		{Setting: "debug.listen", Address: c.DebugListen},
+	} {
+		if p.Address != "" {
+			o.Ports = append(o.Ports, p)
+		}
+	}
+	return o, nil
+}
+
+func (sh *shared) printChecks(r doctor.Report) error {
+	if sh.json {
+		return sh.printJSON(r)
+	}
+	var text []byte
+	for _, c := range r.Checks {
+		text = fmt.Appendf(text, "%-5s %-12s %s\n", c.Status, c.Name, c.Detail)
+		if c.Do != "" {
+			text = fmt.Appendf(text, "                   -> %s\n", c.Do)
+		}
+		for _, note := range c.Notes {
+			text = fmt.Appendf(text, "                   %s\n", note)
+		}
+	}
+	text = fmt.Appendf(text, "\n%d ok, %d to look at, %d failed\n", number(r, doctor.OK), number(r, doctor.Warn), number(r, doctor.Fail))
+	if _, err := sh.out.Write(text); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
+}
+
+func number(r doctor.Report, s doctor.Status) (n int) {
+	for _, c := range r.Checks {
+		if c.Status == s {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,94 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// What is left before it should be looked at, and before the server stops answering.
+const (
+	warnShare = 0.10
+	failShare = 0.01
+	failBytes = 1 << 30
+)
+
+// kinds names the file systems that make a difference, by what the kernel calls them.
+func kinds() map[int64]string {
+	return map[int64]string{
+		unix.NFS_SUPER_MAGIC: "NFS", unix.SMB_SUPER_MAGIC: "SMB", unix.SMB2_SUPER_MAGIC: "SMB", unix.CIFS_SUPER_MAGIC: "CIFS",
+		unix.V9FS_MAGIC: "9p", unix.FUSE_SUPER_MAGIC: "FUSE", unix.CEPH_SUPER_MAGIC: "Ceph", unix.AFS_SUPER_MAGIC: "AFS",
+		unix.CODA_SUPER_MAGIC: "Coda", unix.TMPFS_MAGIC: "tmpfs", unix.RAMFS_MAGIC: "ramfs", unix.OVERLAYFS_SUPER_MAGIC: "overlay",
+	}
+}
+
+// disk asks the file system without writing to it.
+func (d *doctor) disk(context.Context) {
+	const name = "disk"
+	at := existing(d.o.Data)
+	var s unix.Statfs_t
+	if err := unix.Statfs(at, &s); err != nil {
+		d.fail(name, "the file system of the data folder cannot be asked: "+err.Error(), "look whether it is mounted")
+		return
+	}
+	share, free := 1.0, s.Bavail*uint64(s.Bsize)
+	if s.Blocks > 0 { // some file systems have no size
+		share = float64(s.Bavail) / float64(s.Blocks)
+	}
+	d.room(name, share, free)
+	if s.Files > 0 && float64(s.Ffree)/float64(s.Files) < failShare {
+		d.fail(name, "the file system has hardly any inodes left", "remove small files from it")
+	}
+	if s.Flags&unix.ST_RDONLY != 0 {
+		d.fail(name, "the file system is mounted read-only", "mount it for writing; the kernel does this itself after an error on the disk: read its log")
+	} else if err := unix.Access(at, unix.W_OK|unix.X_OK); err != nil {
+		d.fail(name, "this user cannot write to "+at, "run guardhouse as the folder's owner")
+	}
+	switch kind := kinds()[int64(s.Type)]; kind { //nolint:unconvert // the width differs between machines
+	case "":
+	case "tmpfs", "ramfs":
+		d.warn(name, "the data folder is in memory ("+kind+"): all of it is gone after a restart", "put --data on a disk")
+	case "overlay":
+		d.warn(name, "the data folder is in a container's own layer: it goes when the container goes", "mount a volume there")
+	default:
+		d.warn(name, "the data folder is on "+kind+": its locks and syncs may not be what SQLite needs, and a row may be lost or the database damaged", "put --data on a local disk")
+	}
+}
+
+func (d *doctor) room(name string, share float64, free uint64) {
+	left := fmt.Sprintf("%.0f %% (%s) is free", share*100, bytesText(free))
+	const do = "make room: audit rows are kept for ever, and without room for one the server answers nothing"
+	switch {
+	case share < failShare && free < failBytes:
+		d.fail(name, left, do)
+	case share < warnShare && free < 10*failBytes:
+		d.warn(name, left, do)
+	default:
+		d.ok(name, left)
+	}
+}
+
+// existing answers path, or the nearest folder above it that is there.
+func existing(path string) string {
+	for {
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) || path == filepath.Dir(path) {
+			return path
+		}
+		path = filepath.Dir(path)
+	}
+}
+
+func bytesText(n uint64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%d KiB", n>>10)
+}

@@ -1,0 +1,129 @@
+// Package doctor looks at a machine and a data folder and says what is right, what is doubtful and what is wrong, each with
+// what to do about it. It changes nothing: no file is made or touched in the data folder, no lock is taken that a server
+// would meet, no port is opened. It works beside a running server, without one, and on a folder that is broken. It may
+// import audit, catalog, db and fault; settings reach it as plain values.
+package doctor
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Status is how a check ended.
+type Status string
+
+// OK needs nothing, Warn should be looked at, Fail keeps the server from working or its data from being safe.
+const (
+	OK   Status = "ok"
+	Warn Status = "warn"
+	Fail Status = "fail"
+)
+
+// Check is one line of the report.
+type Check struct {
+	Name   string   `json:"name"`
+	Status Status   `json:"status"`
+	Detail string   `json:"detail"`
+	Do     string   `json:"do,omitempty"`
+	Notes  []string `json:"notes,omitempty"`
+}
+
+// Report is what was found, in a fixed order.
+type Report struct {
+	OK     bool    `json:"ok"` // nothing failed
+	Checks []Check `json:"checks"`
+}
+
+// Port is an address that the server is to listen on.
+type Port struct{ Setting, Address string }
+
+// Options says what to look at. The last four are where the kernel tells about itself; "" means its usual places.
+type Options struct {
+	Data       string
+	ModelsDir  string
+	Cert, Key  string // given files, "" = those in the data folder
+	LogFile    string
+	SecretFile []string // files named by settings that hold secrets
+	Ports      []Port
+	Plain      bool // no TLS
+	Settings   error
+	Unknown    []string // variables that look like settings and are none
+	Environ    []string
+	Deep       bool // the whole audit chain instead of its end
+	Now        func() time.Time
+
+	Proc, Sys, Dev, Temp string
+}
+
+// doctor collects the report.
+type doctor struct {
+	o      Options
+	report Report
+}
+
+// Run looks at everything. It never fails as a whole: what cannot be looked at is a check that says so.
+func Run(ctx context.Context, o Options) Report {
+	if o.Now == nil {
+		o.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
+	}
+	for _, d := range []struct{ field, usual *string }{
+		{&o.Proc, ptr("/proc")}, {&o.Sys, ptr("/sys")}, {&o.Dev, ptr("/dev")},
+	} {
+		if *d.field == "" {
+			*d.field = *d.usual
+		}
+	}
+	d := &doctor{o: o, report: Report{OK: true}}
+	for _, check := range []func(context.Context){
+		d.settings, d.environment, d.folder, d.files, d.disk, d.certificate, d.clock, d.database, d.ports, d.processor, d.memory, d.gpu,
+	} {
+		check(ctx)
+	}
+	return d.report
+}
+
+func ptr(s string) *string { return &s }
+
+func (d *doctor) ok(name, detail string, notes ...string) {
+	d.add(Check{Name: name, Status: OK, Detail: detail, Notes: notes})
+}
+
+func (d *doctor) warn(name, detail, do string) {
+	d.add(Check{Name: name, Status: Warn, Detail: detail, Do: do})
+}
+
+func (d *doctor) fail(name, detail, do string) {
+	d.add(Check{Name: name, Status: Fail, Detail: detail, Do: do})
+}
+
+func (d *doctor) add(c Check) {
+	c.Detail, c.Do = clean(c.Detail), clean(c.Do)
+	for i := range c.Notes {
+		c.Notes[i] = clean(c.Notes[i])
+	}
+	if c.Status == Fail {
+		d.report.OK = false
+	}
+	d.report.Checks = append(d.report.Checks, c)
+}
+
+// clean keeps file names and causes on one line and out of the terminal's language (threat W3).
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// settings says whether the server would take them.
+func (d *doctor) settings(context.Context) {
+	if err := d.o.Settings; err != nil {
+		d.fail("settings", err.Error(), "correct it; guardhouse serve --print-config shows what is in force")
+		return
+	}
+	d.ok("settings", "the server would take them")
+}

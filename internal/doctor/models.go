@@ -1,0 +1,76 @@
+package doctor
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/db"
+	"guardhouse/models"
+)
+
+// models hashes every model that the catalogue lists, as the server does before it loads one.
+func (d *doctor) models(ctx context.Context, look *db.DB) {
+	const name = "models"
+	all, err := catalog.New(look, nil, catalog.Options{ModelsDir: d.o.ModelsDir}).All(ctx)
+	if err != nil {
+		d.fail(name, "the catalogue cannot be read: "+said(err), "restore a backup")
+		return
+	}
+	good, hasDefault := 0, false
+	for _, m := range all {
+		hasDefault = hasDefault || m.Default
+		if why := d.wrong(ctx, m); why != "" {
+			d.fail(name, m.ID+": "+why, "import the same file again: guardhouse model import FILE --id "+m.ID)
+			continue
+		}
+		good++
+	}
+	if !hasDefault {
+		d.warn(name, "there is no default guard", "start the server: it puts its own guard back")
+	}
+	if good > 0 {
+		d.ok(name, fmt.Sprintf("%s with the hash that the catalogue has", count(uint64(good), "model")))
+	}
+}
+
+// wrong says why a model would not be loaded, "" when its bytes are those that were imported.
+func (d *doctor) wrong(ctx context.Context, m catalog.Model) string {
+	if m.Origin == catalog.OriginEmbedded {
+		for _, e := range manifest() {
+			if e.ID == m.ID {
+				return embedded(e)
+			}
+		}
+		return "" // of another release: the server puts its own in its place
+	}
+	f, err := catalog.New(nil, nil, catalog.Options{ModelsDir: d.o.ModelsDir}).Open(ctx, m)
+	if err != nil {
+		return said(err)
+	}
+	_ = f.Close() // read only
+	return ""
+}
+
+func manifest() []models.Entry {
+	entries, err := models.Manifest()
+	if err != nil {
+		return nil // a release that cannot read its own manifest does not start: nothing here can be right or wrong
+	}
+	return entries
+}
+
+// embedded holds the program's own bytes against its own manifest: a program file that was tampered with. A row of another
+// release is no fault, the server replaces it.
+func embedded(e models.Entry) string {
+	data, ok := models.Bytes(e.File)
+	if !ok {
+		return "this program does not hold it"
+	}
+	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != e.SHA256 {
+		return "the program file is damaged: its model is not the one it was built with"
+	}
+	return ""
+}
