@@ -11,6 +11,10 @@ import (
 // freeRefusals is how many refusals a minute one address gets rows of its own for (threat U2).
 const freeRefusals = 20
 
+// freeOfAll is how many of these rows there are a minute for all addresses together: whoever holds a network of many
+// addresses fills the disk no faster than this, about 2 MB a minute.
+const freeOfAll = 2000
+
 // maxAddresses bounds what is counted at once; beyond it all further addresses share one count.
 const maxAddresses = 4096
 
@@ -32,6 +36,7 @@ func (g *Guard) watchDisk() {
 type refusals struct {
 	mu      sync.Mutex
 	minute  int64
+	own     int // rows of their own in this minute
 	current map[string]*refused
 	past    []*refused
 }
@@ -59,7 +64,8 @@ func (r *refusals) summed(now time.Time, e audit.Entry, lowDisk bool) bool {
 		r.current[key] = c
 	}
 	c.seen++
-	if c.seen <= freeRefusals && !lowDisk {
+	if c.seen <= freeRefusals && r.own < freeOfAll && !lowDisk {
+		r.own++
 		return false
 	}
 	if c.extra == 0 {
@@ -76,7 +82,7 @@ func (r *refusals) turn(now time.Time) {
 		return
 	}
 	r.end()
-	r.minute = minute
+	r.minute, r.own = minute, 0
 }
 
 // end moves what was counted to the past.

@@ -1,7 +1,11 @@
 package auth
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -115,9 +119,10 @@ func TestUnknownNamesDoTheSameWork(t *testing.T) {
 	}
 }
 
-// threat U5
+// threat U5: whatever becomes of the try: refused, made to wait, too long, never run.
 func TestAPasswordTypedAsNameIsNowhereInTheFolder(t *testing.T) {
-	b := newBench(t)
+	var logged bytes.Buffer
+	b := newBenchIn(t, t.TempDir(), newClock(), Options{Log: slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	b.user("rita", "reviewer")
 	const typed = "hunter2-is-my-real-password"
 	first := b.oneRow(func() {
@@ -134,6 +139,30 @@ func TestAPasswordTypedAsNameIsNowhereInTheFolder(t *testing.T) {
 	require.NotEqual(t, first.Resource, "name:"+other)
 	require.NotEqual(t, newBench(t).hashName(typed), b.hashName(typed), "keyed by the root of this folder")
 
+	for range freeTries {
+		_, err := b.signIn(origin(), typed, "rita", true)
+		require.Error(t, err)
+	}
+	waiting := b.oneRow(func() {
+		_, err := b.signIn(origin(), typed, "rita", true)
+		requireCode(t, fault.RateLimited, err)
+		require.NotContains(t, err.Error(), typed)
+	})
+	require.Equal(t, first.Resource, waiting.Resource)
+	_, err := b.signIn(origin(), strings.Repeat(typed, 100), typed, true)
+	requireCode(t, fault.Unauthenticated, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = b.Login(ctx, at("203.0.113.7"), LoginRequest{Username: typed + "2", Password: typed, DeviceToken: typed})
+	requireCode(t, fault.Canceled, err)
+	_, err = b.FinishSetup(context.Background(), origin(), Setup{Token: typed, Username: typed, Password: typed})
+	requireCode(t, fault.Unauthenticated, err)
+
+	require.NotContains(t, strings.ToLower(logged.String()), typed)
+	request := LoginRequest{Username: typed, Password: typed, DeviceToken: typed}
+	text, err := json.Marshal(request)
+	require.NoError(t, err)
+	require.NotContains(t, fmt.Sprintf("%v %+v %#v %s", request, request, request, text)+request.LogValue().String(), typed)
 	seen := 0
 	require.NoError(t, filepath.WalkDir(b.dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -291,5 +320,57 @@ func TestUnknownNamesCostTheSameHash(t *testing.T) {
 		a, err := b.try(context.Background(), origin(), LoginRequest{Username: name, Password: "wrong password 1"})
 		require.NoError(t, err)
 		require.Equal(t, reason, a.reason)
+	}
+}
+
+// threat A5: an account whose hash is older costs what any other costs, right or wrong, and is raised when it is right.
+func TestOldHashesCostTodaysWork(t *testing.T) {
+	b := newBench(t)
+	b.user("rita", "reviewer")
+	require.NoError(t, b.useCost(cost{memory: 256, time: 3, threads: 1}))
+	b.user("nora", "reviewer")
+	spend := func(name, password string) int64 {
+		before := b.spent.Load()
+		_, err := b.signIn(origin(), name, password, true)
+		require.Equal(t, password != adminPassword, err != nil)
+		return b.spent.Load() - before
+	}
+	today := b.cost.work()
+	require.Equal(t, today, spend("nobody", wrongPassword))
+	require.Equal(t, today, spend("nora", wrongPassword))
+	require.InDelta(t, today, spend("rita", wrongPassword), 3, "to the last KiB of a pass")
+	require.Equal(t, today, spend("nora", adminPassword))
+	require.Equal(t, cheap().work()+today, spend("rita", adminPassword), "raised")
+	require.Equal(t, today, spend("rita", adminPassword))
+
+	standard := standardCost()
+	for _, old := range []cost{{memory: 19 << 10, time: 2, threads: 1}, {memory: 64 << 10, time: 1, threads: 1}, {memory: 64, time: 1, threads: 1}, {memory: 64 << 10, time: 2, threads: 4}} {
+		rest, left := standard.minus(old)
+		require.True(t, left)
+		require.LessOrEqual(t, rest.memory, standard.memory, "in no more memory")
+		require.InDelta(t, float64(standard.work()), float64(rest.work()+old.work()), float64(rest.time))
+	}
+	_, left := standard.minus(standard)
+	require.False(t, left)
+}
+
+// threat A5: compare the two medians: go test -bench RefusedSignIn. They overlap, inside a delay and outside.
+func BenchmarkRefusedSignIn(b *testing.B) {
+	bench := newBench(b)
+	bench.user("rita", "reviewer")
+	bench.user("nora", "nurse")
+	bench.spendFreeTries("nora")
+	bench.spendFreeTries("nobody")
+	for _, c := range []struct{ what, name string }{{"known", "rita"}, {"unknown", "n-one"}, {"known, delayed", "nora"}, {"unknown, delayed", "nobody"}} {
+		b.Run(c.what, func(b *testing.B) {
+			i := 0
+			for b.Loop() {
+				i++
+				if c.name == "rita" || c.name == "n-one" {
+					bench.clock.advance(forgetAfter)
+				}
+				_, _ = bench.try(context.Background(), at("203.0.113.7"), LoginRequest{Username: c.name, Password: wrongPassword}) // the refusal is what is timed
+			}
+		})
 	}
 }
