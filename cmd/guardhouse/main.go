@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"guardhouse/internal/config"
 	"guardhouse/internal/fault"
 )
 
@@ -35,15 +36,26 @@ func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
 func main() {
-	// Every file the program makes is its owner's alone, whatever the shell's umask says.
-	unix.Umask(0o077)
-	// Memory holds content and keys: an abort in native code leaves no core file (threat S5). Where the
-	// limit can't be set there is none to raise it either, and the start goes on.
-	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	harden()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
+}
+
+// harden makes what the process holds its own: content and keys are in its memory (threat S5).
+func harden() {
+	// Every file the program makes is its owner's alone, whatever the shell's umask says.
+	unix.Umask(0o077)
+	// Before the process stops being readable, to itself as well.
+	if err := config.EraseSecrets(); err != nil {
+		fmt.Fprintln(os.Stderr, "guardhouse: "+oneLine(err))
+	}
+	// An abort leaves no core file. Where the limit can't be set there is none to raise it either, and the start goes on.
+	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	// The limit does not hold where the kernel pipes cores to a program, and nobody but root has business in this memory: no
+	// core at all, no debugger, no /proc/PID/environ or mem for other processes of the same user. The kernel knows the call.
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 }
 
 // run answers the exit code: 0 good, 1 failed, 2 wrong usage. Errors are one line on stderr.
