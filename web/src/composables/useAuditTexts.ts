@@ -50,10 +50,14 @@ export function useAuditTexts() {
 
   const reason = (event: AuditEvent): string => (event.reason ? words("reason", event.reason) : "");
 
+  /** An act of administration by what it changed of which kind of thing; several changes at once are told in general. */
   const sentence = (event: AuditEvent): string => {
-    const key = `sentence.${event.decision}.${slug(event.action)}`;
-    const values = { who: event.actor.name || event.actor.type !== "anonymous" ? who(event) : t("actor.somebody"), action: event.action, model: event.model || "–", resource: event.resource };
-    return te(key) ? t(key, values) : t(`sentence.${event.decision}.other`, values);
+    const [kind = "", name = ""] = event.resource.split(":");
+    const values = { who: event.actor.name || event.actor.type !== "anonymous" ? who(event) : t("actor.somebody"), action: event.action, model: event.model || "–", resource: event.resource, name };
+    const general = `sentence.${event.decision}.${slug(event.action)}`;
+    const exact = [general, kind, event.details.change].filter(Boolean).join("_");
+    const key = [exact, general].find((k) => te(k));
+    return t(key ?? `sentence.${event.decision}.other`, values);
   };
 
   /** What came out of it, for the last column: a reason, a count, or nothing to say. */

@@ -1,0 +1,48 @@
+import { createPinia, setActivePinia } from "pinia";
+import { beforeEach, describe, expect, it } from "vitest";
+import { createApp, defineComponent } from "vue";
+import { createI18n } from "vue-i18n";
+import type { AuditEvent } from "@/api/types";
+import en from "@/i18n/en.json";
+import zh from "@/i18n/zh-CN.json";
+import { useAuditTexts } from "./useAuditTexts";
+
+const event: AuditEvent = {
+  v: 1, id: "evt_1", seq: 1, at: "2026-11-21T09:00:00.000Z", actor: { type: "user", id: "usr_1", name: "alice" }, key_id: "", roles: ["admin"], groups: [], purpose: "", operation: "", ip: "", user_agent: "",
+  action: "user.manage", resource: "user:usr_2", model: "", model_sha256: "", decision: "allow", reason: "", rule_id: "", policy_version: 1, request_id: "", content_hash: "", duration_ms: 1, details: {}, prev_hash: "", hash: "",
+};
+
+function texts(locale: "en" | "zh-CN"): ReturnType<typeof useAuditTexts> {
+  const found: ReturnType<typeof useAuditTexts>[] = [];
+  const host = defineComponent({
+    setup() {
+      found.push(useAuditTexts());
+      return () => null;
+    },
+  });
+  createApp(host).use(createI18n({ legacy: false, locale, messages: { en, "zh-CN": zh } })).mount(document.createElement("div"));
+  const [first] = found;
+  if (!first) throw new Error("not mounted");
+  return first;
+}
+
+beforeEach(() => setActivePinia(createPinia()));
+
+describe("sentences of administration", () => {
+  it.each([
+    [{ details: { change: "create" } }, "alice made a user", "alice 新建了用户"],
+    [{ details: { change: "role" } }, "alice gave a user another role", "alice 更换了一名用户的角色"],
+    [{ details: { change: "role+status" } }, "alice changed a user", "alice 变更了用户"],
+    [{ resource: "role:triage", details: { change: "role" } }, "alice changed what the role triage may do", "alice 修改了角色 triage 的权限"],
+    [{ resource: "role:triage", details: { change: "delete" } }, "alice deleted the role triage", "alice 删除了角色 triage"],
+    [{ action: "session.own", resource: "user:usr_1", details: { change: "password" } }, "alice changed the own password", "alice 修改了自己的密码"],
+    [{ action: "session.own", resource: "session:ses_1", details: { change: "session_end" } }, "alice ended an own session", "alice 结束了自己的一个会话"],
+    [{ action: "key.manage", resource: "key:key_1", details: { change: "confirm" } }, "alice let a key work again", "alice 重新启用了密钥"],
+    [{ action: "settings.manage", resource: "signing-key:k1", details: { change: "rotate" } }, "alice made a new signing key", "alice 更换了签名密钥"],
+    [{ details: { change: { odd: true } } }, "alice changed a user", "alice 变更了用户"],
+    [{ decision: "deny" as const, details: { change: "role" } }, "alice was not allowed to manage users", "alice 无权管理用户"],
+  ])("%j", (part, english, chinese) => {
+    expect(texts("en").sentence({ ...event, ...part })).toBe(english);
+    expect(texts("zh-CN").sentence({ ...event, ...part })).toBe(chinese);
+  });
+});
