@@ -31,7 +31,7 @@ func (a *App) collect(e *edge) error {
 	}
 	return a.Metrics.Collect(metrics.Sources{
 		Models: a.modelMetrics, Verdicts: a.verdictMetrics, Commits: a.commitMetrics, AuditRows: a.auditMetrics,
-		Verified: a.verifiedMetrics, People: a.peopleMetrics, Storage: a.storageMetrics,
+		Verified: a.verifiedMetrics, People: a.peopleMetrics, Streams: a.streamMetrics, Storage: a.storageMetrics,
 		CertificateEnds: ends,
 		NotReady: func() []string {
 			ctx, cancel := context.WithTimeout(context.Background(), askWithin)
@@ -93,6 +93,10 @@ func (a *App) peopleMetrics() (metrics.People, error) {
 	defer cancel()
 	l, err := a.Auth.Living(ctx)
 	return metrics.People{Sessions: l.Sessions, Keys: l.Keys}, err
+}
+
+func (a *App) streamMetrics() metrics.Streams {
+	return metrics.Streams{Open: a.Events.Streams(), Dropped: a.Events.Dropped()}
 }
 
 func (a *App) storageMetrics() (metrics.Storage, error) {

@@ -102,7 +102,7 @@ type Hub struct {
 	o       Options
 	again   chan struct{} // Run left rows unread
 	stopped chan struct{}
-	dropped atomic.Int64
+	dropped atomic.Uint64
 
 	reading sync.Mutex // one reading at a time
 
@@ -146,4 +146,4 @@ func (h *Hub) Streams() int {
 }
 
 // Dropped answers how many streams were ended because their reader was too slow.
-func (h *Hub) Dropped() int64 { return h.dropped.Load() }
+func (h *Hub) Dropped() uint64 { return h.dropped.Load() }

@@ -58,6 +58,7 @@ func (e eventStream) VisitStreamEventsResponse(w http.ResponseWriter) error {
 	defer e.sub.Close()
 	ctx, end := e.s.streamContext(e.c)
 	defer end()
+	exchangeOf(e.c).opened = e.s.now()
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // a proxy that gathers what it passes on would hold events back

@@ -23,6 +23,7 @@ const maxUserAgent = 256
 type exchange struct {
 	id        string
 	started   time.Time
+	opened    time.Time     // when a stream began; zero for every other answer
 	sent      *http.Request // as it came, before it got a time limit
 	peer      netip.Addr    // the other end of the connection
 	origin    access.Origin

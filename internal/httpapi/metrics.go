@@ -55,8 +55,12 @@ func (e exposition) VisitGetMetricsResponse(w http.ResponseWriter) error {
 
 // count adds one answered request to the metrics: by pattern, never by path.
 func (s *Server) count(c *gin.Context) {
-	route, status := c.FullPath(), c.Writer.Status()
-	s.deps.Metrics.Observe(route, methodOf(c.Request), status, s.now().Sub(exchangeOf(c).started))
+	route, status, x := c.FullPath(), c.Writer.Status(), exchangeOf(c)
+	answered := x.opened // what is measured is the wait for an answer, not how long it is listened to
+	if answered.IsZero() {
+		answered = s.now()
+	}
+	s.deps.Metrics.Observe(route, methodOf(c.Request), status, answered.Sub(x.started))
 	if c.Request.Method == http.MethodPost && (route == "/api/v1/auth/login" || route == "/login") {
 		s.deps.Metrics.SignedIn(signInOutcome(status))
 	}

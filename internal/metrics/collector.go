@@ -24,7 +24,7 @@ type descriptions struct {
 	verdicts                                                                                        *prometheus.Desc
 	commitSeconds, commitGroup, commitFailed, commitWaiting                                         *prometheus.Desc
 	auditRows, auditRefusals, verifiedAt, verifiedOK                                                *prometheus.Desc
-	sessions, keys                                                                                  *prometheus.Desc
+	sessions, keys, streamsOpen, streamsDropped                                                     *prometheus.Desc
 	databaseBytes, walBytes, freeShare, freeBytes                                                   *prometheus.Desc
 	certificateEnds, ready, notReady, logDropped, started, build                                    *prometheus.Desc
 }
@@ -58,6 +58,8 @@ func describe() descriptions {
 		verifiedOK:      d("audit_last_verification_ok", "1 if that walk found the chain whole, else 0."),
 		sessions:        d("sessions", "Sessions that still let somebody in."),
 		keys:            d("api_keys", "API keys that still let somebody in."),
+		streamsOpen:     d("event_streams", "Event streams that are open."),
+		streamsDropped:  d("event_streams_dropped_total", "Event streams that were ended because their reader was too slow."),
 		databaseBytes:   d("db_size_bytes", "Size of the database file."),
 		walBytes:        d("db_wal_size_bytes", "Size of the database's write-ahead log."),
 		freeShare:       d("disk_free_ratio", "Share of the data folder's file system that is free, 0 to 1."),
@@ -76,7 +78,7 @@ func (d descriptions) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
 		d.modelState, d.modelActive, d.modelWaiting, d.modelCapacity, d.modelSlots, d.modelSlotTokens, d.modelThreads, d.modelWeights,
 		d.modelCache, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.verdicts, d.commitSeconds, d.commitGroup, d.commitFailed,
-		d.commitWaiting, d.auditRows, d.auditRefusals, d.verifiedAt, d.verifiedOK, d.sessions, d.keys, d.databaseBytes, d.walBytes,
+		d.commitWaiting, d.auditRows, d.auditRefusals, d.verifiedAt, d.verifiedOK, d.sessions, d.keys, d.streamsOpen, d.streamsDropped, d.databaseBytes, d.walBytes,
 		d.freeShare, d.freeBytes, d.certificateEnds, d.ready, d.notReady, d.logDropped, d.started, d.build,
 	}
 }
@@ -104,6 +106,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	c.models(send)
 	c.writing(send)
 	c.people(send)
+	c.streams(send)
 	c.storage(send)
 	c.server(send)
 }

@@ -85,6 +85,15 @@ func (c *collector) people(send sender) {
 	send.gauge(c.d.keys, float64(p.Keys))
 }
 
+func (c *collector) streams(send sender) {
+	if c.s.Streams == nil {
+		return
+	}
+	s := c.s.Streams()
+	send.gauge(c.d.streamsOpen, float64(s.Open))
+	send.counter(c.d.streamsDropped, s.Dropped)
+}
+
 func (c *collector) storage(send sender) {
 	if c.s.Storage == nil {
 		return

@@ -15,6 +15,7 @@ type Sources struct {
 	AuditRows       func() map[AuditRow]uint64
 	Verified        func() Verification
 	People          func() (People, error)
+	Streams         func() Streams
 	Storage         func() (Storage, error)
 	CertificateEnds func() time.Time // zero = there is none
 	NotReady        func() []string  // codes of what is wrong; none = ready
@@ -47,6 +48,12 @@ type Commits struct {
 
 // AuditRow is what rows of the log are counted by.
 type AuditRow struct{ Action, Decision, Reason string }
+
+// Streams is how the event streams are doing.
+type Streams struct {
+	Open    int
+	Dropped uint64 // ended because their reader was too slow
+}
 
 // Verification is the last walk over the chain in this process; At is zero before the first.
 type Verification struct {
