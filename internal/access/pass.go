@@ -137,7 +137,7 @@ func (p *Pass) keep(refused *audit.Entry, err error) {
 	default:
 		return
 	}
-	refused.Reason = string(code)
+	refused.Reason, refused.Resource = string(code), p.op.Resource // what would have been made is nowhere
 	p.refused = refused
 }
 

@@ -74,7 +74,7 @@ func roomForRole(tx *db.Tx) error {
 		return db.Translate(err)
 	}
 	if n >= maxRoles {
-		return fault.Newf(fault.Conflict, "There are %d roles already: delete one that nobody has.", n).WithField("role")
+		return fault.Newf(fault.Unprocessable, "There are %d roles already: delete one that nobody has.", n).WithField("role")
 	}
 	return nil
 }

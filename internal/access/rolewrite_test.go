@@ -205,7 +205,7 @@ func TestTheMatrixIsBounded(t *testing.T) {
 	_, _, err := g.guard.PutRole(t.Context(), root, "last", access.RoleChange{})
 	require.NoError(t, err)
 	_, _, err = g.guard.PutRole(t.Context(), root, "one-too-many", access.RoleChange{})
-	require.Equal(t, fault.Conflict, fault.CodeOf(err))
+	require.Equal(t, fault.Unprocessable, fault.CodeOf(err))
 	_, _, err = g.guard.PutRole(t.Context(), root, "last", access.RoleChange{Description: ptr("still changes")})
 	require.NoError(t, err)
 	require.NoError(t, g.guard.DeleteRole(t.Context(), root, "role-0", nil))

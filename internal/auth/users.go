@@ -22,22 +22,26 @@ func (s *Service) CreateUser(ctx context.Context, p access.Principal, u NewUser)
 		return User{}, err
 	}
 	if err := s.mayGrant(ctx, p, u.Role); err != nil {
-		return User{}, settle(ctx, pass, refusal{err: err}, nil)
+		return User{}, refuse(ctx, pass, err, map[string]any{"change": "create"})
 	}
 	row, err := s.newUserRow(ctx, u)
 	if err != nil {
-		return User{}, settle(ctx, pass, refusal{err: err}, nil)
+		return User{}, refuse(ctx, pass, err, map[string]any{"change": "create"})
 	}
 	defer pass.Close(&err)
 	closes := row.Role == adminRole && row.Kind == KindPerson
 	out := access.Outcome{
 		Resource: userResource(row.ID),
 		Check: func(tx *db.Tx) (map[string]any, error) {
-			details := map[string]any{"change": "create", "username": row.Username, "role": row.Role, "kind": row.Kind}
+			details := map[string]any{"change": "create", "role": row.Role, "kind": row.Kind}
 			if err := s.guard.Administer(tx, p, access.UserManage, row.Role); err != nil {
 				return details, err
 			}
-			return details, freeName(tx, row.UsernameKey)
+			if err := freeName(tx, row.UsernameKey); err != nil {
+				return details, err
+			}
+			details["username"] = row.Username // a name that nobody got may be anything, a password too
+			return details, nil
 		},
 	}
 	err = commit(ctx, pass, out, func(tx *db.Tx) error {

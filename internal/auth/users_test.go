@@ -64,6 +64,9 @@ func TestCreateUserRefusals(t *testing.T) {
 			require.Equal(t, c.field, fault.From(err).Field, name)
 		})
 		require.Equal(t, "error", r.Decision, name)
+		require.Empty(t, r.Resource, name)
+		require.Equal(t, "create", b.details()["change"], name)
+		require.NotContains(t, b.details(), "username", name)
 	}
 	require.Equal(t, 1, b.count("SELECT count(*) FROM users"))
 }

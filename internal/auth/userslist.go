@@ -92,7 +92,7 @@ func (s *Service) forbidList(ctx context.Context, p access.Principal, a access.A
 // forbidUser is forbidList for what belongs to one user.
 func (s *Service) forbidUser(ctx context.Context, p access.Principal, id string) error {
 	return s.reject(ctx, p, access.Op{Action: access.UserManage, Resource: userTarget(id)},
-		refusal{err: fault.New(fault.Forbidden, "You may not do this."), decision: "deny", reason: "role"})
+		refusal{err: fault.New(fault.Forbidden, "You may not do this.")})
 }
 
 const userIDLen = len("usr_") + 26 // a ULID
