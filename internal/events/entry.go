@@ -22,8 +22,8 @@ type entry struct {
 }
 
 type verdict struct {
-	row  moderation.OwnedRow
-	data json.RawMessage
+	owner, model string
+	data         json.RawMessage
 }
 
 // hint says that something in a list was changed: its id and nothing more.
@@ -74,7 +74,7 @@ func (h *Hub) entry(ev audit.Event, rows []moderation.OwnedRow) (*entry, error) 
 		if err != nil {
 			return nil, fault.Wrap(err, fault.Internal, "the verdict cannot be encoded")
 		}
-		e.verdicts = append(e.verdicts, verdict{r, data})
+		e.verdicts = append(e.verdicts, verdict{r.Owner, r.Model.ID, data})
 	}
 	return e, nil
 }

@@ -103,6 +103,7 @@ type Hub struct {
 	again   chan struct{} // Run left rows unread
 	stopped chan struct{}
 	dropped atomic.Uint64
+	failing bool // Run's own: the last reading failed
 
 	reading sync.Mutex // one reading at a time
 

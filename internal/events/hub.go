@@ -23,14 +23,20 @@ func (h *Hub) Run(ctx context.Context) {
 		if !h.awake() {
 			continue
 		}
-		if err := h.catchUp(ctx); err != nil && ctx.Err() == nil {
-			h.o.Log.Error("following the audit log", "err", err)
-		}
+		h.said(ctx, h.catchUp(ctx))
 		h.look(ctx)
 		if !wait(ctx, pace) {
 			return
 		}
 	}
+}
+
+// said logs that the log can't be followed once, until it can again: it is tried several times a second.
+func (h *Hub) said(ctx context.Context, err error) {
+	if err != nil && ctx.Err() == nil && !h.failing {
+		h.o.Log.Error("following the audit log", "err", err)
+	}
+	h.failing = err != nil
 }
 
 // wait lets commits gather and answers false when ctx ended. Its clock is the machine's: it delays, and decides nothing.

@@ -27,7 +27,7 @@ func (h *Hub) view(ctx context.Context, p access.Principal) view {
 func (v view) of(e *entry) []Event {
 	var out []Event
 	for _, d := range e.verdicts {
-		if v.sight.Sees(d.row) {
+		if v.sight.Sees(d.owner, d.model) {
 			out = append(out, Event{Type: TypeVerdict, Data: d.data})
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"guardhouse/internal/db"
 	"guardhouse/internal/events"
 	"guardhouse/internal/httpapi"
+	"guardhouse/internal/metrics"
 )
 
 const eventsPath = "/api/v1/events"
@@ -175,8 +176,10 @@ func TestEventsOverBothProtocols(t *testing.T) {
 		t.Run(proto, func(t *testing.T) {
 			clock := newTurned()
 			const limit = 300 * time.Millisecond
+			counted, err := metrics.New(httpapi.ErrorCodes())
+			require.NoError(t, err)
 			l := newLive(t, func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = limit, limit },
-				withEvents(t, clock), func(o *httpapi.Options, _ *httpapi.Deps) { o.RequestTimeout = limit })
+				withEvents(t, clock), func(o *httpapi.Options, d *httpapi.Deps) { o.RequestTimeout, d.Metrics = limit, counted })
 			before := len(l.rows())
 			f := l.open(l.of(proto), "", l.keyOf("otto"))
 			own := l.open(l.of(proto), "", l.keyOf("rita"))
@@ -203,6 +206,10 @@ func TestEventsOverBothProtocols(t *testing.T) {
 			f.ended()
 			own.ended()
 			require.NoError(t, <-stopped)
+			var text strings.Builder
+			require.NoError(t, counted.Write(&text))
+			series := `guardhouse_http_request_duration_seconds_bucket{method="GET",route="` + eventsPath + `",le="1"} 2`
+			require.Contains(t, text.String(), series, "counted by the wait for the answer, not by the listening")
 		})
 	}
 }

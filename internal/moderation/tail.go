@@ -28,9 +28,10 @@ func (s *Service) Sight(ctx context.Context, p access.Principal) Sight {
 	return Sight{some: true, owner: owner, p: p}
 }
 
-// Sees says whether the row is within sight. Another person's is not without moderation.read_all (threat Z3).
-func (v Sight) Sees(r OwnedRow) bool {
-	return v.some && (v.owner == "" || v.owner == r.Owner) && access.KeyCovers(v.p, r.Model.ID)
+// Sees says whether a verdict of owner by model is within sight. Another person's is not without moderation.read_all
+// (threat Z3).
+func (v Sight) Sees(owner, model string) bool {
+	return v.some && (v.owner == "" || v.owner == owner) && access.KeyCovers(v.p, model)
 }
 
 // Tail answers the verdicts of the audit rows after one seq up to another, oldest first, and the last audit row that they
