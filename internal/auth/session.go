@@ -160,7 +160,8 @@ func (s *Service) RefreshBrowser(ctx context.Context, p access.Principal) (in Si
 	}
 	defer pass.Close(&err)
 	now, ip := s.clock(), addressOf(p.Origin)
-	if err := commit(ctx, pass, access.Outcome{}, func(tx *db.Tx) error { return touchSession(tx, ses.id, ip, now) }); err != nil {
+	out := access.Outcome{Check: func(tx *db.Tx) (map[string]any, error) { return nil, stillAlive(tx, ses.id, now) }}
+	if err := commit(ctx, pass, out, func(tx *db.Tx) error { return touchSession(tx, ses.id, ip, now) }); err != nil {
 		return SignIn{}, err
 	}
 	s.touched.mark(ses.id, use{now: now, stored: now, addr: p.Origin.IP, storedIP: ip})

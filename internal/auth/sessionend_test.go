@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -296,4 +297,72 @@ func TestNothingFromBeforeARestoreComesBack(t *testing.T) {
 	_, err = b.ConfirmKey(context.Background(), access.System("root"), goneID)
 	requireCode(t, fault.Conflict, err)
 	requireRefused(t, b, Credential{Bearer: gone})
+}
+
+// threat A4: a request that was let in and waits does nothing once its session has ended or its role was taken.
+func TestAWaitingRequestOfAnEndedSessionDoesNothing(t *testing.T) {
+	b := newBench(t)
+	admin := b.admin()
+	bank := b.service("bank", "reviewer")
+	own, _ := b.key(admin, NewKey{})
+	acts := map[string]func(p access.Principal) error{
+		"key for oneself": func(p access.Principal) error {
+			_, _, err := b.CreateKey(context.Background(), p, NewKey{Label: "k"}, nil)
+			return err
+		},
+		"key for a service": func(p access.Principal) error {
+			_, _, err := b.CreateKey(context.Background(), p, NewKey{Label: "k", UserID: bank.ID}, nil)
+			return err
+		},
+		"revoke":  func(p access.Principal) error { return b.RevokeKey(context.Background(), p, own.ID) },
+		"session": func(p access.Principal) error { return b.EndSession(context.Background(), p, p.SessionID) },
+		"sessions": func(p access.Principal) error {
+			_, err := b.EndSessions(context.Background(), p, bank.ID, KeepNone)
+			return err
+		},
+		"password": func(p access.Principal) error {
+			_, err := b.ChangePassword(context.Background(), p, adminPassword, freshPassword)
+			return err
+		},
+		"refresh": func(p access.Principal) error {
+			_, err := b.RefreshBrowser(context.Background(), p)
+			return err
+		},
+		"confirm": func(p access.Principal) error {
+			_, err := b.ConfirmKey(context.Background(), p, own.ID)
+			return err
+		},
+		"rotate": func(p access.Principal) error {
+			_, err := b.RotateSigningKey(context.Background(), p, Rotation{RetireNow: true})
+			return err
+		},
+	}
+	refused := func(p access.Principal, code fault.Code, except ...string) {
+		t.Helper()
+		for name, act := range acts {
+			if slices.Contains(except, name) {
+				continue
+			}
+			r := b.oneRow(func() { requireCode(t, code, act(p)) })
+			require.Equal(t, "deny", r.Decision, name)
+		}
+	}
+	ended := b.as(adminName)
+	require.NoError(t, b.Logout(context.Background(), ended))
+	refused(ended, fault.Unauthenticated)
+	require.Equal(t, 1, b.count("SELECT count(*) FROM api_keys WHERE revoked_at IS NULL"))
+	require.Len(t, b.keyFiles(), 1)
+
+	// In the transaction the session is looked at again.
+	now := b.clock.now()
+	require.NoError(t, b.db.Write(func(tx *dbTx) error { return stillAlive(tx, admin.SessionID, now) }))
+	for _, id := range []string{ended.SessionID, "ses_x"} {
+		requireCode(t, fault.Unauthenticated, b.db.Write(func(tx *dbTx) error { return stillAlive(tx, id, now) }))
+	}
+	requireCode(t, fault.Unauthenticated, b.db.Write(func(tx *dbTx) error { return stillAlive(tx, admin.SessionID, now.Add(defaultSessionMax)) }))
+
+	// The gate still knows the role that came with the request; the row knows better.
+	b.exec("UPDATE users SET role = 'guest' WHERE id = ?", admin.UserID)
+	refused(admin, fault.Forbidden, "session", "password", "refresh")
+	require.Len(t, b.keyFiles(), 1)
 }

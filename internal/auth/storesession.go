@@ -120,6 +120,8 @@ const (
 	endSessionsSQL  = "UPDATE sessions SET revoked_at = ?1 WHERE user_id = ?2 AND id <> ?3 AND revoked_at IS NULL"
 	livingOfSQL     = `SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id
 WHERE s.user_id = ?1 AND s.id <> ?2 AND s.revoked_at IS NULL AND s.expires_at > ?3 AND s.epoch = u.epoch`
+	aliveSQL = `SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id
+WHERE s.id = ?1 AND s.revoked_at IS NULL AND s.expires_at > ?2 AND s.epoch = u.epoch AND u.status = 'active'`
 	useRefreshSQL = "UPDATE refresh_tokens SET used_at = ? WHERE token_hash = ? AND used_at IS NULL"
 	confirmKeySQL = "UPDATE api_keys SET suspended_at = NULL WHERE id = ? AND revoked_at IS NULL"
 )
@@ -143,6 +145,18 @@ func touchKey(tx *db.Tx, id, ip string, now time.Time) error {
 func endSession(tx *db.Tx, id string, now time.Time) error {
 	_, err := tx.Exec(endSessionSQL, millis(now), id)
 	return err
+}
+
+// stillAlive refuses a session that was ended since it was looked up.
+func stillAlive(tx *db.Tx, id string, now time.Time) error {
+	var n int
+	if err := tx.QueryRow(aliveSQL, id, millis(now)).Scan(&n); err != nil {
+		return db.Translate(err)
+	}
+	if n == 0 {
+		return fault.New(fault.Unauthenticated, endedMessage)
+	}
+	return nil
 }
 
 // endSessionsOf ends the user's sessions but the one called left, and answers how many of them could still be used.
