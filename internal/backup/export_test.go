@@ -121,3 +121,6 @@ func UnpackInto(data string, archive []byte, k Key) (dir string, err error) {
 	}
 	return s.dir, s.root.Close()
 }
+
+// FinishWithStep is Finish that calls fn before every step.
+func FinishWithStep(data string, fn func(string) error) error { return finish(data, fn) }

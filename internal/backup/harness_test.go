@@ -23,6 +23,7 @@ import (
 	"guardhouse/internal/audit"
 	"guardhouse/internal/backup"
 	"guardhouse/internal/db"
+	"guardhouse/migrations"
 )
 
 func now() time.Time { return time.Date(2026, 11, 21, 14, 30, 12, 345000000, time.UTC) }
@@ -37,8 +38,14 @@ type folder struct {
 	source backup.Source
 }
 
-// newFolder makes a data folder with a database, a few rows and keys.
+// newFolder makes a data folder and opens it.
 func newFolder(t testing.TB) *folder {
+	t.Helper()
+	return openFolder(t, makeFolder(t))
+}
+
+// makeFolder makes a data folder with a database and keys that nobody has open.
+func makeFolder(t testing.TB) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "secrets"), 0o700))
@@ -51,7 +58,7 @@ func newFolder(t testing.TB) *folder {
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
 	}
-	return openFolder(t, dir)
+	return dir
 }
 
 func openFolder(t testing.TB, dir string) *folder {
@@ -152,4 +159,18 @@ func names(files []backup.File) string {
 		out = append(out, f.Name)
 	}
 	return strings.Join(out, " ")
+}
+
+// older turns an empty database file into one of the first release.
+func older(t testing.TB, path string) {
+	t.Helper()
+	script, err := migrations.Files.ReadFile("0001_init.sql")
+	require.NoError(t, err)
+	up, _, _ := strings.Cut(string(script), "-- +goose Down")
+	tamper(t, path, `CREATE TABLE goose_db_version (
+		id INTEGER PRIMARY KEY AUTOINCREMENT,
+		version_id INTEGER NOT NULL,
+		is_applied INTEGER NOT NULL,
+		tstamp TIMESTAMP DEFAULT (datetime('now'))
+	)`, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1)", up)
 }
