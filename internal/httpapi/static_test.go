@@ -1,0 +1,119 @@
+package httpapi_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/config"
+)
+
+// handWritten parses what this package is made of, without tests and what is generated.
+func handWritten(t *testing.T) map[string]*ast.File {
+	t.Helper()
+	names, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	out := map[string]*ast.File{}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		out[name], err = parser.ParseFile(token.NewFileSet(), name, text, parser.SkipObjectResolution)
+		require.NoError(t, err)
+	}
+	require.Greater(t, len(out), 20)
+	return out
+}
+
+// threat W2: the server names no file after what somebody sent. gin's way of doing that is not used, and whoever writes the
+// header writes a constant, so that `a";x=` can never stand in it.
+func TestFileNamesInHeadersAreTheServersOwn(t *testing.T) {
+	for name, file := range handWritten(t) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			sel, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			for _, never := range []string{"FileAttachment", "FileFromFS", "File", "DataFromReader", "ServeFile"} {
+				require.NotEqual(t, never, sel.Sel.Name, "%s sends a file by name", name)
+			}
+			for i, arg := range call.Args {
+				lit, ok := arg.(*ast.BasicLit)
+				if !ok || lit.Kind != token.STRING {
+					continue
+				}
+				if text, err := strconv.Unquote(lit.Value); err != nil || !strings.EqualFold(text, "Content-Disposition") {
+					continue
+				}
+				require.Len(t, call.Args, i+2, name)
+				_, constant := call.Args[i+1].(*ast.BasicLit)
+				require.True(t, constant, "%s makes a file name out of something", name)
+			}
+			return true
+		})
+	}
+}
+
+// threat W2: no answer of any route carries a file name that was sent.
+func TestNoAnswerRepeatsAFileName(t *testing.T) {
+	b := newBench(t)
+	const name = `a";x=.csv`
+	for _, route := range b.server.Routes() {
+		method, pattern, _ := strings.Cut(route, " ")
+		if pattern == "/api/v1/events" {
+			continue
+		}
+		path := strings.NewReplacer("*path", "x", ":id", "x", ":role", "x", ":rule", "x", ":model", "x").Replace(pattern)
+		w := b.do(call{method: method, path: path + "?" + urlEncode("filename", name), as: "alice", header: map[string]string{"Content-Disposition": "attachment; filename=" + name}})
+		for header, values := range w.Header() {
+			require.NotContains(t, strings.Join(values, " "), `";x=`, "%s %s: %s", method, path, header)
+		}
+		require.Empty(t, w.Header().Get("Content-Disposition"), "%s %s", method, path)
+	}
+}
+
+// threat D2: what runs programs, opens files or ports is set by file, flag and environment alone. No route is named after
+// settings, and no body of any route takes one of their keys.
+func TestNoRouteTakesASetting(t *testing.T) {
+	b := newBench(t)
+	for _, route := range b.server.Routes() {
+		for _, word := range []string{"settings", "config", "preferences", "environment"} {
+			require.NotContains(t, strings.ToLower(route), word)
+		}
+	}
+	keys := map[string]bool{}
+	for _, o := range config.Options() {
+		keys[o.Key] = true
+		if first, _, nested := strings.Cut(o.Key, "."); nested && first != "models" { // what a key is narrowed to
+			keys[first] = true
+		}
+	}
+	tried := 0
+	for _, s := range operations(t) {
+		if s.op.RequestBody == nil || s.op.OperationID == "completeSetup" { // over for ever
+			continue
+		}
+		schema := s.op.RequestBody.Value.Content.Get("application/json").Schema.Value
+		for key := range keys {
+			require.Nil(t, schema.Properties[key], "%s takes %q", s.op.OperationID, key)
+			w := b.do(call{method: s.method, path: concrete(s.path), as: "alice", body: `{"` + key + `":"/tmp/x"}`})
+			require.GreaterOrEqual(t, w.Code, 400, "%s %s with %s: %s", s.method, s.path, key, w.Body)
+			require.Less(t, w.Code, 500, "%s %s with %s: %s", s.method, s.path, key, w.Body)
+			tried++
+		}
+	}
+	require.Greater(t, tried, 300)
+}
