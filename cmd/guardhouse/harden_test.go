@@ -22,13 +22,13 @@ import (
 const asProgram = "GH_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
-	switch os.Getenv(asProgram) { //nolint:forbidigo // it is no setting
+	switch os.Getenv(asProgram) {
 	case "serve":
 		main() // ends the process
 	case "harden":
 		harden()
 		dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
-		fmt.Println(dumpable, err) //nolint:forbidigo // for the test that asked
+		fmt.Println(dumpable, err)
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -48,7 +48,7 @@ func start(t *testing.T, env ...string) *started {
 	s := &started{dir: t.TempDir()}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	s.Cmd = exec.CommandContext(ctx, "sh", "-c", `ulimit -c "$(ulimit -Hc)"; exec "$0" "$@"`, //nolint:gosec // ourselves
+	s.Cmd = exec.CommandContext(ctx, "sh", "-c", `ulimit -c "$(ulimit -Hc)"; exec "$0" "$@"`,
 		self, "serve", "--no-supervisor", "--data", filepath.Join(s.dir, "data"), "--listen", "127.0.0.1:0")
 	s.Dir = s.dir
 	s.Env = append(os.Environ(), append(env, asProgram+"=serve", "GOTRACEBACK=crash")...)
@@ -126,7 +126,7 @@ func TestSecretIsNotInTheProcess(t *testing.T) {
 func TestNobodyLooksInside(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
-	c := exec.CommandContext(t.Context(), self) //nolint:gosec // ourselves
+	c := exec.CommandContext(t.Context(), self)
 	c.Env = append(os.Environ(), asProgram+"=harden")
 	out, err := c.Output()
 	require.NoError(t, err)

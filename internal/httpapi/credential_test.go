@@ -126,6 +126,8 @@ func TestOneWayIn(t *testing.T) {
 		"basic with the key":        {header: map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte("x:"+key))}},
 		"x-api-key":                 {header: map[string]string{"X-Api-Key": key}},
 		"api-key":                   {header: map[string]string{"Api-Key": key}},
+		"x-auth-token":              {header: map[string]string{"X-Auth-Token": key}},
+		"x-access-token":            {header: map[string]string{"X-Access-Token": key, "Token": key, "Access-Token": key}},
 		"query token":               {path: "?token=" + key},
 		"query access_token":        {path: "?access_token=" + key},
 		"query key":                 {path: "?key=" + key},

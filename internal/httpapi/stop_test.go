@@ -104,7 +104,7 @@ func TestStop(t *testing.T) {
 	_, err = fmt.Fprint(halfBody, l.head("POST", moderations, "Content-Length: 100\r\n")+`{"inp`)
 	require.NoError(t, err)
 	body, unfinished := io.Pipe()
-	defer unfinished.Close() //nolint:errcheck // in memory
+	defer unfinished.Close()
 	half := l.request(context.Background(), "")
 	half.Body, half.ContentLength = body, 100
 	halfAnswered := make(chan int, 1)

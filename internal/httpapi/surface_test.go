@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"testing"
@@ -122,4 +123,26 @@ func TestShapes(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, b.do(call{method: "GET", path: "/healthz?" + strings.Repeat("a", 8<<10)}).Code)
 	require.Equal(t, http.StatusNotFound, b.do(call{method: "GET", path: "/" + strings.Repeat("a", 4<<10)}).Code)
 	require.Equal(t, "identity", b.post(moderations, []byte("\x1f\x8b"), map[string]string{"Content-Encoding": "gzip"}).Header().Get("Accept-Encoding"), "RFC 9110, 15.5.16")
+}
+
+// threat A8: the one parser stands on every listener.
+func TestOneWayInOnEveryListener(t *testing.T) {
+	for _, surface := range []httpapi.Surface{httpapi.Console, httpapi.Programs} {
+		b := newBench(t, on(surface))
+		key := b.keys["alice"]
+		for name, c := range map[string]call{
+			"x-api-key":    {header: map[string]string{"X-Api-Key": key}},
+			"api-key":      {header: map[string]string{"Api-Key": key}},
+			"x-auth-token": {header: map[string]string{"X-Auth-Token": key}},
+			"basic":        {header: map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte("alice:"+key))}},
+			"query":        {path: "?token=" + key},
+			"hidden":       {header: map[string]string{"Cookie": b.cookie, "Authorization": "Bearer nonsense"}},
+		} {
+			c.method, c.path = http.MethodGet, "/api/v1/users"+c.path
+			require.Equal(t, http.StatusUnauthorized, b.do(c).Code, "%d %s", surface, name)
+		}
+		weak := call{method: "GET", path: "/api/v1/users", as: "rita", header: map[string]string{"Cookie": b.cookie}}
+		require.Equal(t, http.StatusForbidden, b.do(weak).Code, "a weak key beside the admin's cookie has the key's rights")
+		require.Equal(t, http.StatusOK, b.do(call{method: "GET", path: "/api/v1/users", as: "alice"}).Code)
+	}
 }

@@ -32,14 +32,14 @@ func knock(t *testing.T, n int, bounds httpapi.Bounds) (in int) {
 				return
 			}
 			_, _ = c.Write([]byte("x"))
-			defer c.Close() //nolint:errcheck // held until the end
+			defer c.Close()
 		}
 	}()
 	for range n {
 		var d net.Dialer
 		c, err := d.DialContext(t.Context(), "tcp", inner.Addr().String())
 		require.NoError(t, err)
-		defer c.Close() //nolint:errcheck // held until the end
+		defer c.Close()
 		require.NoError(t, c.SetReadDeadline(time.Now().Add(10*time.Second)))
 		if _, err := c.Read(make([]byte, 1)); err == nil {
 			in++

@@ -146,7 +146,7 @@ func TestOldConnectionsStay(t *testing.T) {
 	}()
 	cache := tls.NewLRUClientSessionCache(4)
 	dial := func() *tls.Conn {
-		d := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, ClientSessionCache: cache}} //nolint:gosec // which certificate it is, is what is looked at
+		d := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, ClientSessionCache: cache}}
 		c, err := d.DialContext(t.Context(), "tcp", server.Addr().String())
 		require.NoError(t, err)
 		tc, ok := c.(*tls.Conn)
