@@ -57,10 +57,10 @@ func (g *Guard) judgeRole(tx *db.Tx, p Principal, w roleWrite, c RoleChange, old
 	switch {
 	case !w.fresh && c.Create:
 		return fault.New(fault.Conflict, "There is a role of that name already.").WithField("role")
-	case w.fresh && c.Version == nil:
-		return roomForRole(tx)
-	case c.Version != nil && *c.Version != old.Version:
+	case c.Version != nil && (w.fresh || *c.Version != old.Version):
 		return stale()
+	case w.fresh:
+		return roomForRole(tx)
 	case w.name == adminRole:
 		return keepsFloor(w.revoked)
 	}

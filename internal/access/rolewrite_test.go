@@ -168,6 +168,7 @@ func TestWhatARoleCanNotBe(t *testing.T) {
 		"shipped, exists":    {"guest", access.RoleChange{Create: true}, fault.Conflict, "role", ""},
 		"stale":              {"mine", access.RoleChange{Version: ptr(int64(2))}, fault.Stale, "", ""},
 		"version of none":    {"new-one", access.RoleChange{Version: ptr(int64(1))}, fault.Stale, "", ""},
+		"version 0 of none":  {"new-one", access.RoleChange{Version: ptr(int64(0))}, fault.Stale, "", ""},
 		"admin with nothing": {"admin", access.RoleChange{Actions: actions()}, fault.Conflict, "actions", floor},
 		"admin, one less":    {"admin", access.RoleChange{Actions: without(access.AllActions(), access.ACLManage)}, fault.Conflict, "actions", "acl.manage."},
 	}
