@@ -16,7 +16,7 @@ import (
 	"guardhouse/internal/auth"
 )
 
-// me asks a running server who the bearer is.
+// me sends a bearer to a running server. Close the answer's body.
 func (r *running) me(t *testing.T, c *http.Client, path, bearer string) *http.Response {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, strings.TrimSuffix(r.URL, "/")+path, http.NoBody)
@@ -24,13 +24,14 @@ func (r *running) me(t *testing.T, c *http.Client, path, bearer string) *http.Re
 	req.Header.Set("Authorization", "Bearer "+bearer)
 	res, err := c.Do(req)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = res.Body.Close() })
 	return res
 }
 
 func (r *running) status(t *testing.T, c *http.Client, bearer string) int {
 	t.Helper()
-	return r.me(t, c, "/api/v1/auth/me", bearer).StatusCode
+	res := r.me(t, c, "/api/v1/auth/me", bearer)
+	defer res.Body.Close()
+	return res.StatusCode
 }
 
 func kidOf(t *testing.T, bearer string) string {
@@ -87,7 +88,8 @@ func TestARunningServerFollowsTheCommandLine(t *testing.T) {
 	fresh := word(t, pair, "access_token")
 	require.Equal(t, newest, kidOf(t, fresh))
 
-	stream := r.me(t, c, "/api/v1/events", fresh)
+	stream := r.me(t, c, "/api/v1/events", fresh) //nolint:bodyclose // closed in the next line
+	defer stream.Body.Close()
 	require.Equal(t, http.StatusOK, stream.StatusCode)
 	u, err := cli.Auth.UserByName(t.Context(), "alice")
 	require.NoError(t, err)

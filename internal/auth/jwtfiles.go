@@ -90,7 +90,7 @@ func (r *keyring) complain(what string, err error) {
 		return
 	}
 	r.troubled = append(r.troubled, what)
-	r.log.Warn(what, "err", err)
+	r.log.Warn("bearer keys in trouble", "trouble", what, "err", err)
 }
 
 // read takes up what the folder holds. File names sort by the time that is in them. Call it with looking held.
