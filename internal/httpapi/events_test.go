@@ -106,7 +106,7 @@ func (l *live) open(c *http.Client, query string, header map[string]string) *fee
 		r.Header.Set(name, value)
 	}
 	f := &feed{t: l.t, leave: leave, done: make(chan struct{})}
-	f.answer, err = c.Do(r)
+	f.answer, err = c.Do(r) //nolint:bodyclose // read closes it
 	require.NoError(l.t, err)
 	go f.read()
 	l.t.Cleanup(func() { leave(); <-f.done })
@@ -366,9 +366,9 @@ func TestEventsDropWhoDoesNotRead(t *testing.T) {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+l.addr+eventsPath, http.NoBody)
 		require.NoError(t, err)
 		r.Header.Set("Authorization", l.keyOf("alice")["Authorization"])
-		answer, err := l.of(proto).Do(r)
+		answer, err := l.of(proto).Do(r) //nolint:bodyclose // below, once it was cut off
 		require.NoError(t, err)
-		asleep = append(asleep, answer)
+		asleep = append(asleep, answer) //nolint:bodyclose // the same
 	}
 	// Rows of the largest size: they fill what the sockets take for somebody who does not read.
 	fill := strings.Repeat("x", 500)
