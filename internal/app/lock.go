@@ -3,8 +3,6 @@ package app
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,9 +16,9 @@ const (
 // lockFolder makes this process the one server of the data folder. The kernel frees the lock when the
 // process ends, however it ends.
 func lockFolder(data string) (release func() error, err error) {
-	f, err := os.OpenFile(filepath.Join(data, serveLock), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := openLock(data, serveLock)
 	if err != nil {
-		return nil, fmt.Errorf("locking the data folder: %w", err)
+		return nil, err
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()

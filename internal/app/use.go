@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"guardhouse/internal/backup"
+	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
 
@@ -24,7 +25,7 @@ const (
 // it does. A restore that was interrupted after it was decided is finished first, and what one left that was interrupted
 // before is removed. Busy while a restore is at work.
 func useFolder(ctx context.Context, data string) (release func() error, err error) {
-	f, err := openUseLock(data)
+	f, err := openLock(data, useLock)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +57,7 @@ func ownFolder(data string) (release func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := openUseLock(data)
+	f, err := openLock(data, useLock)
 	if err != nil {
 		return nil, errors.Join(err, served())
 	}
@@ -73,10 +74,15 @@ func ownFolder(data string) (release func() error, err error) {
 	return func() error { return errors.Join(f.Close(), served()) }, nil
 }
 
-func openUseLock(data string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(data, useLock), os.O_CREATE|os.O_RDWR, 0o600)
+// openLock opens a lock file of the data folder. One that root makes belongs to the folder's owner.
+func openLock(data, name string) (*os.File, error) {
+	path := filepath.Join(data, name)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("locking the data folder: %w", err)
+	}
+	if err := db.MatchOwner(path, data); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }

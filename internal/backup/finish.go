@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 
+	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
 
@@ -102,6 +103,9 @@ func place(root *os.Root, p plan, item string, step func(string) error) error {
 			return err
 		}
 		if err := root.Mkdir(p.Aside, privateDir); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := db.MatchOwner(filepath.Join(root.Name(), p.Aside), root.Name()); err != nil {
 			return err
 		}
 		if err := errors.Join(root.Rename(name, p.Aside+"/"+name), syncRoot(root, p.Aside), syncRoot(root, ".")); err != nil {

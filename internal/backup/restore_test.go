@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -73,6 +74,29 @@ func TestRestoredFilesArePrivate(t *testing.T) {
 		require.Equal(t, want, info.Mode().Perm(), path)
 		return nil
 	}))
+}
+
+// A restore that root makes must not lock the server's user out of its own folder.
+func TestRootRestoresForTheFoldersOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	const uid, gid = 34567, 45678
+	f := newFolder(t)
+	file := f.archive(t, backup.KeyOf(1), true)
+	data := oldFolder(t)
+	require.NoError(t, os.Chown(data, uid, gid))
+	r := restoration(file, data, backup.KeyOf(1))
+	r.Replace = true
+	out, err := backup.Restore(t.Context(), system(), r)
+	require.NoError(t, err)
+	for _, name := range []string{"guardhouse.db", "secrets", "secrets/root.key", "tls", "tls/ca.pem", "run", out.Aside} {
+		info, err := os.Lstat(filepath.Join(data, name))
+		require.NoError(t, err)
+		owner, ok := info.Sys().(*syscall.Stat_t)
+		require.True(t, ok)
+		require.Equal(t, [2]uint32{uid, gid}, [2]uint32{owner.Uid, owner.Gid}, name)
+	}
 }
 
 // threat S3

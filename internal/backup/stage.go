@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
 
@@ -51,6 +52,9 @@ func newStage(data string, step func(string) error) (s *stage, err error) {
 	if s.dir, err = os.MkdirTemp(filepath.Join(data, runName), stagePrefix); err != nil { // MkdirTemp makes 0700
 		return nil, errors.Join(fmt.Errorf("making a folder for the restore: %w", err), s.removeMade())
 	}
+	if err := db.MatchOwner(filepath.Join(data, runName), data); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(s.dir), s.removeMade())
+	}
 	if s.root, err = os.OpenRoot(s.dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the folder of the restore: %w", err), os.RemoveAll(s.dir), s.removeMade())
 	}
@@ -73,13 +77,8 @@ func (s *stage) create(name string) (io.WriteCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a file of the restore: %w", err)
 	}
-	return synced{f}, nil
+	return f, nil
 }
-
-// synced is a file that is durable once it is closed.
-type synced struct{ *os.File }
-
-func (f synced) Close() error { return errors.Join(f.Sync(), f.File.Close()) }
 
 // plan says what Finish moves, in this order; the database is the last.
 type plan struct {
@@ -108,10 +107,13 @@ func (s *stage) commit(m *manifest, now time.Time) (aside string, err error) {
 	if err := s.step("sync"); err != nil {
 		return "", err
 	}
-	if err := s.sync(m); err != nil {
+	if err := s.writePlan(p); err != nil {
 		return "", err
 	}
-	if err := s.writePlan(p); err != nil {
+	if err := s.own(); err != nil {
+		return "", err
+	}
+	if err := s.sync(m); err != nil {
 		return "", err
 	}
 	if err := s.step("commit"); err != nil {
@@ -122,6 +124,16 @@ func (s *stage) commit(m *manifest, now time.Time) (aside string, err error) {
 	}
 	s.placed = true
 	return aside, errors.Join(syncDir(s.data), syncDir(filepath.Join(s.data, runName)))
+}
+
+// own gives everything to the owner of the data folder, where root restores for somebody.
+func (s *stage) own() error {
+	return filepath.WalkDir(s.dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("walking through the restored files: %w", err)
+		}
+		return db.MatchOwner(path, s.data)
+	})
 }
 
 // freeName answers name, or with a number after it where a restore of the same second left its own.
@@ -139,23 +151,22 @@ func (s *stage) freeName(name string) (string, error) {
 	return "", fault.New(fault.Conflict, "the data folder is full of replaced databases: move them away")
 }
 
-// sync makes the database, which SQLite has closed by now, its folder and those of the keys durable. SQLite's side files must
-// be gone: whatever they held is in the database.
+// sync makes all files and their folders durable. SQLite's side files must be gone: whatever they held is in the database.
 func (s *stage) sync(m *manifest) error {
 	for _, side := range []string{"-wal", "-journal", "-shm"} {
 		if _, err := s.root.Lstat(databaseName + side); !errors.Is(err, fs.ErrNotExist) {
 			return errors.Join(fault.New(fault.Internal, "the restored database was not closed"), err)
 		}
 	}
-	f, err := s.root.OpenFile(databaseName, os.O_RDWR, 0)
-	if err != nil {
-		return fmt.Errorf("opening the restored database: %w", err)
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("syncing the restored database: %w", err)
-	}
 	dirs := []string{s.dir}
 	for _, file := range m.Files {
+		f, err := s.root.OpenFile(file.Name, os.O_RDWR, 0)
+		if err != nil {
+			return fmt.Errorf("opening a restored file: %w", err)
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return fmt.Errorf("syncing a restored file: %w", err)
+		}
 		if folder := path.Dir(file.Name); folder != "." {
 			dirs = append(dirs, filepath.Join(s.dir, folder))
 		}

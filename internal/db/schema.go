@@ -78,8 +78,11 @@ func listObjects(ctx context.Context, q querier) (found map[string]object, err e
 			return nil, Translate(err)
 		}
 		o.ddl = canonicalDDL(o.ddl)
-		found[o.kind+" "+o.name] = o
-		if len(found) > maxObjects {
+		key := o.kind + " " + o.name
+		if _, twice := found[key]; twice { // SQLite goes by the text, not by the name: one could hide behind another
+			return nil, foreign(o, "is there twice")
+		}
+		if found[key] = o; len(found) > maxObjects {
 			return nil, fault.New(fault.Invalid, "the database's schema isn't this release's: it has too many objects")
 		}
 	}

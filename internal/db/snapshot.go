@@ -75,7 +75,12 @@ func newSnapshot(ctx context.Context, run string) (s *Snapshot, err error) {
 	wrap := func(err error) error {
 		return fault.Wrap(err, fault.Internal, "no room for a copy of the database in the data folder")
 	}
-	if err := os.MkdirAll(run, privateDir); err != nil {
+	switch err := os.Mkdir(run, privateDir); {
+	case err == nil:
+		if err := MatchOwner(run, filepath.Dir(run)); err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, fs.ErrExist):
 		return nil, wrap(err)
 	}
 	above, err := os.Open(run)
