@@ -58,8 +58,12 @@ type App struct {
 	now     func() time.Time
 }
 
-// Check refuses settings that contradict what a service demands, before anything is opened: a weak or published secret.
+// Check refuses settings that contradict what a service demands, before anything is opened: a weak or published secret, a
+// secret that lies where others can replace it.
 func Check(c *config.Config) error {
+	if err := checkPlaces(c); err != nil {
+		return err
+	}
 	return auth.CheckJWTSecrets(c.JWTSecret.Reveal(), c.JWTSecretPrevious.Reveal())
 }
 

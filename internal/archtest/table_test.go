@@ -26,7 +26,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	},
 	"internal/app": {
 		imports: []string{
-			"internal/access", "internal/audit", "internal/auth", "internal/backup", "internal/catalog", "internal/config", "internal/db", "internal/events",
+			"internal/access", "internal/audit", "internal/auth", "internal/backup", "internal/catalog", "internal/config", "internal/db", "internal/doctor", "internal/events",
 			"internal/fault", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/inference", "internal/metrics",
 			"internal/moderation", "internal/prompt", "web",
 		},
