@@ -64,3 +64,6 @@ func Match(pattern, id string) bool { return match(pattern, id) }
 
 // FreeRefusals is how many refusals a minute get rows of their own.
 const FreeRefusals = freeRefusals
+
+// FreeOfAll is how many of these rows all strangers together have a minute.
+const FreeOfAll = freeOfAll
