@@ -73,5 +73,5 @@ func TestSetUpRunsNoInstallScripts(t *testing.T) {
 		assert.NotContains(t, line, "npm install")
 		assert.NotRegexp(t, `\b(curl|wget)\b`, line)
 	}
-	assert.Equal(t, 3, installs)
+	assert.Equal(t, 4, installs)
 }
