@@ -40,10 +40,11 @@ type slots struct {
 	known, stranger line
 }
 
-// ticket is one who waits; turn is closed when a slot is his.
+// ticket is one who waits; turn is closed when a slot is his, or when he had to make room.
 type ticket struct {
 	place place
 	turn  chan struct{}
+	out   bool // written before turn is closed
 }
 
 func newSlots(n int) *slots { return &slots{size: n, known: newLine(), stranger: newLine()} }
@@ -63,17 +64,23 @@ func (s *slots) doFor(ctx context.Context, at place, f func()) error {
 	if err != nil {
 		return err
 	}
+	left := false
 	select {
 	case <-t.turn:
 	case <-ctx.Done():
 		if s.leave(t) {
 			return fault.From(ctx.Err())
 		}
-		<-t.turn // it was given at the same moment
-		s.release()
-		return fault.From(ctx.Err())
+		<-t.turn // it came at the same moment
+		left = true
+	}
+	if t.out {
+		return crowded()
 	}
 	defer s.release()
+	if left {
+		return fault.From(ctx.Err())
+	}
 	f()
 	return nil
 }
@@ -88,15 +95,24 @@ func (s *slots) enter(at place) (*ticket, error) {
 		close(t.turn)
 		return t, nil
 	}
-	waiting, most := s.known.waiting+s.stranger.waiting, maxWaiting
-	if !at.known {
-		waiting, most = s.stranger.waiting, maxStrangers
+	// Strangers beside him take nothing from one who is known.
+	if s.line(at).of(at.address) >= maxOfAddress {
+		return nil, crowded()
 	}
-	if waiting >= most || s.known.of(at.address)+s.stranger.of(at.address) >= maxOfAddress {
-		return nil, fault.New(fault.Busy, "Too many people are signing in. Try again in a moment.").WithRetry(busyRetry)
+	full := s.known.waiting+s.stranger.waiting >= maxWaiting
+	if !at.known {
+		full = s.stranger.waiting >= maxStrangers
+	}
+	// A few addresses that hold all places make room for one that holds none.
+	if full && !(s.line(at).of(at.address) == 0 && s.stranger.dropOne()) {
+		return nil, crowded()
 	}
 	s.line(at).push(t)
 	return t, nil
+}
+
+func crowded() error {
+	return fault.New(fault.Busy, "Too many people are signing in. Try again in a moment.").WithRetry(busyRetry)
 }
 
 func (s *slots) line(at place) *line {
@@ -180,6 +196,24 @@ func (l *line) pop() *ticket {
 	}
 	l.turns = append(l.turns, address)
 	return t
+}
+
+// dropOne turns away the last of the address that has most waiting; false if none has two.
+func (l *line) dropOne() bool {
+	var most []*ticket
+	for _, list := range l.tickets {
+		if len(list) > len(most) {
+			most = list
+		}
+	}
+	if len(most) < 2 { //nolint:mnd // one each is fair
+		return false
+	}
+	last := most[len(most)-1]
+	l.remove(last)
+	last.out = true
+	close(last.turn)
+	return true
 }
 
 func (l *line) remove(t *ticket) bool {

@@ -88,16 +88,15 @@ func TestSlotsQueueIsBoundedAndLeavesWithItsCaller(t *testing.T) {
 	wait(maxOfAddress, place{address: "flood"})
 	waitingIs(t, s, maxOfAddress)
 	refused(place{address: "flood"})
-	refused(place{address: "flood", known: true})
 
 	wait(maxStrangers-maxOfAddress, place{address: "another"})
 	waitingIs(t, s, maxStrangers)
-	refused(place{address: "third"})
+	refused(place{address: "another"})
 
 	// Strangers never take the places of those who are known.
-	wait(maxWaiting-maxStrangers, place{address: "ward", known: true})
+	wait(maxWaiting-maxStrangers, place{address: "flood", known: true})
 	waitingIs(t, s, maxWaiting)
-	refused(place{address: "ward 2", known: true})
+	refused(place{address: "flood", known: true})
 
 	cancel()
 	for range maxWaiting {
@@ -111,6 +110,40 @@ func TestSlotsQueueIsBoundedAndLeavesWithItsCaller(t *testing.T) {
 	require.Empty(t, s.known.tickets)
 	require.Empty(t, s.stranger.tickets)
 	require.Empty(t, s.stranger.turns)
+}
+
+// threat A7: addresses that hold all places make room for those that hold none, until each has one.
+func TestSlotsMakeRoomForNewAddresses(t *testing.T) {
+	s := newSlots(1)
+	free := hold(t, s)
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	errs := make(chan error, 3*maxStrangers)
+	join := func(n int, at place) {
+		for range n {
+			wg.Go(func() { errs <- s.doFor(ctx, at, func() { t.Error("ran without a slot") }) })
+		}
+	}
+	join(maxOfAddress, place{address: "flood"})
+	waitingIs(t, s, maxOfAddress)
+	join(maxStrangers-maxOfAddress, place{address: "flood 2"})
+	waitingIs(t, s, maxStrangers)
+	for i := range maxStrangers - 2 {
+		join(1, place{address: fmt.Sprint(i)})
+		requireCode(t, fault.Busy, <-errs) // one of a flood
+	}
+	waitingIs(t, s, maxStrangers)
+	require.Equal(t, 1, s.stranger.of("flood"))
+	require.Equal(t, 1, s.stranger.of("flood 2"))
+	requireCode(t, fault.Busy, s.doFor(ctx, place{address: "one too many"}, func() { t.Error("ran without a slot") }))
+	cancel()
+	for range maxStrangers {
+		requireCode(t, fault.Canceled, <-errs)
+	}
+	wg.Wait()
+	free()
+	running, waiting := s.load()
+	require.Zero(t, running+waiting)
 }
 
 // threat A7: whoever comes after 300 of one address waits for one of them, not for all; whoever is known waits for none.

@@ -65,7 +65,7 @@ func heap() int64 {
 
 // Whatever happens in whatever order, the set agrees with itself and stays bounded.
 func TestCountersAgreeWithThemselves(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test that can be repeated
+	random := rand.New(rand.NewPCG(1, 2))
 	for _, forgotten := range []func(*counter, time.Duration) bool{quiet, spanOver} {
 		s := newCounters(forgotten)
 		running := map[counterKey]int{}
