@@ -11,8 +11,10 @@ import (
 // sticky folder is none: only the file's owner can move it there.
 func checkPlaces(c *config.Config) error {
 	for _, p := range []struct{ key, path string }{
-		{"tls.key", c.TLSKey}, {"auth.jwt_secret_file", c.JWTSecretFile},
-		{"auth.jwt_secret_previous_file", c.JWTSecretPreviousFile}, {"log.file", c.LogFile},
+		{"tls.key", c.TLSKey},
+		{"auth.jwt_secret_file", c.JWTSecretFile},
+		{"auth.jwt_secret_previous_file", c.JWTSecretPreviousFile},
+		{"log.file", c.LogFile},
 	} {
 		if p.path == "" {
 			continue
