@@ -13,7 +13,7 @@ import (
 // a key that is on changes nothing and is no error.
 func (s *Service) ConfirmKey(ctx context.Context, p access.Principal, id string) (k Key, err error) {
 	id = cut(id, maxLabel)
-	pass, err := s.guard.Enter(ctx, p, access.Op{Action: access.KeyManage, Resource: keyResource(id)})
+	pass, err := s.guard.Enter(ctx, p, access.Op{Action: access.KeyManage, Resource: keyTarget(id)})
 	if err != nil {
 		return Key{}, err
 	}

@@ -75,7 +75,7 @@ func (s *Service) RevokeKey(ctx context.Context, p access.Principal, id string) 
 		return err
 	}
 	own := ok && p.UserID != "" && row.UserID == p.UserID
-	op := access.Op{Action: access.KeyOwn, Resource: keyResource(cut(id, maxLabel))}
+	op := access.Op{Action: access.KeyOwn, Resource: keyTarget(id)}
 	if !own && s.guard.Can(p, access.KeyManage) {
 		op.Action = access.KeyManage
 	}

@@ -28,7 +28,7 @@ func (s *Service) EndSession(ctx context.Context, p access.Principal, id string)
 		return err
 	}
 	own := ok && p.UserID != "" && ses.userID == p.UserID
-	op := access.Op{Action: access.SessionOwn, Resource: sessionResource(id)}
+	op := access.Op{Action: access.SessionOwn, Resource: sessionTarget(id)}
 	if !own && s.guard.Can(p, access.UserManage) {
 		op.Action = access.UserManage
 	}
@@ -59,7 +59,7 @@ func (s *Service) EndSessions(ctx context.Context, p access.Principal, userID st
 	if userID == "" {
 		userID = p.UserID
 	}
-	op := access.Op{Action: access.UserManage, Resource: userResource(cut(userID, maxLabel))}
+	op := access.Op{Action: access.UserManage, Resource: userTarget(userID)}
 	if userID == p.UserID {
 		op.Action = access.SessionOwn
 	}

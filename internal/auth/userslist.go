@@ -94,14 +94,3 @@ func (s *Service) forbidUser(ctx context.Context, p access.Principal, id string)
 	return s.reject(ctx, p, access.Op{Action: access.UserManage, Resource: userTarget(id)},
 		refusal{err: fault.New(fault.Forbidden, "You may not do this.")})
 }
-
-const userIDLen = len("usr_") + 26 // a ULID
-
-// userTarget names the user in an audit row; what can't be an id, whatever somebody put in its place, is not written down.
-func userTarget(id string) string {
-	rest, ok := strings.CutPrefix(id, "usr_")
-	if !ok || len(id) != userIDLen || strings.ContainsFunc(rest, func(r rune) bool { return (r < '0' || r > '9') && (r < 'A' || r > 'Z') }) {
-		return ""
-	}
-	return userResource(id)
-}
