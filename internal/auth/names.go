@@ -18,7 +18,7 @@ const (
 )
 
 // cleanName answers the name as it is stored and shown: NFKC, so that width variants are one name. It refuses anything
-// but 2 to 64 letters, digits and ._-@ with at least one letter or digit among them.
+// but 2 to 64 letters, digits and ._-@ with at least one letter or digit among them, in scripts that belong together.
 func cleanName(raw string) (string, error) {
 	refuse := func() (string, error) {
 		return "", fault.New(fault.Invalid, "A user name has 2 to 64 letters, digits, dots, underscores, hyphens and @ signs.").WithField("username")
@@ -40,6 +40,9 @@ func cleanName(raw string) (string, error) {
 	}
 	if !meaning {
 		return refuse()
+	}
+	if !isOneHand(name) {
+		return "", fault.New(fault.Invalid, "The letters of a user name are of one script that names are written in.").WithField("username")
 	}
 	return name, nil
 }
