@@ -33,11 +33,12 @@ func (s *Service) ChangePassword(ctx context.Context, p access.Principal, curren
 		return SignIn{}, refuse(ctx, pass, err, details)
 	}
 	next := a.user
-	next.Epoch, next.PasswordHash = next.Epoch+1, hash
+	next.Epoch, next.PasswordHash, next.Version = next.Epoch+1, hash, next.Version+1
 	plan, err := s.plan(next, p.Origin, ses.kind == kindBrowser)
 	if err != nil {
 		return SignIn{}, refuse(ctx, pass, err, details)
 	}
+	plan.user.UpdatedAt = plan.row.CreatedAt
 	defer pass.Close(&err)
 	details["session"] = plan.row.ID
 	out := access.Outcome{Details: details, Check: func(tx *db.Tx) (map[string]any, error) {
@@ -46,7 +47,9 @@ func (s *Service) ChangePassword(ctx context.Context, p access.Principal, curren
 	if err := commit(ctx, pass, out, func(tx *db.Tx) error { return plan.replace(tx) }); err != nil {
 		return SignIn{}, err
 	}
-	return s.welcome(plan, p.Origin, a.device), nil
+	in = s.welcome(plan, p.Origin, a.device)
+	in.User.LastLoginAt = fromMillisPtr(a.user.LastLoginAt) // it was no sign-in
+	return in, nil
 }
 
 // ownPassword checks the new password against the rules, then the current one as a sign-in would. a.reason says what was

@@ -158,3 +158,15 @@ func TestTwoPasswordChangesAtOnceAreOne(t *testing.T) {
 	require.Equal(t, 1, b.count("SELECT count(*) FROM users WHERE id = ? AND epoch = 2", u.ID))
 	require.Len(t, b.sessions(access.System("root"), u.ID), 1)
 }
+
+func TestChangePasswordAnswersTheUserAsHeIsThen(t *testing.T) {
+	b := newBench(t)
+	b.user("rita", "reviewer")
+	p := b.as("rita")
+	b.clock.advance(time.Second)
+	in, err := b.ChangePassword(context.Background(), p, adminPassword, freshPassword)
+	require.NoError(t, err)
+	me, err := b.Me(context.Background(), b.principal(in.CookieToken))
+	require.NoError(t, err)
+	require.Equal(t, me, in.User)
+}

@@ -118,10 +118,20 @@ func (s *Service) prepareChange(ctx context.Context, p access.Principal, id stri
 	if row.Kind == KindService {
 		return "", fault.New(fault.Invalid, "A service account has keys, not a password.").WithField("password")
 	}
-	if err := s.checkNewPassword(row.Username, row.DisplayName, *c.Password); err != nil {
-		return "", err
+	for _, shown := range []string{row.DisplayName, orOld(c.DisplayName, row.DisplayName)} {
+		if err := s.checkNewPassword(row.Username, shown, *c.Password); err != nil {
+			return "", err
+		}
 	}
 	return s.hashPassword(ctx, *c.Password)
+}
+
+// orOld answers what a member will be.
+func orOld(wanted *string, old string) string {
+	if wanted == nil {
+		return old
+	}
+	return *wanted
 }
 
 // userPlan is a change that was found good: the row as it will be, and what has to happen beside.

@@ -348,3 +348,18 @@ func TestARightIsAskedForAgainInTheTransaction(t *testing.T) {
 	}
 	require.Equal(t, 1, b.count("SELECT count(*) FROM users WHERE id = ? AND version = 1", rita.ID))
 }
+
+// One request must not make a password of the very name that it gives, nor of the one that everybody knew until then.
+func TestAPasswordIsNoNameOfTheSameChange(t *testing.T) {
+	b := newBench(t)
+	admin := b.admin()
+	const old, fresh = "Zofia Quartermain Bellweather", "Ottoline Farthingale Brandreth"
+	rita := b.user("rita", "reviewer")
+	_, _, err := b.change(admin, rita.ID, UserChange{DisplayName: ptr(old)})
+	require.NoError(t, err)
+	for _, password := range []string{old, fresh} {
+		_, _, err := b.change(admin, rita.ID, UserChange{DisplayName: ptr(fresh), Password: ptr(password)})
+		requireCode(t, fault.Invalid, err)
+		require.Equal(t, "password", fault.From(err).Field)
+	}
+}
