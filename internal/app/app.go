@@ -77,8 +77,13 @@ func databaseFile(c *config.Config) string { return filepath.Join(c.Data, "guard
 
 // Open makes the data folder if need be, brings the database to this release's schema and builds every
 // service. No model is loaded and no port opened. It refuses a key file that others can read, a database newer than the
-// program, one with a schema that is not ours, and a folder that is being restored.
-func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) {
+// program, one with a schema that is not ours, a folder that is being restored, and an older database that a server uses.
+func Open(ctx context.Context, c *config.Config, o Options) (*App, error) {
+	return open(ctx, c, o, false)
+}
+
+// open is Open for the server of the folder too, which holds its lock already.
+func open(ctx context.Context, c *config.Config, o Options, server bool) (_ *App, err error) {
 	if o.Now == nil {
 		o.Now = time.Now //nolint:forbidigo // the one clock that everything else is handed
 	}
@@ -97,18 +102,18 @@ func Open(ctx context.Context, c *config.Config, o Options) (_ *App, err error) 
 	if a.release, err = useFolder(ctx, c.Data); err != nil {
 		return nil, err
 	}
-	if a.DB, err = openDB(ctx, c, o.Now); err != nil {
+	if a.DB, err = openDB(ctx, c, o.Now, server); err != nil {
 		return nil, err
 	}
 	return a, a.build(ctx, o)
 }
 
-func openDB(ctx context.Context, c *config.Config, now func() time.Time) (*db.DB, error) {
+func openDB(ctx context.Context, c *config.Config, now func() time.Time, server bool) (*db.DB, error) {
 	d, err := db.Open(ctx, db.Options{Path: databaseFile(c), Now: now})
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.Migrate(ctx); err != nil {
+	if _, err := migrate(ctx, d, c.Data, server); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil

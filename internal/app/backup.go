@@ -10,7 +10,6 @@ import (
 	"guardhouse/internal/access"
 	"guardhouse/internal/backup"
 	"guardhouse/internal/config"
-	"guardhouse/internal/db"
 )
 
 // Backup writes an archive of the data folder, which may be in use. See backup.Make.
@@ -50,32 +49,4 @@ func MissingModels(c *config.Config, models []backup.Model) []backup.Model {
 		}
 	}
 	return missing
-}
-
-// Migrate brings the database of the data folder to this release's schema and answers what it applied.
-func Migrate(ctx context.Context, c *config.Config) (applied []string, err error) {
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("making the data folder: %w", err)
-	}
-	return onDatabase(ctx, c, func(d *db.DB) ([]string, error) { return d.Migrate(ctx) })
-}
-
-// DryRun migrates a copy of the database and answers what Migrate would apply. It refuses a database that would not end in this
-// release's schema, and one of a newer release; nothing changes.
-func DryRun(ctx context.Context, c *config.Config) (pending []string, err error) {
-	return onDatabase(ctx, c, func(d *db.DB) ([]string, error) { return d.DryRun(ctx) })
-}
-
-func onDatabase(ctx context.Context, c *config.Config, do func(*db.DB) ([]string, error)) (names []string, err error) {
-	release, err := useFolder(ctx, c.Data)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, release()) }()
-	d, err := db.Open(ctx, db.Options{Path: databaseFile(c)})
-	if err != nil {
-		return nil, err
-	}
-	names, err = do(d)
-	return names, errors.Join(err, d.Close())
 }

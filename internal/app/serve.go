@@ -33,7 +33,7 @@ func Serve(ctx context.Context, c *config.Config, o Options, announce func(Notic
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	a, err := Open(ctx, c, o)
+	a, err := open(ctx, c, o, true)
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,24 @@ func (d *DB) Migrate(ctx context.Context) (applied []string, err error) {
 	return applied, err
 }
 
+// Behind says that the file has an older release's schema. A new file has none.
+func (d *DB) Behind(ctx context.Context) (behind bool, err error) {
+	err = inReadTx(ctx, d.pin, func(ctx context.Context, q querier) error {
+		found, err := listObjects(ctx, q)
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		version, err := readVersion(ctx, q, found)
+		if err != nil {
+			return err
+		}
+		known, err := migrationFiles()
+		behind = version > 0 && version < int64(len(known))
+		return err
+	})
+	return behind, err
+}
+
 // DryRun migrates a copy and answers the names of what Migrate would run; the database itself stays as it is. It refuses a
 // database that a newer binary has migrated, and one that would not end in this release's schema.
 func (d *DB) DryRun(ctx context.Context) (pending []string, err error) {

@@ -142,7 +142,7 @@ func (d *doctor) examine(ctx context.Context, look *db.DB, size int64) bool {
 		d.fail(name, "is damaged: "+e.Damage, "look at the disk, keep a copy and restore a backup")
 		return false
 	case e.Version < e.Known:
-		d.warn(name, fmt.Sprintf("has version %d and this release has %d", e.Version, e.Known), "the server brings it there on its next start; make a backup first (guardhouse migrate --dry-run tries it on a copy)")
+		d.warn(name, fmt.Sprintf("has version %d and this release has %d", e.Version, e.Known), "the server brings it there on its next start, and so does every other command, backup too: for a way back, copy the whole data folder first while nothing runs on it (guardhouse migrate --dry-run tries it on a copy)")
 		return false
 	}
 	d.ok(name, fmt.Sprintf("%s, version %d, schema and pages are sound", bytesText(uint64(max(size, 0))), e.Version))
