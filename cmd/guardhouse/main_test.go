@@ -59,6 +59,13 @@ func TestWrongUsageExitsTwo(t *testing.T) {
 		require.Equal(t, 1, strings.Count(r.err, "\n"), "%v: one line on stderr, not %q", args, r.err)
 		require.NoFileExists(t, filepath.Join(data, "guardhouse.db"), "%v", args)
 	}
+	for line, args := range map[string][]string{
+		"unknown command \"bogus\" for \"guardhouse user\": see guardhouse user --help": {"user", "bogus"},
+		"accepts 1 arg(s), received 0: see guardhouse user disable --help":              {"user", "disable"},
+		"unknown flag: --bogus: see guardhouse serve --help":                            {"serve", "--bogus"},
+	} {
+		require.Equal(t, "guardhouse: "+line+"\n", guardhouse(t, "", args...).err, "the line says what to do")
+	}
 }
 
 // threat A2

@@ -45,7 +45,7 @@ func newRoot(s streams) *cobra.Command {
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(wrongUsage)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.PersistentFlags().StringVar(&sh.data, "data", "", "data folder (default ./guardhouse-data)")
 	root.PersistentFlags().StringVar(&sh.configFile, "config", "", "configuration file (default guardhouse.yaml, if it is there)")
@@ -59,7 +59,7 @@ func wrapArgErrors(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
-				return usageError{err}
+				return wrongUsage(c, err)
 			}
 			return nil
 		}
@@ -67,6 +67,11 @@ func wrapArgErrors(cmd *cobra.Command) {
 	for _, child := range cmd.Commands() {
 		wrapArgErrors(child)
 	}
+}
+
+// wrongUsage is cobra's complaint about flags or arguments, and where the right ones stand.
+func wrongUsage(cmd *cobra.Command, err error) error {
+	return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 }
 
 // sources adds what every command takes to a command's own flags.

@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +45,40 @@ func TestRevokeSessions(t *testing.T) {
 	}
 	r = guardhouse(t, "", "user", "revoke-sessions", "nobody", "--data", data)
 	require.Equal(t, exitFailed, r.code)
+}
+
+func TestSessionsAreListedAndOneIsEnded(t *testing.T) {
+	data := folder(t)
+	on(t, data, exitGood, password, "user", "create", "rita", "--role", "reviewer", "--password-stdin")
+	a := opened(t, data)
+	from := access.Origin{IP: netip.MustParseAddr("192.0.2.7"), UserAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"}
+	var signedIn []auth.SignIn
+	for _, name := range []string{"rita", "rita", "alice"} {
+		in, err := a.Auth.Login(t.Context(), from, auth.LoginRequest{Username: name, Password: strings.TrimSpace(password), Browser: true})
+		require.NoError(t, err)
+		signedIn = append(signedIn, in)
+	}
+	text := on(t, data, exitGood, "", "user", "sessions", "RITA").out
+	require.Equal(t, 3, strings.Count(text, "\n"), text)
+	require.Contains(t, text, "192.0.2.7")
+	require.Contains(t, text, "Firefox on Linux")
+	items, _ := parsed(t, on(t, data, exitGood, "", "user", "sessions", "rita", "--json"))["items"].([]any)
+	require.Len(t, items, 2)
+	newest, _ := items[0].(map[string]any)
+	require.Equal(t, signedIn[1].SessionID, newest["id"])
+	require.Equal(t, "192.0.2.7", newest["last_ip"])
+
+	// Only hers, and only the one that was named.
+	on(t, data, exitFailed, "", "user", "revoke-sessions", "rita", "--session", signedIn[2].SessionID)
+	on(t, data, exitFailed, "", "user", "revoke-sessions", "rita", "--session", "ses_none")
+	r := on(t, data, exitGood, "", "user", "revoke-sessions", "rita", "--session", signedIn[0].SessionID, "--json")
+	require.EqualValues(t, 1, parsed(t, r)["ended"])
+	for i, good := range []bool{false, true, true} {
+		_, err := a.Auth.Authenticate(t.Context(), auth.Credential{Cookie: signedIn[i].CookieToken}, access.Origin{})
+		require.Equal(t, good, err == nil, i)
+	}
+	on(t, data, exitFailed, "", "user", "sessions", "nobody")
+	on(t, data, exitUsage, "", "user", "sessions")
 }
 
 // threat S3

@@ -18,7 +18,7 @@ func newUser(sh *shared) *cobra.Command {
 	cmd := &cobra.Command{Use: "user", Short: "People and service accounts", Args: cobra.NoArgs, Example: "  guardhouse user list", RunE: needSubcommand}
 	cmd.AddCommand(
 		newUserCreate(sh), newUserList(sh), newUserDisable(sh), newUserEnable(sh), newUserSetRole(sh), newUserResetPassword(sh),
-		newUserDelete(sh), newUserRevokeSessions(sh),
+		newUserDelete(sh), newUserSessions(sh), newUserRevokeSessions(sh), newUserPermissions(sh),
 	)
 	return cmd
 }

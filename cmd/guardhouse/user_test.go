@@ -38,6 +38,7 @@ func TestUserIsAdministeredFromTheShell(t *testing.T) {
 	require.Equal(t, "disabled", u["status"])
 	require.Equal(t, "rita", u["username"])
 	require.EqualValues(t, 2, u["version"])
+	require.Contains(t, u, "language", "the members that the API answers")
 	require.Contains(t, on(t, data, exitGood, "", "user", "list", "--status", "disabled").out, "rita")
 	require.Equal(t, "rita is active\n", on(t, data, exitGood, "", "user", "enable", "rita").out)
 	require.Equal(t, "rita has the role nurse\n", on(t, data, exitGood, "", "user", "set-role", "rita", "nurse").out)
@@ -107,6 +108,35 @@ func TestRoleIsAdministeredFromTheShell(t *testing.T) {
 	}
 }
 
+func TestWhySomebodyMay(t *testing.T) {
+	data := folder(t)
+	on(t, data, exitGood, "", "user", "create", "bot", "--role", "nurse", "--service")
+	on(t, data, exitGood, "", "role", "set", "nurse", "--action", "model.view", "--action", "metrics.read")
+	why := func() map[string]map[string]any {
+		out := map[string]map[string]any{}
+		items, _ := parsed(t, on(t, data, exitGood, "", "user", "permissions", "BOT", "--json"))["items"].([]any)
+		for _, i := range items {
+			line, _ := i.(map[string]any)
+			out[line["action"].(string)] = line
+		}
+		return out
+	}
+	lines := why()
+	require.Len(t, lines, 20)
+	require.Equal(t, []any{true, "role", "nurse", "changed"}, []any{lines["metrics.read"]["allowed"], lines["metrics.read"]["reason"], lines["metrics.read"]["role"], lines["metrics.read"]["source"]})
+	require.Contains(t, lines["metrics.read"]["changed_by"], "cli:")
+	require.Contains(t, lines["metrics.read"]["event_id"], "evt_")
+	require.Equal(t, []any{true, "shipped", nil}, []any{lines["model.view"]["allowed"], lines["model.view"]["source"], lines["model.view"]["event_id"]})
+	require.Equal(t, "role_lacks", lines["audit.read"]["reason"])
+	on(t, data, exitGood, "", "user", "disable", "bot")
+	require.Equal(t, []any{false, "not_active"}, []any{why()["model.view"]["allowed"], why()["model.view"]["reason"]})
+	text := on(t, data, exitGood, "", "user", "permissions", "bot").out
+	require.Equal(t, 21, strings.Count(text, "\n"), text)
+	require.Contains(t, text, "not_active")
+	on(t, data, exitFailed, "", "user", "permissions", "nobody")
+	on(t, data, exitUsage, "", "user", "permissions")
+}
+
 func TestWrongUsageOfUsersAndRoles(t *testing.T) {
 	data := folder(t)
 	for _, args := range [][]string{
@@ -137,6 +167,7 @@ func TestWrongUsageOfUsersAndRoles(t *testing.T) {
 func TestEveryCommandOfUsersAndRolesHelps(t *testing.T) {
 	for _, args := range []string{
 		"user", "user list", "user create", "user disable", "user enable", "user set-role", "user reset-password", "user delete",
+		"user sessions", "user revoke-sessions", "user permissions",
 		"role", "role list", "role show", "role set", "role delete",
 	} {
 		r := guardhouse(t, "", append(strings.Fields(args), "--help")...)

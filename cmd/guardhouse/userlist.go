@@ -58,7 +58,7 @@ func allUsers(cmd *cobra.Command, a *app.App, f auth.UserFilter) ([]auth.User, e
 
 func userJSON(u auth.User) map[string]any {
 	return map[string]any{
-		"id": u.ID, "username": u.Username, "display_name": u.DisplayName, "kind": u.Kind, "role": u.Role,
+		"id": u.ID, "username": u.Username, "display_name": u.DisplayName, "language": u.Language, "kind": u.Kind, "role": u.Role,
 		"status": u.Status, "created_at": u.CreatedAt, "updated_at": u.UpdatedAt, "last_login_at": u.LastLoginAt, "mfa": u.MFA,
 		"version": u.Version,
 	}
