@@ -12,10 +12,14 @@ import (
 func (w roleWrite) store(tx *db.Tx, ev audit.Event) error {
 	now := tx.Now().UnixMilli()
 	query := `UPDATE roles SET description = ?2, updated_at = ?3, version = version + 1 WHERE name = ?1`
+	args := []any{w.name, w.description, now}
 	if w.fresh {
-		query = `INSERT INTO roles (name, builtin, created_at, description, updated_at, version) VALUES (?1, 0, ?3, ?2, ?3, 1)`
+		// A name that was given before goes on behind every version it had: each of them took a row of the log.
+		query = `INSERT INTO roles (name, builtin, created_at, description, updated_at, version) VALUES (?1, 0, ?3, ?2, ?3,
+			CASE WHEN EXISTS (SELECT 1 FROM role_changes WHERE role = ?1) THEN ?4 ELSE 1 END)`
+		args = append(args, ev.Seq)
 	}
-	if _, err := tx.Exec(query, w.name, w.description, now); err != nil {
+	if _, err := tx.Exec(query, args...); err != nil {
 		return db.Translate(err)
 	}
 	for _, a := range w.granted {
