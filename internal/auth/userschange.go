@@ -188,7 +188,11 @@ func (plan *userPlan) fill(old userRow, c UserChange, hash string) {
 	plan.newRole, plan.newPassword = next.Role != old.Role, hash != ""
 	plan.details = describe(plan.newRole, status, plan.newPassword, next.DisplayName != old.DisplayName || next.Language != old.Language)
 	if plan.newRole {
-		plan.details["role"] = map[string]any{"from": old.Role, "to": next.Role}
+		role := map[string]any{"from": old.Role}
+		if access.ValidRoleName(next.Role) { // what can't be one may be anything, a password too
+			role["to"] = next.Role
+		}
+		plan.details["role"] = role
 	}
 	if status {
 		plan.details["status"] = map[string]any{"from": old.Status, "to": next.Status}

@@ -363,3 +363,16 @@ func TestAPasswordIsNoNameOfTheSameChange(t *testing.T) {
 		require.Equal(t, "password", fault.From(err).Field)
 	}
 }
+
+// threat U5
+func TestARoleThatCanNotBeStandsInNoRow(t *testing.T) {
+	b := newBench(t)
+	admin := b.admin()
+	rita := b.user("rita", "reviewer")
+	for _, typed := range []string{adminPassword, "ADMIN", "admin ", "x"} {
+		_, r, err := b.change(admin, rita.ID, UserChange{Role: ptr(typed)})
+		requireCode(t, fault.Unprocessable, err)
+		require.Equal(t, "error", r.Decision)
+		require.Equal(t, map[string]any{"change": "role", "code": "unprocessable", "role": map[string]any{"from": "reviewer"}}, b.details())
+	}
+}
