@@ -87,7 +87,10 @@ func (s *Service) RevokeKey(ctx context.Context, p access.Principal, id string) 
 		return settle(ctx, pass, refusal{err: fault.New(fault.NotFound, "There is no such key.")}, nil)
 	}
 	defer pass.Close(&err)
-	out := access.Outcome{Check: func(tx *db.Tx) (map[string]any, error) { return nil, s.guard.Administer(tx, p, op.Action) }}
+	out := access.Outcome{
+		Details: map[string]any{"change": "revoke", "owner": userResource(row.UserID)},
+		Check:   func(tx *db.Tx) (map[string]any, error) { return nil, s.guard.Administer(tx, p, op.Action) },
+	}
 	return commit(ctx, pass, out, func(tx *db.Tx) error {
 		return tx.Gorm().Model(&keyRow{}).Where("id = ? AND revoked_at IS NULL", row.ID).
 			UpdateColumn("revoked_at", millis(tx.Now())).Error

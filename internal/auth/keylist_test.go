@@ -37,6 +37,7 @@ func TestRevokeKeyOfOthers(t *testing.T) {
 	requireCode(t, fault.NotFound, b.RevokeKey(context.Background(), admin, "key_0000000000"))
 	r := b.oneRow(func() { require.NoError(t, b.RevokeKey(context.Background(), admin, k.ID)) })
 	require.Equal(t, "key.manage", r.Action)
+	require.Equal(t, map[string]any{"change": "revoke", "owner": "user:" + rita.UserID}, b.details(), "whose key it was stands in the row")
 	requireRefused(t, b, Credential{Bearer: secret})
 
 	k, secret = b.key(rita, NewKey{})
