@@ -24,6 +24,10 @@ const (
 
 const busyRetry = 2 * time.Second
 
+// longestWait ends the wait where a machine is slower than the arithmetic above: an answer to come back beats a page that
+// hangs, and the place is free for somebody else.
+const longestWait = 30 * time.Second
+
 // place says where a caller stands in the queue: behind others of his address, and before strangers if he is known.
 type place struct {
 	address string
@@ -54,8 +58,8 @@ func (s *slots) do(ctx context.Context, f func()) error {
 	return s.doFor(ctx, place{address: "signed in", known: true}, f)
 }
 
-// doFor runs f in a slot. It refuses with Busy when the queue, or the address's share of it, is full, and answers ctx's error
-// if that ends first.
+// doFor runs f in a slot. It refuses with Busy when the queue, or the address's share of it, is full or the wait too long, and
+// answers ctx's error if that ends first.
 func (s *slots) doFor(ctx context.Context, at place, f func()) error {
 	if err := ctx.Err(); err != nil {
 		return fault.From(err)
@@ -64,21 +68,21 @@ func (s *slots) doFor(ctx context.Context, at place, f func()) error {
 	if err != nil {
 		return err
 	}
-	left := false
+	wait, stop := context.WithTimeout(ctx, longestWait)
+	defer stop()
 	select {
 	case <-t.turn:
-	case <-ctx.Done():
+	case <-wait.Done():
 		if s.leave(t) {
-			return fault.From(ctx.Err())
+			return tired(ctx)
 		}
 		<-t.turn // it came at the same moment
-		left = true
 	}
 	if t.out {
 		return crowded()
 	}
 	defer s.release()
-	if left {
+	if ctx.Err() != nil {
 		return fault.From(ctx.Err())
 	}
 	f()
@@ -109,6 +113,14 @@ func (s *slots) enter(at place) (*ticket, error) {
 	}
 	s.line(at).push(t)
 	return t, nil
+}
+
+// tired is the answer to whoever waited in vain: ctx's end, or the queue's.
+func tired(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fault.From(err)
+	}
+	return crowded()
 }
 
 func crowded() error {

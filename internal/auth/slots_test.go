@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -65,6 +66,22 @@ func TestSlotsBoundTheHashesAtOnce(t *testing.T) {
 	require.LessOrEqual(t, most.Load(), int32(2))
 	running2, waiting := s.load()
 	require.Zero(t, running2+waiting)
+}
+
+// threat A7: on a machine that is slower than the queue was made for, nobody hangs on it for ever.
+func TestNobodyWaitsLongerThanHeIsToldTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlots(1)
+		free := hold(t, s)
+		start := time.Now()
+		err := s.doFor(context.Background(), place{address: "192.0.2.1"}, func() { t.Error("ran without a slot") })
+		requireCode(t, fault.Busy, err)
+		require.NotZero(t, fault.From(err).RetryAfter)
+		require.Equal(t, longestWait, time.Since(start))
+		_, waiting := s.load()
+		require.Zero(t, waiting, "his place is free again")
+		free()
+	})
 }
 
 // threat A7
