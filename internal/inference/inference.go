@@ -46,6 +46,7 @@ type Description struct {
 	Vocabulary  int   // number of token ids
 	SlotTokens  int   // most ids of one query
 	Slots       int   // queries at a time
+	Lanes       int   // passes at a time; each takes one more query at once when it has a free slot
 	Batch       int   // most ids in one pass
 	Threads     int   // threads that compute
 	WeightBytes int64 // the tensors' bytes
@@ -63,6 +64,14 @@ type Query struct {
 	Tails   [][]int32
 	MaxTail int     // most greedy ids
 	Stop    []int32 // a greedy id of these ends the tail and is not part of it
+	// Draft answers ids that probably follow after the label at this index, its forced ids and the greedy ids
+	// so far. They only save passes: an id enters the answer where greedy decoding gives it and nowhere else.
+	// What is outside the vocabulary, and what follows it, is not looked at. nil = one pass per greedy id. It
+	// is called on the model's own goroutine: it must answer at once, and neither keep nor change tail.
+	Draft func(label int, tail []int32) []int32
+	// Free asks for no labels: Tail is what greedy decoding writes after Prompt alone, MaxTail ids at most.
+	// Labels, Tails and Draft must be empty.
+	Free bool
 }
 
 // Answer is what a model found.
@@ -74,6 +83,9 @@ type Answer struct {
 	Tail         []int32       // greedy ids after the forced ones, without the stop id
 	Stopped      bool          // the tail ended at a stop id, not at MaxTail
 	Passes       int           // forward passes this query took part in
+	Evaluated    int           // ids computed in them: the prompt's that were not resident, forced and drafted ones
+	Drafted      int           // of them, those that Draft proposed
+	Accepted     int           // of them, those that greedy decoding gave
 	Queue        time.Duration // waiting for a slot
 	Compute      time.Duration // from the first pass to the answer
 }

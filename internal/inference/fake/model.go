@@ -56,15 +56,18 @@ func (m *model) Judge(ctx context.Context, q inference.Query) (inference.Answer,
 		return inference.Answer{}, fault.From(ctx.Err())
 	case fail != nil:
 		return inference.Answer{}, fail
-	case len(q.Prompt) == 0 || len(q.Labels) == 0:
+	case len(q.Prompt) == 0 || len(q.Labels) == 0 != q.Free:
 		return inference.Answer{}, fault.New(fault.Invalid, "the query needs a prompt and labels")
 	case m.spec.SlotTokens > 0 && len(q.Prompt) > m.spec.SlotTokens:
 		return inference.Answer{}, fault.New(fault.TooLarge, "the prompt is longer than the model's context")
 	}
 	var a inference.Answer
-	if garbage {
+	switch {
+	case garbage:
 		a = nonsense(q)
-	} else {
+	case q.Free:
+		a = e.free(q)
+	default:
 		a = e.answer(q)
 	}
 	e.mu.Lock()
@@ -103,15 +106,26 @@ func (e *Engine) answer(q inference.Query) inference.Answer {
 	if !strings.HasPrefix(after, forced) {
 		return a
 	}
-	a.Tail = e.o.Encode(after[len(forced):])
-	a.Stopped = len(a.Tail) < q.MaxTail
-	a.Tail = a.Tail[:min(len(a.Tail), q.MaxTail)]
+	return cut(a, q, e.o.Encode(after[len(forced):]))
+}
+
+// free says the whole response, lead-in included.
+func (e *Engine) free(q inference.Query) inference.Answer {
+	return cut(inference.Answer{Passes: 1}, q, e.o.Encode("Safety:"+e.o.Respond(e.o.Decode(q.Prompt))))
+}
+
+func cut(a inference.Answer, q inference.Query, tail []int32) inference.Answer {
+	a.Stopped = len(tail) < q.MaxTail
+	a.Tail = tail[:min(len(tail), q.MaxTail)]
 	a.Passes += len(a.Tail)
 	return a
 }
 
 func nonsense(q inference.Query) inference.Answer {
 	a := inference.Answer{Passes: 1}
+	if q.Free {
+		return cut(a, q, slices.Repeat([]int32{1}, q.MaxTail))
+	}
 	for range q.Labels {
 		a.Probs = append(a.Probs, 0.01/float64(len(q.Labels)))
 		a.Logits = append(a.Logits, 0)

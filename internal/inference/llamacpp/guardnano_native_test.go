@@ -175,7 +175,7 @@ func TestNativeRefusesNumbersOutsideTheModel(t *testing.T) {
 func TestGuardNanoInCompany(t *testing.T) {
 	m := load(t, nano(t), inference.Spec{Slots: 8, SlotTokens: 384, Threads: 2})
 	alone := load(t, nano(t), inference.Spec{Slots: 1, SlotTokens: 384, Threads: 1})
-	const callers, each, tolerance = 16, 4, 0.02
+	const callers, each, tolerance = 16, 4, companyTolerance
 	queries := make([]inference.Query, callers*each)
 	want := make([]inference.Answer, len(queries))
 	r := rand.New(rand.NewPCG(11, 12))

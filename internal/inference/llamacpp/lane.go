@@ -105,8 +105,9 @@ func (l *lane) step() {
 		}
 		s.held += s.share
 		s.pending = s.pending[s.share:]
-		s.share = 0
 		s.job.answer.Passes++
+		s.job.answer.Evaluated += s.share
+		s.share = 0
 		if s.row >= 0 {
 			l.read(s)
 		}
@@ -148,12 +149,13 @@ func (l *lane) build() {
 		room -= s.grow(room)
 	}
 	for _, s := range l.slots { // in increasing order of slots: the engine splits runs of neighbours best
+		s.trim()
+		known := len(s.pending) - s.guess
 		for i, id := range s.pending[:s.share] {
-			last := i == len(s.pending)-1
-			if last {
+			if i == known-1 {
 				s.row = len(l.pass.ids)
 			}
-			l.pass.add(s.id, s.held+i, id, last)
+			l.pass.add(s.id, s.held+i, id, i >= known-1)
 		}
 	}
 }
@@ -165,45 +167,32 @@ func (s *slot) grow(room int) int {
 	return n
 }
 
-// read takes what a slot's row says: the labels after the prompt, the next greedy id after a tail.
+// read takes what a slot's rows say: the labels after the prompt, greedy ids after a tail.
 func (l *lane) read(s *slot) {
-	q, a := &s.job.q, &s.job.answer
-	if !s.tail {
-		found, err := l.core.score(s.row, l.temperature, q.Labels)
-		if err != nil {
-			l.answer(s, l.failure(s.job, err), true)
-			return
-		}
-		a.Probs, a.Logits = found.probs, found.logits
-		for i := range a.Logits {
-			if a.Logits[i] > a.Logits[a.Best] {
-				a.Best = i
-			}
-		}
-		a.BestIsGreedy = found.best == q.Labels[a.Best]
-		if a.Best >= len(q.Tails) || q.Tails[a.Best] == nil || q.MaxTail == 0 {
-			l.answer(s, nil, true)
-			return
-		}
-		s.tail = true
-		s.pending = append([]int32{q.Labels[a.Best]}, q.Tails[a.Best]...)
+	if s.tail || s.job.q.Free {
+		l.readTail(s)
 		return
 	}
-	found, err := l.core.score(s.row, l.temperature, nil)
+	q, a := &s.job.q, &s.job.answer
+	found, err := l.core.score(s.row, l.temperature, q.Labels)
 	if err != nil {
 		l.answer(s, l.failure(s.job, err), true)
 		return
 	}
-	if a.Stopped = slices.Contains(q.Stop, found.best); a.Stopped {
+	a.Probs, a.Logits = found.probs, found.logits
+	for i := range a.Logits {
+		if a.Logits[i] > a.Logits[a.Best] {
+			a.Best = i
+		}
+	}
+	a.BestIsGreedy = found.best == q.Labels[a.Best]
+	if a.Best >= len(q.Tails) || q.Tails[a.Best] == nil || q.MaxTail == 0 {
 		l.answer(s, nil, true)
 		return
 	}
-	a.Tail = append(a.Tail, found.best)
-	if len(a.Tail) == q.MaxTail {
-		l.answer(s, nil, true)
-		return
-	}
-	s.pending = []int32{found.best}
+	s.tail = true
+	s.pending = append([]int32{q.Labels[a.Best]}, q.Tails[a.Best]...)
+	l.draft(s)
 }
 
 // failure says why a pass failed: because the caller left, or for the engine's own reason.

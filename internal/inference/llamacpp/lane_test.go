@@ -46,6 +46,14 @@ func randomQuery(r *rand.Rand, prefixes [][]int32, tokens int) inference.Query {
 		length = 1 + r.IntN(room)
 	}
 	q.Prompt = append(q.Prompt, randomIDs(r, min(length, room))...)
+	switch r.IntN(4) {
+	case 0:
+		q.Draft = guesser(r.Uint64())
+	case 1:
+		q.Draft = oracle(q, 0)
+	case 2:
+		q.Labels, q.Tails, q.Free, q.MaxTail = nil, nil, true, q.MaxTail+1
+	}
 	return q
 }
 

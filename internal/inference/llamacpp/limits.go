@@ -92,13 +92,19 @@ func check(q inference.Query, vocab, slotTokens int) error {
 	if q.Prefix < 0 || q.Prefix > len(q.Prompt) {
 		return fault.New(fault.Invalid, "the prefix is longer than the prompt")
 	}
-	if len(q.Labels) == 0 || len(q.Labels) > maxLabels || len(q.Tails) > len(q.Labels) {
+	if q.Free && (len(q.Labels) > 0 || len(q.Tails) > 0 || q.Draft != nil || q.MaxTail < 1) {
+		return fault.New(fault.Invalid, "a free query has a tail and neither labels nor drafts")
+	}
+	if !q.Free && len(q.Labels) == 0 || len(q.Labels) > maxLabels || len(q.Tails) > len(q.Labels) {
 		return fault.Newf(fault.Invalid, "a query needs 1 to %d labels and no more tails than labels", maxLabels)
 	}
 	if q.MaxTail < 0 || q.MaxTail > maxTailIDs || len(q.Stop) > maxLabels {
 		return fault.Newf(fault.Invalid, "a tail has at most %d ids", maxTailIDs)
 	}
 	longest := 0
+	if q.Free {
+		longest = q.MaxTail
+	}
 	for _, t := range q.Tails {
 		if len(t) > maxTailIDs {
 			return fault.Newf(fault.Invalid, "a tail has at most %d ids", maxTailIDs)

@@ -49,6 +49,7 @@ func newModel(p plan, weightBytes int64, cores []core, now func() time.Time, rel
 	m.description.WeightBytes = weightBytes
 	m.description.SlotTokens = p.slotTokens
 	m.description.Threads = p.threads
+	m.description.Lanes = len(m.lanes)
 	for _, l := range m.lanes {
 		go l.run()
 	}

@@ -35,10 +35,12 @@ type slot struct {
 	used     uint64  // the lane's count when it was last seated
 
 	job     *job
-	pending []int32 // ids to be computed
+	pending []int32 // ids to be computed, the guessed ones last
+	guess   int     // how many of pending a draft proposed
+	guessed []int32 // the guesses that are in the pass being built
 	tail    bool    // the label is known: forced and greedy ids follow
 	share   int     // ids of pending in the pass being built
-	row     int     // the entry whose logits this slot waits for, -1 if none
+	row     int     // the entry whose logits this slot waits for, those of guessed follow it; -1 if none
 }
 
 // fits says whether the slot already holds the query's prefix.
@@ -51,7 +53,7 @@ func (s *slot) fits(q inference.Query) bool {
 func (l *lane) seat(j *job) error {
 	s := l.pick(j.q)
 	l.seats++
-	s.used, s.job, s.tail, s.row = l.seats, j, false, -1
+	s.used, s.job, s.tail, s.row, s.guess, s.guessed = l.seats, j, false, -1, 0, nil
 	keep := min(s.held, j.q.Prefix, len(j.q.Prompt)-1) // the last id is always computed: its logits are wanted
 	if !s.fits(j.q) {
 		keep = 0
@@ -118,7 +120,7 @@ func (l *lane) clear(s *slot, sound bool) {
 	if keep == 0 {
 		s.resident = nil
 	}
-	s.job, s.pending, s.share, s.row = nil, nil, 0, -1
+	s.job, s.pending, s.share, s.row, s.guess, s.guessed = nil, nil, 0, -1, 0, nil
 	if err := l.core.keep(s.id, keep); err != nil {
 		s.resident, keep = nil, 0 // seat tries again and answers the error to the next query
 	}
