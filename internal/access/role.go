@@ -114,8 +114,8 @@ func (c RoleChange) check(name string) (RoleChange, error) {
 
 func noSuchRole() error { return fault.New(fault.NotFound, "There is no such role.") }
 
-// roleResource names the role in an audit row; what can't be a role's name is not written down.
-func roleResource(name string) string {
+// RoleTarget names the role in an audit row; what can't be a role's name is not written down.
+func RoleTarget(name string) string {
 	if !ValidRoleName(name) {
 		return ""
 	}

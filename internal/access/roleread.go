@@ -44,7 +44,7 @@ func (g *Guard) Roles(ctx context.Context, p Principal) ([]Role, error) {
 // Role is Roles for one; NotFound if there is none of that name.
 func (g *Guard) Role(ctx context.Context, p Principal, name string) (Role, error) {
 	if !g.Can(p, UserManage) {
-		return Role{}, g.forbidRead(ctx, p, roleResource(name))
+		return Role{}, g.forbidRead(ctx, p, RoleTarget(name))
 	}
 	return g.readRole(ctx, name)
 }

@@ -13,7 +13,7 @@ import (
 // a role that exists where Create is set and admin without its administration (Conflict). The change is in force when this
 // returns; sessions go on, because rights are read at every request.
 func (g *Guard) PutRole(ctx context.Context, p Principal, name string, c RoleChange) (r Role, created bool, err error) {
-	pass, err := g.Enter(ctx, p, Op{Action: UserManage, Resource: roleResource(name)})
+	pass, err := g.Enter(ctx, p, Op{Action: UserManage, Resource: RoleTarget(name)})
 	if err != nil {
 		return Role{}, false, err
 	}
@@ -42,7 +42,7 @@ func (g *Guard) PutRole(ctx context.Context, p Principal, name string, c RoleCha
 // DeleteRole removes a role that nobody has and no model rule names; both are Conflict, as is a shipped one. It refuses as
 // PutRole does, and NotFound for an unknown role.
 func (g *Guard) DeleteRole(ctx context.Context, p Principal, name string, version *int64) (err error) {
-	pass, err := g.Enter(ctx, p, Op{Action: UserManage, Resource: roleResource(name)})
+	pass, err := g.Enter(ctx, p, Op{Action: UserManage, Resource: RoleTarget(name)})
 	if err != nil {
 		return err
 	}

@@ -38,3 +38,17 @@ func keyTarget(id string) string {
 	}
 	return keyResource(id)
 }
+
+// Target names in an audit row what an address speaks of: id is one of users, sessions or keys. What can't be an id names
+// nothing.
+func Target(kind, id string) string {
+	switch kind {
+	case "users":
+		return userTarget(id)
+	case "sessions":
+		return sessionTarget(id)
+	case "keys":
+		return keyTarget(id)
+	}
+	return ""
+}

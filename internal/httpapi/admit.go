@@ -82,7 +82,7 @@ type refusal struct {
 // recorded writes the row of a refusal and answers the error that the caller gets: the refusal's own, or that the
 // row could not be written.
 func (s *Server) recorded(c *gin.Context, p access.Principal, r refusal) error {
-	op := access.Op{Action: r.action}
+	op := access.Op{Action: r.action, Resource: targetOf(c, p)}
 	if r.decision == audit.Deny {
 		op.Operation = operationOf(r.action) // what was refused; a broken request used no model
 	}
