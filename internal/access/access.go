@@ -99,6 +99,7 @@ type Principal struct {
 	UserID, Name, Role       string
 	Groups                   []string
 	KeyID                    string
+	Service                  bool // UserID is a service account
 	KeyModels, KeyOperations []string
 	SessionID                string
 	// Via says how the session was shown: ViaCookie, or the kid of the bearer. Until is when that bearer ends. Whoever keeps

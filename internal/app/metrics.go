@@ -30,7 +30,7 @@ func (a *App) collect(e *edge) error {
 		ends = e.tls.Ends
 	}
 	return a.Metrics.Collect(metrics.Sources{
-		Models: a.modelMetrics, Verdicts: a.verdictMetrics, Commits: a.commitMetrics, AuditRows: a.auditMetrics,
+		Models: a.modelMetrics, Verdicts: a.verdictMetrics, Cache: a.cacheMetrics, Commits: a.commitMetrics, AuditRows: a.auditMetrics,
 		Verified: a.verifiedMetrics, People: a.peopleMetrics, Streams: a.streamMetrics, Storage: a.storageMetrics,
 		CertificateEnds: ends,
 		NotReady: func() []string {
@@ -69,6 +69,8 @@ func (a *App) verdictMetrics() map[metrics.Verdict]uint64 {
 	}
 	return out
 }
+
+func (a *App) cacheMetrics() metrics.Cache { return metrics.Cache(a.Moderation.CacheStats()) }
 
 func (a *App) commitMetrics() metrics.Commits {
 	s := a.DB.Stats()

@@ -67,4 +67,8 @@ type Config struct {
 
 	Mode        string // strict | loose
 	KeepContent string // none | hash
+
+	CacheEntries       int // 0 = none
+	CacheTTL           time.Duration
+	CacheShareServices bool
 }

@@ -21,7 +21,7 @@ func (r *Registry) Collect(s Sources) error {
 type descriptions struct {
 	modelState, modelActive, modelWaiting, modelCapacity, modelSlots, modelSlotTokens, modelThreads *prometheus.Desc
 	modelWeights, modelCache, modelQueries, modelTokens, modelQueue, modelRun                       *prometheus.Desc
-	verdicts                                                                                        *prometheus.Desc
+	verdicts, cacheHits, cacheMisses, cacheEntries                                                  *prometheus.Desc
 	commitSeconds, commitGroup, commitFailed, commitWaiting                                         *prometheus.Desc
 	auditRows, auditRefusals, verifiedAt, verifiedOK                                                *prometheus.Desc
 	sessions, keys, streamsOpen, streamsDropped                                                     *prometheus.Desc
@@ -48,6 +48,9 @@ func describe() descriptions {
 		modelQueue:      d("model_queue_seconds", "Time that a judged text waited for a slot.", "model"),
 		modelRun:        d("model_run_seconds", "Time that the model computed for one judged text.", "model"),
 		verdicts:        d("verdicts_total", "Verdicts whose rows are durable, by model, severity and action.", "model", "severity", "action"),
+		cacheHits:       d("verdict_cache_hits_total", "Texts whose verdict was remembered: no model was asked."),
+		cacheMisses:     d("verdict_cache_misses_total", "Texts whose verdict was not remembered."),
+		cacheEntries:    d("verdict_cache_entries", "Verdicts that are remembered now."),
 		commitSeconds:   d("db_commit_seconds", "Time of one transaction of the writer, its sync to the disk included."),
 		commitGroup:     d("db_commit_group_size", "Writes that shared one transaction."),
 		commitFailed:    d("db_commit_failures_total", "Transactions that could not be made durable: their requests were answered 503."),
@@ -77,7 +80,7 @@ func describe() descriptions {
 func (d descriptions) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
 		d.modelState, d.modelActive, d.modelWaiting, d.modelCapacity, d.modelSlots, d.modelSlotTokens, d.modelThreads, d.modelWeights,
-		d.modelCache, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.verdicts, d.commitSeconds, d.commitGroup, d.commitFailed,
+		d.modelCache, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.verdicts, d.cacheHits, d.cacheMisses, d.cacheEntries, d.commitSeconds, d.commitGroup, d.commitFailed,
 		d.commitWaiting, d.auditRows, d.auditRefusals, d.verifiedAt, d.verifiedOK, d.sessions, d.keys, d.streamsOpen, d.streamsDropped, d.databaseBytes, d.walBytes,
 		d.freeShare, d.freeBytes, d.certificateEnds, d.ready, d.notReady, d.logDropped, d.started, d.build,
 	}

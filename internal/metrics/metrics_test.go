@@ -35,6 +35,7 @@ func full() metrics.Sources {
 		Verdicts: func() map[metrics.Verdict]uint64 {
 			return map[metrics.Verdict]uint64{{Model: "guard-nano", Severity: "Unsafe", Action: "block"}: 4}
 		},
+		Cache:   func() metrics.Cache { return metrics.Cache{Hits: 8, Misses: 3, Entries: 2} },
 		Commits: func() metrics.Commits { return metrics.Commits{Seconds: d, GroupSize: d, Failed: 1, Waiting: 2} },
 		AuditRows: func() map[metrics.AuditRow]uint64 {
 			return map[metrics.AuditRow]uint64{
@@ -140,6 +141,7 @@ func TestValues(t *testing.T) {
 		`guardhouse_model_state{model="guard-nano",state="ready"} 1`,
 		`guardhouse_model_run_seconds_bucket{model="guard-nano",le="0.01"} 1`,
 		`guardhouse_verdicts_total{action="block",model="guard-nano",severity="Unsafe"} 4`,
+		`guardhouse_verdict_cache_hits_total 8`, `guardhouse_verdict_cache_misses_total 3`, `guardhouse_verdict_cache_entries 2`,
 		`guardhouse_audit_rows_total{action="moderation.run",decision="deny"} 3`,
 		`guardhouse_audit_refusals_total{reason="role"} 3`,
 		`guardhouse_audit_last_verification_ok 1`,

@@ -16,6 +16,12 @@ func (c *collector) models(send sender) {
 			send.counter(c.d.verdicts, n, v.Model, v.Severity, v.Action)
 		}
 	}
+	if c.s.Cache != nil {
+		v := c.s.Cache()
+		send.counter(c.d.cacheHits, v.Hits)
+		send.counter(c.d.cacheMisses, v.Misses)
+		send.gauge(c.d.cacheEntries, float64(v.Entries))
+	}
 }
 
 func (c *collector) model(send sender, m Model) {

@@ -11,6 +11,7 @@ import (
 type Sources struct {
 	Models          func() []Model
 	Verdicts        func() map[Verdict]uint64
+	Cache           func() Cache
 	Commits         func() Commits
 	AuditRows       func() map[AuditRow]uint64
 	Verified        func() Verification
@@ -38,6 +39,12 @@ type Model struct {
 
 // Verdict is what verdicts are counted by.
 type Verdict struct{ Model, Severity, Action string }
+
+// Cache is how remembered verdicts are doing.
+type Cache struct {
+	Hits, Misses uint64
+	Entries      int
+}
 
 // Commits is how the one writer is doing.
 type Commits struct {

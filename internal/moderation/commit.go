@@ -36,6 +36,7 @@ func (j *job) commit(ctx context.Context, m catalog.Model) ([]Verdict, error) {
 	for i := range out {
 		out[i].CreatedAt, out[i].AuditHash = ev.At, ev.Hash
 	}
+	j.remember()
 	j.s.stats.add(m.ID, out)
 	return out, nil
 }
@@ -45,7 +46,7 @@ func (j *job) verdict(i int, id string, m catalog.Model) Verdict {
 	return Verdict{
 		ID: id, RequestID: j.pass.Principal().Origin.RequestID,
 		Severity: o.severity, Categories: o.categories, Refusal: o.refusal, Flagged: flagged(o.severity, j.mode),
-		Action: o.action, Scores: o.scores,
+		Action: o.action, Scores: o.scores, Cached: j.known[i].hit,
 		Model:  ModelRef{ID: m.ID, SHA256: m.SHA256, Quantization: m.Quantization, TemplateSHA256: m.TemplateSHA256},
 		Policy: PolicyRef{Version: j.pass.PolicyVersion(), Mode: j.mode},
 		Timings: Timings{
@@ -67,7 +68,11 @@ func details(vs []Verdict) map[string]any {
 		for k, c := range v.Categories {
 			names[k] = c
 		}
-		list[i] = map[string]any{"severity": v.Severity, "action": v.Action, "categories": names}
+		said := map[string]any{"severity": v.Severity, "action": v.Action, "categories": names}
+		if v.Cached {
+			said["cached"] = true
+		}
+		list[i] = said
 	}
 	return map[string]any{"verdicts": list, "mode": vs[0].Policy.Mode}
 }

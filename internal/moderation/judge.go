@@ -22,6 +22,7 @@ type job struct {
 	mode   string
 	items  []outcome
 	totals []time.Duration // from the request's start to each item's verdict
+	known  []recalled      // what the cache said of each item
 }
 
 // judge fills items. The lease is given back before anything is written: a slot of the model is not
@@ -31,16 +32,22 @@ func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) error 
 	if err != nil {
 		return err
 	}
+	if j.recall(m, l, inputs) {
+		return nil
+	}
 	lease, err := j.s.d.Scheduler.Acquire(ctx, j.pass, m.ID)
 	if err != nil {
 		return err
 	}
 	defer lease.Release()
-	prompts, err := l.encode(inputs, j.s.o.MaxInputTokens)
+	prompts, err := l.encode(inputs, j.s.o.MaxInputTokens, j.known)
 	if err != nil {
 		return err
 	}
 	for i, in := range inputs {
+		if j.known[i].hit {
+			continue
+		}
 		windows, err := l.cut(in.Messages, prompts[i])
 		if err != nil {
 			return err
@@ -49,18 +56,21 @@ func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) error 
 		if err != nil {
 			return err
 		}
-		j.items = append(j.items, combine(readings, j.mode, marked(in.Messages)))
-		j.totals = append(j.totals, j.s.o.Now().Sub(j.start))
+		j.items[i] = combine(readings, j.mode, marked(in.Messages))
+		j.totals[i] = j.s.o.Now().Sub(j.start)
 	}
 	return nil
 }
 
-// encode answers the whole prompt of each input. It refuses a request with an input longer than limit, and
+// encode answers the whole prompt of each input that is not known. It refuses a request with an input longer than limit, and
 // content that normalising leaves blank. What all inputs cost together is bounded by their number and by
 // the size of the request, which check has seen.
-func (l *loaded) encode(inputs []Input, limit int) ([]prompt.Prompt, error) {
+func (l *loaded) encode(inputs []Input, limit int, known []recalled) ([]prompt.Prompt, error) {
 	prompts := make([]prompt.Prompt, len(inputs))
 	for i, in := range inputs {
+		if known[i].hit {
+			continue
+		}
 		last := in.Messages[len(in.Messages)-1]
 		if strings.TrimSpace(l.guard.Prompt.Normalize(last.Content)) == "" {
 			return nil, invalid("There is nothing to judge: the text holds no visible character.")

@@ -96,7 +96,7 @@ func newRig(t testing.TB, opts ...option) *rig {
 	if s.engine != nil {
 		e = s.engine
 	}
-	r.svc = moderation.New(moderation.Deps{DB: r.db, Guard: r.guard, Catalog: r.cat, Scheduler: r.sched, Engine: e}, s.Options)
+	r.svc = moderation.New(moderation.Deps{DB: r.db, Guard: r.guard, Catalog: r.cat, Scheduler: r.sched, Engine: e, CacheKey: []byte("cache key of a test")}, s.Options)
 	if !s.idle {
 		require.NoError(t, r.svc.Load(t.Context()))
 		r.asked.prompts = nil // the canary is nobody's question

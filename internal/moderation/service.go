@@ -24,6 +24,7 @@ type Deps struct {
 	Catalog   *catalog.Service
 	Scheduler *inference.Scheduler
 	Engine    inference.Engine
+	CacheKey  []byte       // secret of the verdict cache; without one there is none
 	Log       *slog.Logger // nil = none; ids and timings only
 }
 
@@ -34,12 +35,17 @@ type Options struct {
 	MaxInputTokens int    // 32,768
 	WindowCap      int    // most tokens of text that a model is asked about at once: 4,096
 	Slots, Threads int
-	Now            func() time.Time
+	CacheEntries   int           // verdicts that are remembered; 0 = none
+	CacheTTL       time.Duration // for how long; 0 = 10 minutes
+	// CacheShareServices makes all service accounts one owner of remembered verdicts.
+	CacheShareServices bool
+	Now                func() time.Time
 }
 
 const (
 	defaultMaxInput  = 32768
 	defaultWindowCap = 4096
+	defaultCacheTTL  = 10 * time.Minute
 )
 
 // Service judges. Its methods may be called from several goroutines.
@@ -48,6 +54,7 @@ type Service struct {
 	o       Options
 	entropy ulid.MonotonicReader
 	stats   *stats
+	cache   *cache // nil = verdicts are not remembered
 
 	loading sync.Mutex // one load at a time
 	mu      sync.RWMutex
@@ -67,6 +74,9 @@ func New(d Deps, o Options) *Service {
 	if o.WindowCap <= 0 {
 		o.WindowCap = defaultWindowCap
 	}
+	if o.CacheTTL <= 0 {
+		o.CacheTTL = defaultCacheTTL
+	}
 	if o.Slots <= 0 {
 		o.Slots = 1
 	}
@@ -77,7 +87,7 @@ func New(d Deps, o Options) *Service {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Service{
-		d: d, o: o, stats: newStats(), models: map[string]*loaded{}, withdrawn: map[string]*withdrawn{},
+		d: d, o: o, stats: newStats(), cache: newCache(o, d.CacheKey), models: map[string]*loaded{}, withdrawn: map[string]*withdrawn{},
 		entropy: &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
 	}
 }

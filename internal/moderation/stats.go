@@ -60,6 +60,9 @@ func (s *stats) add(model string, all []Verdict) {
 	t, known := s.timesOf(model)
 	for _, v := range all {
 		s.kinds.Add(VerdictKind{model, v.Severity, v.Action}, 1)
+		if v.Cached {
+			continue // the model did nothing
+		}
 		s.tokens.Add(model, uint64(max(v.Timings.PromptTokens, 0)))
 		if known {
 			t.queue.Observe(v.Timings.QueueMS / 1e3)

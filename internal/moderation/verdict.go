@@ -97,6 +97,7 @@ type outcome struct {
 	reading
 	action  string
 	windows int
+	doubt   bool // the answer about some window is not trusted
 }
 
 // combine answers the worst verdict. Severity, and with it scores, come from the window with the worst
@@ -108,6 +109,7 @@ func combine(rs []reading, mode string, marked bool) outcome {
 	worst, refusal, judged := 0, true, false
 	for i, r := range rs {
 		named = append(named, r.categories...)
+		o.doubt = o.doubt || !r.trusted()
 		if act := r.action(mode); actionRank(act) > actionRank(o.action) {
 			o.action = act
 		}

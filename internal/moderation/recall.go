@@ -1,0 +1,54 @@
+package moderation
+
+import (
+	"time"
+
+	"guardhouse/internal/catalog"
+)
+
+// recalled is what the cache said of one input.
+type recalled struct {
+	key cacheKey
+	hit bool
+}
+
+// recall fills the items that the cache knows and answers whether it knew all. It runs behind the gate, and for a model
+// that may judge now: who gets no fresh verdict gets no old one.
+func (j *job) recall(m catalog.Model, l *loaded, inputs []Input) (all bool) {
+	j.items, j.totals, j.known = make([]outcome, len(inputs)), make([]time.Duration, len(inputs)), make([]recalled, len(inputs))
+	c := j.s.cache
+	if c == nil {
+		return false
+	}
+	in := keyScope{
+		owner: cacheOwner(j.pass.Principal(), j.s.o.CacheShareServices), model: m.SHA256, template: m.TemplateSHA256,
+		policyVersion: j.pass.PolicyVersion(), mode: j.mode,
+	}
+	all = true
+	for i := range inputs {
+		now, k := j.s.o.Now(), &j.known[i]
+		k.key = c.keys.of(in, inputs[i].Messages, l.guard.Prompt.Normalize)
+		if j.items[i], k.hit = c.find(k.key, now); k.hit {
+			j.totals[i] = now.Sub(j.start)
+		}
+		all = all && k.hit
+	}
+	return all
+}
+
+// remember keeps the verdicts that the model gave. It runs when their rows are durable: what nobody was answered is not kept.
+func (j *job) remember() {
+	c := j.s.cache
+	if c == nil {
+		return
+	}
+	now := j.s.o.Now()
+	for i, k := range j.known {
+		if !k.hit {
+			c.put(k.key, j.items[i], now)
+		}
+	}
+}
+
+// CacheStats answers how the verdict cache does.
+func (s *Service) CacheStats() CacheStats { return s.cache.stats() }
