@@ -42,15 +42,15 @@ func nativeDrafts(whole []int32, vocab int) map[string]func(int, []int32) []int3
 
 // Every golden, drafted well and badly, says what a pass per id says.
 func TestGoldenDraftsAreLossless(t *testing.T) {
-	m := load(t, tinyGuard(t), inference.Spec{Slots: 2, SlotTokens: 4096})
+	m := load(t, tinyGuard(t), inference.Spec{Slots: 1, SlotTokens: 4096}) // one slot: its prefix is the plain query's
 	formatted := 0
-	for _, g := range readGoldens(t) {
+	for i, g := range readGoldens(t) {
 		q := g.fullQuery()
 		plain, err := m.Judge(t.Context(), q)
 		require.NoError(t, err, g.ID)
 		for name, draft := range nativeDrafts(plain.Tail, m.vocab) {
-			if len(g.IDs) > 900 && name != "half right" {
-				continue // thousands of ids again, for the same few behind them
+			if len(g.IDs) > 900 && name != "half right" || i%3 > 0 && name != "half right" && name != "whole" {
+				continue // seconds for the same few ids behind a long prompt, or the same noise behind another
 			}
 			q.Draft = draft
 			a, err := m.Judge(t.Context(), q)
@@ -85,7 +85,10 @@ func TestGoldenDraftsInCompany(t *testing.T) {
 	}
 	var all sync.WaitGroup
 	for i, g := range goldens {
-		for _, draft := range nativeDrafts(alone[i].Tail, m.vocab) {
+		for name, draft := range nativeDrafts(alone[i].Tail, m.vocab) {
+			if i%3 > 0 && name != "half right" {
+				continue
+			}
 			all.Add(1)
 			go func() {
 				defer all.Done()
