@@ -91,15 +91,18 @@ type Bounds struct {
 	Connections    int            // of everybody together, 0 = 8192
 }
 
+// networkShare: of all places one IPv6 network (/64), which may be a single machine or a whole floor, has at most one in four.
+const networkShare = 4
+
 // Listen closes at once, before it costs a handshake, what may not connect and what is over the number of connections that
-// one address, or all of them, may have. Trusted proxies have as many as there are for all.
+// one address, one network or all of them may have. Trusted proxies have as many as there are for all.
 func Listen(ln net.Listener, b Bounds) net.Listener {
 	if b.Connections <= 0 {
 		b.Connections = allAddresses
 	}
 	limited := &limitedListener{
 		Listener: ln, allowed: b.AllowFrom, proxies: b.TrustedProxies,
-		each: newCounter(perAddress), all: newCounter(b.Connections),
+		each: newCounter(perAddress), network: newCounter(max(1, b.Connections/networkShare)), all: newCounter(b.Connections),
 	}
 	if b.TLS == nil {
 		return limited
@@ -110,8 +113,8 @@ func Listen(ln net.Listener, b Bounds) net.Listener {
 // limitedListener closes connections that are refused: the peer sees it, and there is nobody else to tell.
 type limitedListener struct {
 	net.Listener
-	allowed, proxies prefixes
-	each, all        *counter
+	allowed, proxies   prefixes
+	each, network, all *counter
 }
 
 // Accept answers the next connection within the bounds.
@@ -135,17 +138,35 @@ func (l *limitedListener) admit(peer netip.Addr) (done func(), ok bool) {
 		return nil, false
 	}
 	var everybody netip.Addr
-	if !l.all.take(everybody) {
-		return nil, false
+	places := []place{{l.all, everybody}}
+	if !proxy {
+		places = append(places, place{l.each, peer})
+		if peer.Is6() {
+			places = append(places, place{l.network, netip.PrefixFrom(peer, networkBits).Masked().Addr()})
+		}
 	}
-	if proxy {
-		return func() { l.all.give(everybody) }, true
+	for i, p := range places {
+		if !p.of.take(p.who) {
+			giveAll(places[:i])
+			return nil, false
+		}
 	}
-	if !l.each.take(peer) {
-		l.all.give(everybody)
-		return nil, false
+	return func() { giveAll(places) }, true
+}
+
+// networkBits is how much of an IPv6 address names the network; the rest is the machine's own choice.
+const networkBits = 64
+
+// place is one that who takes of a count.
+type place struct {
+	of  *counter
+	who netip.Addr
+}
+
+func giveAll(places []place) {
+	for _, p := range places {
+		p.of.give(p.who)
 	}
-	return func() { l.each.give(peer); l.all.give(everybody) }, true
 }
 
 // countedConn gives its place back when it is closed, once.
