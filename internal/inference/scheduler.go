@@ -37,6 +37,7 @@ type entry struct {
 	code     fault.Code // why loading failed
 	model    Model
 	what     Description
+	queue    *queue        // who gets a place next; nil until the model is ready
 	active   int           // leases
 	idle     chan struct{} // of a model that is removed: closed when its last lease is back
 	judged   uint64
@@ -82,6 +83,7 @@ func (s *Scheduler) Add(ctx context.Context, engine Engine, spec Spec) error {
 		return cmp.Or(model.Close(), error(errStopping()))
 	}
 	e.model, e.what, e.state, e.loadedAt = model, model.Describe(), Ready, s.now()
+	e.queue = newQueue(max(1, e.what.Slots) + e.what.Lanes)
 	return nil
 }
 
@@ -99,7 +101,8 @@ func (s *Scheduler) Prime(ctx context.Context, modelID string, prefixes [][]int3
 
 // Acquire answers a lease on the model that the pass is for. It never waits: it refuses nil, zero and
 // closed passes and passes for another model or operation with fault.Internal, models that are unknown
-// or not loaded with fault.Loading, and a full queue with fault.Busy and the time to come back.
+// or not loaded with fault.Loading, and with fault.Busy, how many wait and the time to come back, a full
+// queue and an owner that holds his share of it.
 func (s *Scheduler) Acquire(ctx context.Context, pass *access.Pass, modelID string) (*Lease, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fault.From(err)
@@ -113,12 +116,12 @@ func (s *Scheduler) Acquire(ctx context.Context, pass *access.Pass, modelID stri
 	if err != nil {
 		return nil, err
 	}
-	if e.active >= e.capacity(s.queue) {
-		return nil, fault.New(fault.Busy, "the model's queue is full").WithRetry(e.retryAfter())
+	o, err := e.admit(ownerID(pass.Principal()), s.queue)
+	if err != nil {
+		return nil, err
 	}
-	e.active++
 	s.leases++
-	return &Lease{scheduler: s, entry: e, pass: pass}, nil
+	return &Lease{scheduler: s, entry: e, owner: o, pass: pass}, nil
 }
 
 func checkPass(pass *access.Pass, modelID string) error {
@@ -201,18 +204,30 @@ func (s *Scheduler) Status() []Status {
 	defer s.mu.Unlock()
 	list := make([]Status, 0, len(s.entries))
 	for _, e := range s.entries {
-		list = append(list, Status{
-			ID: e.id, State: e.state, Code: e.code, Description: e.what, Active: e.active,
-			Waiting: max(0, e.active-e.what.Slots), Capacity: e.capacity(s.queue),
-			Judged: e.judged, Failed: e.failed, Service: e.service, LoadedAt: e.loadedAt,
-		})
+		list = append(list, e.status(s.queue, s.now))
 	}
 	slices.SortFunc(list, func(a, b Status) int { return cmp.Compare(a.ID, b.ID) })
 	return list
 }
 
+func (e *entry) status(queue int, now func() time.Time) Status {
+	st := Status{
+		ID: e.id, State: e.state, Code: e.code, Description: e.what, Active: e.active,
+		Waiting: max(0, e.active-e.what.Slots), Capacity: e.capacity(queue),
+		Judged: e.judged, Failed: e.failed, Service: e.service, LoadedAt: e.loadedAt,
+	}
+	if e.queue == nil {
+		return st
+	}
+	st.Queued = e.queue.waiting
+	if since := e.queue.oldest(); !since.IsZero() {
+		st.OldestWait = max(0, now().Sub(since))
+	}
+	return st
+}
+
 // Close refuses new leases, waits for those out until ctx ends, and closes the models; queries that
-// still run then end with fault.Canceled. It answers ctx's error if it did not wait for all.
+// still run or wait then end with fault.Canceled. It answers ctx's error if it did not wait for all.
 func (s *Scheduler) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if s.closed {
@@ -234,6 +249,7 @@ func (s *Scheduler) Close(ctx context.Context) error {
 	var models []Model
 	for _, e := range s.entries {
 		if e.model != nil {
+			e.queue.close(fault.New(fault.Canceled, "the model is being closed"))
 			models = append(models, e.model)
 		}
 	}
