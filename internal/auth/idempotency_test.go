@@ -33,7 +33,7 @@ func TestIdempotencyKeyIsGoodOnce(t *testing.T) {
 		require.Contains(t, fault.From(err).Message, first.ID)
 		require.NotContains(t, err.Error(), keyPrefix)
 	})
-	require.Equal(t, "error", r.Decision)
+	require.Equal(t, row{"user", "key.own", "error", "conflict", ""}, r, "a repeat is no breakdown")
 
 	other := idem
 	other.Body = []byte(`{"label":"other"}`)

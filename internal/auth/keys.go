@@ -40,19 +40,14 @@ func (s *Service) CreateKey(ctx context.Context, p access.Principal, k NewKey, i
 	defer pass.Close(&err)
 	out := access.Outcome{
 		Resource: keyResource(row.ID), Details: map[string]any{"owner": userResource(owner.ID), "label": row.Label},
-		Check: func(tx *db.Tx) (map[string]any, error) { return nil, s.stillMayMake(tx, p, k, owner) },
+		Check: func(tx *db.Tx) (map[string]any, error) {
+			if err := s.stillMayMake(tx, p, k, owner); err != nil {
+				return nil, err
+			}
+			return nil, idem.claim(tx, p, row.ID)
+		},
 	}
 	err = commit(ctx, pass, out, func(tx *db.Tx) error {
-		if err := idem.claim(tx, p, row.ID); err != nil {
-			return err
-		}
-		u, err := lockedUser(tx, owner.ID)
-		if err != nil {
-			return err
-		}
-		if u.Status != statusActive || u.Role != owner.Role {
-			return fault.New(fault.Conflict, "The owner of the key was changed meanwhile. Try again.")
-		}
 		fresh := row
 		return tx.Gorm().Omit("Username").Create(&fresh).Error
 	})
@@ -65,10 +60,18 @@ func (s *Service) CreateKey(ctx context.Context, p access.Principal, k NewKey, i
 
 // stillMayMake asks inside the transaction what was asked before it: the right may have ended while the wish waited.
 func (s *Service) stillMayMake(tx *db.Tx, p access.Principal, k NewKey, owner userRow) error {
-	if k.action(p) == access.KeyOwn {
-		return s.guard.Administer(tx, p, access.KeyOwn)
+	action, roles := k.action(p), []string{}
+	if action != access.KeyOwn {
+		roles = append(roles, owner.Role)
 	}
-	return s.guard.Administer(tx, p, access.KeyManage, owner.Role)
+	if err := s.guard.Administer(tx, p, action, roles...); err != nil {
+		return err
+	}
+	u, err := lockedUser(tx, owner.ID)
+	if err == nil && (u.Status != statusActive || u.Role != owner.Role) {
+		err = fault.New(fault.Conflict, "The owner of the key was changed meanwhile. Try again.")
+	}
+	return err
 }
 
 // action is what the wish needs: one's own key, or the care of others'.
