@@ -148,7 +148,7 @@ func (s *Server) newEngine() *gin.Engine {
 	strict := gen.NewStrictHandlerWithOptions(s, []gen.StrictMiddlewareFunc{s.deadline}, gen.StrictGinServerOptions{
 		RequestErrorHandlerFunc:  refuse,
 		HandlerErrorFunc:         s.problem,
-		ResponseErrorHandlerFunc: s.problem,
+		ResponseErrorHandlerFunc: s.unread,
 	})
 	shown := surfaceRouter{e, s.o.Surface}
 	gen.RegisterHandlersWithOptions(shown, strict, gen.GinServerOptions{

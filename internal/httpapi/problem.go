@@ -79,6 +79,15 @@ func (s *Server) problem(c *gin.Context, err error) {
 	writeJSON(c, status, "application/problem+json", body)
 }
 
+// unread ends a request whose answer was not taken. Answers are whole before they are sent, so once one has begun it is the
+// caller who left or does not read, and no failure of ours.
+func (s *Server) unread(c *gin.Context, err error) {
+	if c.Writer.Written() {
+		err = fault.Wrap(err, fault.Canceled, "the caller did not read the answer")
+	}
+	s.problem(c, err)
+}
+
 // logFault writes what a client must not see: the cause of our own failures.
 func (s *Server) logFault(c *gin.Context, f *fault.Error, status int) {
 	if status < http.StatusInternalServerError {

@@ -32,6 +32,8 @@ func (s *Server) checkShape(c *gin.Context) {
 		s.problem(c, fault.Newf(fault.Invalid, "The request has more than %d header lines.", maxHeaderLines))
 	case len(r.RequestURI) > maxTarget:
 		s.problem(c, fault.Newf(fault.Invalid, "The address is longer than %d bytes.", maxTarget))
+	case r.ProtoMajor >= 2 && !strings.HasPrefix(r.RequestURI, "/"): // RFC 9113, 8.3.1; net/http would take a whole URL
+		s.problem(c, fault.New(fault.Invalid, "The address does not begin with a slash."))
 	case !sameHost(r):
 		s.problem(c, fault.New(fault.Misdirected, "The request names two hosts."))
 	}
