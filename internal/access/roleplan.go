@@ -51,8 +51,11 @@ func (g *Guard) judgeRole(tx *db.Tx, p Principal, w roleWrite, c RoleChange, old
 	if !st.May(UserManage) {
 		return fault.New(fault.Forbidden, notAllowed)
 	}
-	if !st.Covers(held) || !st.Covers(w.granted) {
+	if !st.Covers(held) {
 		return beyondOwn()
+	}
+	if !st.Covers(w.granted) {
+		return fault.New(fault.Forbidden, "Among these actions are some that you do not hold: ask somebody who holds all of them.").WithField("actions")
 	}
 	switch {
 	case !w.fresh && c.Create:

@@ -35,7 +35,7 @@ func (s *Service) ConfirmKey(ctx context.Context, p access.Principal, id string)
 			if err != nil {
 				return nil, err
 			}
-			return nil, s.guard.Administer(tx, p, access.KeyManage, u.Role)
+			return nil, aboutThem(s.guard.Administer(tx, p, access.KeyManage, u.Role))
 		},
 	}
 	if err = commit(ctx, pass, out, func(tx *db.Tx) error { return confirmKey(tx, row.ID) }); err != nil {

@@ -65,7 +65,7 @@ func (s *Service) stillMayMake(tx *db.Tx, p access.Principal, k NewKey, owner us
 		roles = append(roles, owner.Role)
 	}
 	if err := s.guard.Administer(tx, p, action, roles...); err != nil {
-		return err
+		return aboutThem(err)
 	}
 	u, err := lockedUser(tx, owner.ID)
 	if err == nil && (u.Status != statusActive || u.Role != owner.Role) {
@@ -110,7 +110,7 @@ func (s *Service) keyOwner(ctx context.Context, p access.Principal, k NewKey) (u
 	case u.Kind != KindService:
 		return userRow{}, fault.New(fault.Forbidden, "A key for another person can't be made: only he himself can.").WithField("user_id")
 	}
-	return u, s.mayGrant(ctx, p, u.Role)
+	return u, aboutThem(s.mayGrant(ctx, p, u.Role))
 }
 
 func (s *Service) namedOwner(ctx context.Context, k NewKey) (u userRow, err error) {

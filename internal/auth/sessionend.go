@@ -94,7 +94,7 @@ func (s *Service) mayEnd(tx *db.Tx, p access.Principal, owner string) error {
 	if err != nil {
 		return err
 	}
-	return s.guard.Administer(tx, p, access.UserManage, u.Role)
+	return aboutThem(s.guard.Administer(tx, p, access.UserManage, u.Role))
 }
 
 // EndAll makes a restored database's credentials void (threat S3): a new epoch for everybody, every session ended, every

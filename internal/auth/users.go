@@ -77,6 +77,14 @@ func (s *Service) mayGrant(ctx context.Context, p access.Principal, role string)
 	return nil
 }
 
+// aboutThem gives a refusal words of its own where it is about the role that somebody has, not about one that was asked for.
+func aboutThem(err error) error {
+	if f := fault.From(err); err != nil && f.Code == fault.Forbidden && f.Field == "role" {
+		return fault.New(fault.Forbidden, "This account may do more than you may: ask somebody who holds all of it.")
+	}
+	return err
+}
+
 // newUserRow checks the wish and answers the row to store, with the password hashed in a slot.
 func (s *Service) newUserRow(ctx context.Context, u NewUser) (userRow, error) {
 	if u.Kind == "" {

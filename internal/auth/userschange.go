@@ -113,7 +113,7 @@ func (s *Service) prepareChange(ctx context.Context, p access.Principal, id stri
 		return "", fault.New(fault.Forbidden, "Change your own password with the one you have.").WithField("password")
 	}
 	if err := s.mayGrant(ctx, p, row.Role); err != nil {
-		return "", err
+		return "", aboutThem(err)
 	}
 	if row.Kind == KindService {
 		return "", fault.New(fault.Invalid, "A service account has keys, not a password.").WithField("password")
@@ -157,7 +157,10 @@ func (s *Service) planChange(tx *db.Tx, p access.Principal, id string, c UserCha
 		return plan, err
 	}
 	plan.fill(old, c, hash)
-	if err := s.guard.Administer(tx, p, access.UserManage, old.Role, plan.next.Role); err != nil {
+	if err := s.guard.Administer(tx, p, access.UserManage, old.Role); err != nil {
+		return plan, aboutThem(err)
+	}
+	if err := s.guard.Administer(tx, p, access.UserManage, plan.next.Role); err != nil {
 		return plan, err
 	}
 	if c.Version != nil && *c.Version != old.Version {

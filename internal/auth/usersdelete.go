@@ -38,7 +38,7 @@ func (s *Service) planDelete(tx *db.Tx, p access.Principal, id string, version *
 		return userRow{}, err
 	}
 	if err := s.guard.Administer(tx, p, access.UserManage, old.Role); err != nil {
-		return old, err
+		return old, aboutThem(err)
 	}
 	if version != nil && *version != old.Version {
 		return old, staleUser()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -187,6 +188,9 @@ func TestHelpdeskStaysHelpdesk(t *testing.T) {
 		w := b.one(c)
 		require.Equal(t, http.StatusForbidden, w.Code, "%s: %s", name, w.Body)
 		require.Equal(t, before, b.people(), name)
+		if blamed, is := object(t, w.Body.Bytes())["field"].(string); is && !strings.Contains(c.path, "/"+blamed+"s/") {
+			require.Contains(t, c.body, `"`+blamed+`"`, "%s: a member is blamed that was not sent", name)
+		}
 	}
 	w := b.one(call{method: "POST", path: "/api/v1/users", as: "hedy", body: `{"username":"heidi","kind":"service","role":"helpdesk"}`})
 	require.Equal(t, http.StatusCreated, w.Code, "what she holds herself she may give: %s", w.Body)
