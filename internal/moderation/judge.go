@@ -44,20 +44,24 @@ func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) error 
 	if err != nil {
 		return err
 	}
+	windows := make([][]window, len(inputs))
 	for i, in := range inputs {
 		if j.known[i].hit {
 			continue
 		}
-		windows, err := l.cut(in.Messages, prompts[i])
-		if err != nil {
+		if windows[i], err = l.cut(in.Messages, prompts[i]); err != nil {
 			return err
 		}
-		readings, err := l.readAll(ctx, lease, windows)
-		if err != nil {
-			return err
+	}
+	readings, err := l.readTogether(ctx, lease, windows, func(i int) { j.totals[i] = j.s.o.Now().Sub(j.start) })
+	if err != nil {
+		return err
+	}
+	for i, in := range inputs {
+		if j.known[i].hit {
+			continue
 		}
-		j.items[i] = combine(readings, j.mode, marked(in.Messages))
-		j.totals[i] = j.s.o.Now().Sub(j.start)
+		j.items[i] = combine(readings[i], j.mode, marked(in.Messages))
 	}
 	return nil
 }
@@ -103,18 +107,23 @@ type judger interface {
 func (l *loaded) readAll(ctx context.Context, j judger, windows []window) ([]reading, error) {
 	out := make([]reading, 0, len(windows))
 	for _, w := range windows {
-		a, err := j.Judge(ctx, l.query(w.prompt))
-		if err != nil {
-			return nil, failed(err)
-		}
-		r, err := l.read(a, w.prompt)
+		r, err := l.readOne(ctx, j, w)
 		if err != nil {
 			return nil, err
 		}
-		r.judged = w.judged
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+func (l *loaded) readOne(ctx context.Context, j judger, w window) (reading, error) {
+	a, err := j.Judge(ctx, l.query(w.prompt))
+	if err != nil {
+		return reading{}, failed(err)
+	}
+	r, err := l.read(a, w.prompt)
+	r.judged = w.judged
+	return r, err
 }
 
 // failed hides what the engine said about our own prompt: an invalid query is our mistake, not the
