@@ -68,7 +68,7 @@ func newBackup(sh *shared) *cobra.Command {
 	}
 	keys.register(cmd)
 	cmd.Flags().BoolVar(&whole, "include-keys", false, "put the server's own keys in as well (secrets and tls in the data folder)")
-	cmd.Flags().BoolVar(&force, "force", false, "replace FILE if it is there, once the new backup is whole")
+	cmd.Flags().BoolVar(&force, "force", false, "replace FILE if it is an older backup, once the new one is whole")
 	cmd.Flags().BoolVar(&sh.json, "json", false, "print JSON")
 	return cmd
 }

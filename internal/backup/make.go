@@ -43,7 +43,7 @@ func Make(ctx context.Context, p access.Principal, s Source, r Request) (_ Archi
 		return Archive{}, err
 	}
 	defer pass.Close(&err)
-	out, err := newTarget(r.File, r.Overwrite)
+	out, err := newTarget(r.File, s.DataDir, r.Overwrite)
 	if err != nil {
 		return Archive{}, err
 	}

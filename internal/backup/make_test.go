@@ -123,8 +123,24 @@ func TestANameThatIsTakenIsKept(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "mine", string(data))
 	r.Overwrite = true
+	empty := filepath.Join(f.dir, "serve.lock")
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	for _, taken := range []string{path, filepath.Join(f.dir, "guardhouse.db"), filepath.Join(f.dir, "guardhouse.db-wal"), empty} {
+		before, err := os.Lstat(taken) // reading the database here would take SQLite's locks from it
+		require.NoError(t, err)
+		r.File = taken
+		_, err = backup.Make(t.Context(), system(), f.source, r)
+		require.Equal(t, fault.Conflict, fault.CodeOf(err), "%s: %v", taken, err)
+		after, err := os.Lstat(taken)
+		require.NoError(t, err)
+		require.True(t, os.SameFile(before, after), "only a backup is replaced, never the database that it is made of")
+	}
+	r.File = path
+	require.NoError(t, os.Remove(path))
 	_, err = backup.Make(t.Context(), system(), f.source, r)
 	require.NoError(t, err)
+	_, err = backup.Make(t.Context(), system(), f.source, r)
+	require.NoError(t, err, "a backup is")
 	_, err = backup.Describe(t.Context(), path, backup.KeyOf(1))
 	require.NoError(t, err)
 	r.File = filepath.Dir(path)
