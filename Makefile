@@ -57,7 +57,7 @@ dev: build ## serve beside Vite with hot reload at http://localhost:5173/ui/
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-fast test-race test-native test-web test-sdk test-schema test-kill soak e2e screenshots fuzz bench golden check-data ci
+.PHONY: test test-fast test-race test-native test-web test-sdk test-schema test-kill soak e2e screenshots fuzz bench golden check-data check-reference ci
 test: ## install what the tests need and run all of them; seconds per stage and the counts at the end
 	@python3 --version >/dev/null 2>&1 || scripts/setup.sh test
 	@$(ENV) python3 scripts/stages.py setup! build! check-generated test-race test-native test-web test-sdk test-schema test-kill e2e
@@ -111,6 +111,9 @@ golden: ## rewrite the golden files; review the difference as a change of the co
 
 check-data: build ## guard-nano on the labelled texts of SHARED/data (not part of test: the texts are not in this repository)
 	@$(ENV) python3 scripts/check_data.py bin/guardhouse $(SHARED)/data/moderation/dev.jsonl.gz
+
+check-reference: build ## forced verdicts against unforced greedy decoding on 2,000 rows of SHARED/data (not part of test)
+	@$(ENV) python3 scripts/check_reference.py bin/guardhouse $(SHARED)/data/moderation/dev.jsonl.gz
 
 ci: ## what every change must pass
 	@bash .ci/run

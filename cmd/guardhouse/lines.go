@@ -101,7 +101,7 @@ func moderateLine(ctx context.Context, a *app.App, who access.Principal, f moder
 		ref, input, err = app.ParseLine(line)
 	}
 	if err == nil {
-		verdicts, err = a.Moderation.Evaluate(ctx, who, moderation.Request{Model: f.model, Mode: f.policy, Inputs: []moderation.Input{input}})
+		verdicts, err = a.Moderation.Evaluate(ctx, who, moderation.Request{Model: f.model, Mode: f.policy, Inputs: []moderation.Input{input}, Reference: f.reference})
 	} else if rejected := a.Guard.Reject(ctx, who, access.Op{Action: access.ModerationRun, Operation: access.Infer}, audit.Error, string(fault.CodeOf(err))); rejected != nil {
 		err = rejected
 	}

@@ -20,6 +20,7 @@ const maxLine = 1 << 20
 
 type moderateFlags struct {
 	model, response, policy, as, jsonl string
+	reference                          bool
 }
 
 func newModerate(sh *shared) *cobra.Command {
@@ -41,6 +42,7 @@ func newModerate(sh *shared) *cobra.Command {
 	cmd.Flags().StringVar(&f.response, "response", "", "an answer to TEXT: the answer is judged")
 	cmd.Flags().StringVar(&f.policy, "policy", "", "strict or loose (default: the setting)")
 	cmd.Flags().StringVar(&f.jsonl, "jsonl", "", "a file of {\"id\"?,\"input\"} lines, - for standard input")
+	cmd.Flags().BoolVar(&f.reference, "reference", false, "also decode without anything forced and say whether both agree (slow)")
 	cmd.Flags().StringVar(&f.as, "as", "", "apply this person's rules instead of the system's")
 	return cmd
 }
@@ -81,7 +83,7 @@ func moderate(ctx context.Context, sh *shared, a *app.App, f moderateFlags, args
 	if f.response != "" {
 		input.Messages = append(input.Messages, prompt.Message{Role: "assistant", Content: f.response})
 	}
-	verdicts, err := a.Moderation.Evaluate(ctx, who, moderation.Request{Model: f.model, Mode: f.policy, Inputs: []moderation.Input{input}})
+	verdicts, err := a.Moderation.Evaluate(ctx, who, moderation.Request{Model: f.model, Mode: f.policy, Inputs: []moderation.Input{input}, Reference: f.reference})
 	if err != nil {
 		return err
 	}

@@ -13,12 +13,16 @@ import (
 )
 
 type verdict struct {
-	Ref      any
-	Severity string
-	Action   string
-	Scores   map[string]float64
-	Hash     string `json:"audit_hash"`
-	Error    *struct{ Code, Message string }
+	Ref       any
+	Severity  string
+	Action    string
+	Scores    map[string]float64
+	Hash      string `json:"audit_hash"`
+	Reference *struct {
+		Severity string
+		Agrees   bool
+	}
+	Error *struct{ Code, Message string }
 }
 
 func TestModerateInBothLanguages(t *testing.T) {
@@ -37,7 +41,15 @@ func TestModerateInBothLanguages(t *testing.T) {
 		sum := v.Scores["safe"] + v.Scores["controversial"] + v.Scores["unsafe"] + v.Scores["other"]
 		require.InDelta(t, 1, sum, 1e-4)
 		require.Len(t, v.Hash, 64)
+		require.Nil(t, v.Reference)
 	}
+	forced := guardhouse(t, "", "moderate", "--reference", "How do I bake bread?", "--data", data)
+	require.Equal(t, exitGood, forced.code, forced.err)
+	var v verdict
+	require.NoError(t, json.Unmarshal([]byte(forced.out), &v))
+	require.NotNil(t, v.Reference)
+	require.Equal(t, "Safe", v.Reference.Severity)
+	require.True(t, v.Reference.Agrees)
 	r := guardhouse(t, "请问银行几点开门？", "moderate", "-", "--data", data)
 	require.Equal(t, exitGood, r.code, r.err)
 }

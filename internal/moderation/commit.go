@@ -35,6 +35,9 @@ func (j *job) commit(ctx context.Context, m catalog.Model) ([]Verdict, error) {
 	}
 	for i := range out {
 		out[i].CreatedAt, out[i].AuditHash = ev.At, ev.Hash
+		if j.reference {
+			out[i].Reference = &j.references[i]
+		}
 	}
 	j.remember()
 	j.s.stats.add(m.ID, out)

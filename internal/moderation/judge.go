@@ -23,6 +23,9 @@ type job struct {
 	items  []outcome
 	totals []time.Duration // from the request's start to each item's verdict
 	known  []recalled      // what the cache said of each item
+	// reference asks for the unforced answers too, which go into references beside items.
+	reference  bool
+	references []Reference
 }
 
 // judge fills items. The lease is given back before anything is written: a slot of the model is not
@@ -62,6 +65,13 @@ func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) error 
 			continue
 		}
 		j.items[i] = combine(readings[i], j.mode, marked(in.Messages))
+		if j.reference {
+			ref, err := l.compare(ctx, lease, windows[i], readings[i])
+			if err != nil {
+				return err
+			}
+			j.references = append(j.references, ref)
+		}
 	}
 	return nil
 }
@@ -144,6 +154,7 @@ func (l *loaded) query(p prompt.Prompt) inference.Query {
 	return inference.Query{
 		Prompt: slices.Concat(p.IDs, l.guard.Prompt.LeadIn()), Prefix: p.Prefix,
 		Labels: l.labels, Tails: tails, MaxTail: l.maxTail, Stop: l.guard.Stop,
+		Draft: func(label int, tail []int32) []int32 { return l.drafter.draft(p.Response, label, tail) },
 	}
 }
 
@@ -170,6 +181,8 @@ func (l *loaded) read(a inference.Answer, p prompt.Prompt) (reading, error) {
 	}
 	if !r.readable {
 		r.categories, r.refusal = []string{}, nil
+		return r, nil
 	}
+	l.drafter.learn(p.Response, a.Best, a.Tail, r.refusal)
 	return r, nil
 }

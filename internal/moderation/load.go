@@ -23,6 +23,7 @@ type loaded struct {
 	promptTails   [][]int32
 	responseTails [][]int32
 	maxTail       int
+	drafter       *drafter
 }
 
 // canary is judged once after each load: a model that cannot answer it is not ready.
@@ -145,7 +146,7 @@ func (s *Service) start(ctx context.Context, m catalog.Model) (l *loaded, err er
 
 func newLoaded(m catalog.Model, g *catalog.Guard, f *catalog.File, limit int) *loaded {
 	v := g.Prompt.Vocabulary()
-	l := &loaded{model: m, guard: g, file: f, window: min(g.Window, limit), labels: v.First[:]}
+	l := &loaded{model: m, guard: g, file: f, window: min(g.Window, limit), labels: v.First[:], drafter: newDrafter(v)}
 	for _, w := range v.Labels {
 		rest := slices.Concat(w.IDs[1:], v.CategoriesLine)
 		l.promptTails = append(l.promptTails, rest)

@@ -31,11 +31,12 @@ type Input struct {
 }
 
 // Request asks for one verdict per input. Model "" or an alias is the default guard, Mode "" the
-// setting.
+// setting. Reference asks for the model's unforced answer beside each verdict: it takes many passes.
 type Request struct {
-	Model  string
-	Inputs []Input
-	Mode   string
+	Model     string
+	Inputs    []Input
+	Mode      string
+	Reference bool
 }
 
 // Scores are the model's own probabilities at the verdict position; Other is the mass on everything
@@ -87,6 +88,17 @@ type Verdict struct {
 	Cached     bool      `json:"cached"`
 	AuditHash  string    `json:"audit_hash"`
 	Timings    Timings   `json:"timings"`
+	// Reference is nil unless it was asked for. It is not stored.
+	Reference *Reference `json:"reference,omitempty"`
+}
+
+// Reference is what the model writes when nothing is forced: greedy decoding from the bare prompt.
+// Where that is not in the answer format Severity is empty and Agrees false: the verdict stands.
+type Reference struct {
+	Severity   string   `json:"severity"`
+	Categories []string `json:"categories"`
+	Refusal    *bool    `json:"refusal"`
+	Agrees     bool     `json:"agrees"` // severity, categories and refusal are the verdict's in every window
 }
 
 // timeLayout is RFC 3339 in UTC with milliseconds, never fewer digits.

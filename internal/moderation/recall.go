@@ -17,7 +17,7 @@ type recalled struct {
 func (j *job) recall(m catalog.Model, l *loaded, inputs []Input) (all bool) {
 	j.items, j.totals, j.known = make([]outcome, len(inputs)), make([]time.Duration, len(inputs)), make([]recalled, len(inputs))
 	c := j.s.cache
-	if c == nil {
+	if c == nil || j.reference { // what is compared must be computed
 		return false
 	}
 	in := keyScope{
@@ -39,7 +39,7 @@ func (j *job) recall(m catalog.Model, l *loaded, inputs []Input) (all bool) {
 // remember keeps the verdicts that the model gave. It runs when their rows are durable: what nobody was answered is not kept.
 func (j *job) remember() {
 	c := j.s.cache
-	if c == nil {
+	if c == nil || j.reference {
 		return
 	}
 	now := j.s.o.Now()

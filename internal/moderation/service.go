@@ -124,7 +124,7 @@ func (s *Service) Evaluate(ctx context.Context, p access.Principal, r Request) (
 	if op.Unknown { // the gate refuses these itself; never go on without a model
 		return nil, err
 	}
-	job := job{s: s, pass: pass, start: start, mode: r.Mode}
+	job := job{s: s, pass: pass, start: start, mode: r.Mode, reference: r.Reference}
 	if job.mode == "" {
 		job.mode = s.o.Mode
 	}

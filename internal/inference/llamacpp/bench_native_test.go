@@ -61,6 +61,84 @@ func BenchmarkVerdict(b *testing.B) {
 	}
 }
 
+// BenchmarkTail is a verdict with what follows its label: the forced ids, and as many greedy ones as a name, two names
+// and a refusal have. They come a pass each, or drafted: right, or wrong at the first id and then right.
+func BenchmarkTail(b *testing.B) {
+	m := load(b, nano(b), inference.Spec{Slots: 16, SlotTokens: 384})
+	for _, k := range []struct {
+		name         string
+		forced, tail int
+	}{{"safe", 0, 0}, {"one", 3, 3}, {"two", 3, 7}, {"response", 9, 2}} {
+		for _, draft := range []string{"none", "missed", "right"} {
+			if k.tail == 0 && draft != "none" {
+				continue
+			}
+			queries := tailQueries(b, m, k.forced, k.tail, draft)
+			for _, clients := range []int{1, 16} {
+				b.Run(fmt.Sprintf("%s/draft=%s/clients=%d", k.name, draft, clients), func(b *testing.B) {
+					b.SetParallelism((clients + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
+					var next, passes atomic.Uint64
+					judge := func() {
+						a, err := m.Judge(context.Background(), queries[next.Add(1)%uint64(len(queries))])
+						if err != nil {
+							b.Error(err)
+						}
+						passes.Add(uint64(a.Passes))
+					}
+					before := processorTime(b)
+					if clients == 1 {
+						for b.Loop() {
+							judge()
+						}
+					} else {
+						b.RunParallel(func(pb *testing.PB) {
+							for pb.Next() {
+								judge()
+							}
+						})
+					}
+					b.ReportMetric((processorTime(b)-before).Seconds()*1000/float64(b.N), "cpu-ms/verdict")
+					b.ReportMetric(float64(passes.Load())/float64(b.N), "passes/verdict")
+				})
+			}
+		}
+	}
+}
+
+func tailQueries(b *testing.B, m *model, forced, tail int, draft string) []inference.Query {
+	b.Helper()
+	r := rand.New(rand.NewPCG(9, uint64(tail)))
+	queries := make([]inference.Query, 32)
+	for i := range queries {
+		q := inference.Query{Labels: nanoLabels, MaxTail: tail}
+		for range benchIDs {
+			q.Prompt = append(q.Prompt, nanoTextFrom+r.Int32N(nanoTextTo-nanoTextFrom))
+		}
+		if tail > 0 {
+			ids := make([]int32, forced)
+			for j := range ids {
+				ids[j] = nanoTextFrom + r.Int32N(nanoTextTo-nanoTextFrom)
+			}
+			q.Tails = [][]int32{ids, ids, ids}
+			a, err := m.Judge(context.Background(), q)
+			if err != nil {
+				b.Fatal(err)
+			}
+			q.Draft = map[string]func(int, []int32) []int32{
+				"right": func(_ int, tail []int32) []int32 { return a.Tail[len(tail):] },
+				"missed": func(_ int, tail []int32) []int32 {
+					if len(tail) == 0 {
+						return []int32{(a.Tail[0] + 1) % nanoTextTo, 400}
+					}
+					return a.Tail[len(tail):]
+				},
+			}[draft]
+		}
+		queries[i] = q
+	}
+	return queries
+}
+
 func processorTime(b *testing.B) time.Duration {
 	b.Helper()
 	var u unix.Rusage
