@@ -55,18 +55,16 @@ func (l *Log) Append(tx *db.Tx, e Entry) (Event, error) {
 	if last := time.UnixMilli(h.at).UTC(); ev.At.Before(last) && last.Sub(ev.At) <= slew {
 		ev.At = last
 	}
-	details, err := appendDetails(nil, ev.Details)
+	// What the hash covers is what a reader will parse from the column.
+	var details []byte
+	ev.Details, details, err = canonicalDetails(ev.Details)
 	switch {
 	case err != nil:
 		return Event{}, fault.Wrap(err, fault.Internal, "the audit row cannot be encoded")
 	case len(details) > maxDetails:
 		return Event{}, fault.New(fault.Internal, "the audit row's details are too long")
 	}
-	// What the hash covers is what a reader will parse from the column.
-	if ev.Details, err = decodeDetails(details); err != nil {
-		return Event{}, fault.Wrap(err, fault.Internal, "the audit row cannot be encoded")
-	}
-	ev.Hash = ev.ComputeHash()
+	ev.Hash = hashOf(encodeWith(ev, details, withoutHash))
 	if err := insert(tx, ev, details); err != nil {
 		return Event{}, err
 	}

@@ -35,6 +35,42 @@ func BenchmarkAuditAppend(b *testing.B) {
 	})
 }
 
+// BenchmarkAuditVerdict is the row of one judged text, from 16 clients that share commits.
+func BenchmarkAuditVerdict(b *testing.B) {
+	_, log := newLog(b)
+	b.SetParallelism(8) // times two cores
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			e := entry("rita")
+			e.Details = map[string]any{"items": 1, "mode": "strict", "verdicts": []any{
+				map[string]any{"severity": "Unsafe", "action": "block", "categories": []any{"Violent", "PII"}},
+			}}
+			if _, err := log.Record(e); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
+// BenchmarkCanonical is the form that is hashed, of a row as a reader has it.
+func BenchmarkCanonical(b *testing.B) {
+	_, log := newLog(b)
+	e := entry("rita")
+	e.Details = map[string]any{"items": 1, "mode": "strict", "verdicts": []any{
+		map[string]any{"severity": "Unsafe", "action": "block", "categories": []any{"Violent", "PII"}},
+	}}
+	ev, err := log.Record(e)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		audit.Canonical(ev)
+	}
+}
+
 // BenchmarkAuditList is a page out of the middle of 100,000 rows.
 func BenchmarkAuditList(b *testing.B) {
 	_, log := newLog(b)

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
@@ -13,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // timeLayout is RFC 3339 in UTC with exactly three decimals.
@@ -44,14 +43,24 @@ func Canonical(e Event) []byte {
 }
 
 // ComputeHash answers the lower-case hexadecimal SHA-256 of the canonical form.
-func (e Event) ComputeHash() string {
-	sum := sha256.Sum256(Canonical(e))
+func (e Event) ComputeHash() string { return hashOf(Canonical(e)) }
+
+func hashOf(canonical []byte) string {
+	sum := sha256.Sum256(canonical)
 	return hex.EncodeToString(sum[:])
 }
 
-// encode writes the members in the order of their names, which is the canonical one.
 func encode(e Event, h hashMember) ([]byte, error) {
-	b := make([]byte, 0, 1024)
+	_, details, err := canonicalDetails(e.Details)
+	if err != nil {
+		return nil, err
+	}
+	return encodeWith(e, details, h), nil
+}
+
+// encodeWith writes the members in the order of their names, which is the canonical one. details are canonical already.
+func encodeWith(e Event, details []byte, h hashMember) []byte {
+	b := make([]byte, 0, 1024+len(details))
 	b = append(b, `{"action":`...)
 	b = appendString(b, e.Action)
 	b = append(b, `,"actor":{"id":`...)
@@ -62,11 +71,7 @@ func encode(e Event, h hashMember) ([]byte, error) {
 	b = appendMember(b, "at", e.At.UTC().Format(timeLayout))
 	b = appendMember(b, "content_hash", e.ContentHash)
 	b = appendMember(b, "decision", e.Decision)
-	b = append(b, `,"details":`...)
-	b, err := appendDetails(b, e.Details)
-	if err != nil {
-		return nil, err
-	}
+	b = append(append(b, `,"details":`...), details...)
 	b = append(b, `,"duration_ms":`...)
 	b = append(b, formatMillis(e.Duration)...)
 	b = appendStrings(append(b, `,"groups":`...), e.Groups)
@@ -90,7 +95,7 @@ func encode(e Event, h hashMember) ([]byte, error) {
 	b = strconv.AppendInt(append(b, `,"seq":`...), e.Seq, 10)
 	b = appendMember(b, "user_agent", e.UserAgent)
 	b = strconv.AppendInt(append(b, `,"v":`...), int64(e.V), 10)
-	return append(b, '}'), nil
+	return append(b, '}')
 }
 
 func appendMember(b []byte, name, value string) []byte {
@@ -114,11 +119,21 @@ func appendStrings(b []byte, list []string) []byte {
 // appendString escapes exactly what RFC 8785 escapes: the quote, the backslash and the controls below U+0020.
 func appendString(b []byte, s string) []byte {
 	const hexDigits = "0123456789abcdef"
+	if !utf8.ValidString(s) {
+		s = string([]rune(s)) // each byte that is none becomes U+FFFD
+	}
 	b = append(b, '"')
-	for _, r := range s {
+	done := 0
+	for i := range len(s) {
+		r := s[i]
+		if r >= 0x20 && r != '"' && r != '\\' {
+			continue
+		}
+		b = append(b, s[done:i]...)
+		done = i + 1
 		switch {
 		case r == '"' || r == '\\':
-			b = append(b, '\\', byte(r))
+			b = append(b, '\\', r)
 		case r == '\b':
 			b = append(b, '\\', 'b')
 		case r == '\t':
@@ -129,13 +144,11 @@ func appendString(b []byte, s string) []byte {
 			b = append(b, '\\', 'f')
 		case r == '\r':
 			b = append(b, '\\', 'r')
-		case r < 0x20:
-			b = append(b, '\\', 'u', '0', '0', hexDigits[r>>4], hexDigits[r&15])
 		default:
-			b = append(b, string(r)...)
+			b = append(b, '\\', 'u', '0', '0', hexDigits[r>>4], hexDigits[r&15])
 		}
 	}
-	return append(b, '"')
+	return append(append(b, s[done:]...), '"')
 }
 
 // formatMillis writes microseconds as milliseconds without a needless digit: 1500us is 1.5, 2000us is 2.
@@ -162,36 +175,6 @@ func parseMillis(s string) (time.Duration, error) {
 		}
 	}
 	return time.Duration(ms)*time.Millisecond + time.Duration(us)*time.Microsecond, nil
-}
-
-// appendDetails writes the caller's map. Its Go values go through encoding/json first, so that any integer or slice type
-// may stand in it.
-func appendDetails(b []byte, details map[string]any) ([]byte, error) {
-	if len(details) == 0 {
-		return append(b, '{', '}'), nil
-	}
-	raw, err := json.Marshal(details)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := decodeDetails(raw)
-	if err != nil {
-		return nil, err
-	}
-	return appendValue(b, plain)
-}
-
-func decodeDetails(raw []byte) (map[string]any, error) {
-	if len(raw) == 0 {
-		return map[string]any{}, nil
-	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	out := map[string]any{}
-	if err := dec.Decode(&out); err != nil {
-		return nil, err
-	}
-	return out, nil
 }
 
 var errNumber = errors.New("details hold a number that is not whole or not below 2^53: write it as a string")
@@ -238,9 +221,7 @@ func appendObject(b []byte, object map[string]any) ([]byte, error) {
 	for name := range object {
 		names = append(names, name)
 	}
-	slices.SortFunc(names, func(x, y string) int {
-		return slices.Compare(utf16.Encode([]rune(x)), utf16.Encode([]rune(y)))
-	})
+	slices.SortFunc(names, compareNames)
 	b = append(b, '{')
 	for i, name := range names {
 		if i > 0 {

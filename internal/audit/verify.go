@@ -187,12 +187,12 @@ func (r row) hashAt(seq int64) string {
 	if err != nil || string(appendStrings(nil, ev.Roles)) != r.Roles || string(appendStrings(nil, ev.Groups)) != r.Groups {
 		return ""
 	}
-	details, err := appendDetails(nil, ev.Details)
+	_, details, err := canonicalDetails(ev.Details)
 	if err != nil || string(details) != r.Details {
 		return ""
 	}
 	ev.Seq = seq
-	return ev.ComputeHash()
+	return hashOf(encodeWith(ev, details, withoutHash))
 }
 
 func (r *Report) set(f finding) { r.Finding, r.At, r.Detail = f.name, f.seq, f.detail }

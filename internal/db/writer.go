@@ -191,7 +191,7 @@ func (e *lostError) verdict() error {
 func (w *writer) transaction(group []*member) error {
 	clear(w.values)
 	began := w.now()
-	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
+	if err := w.control("BEGIN IMMEDIATE"); err != nil {
 		w.rollback()
 		w.fail(group, unavailable(err))
 		return nil
@@ -203,7 +203,7 @@ func (w *writer) transaction(group []*member) error {
 			return &lostError{err}
 		}
 	}
-	err := w.exec("COMMIT")
+	err := w.control("COMMIT")
 	if err == nil {
 		w.counts.seconds.Observe(max(w.now().Sub(began), 0).Seconds())
 		w.counts.groups.Observe(float64(len(group)))
@@ -220,7 +220,7 @@ func (w *writer) transaction(group []*member) error {
 
 // runMember runs one function in its own savepoint. It answers an error only when the transaction itself is unusable.
 func (w *writer) runMember(m *member, now time.Time) error {
-	if err := w.exec("SAVEPOINT member"); err != nil {
+	if err := w.control("SAVEPOINT member"); err != nil {
 		return err
 	}
 	m.tx = &Tx{w: w, now: now}
@@ -238,7 +238,7 @@ func (w *writer) runMember(m *member, now time.Time) error {
 			return err
 		}
 	}
-	return w.exec("RELEASE member")
+	return w.control("RELEASE member")
 }
 
 // call turns a panic into an error: the writer serves everybody.
@@ -265,6 +265,16 @@ func unavailable(err error) error { return fault.Wrap(err, fault.AuditUnavailabl
 
 func (w *writer) exec(query string) error {
 	_, err := w.conn.ExecContext(context.Background(), query)
+	return err
+}
+
+// control runs a statement that every group needs: it is parsed once.
+func (w *writer) control(query string) error {
+	stmt, err := w.prepare(query) //nolint:sqlclosecheck // the writer's own, closed with it
+	if err != nil {
+		return err
+	}
+	_, err = stmt.ExecContext(context.Background())
 	return err
 }
 
