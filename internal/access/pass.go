@@ -67,6 +67,19 @@ func (p *Pass) Valid() error {
 // Principal answers who entered.
 func (p *Pass) Principal() Principal { return p.principal }
 
+// Account answers on whose account the use is: the person's, whichever of his keys and sessions asks; else the key's or the
+// command line's. Whoever shares something out among principals counts by it.
+func (p *Pass) Account() string {
+	switch who := p.principal; {
+	case who.UserID != "":
+		return who.UserID
+	case who.KeyID != "":
+		return KindKey + ":" + who.KeyID
+	default:
+		return who.Kind + ":" + who.Name
+	}
+}
+
 // Op answers what was asked for.
 func (p *Pass) Op() Op { return p.op }
 

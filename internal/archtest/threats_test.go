@@ -62,6 +62,7 @@ var threats = []threat{ //nolint:gochecknoglobals // a constant in all but type
 	{"S4", "remnants of deleted text"},
 	{"S5", "content in cores, swap and environment"},
 	{"R1", "inflated bodies"},
+	{"R2", "stale rights, one owner who takes all places"},
 	{"D1", "debug routes"},
 	{"D2", "settings that run programs"},
 }

@@ -189,15 +189,3 @@ func (e *entry) retryAfter() time.Duration {
 	rounds := ahead/max(1, e.what.Slots) + 1
 	return min(max(e.service*time.Duration(rounds), time.Second), time.Minute)
 }
-
-// ownerID answers on whose account a request is: the person's, whichever of his keys and sessions asks; else
-// the key's or the command line's.
-func ownerID(p access.Principal) string {
-	switch {
-	case p.UserID != "":
-		return p.UserID
-	case p.KeyID != "":
-		return access.KindKey + ":" + p.KeyID
-	}
-	return p.Kind + ":" + p.Name
-}

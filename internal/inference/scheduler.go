@@ -116,7 +116,7 @@ func (s *Scheduler) Acquire(ctx context.Context, pass *access.Pass, modelID stri
 	if err != nil {
 		return nil, err
 	}
-	o, err := e.admit(ownerID(pass.Principal()), s.queue)
+	o, err := e.admit(pass.Account(), s.queue)
 	if err != nil {
 		return nil, err
 	}
