@@ -54,7 +54,7 @@ func (a *App) modelMetrics() []metrics.Model {
 	for _, m := range a.Scheduler.Status() {
 		d, s := m.Description, judged[m.ID]
 		out = append(out, metrics.Model{
-			ID: m.ID, State: string(m.State), Active: m.Active, Waiting: m.Waiting, Capacity: m.Capacity,
+			ID: m.ID, State: string(m.State), Active: m.Active, Waiting: m.Waiting, Queued: m.Queued, OldestWait: m.OldestWait, Capacity: m.Capacity,
 			Slots: d.Slots, SlotTokens: d.SlotTokens, Threads: d.Threads, WeightBytes: d.WeightBytes, CacheBytes: d.CacheBytes,
 			Judged: m.Judged, Failed: m.Failed, PromptTokens: s.PromptTokens, QueueSeconds: s.Queue, RunSeconds: s.Compute,
 		})

@@ -19,14 +19,14 @@ func (r *Registry) Collect(s Sources) error {
 
 // descriptions are the pulled metrics, one field each.
 type descriptions struct {
-	modelState, modelActive, modelWaiting, modelCapacity, modelSlots, modelSlotTokens, modelThreads *prometheus.Desc
-	modelWeights, modelCache, modelQueries, modelTokens, modelQueue, modelRun                       *prometheus.Desc
-	verdicts, cacheHits, cacheMisses, cacheEntries                                                  *prometheus.Desc
-	commitSeconds, commitGroup, commitFailed, commitWaiting                                         *prometheus.Desc
-	auditRows, auditRefusals, verifiedAt, verifiedOK                                                *prometheus.Desc
-	sessions, keys, streamsOpen, streamsDropped                                                     *prometheus.Desc
-	databaseBytes, walBytes, freeShare, freeBytes                                                   *prometheus.Desc
-	certificateEnds, ready, notReady, logDropped, started, build                                    *prometheus.Desc
+	modelState, modelActive, modelWaiting, modelQueued, modelOldestWait, modelCapacity, modelSlots, modelSlotTokens, modelThreads *prometheus.Desc
+	modelWeights, modelCache, modelQueries, modelTokens, modelQueue, modelRun                                                     *prometheus.Desc
+	verdicts, cacheHits, cacheMisses, cacheEntries                                                                                *prometheus.Desc
+	commitSeconds, commitGroup, commitFailed, commitWaiting                                                                       *prometheus.Desc
+	auditRows, auditRefusals, verifiedAt, verifiedOK                                                                              *prometheus.Desc
+	sessions, keys, streamsOpen, streamsDropped                                                                                   *prometheus.Desc
+	databaseBytes, walBytes, freeShare, freeBytes                                                                                 *prometheus.Desc
+	certificateEnds, ready, notReady, logDropped, started, build                                                                  *prometheus.Desc
 }
 
 func describe() descriptions {
@@ -37,6 +37,8 @@ func describe() descriptions {
 		modelState:      d("model_state", "1 for the state that the model is in: loading, ready, failed or removing.", "model", "state"),
 		modelActive:     d("model_active_requests", "Requests that hold a place at the model, waiting or running.", "model"),
 		modelWaiting:    d("model_waiting_requests", "Of those, the ones beyond the model's slots: the depth of the queue.", "model"),
+		modelQueued:     d("model_waiting_queries", "Texts and windows that wait for their owner's turn at the model.", "model"),
+		modelOldestWait: d("model_oldest_wait_seconds", "How long the one of them that waits longest has waited; 0 = none waits.", "model"),
 		modelCapacity:   d("model_capacity_requests", "Most requests that may hold a place; beyond them the answer is 503.", "model"),
 		modelSlots:      d("model_slots", "Queries that run at the same time.", "model"),
 		modelSlotTokens: d("model_slot_tokens", "Longest query of one slot, in tokens.", "model"),
@@ -79,7 +81,7 @@ func describe() descriptions {
 // all lists every description.
 func (d descriptions) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
-		d.modelState, d.modelActive, d.modelWaiting, d.modelCapacity, d.modelSlots, d.modelSlotTokens, d.modelThreads, d.modelWeights,
+		d.modelState, d.modelActive, d.modelWaiting, d.modelQueued, d.modelOldestWait, d.modelCapacity, d.modelSlots, d.modelSlotTokens, d.modelThreads, d.modelWeights,
 		d.modelCache, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.verdicts, d.cacheHits, d.cacheMisses, d.cacheEntries, d.commitSeconds, d.commitGroup, d.commitFailed,
 		d.commitWaiting, d.auditRows, d.auditRefusals, d.verifiedAt, d.verifiedOK, d.sessions, d.keys, d.streamsOpen, d.streamsDropped, d.databaseBytes, d.walBytes,
 		d.freeShare, d.freeBytes, d.certificateEnds, d.ready, d.notReady, d.logDropped, d.started, d.build,

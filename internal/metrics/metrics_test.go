@@ -30,7 +30,7 @@ func full() metrics.Sources {
 	at := time.UnixMilli(1_790_000_000_000)
 	return metrics.Sources{
 		Models: func() []metrics.Model {
-			return []metrics.Model{{ID: "guard-nano", State: "ready", Active: 3, Waiting: 1, Slots: 2, Judged: 7, QueueSeconds: d, RunSeconds: d}}
+			return []metrics.Model{{ID: "guard-nano", State: "ready", Active: 3, Waiting: 1, Queued: 5, OldestWait: 1500 * time.Millisecond, Slots: 2, Judged: 7, QueueSeconds: d, RunSeconds: d}}
 		},
 		Verdicts: func() map[metrics.Verdict]uint64 {
 			return map[metrics.Verdict]uint64{{Model: "guard-nano", Severity: "Unsafe", Action: "block"}: 4}

@@ -28,6 +28,8 @@ func (c *collector) model(send sender, m Model) {
 	send.gauge(c.d.modelState, 1, m.ID, m.State)
 	send.gauge(c.d.modelActive, float64(m.Active), m.ID)
 	send.gauge(c.d.modelWaiting, float64(m.Waiting), m.ID)
+	send.gauge(c.d.modelQueued, float64(m.Queued), m.ID)
+	send.gauge(c.d.modelOldestWait, m.OldestWait.Seconds(), m.ID)
 	send.gauge(c.d.modelCapacity, float64(m.Capacity), m.ID)
 	send.gauge(c.d.modelSlots, float64(m.Slots), m.ID)
 	send.gauge(c.d.modelSlotTokens, float64(m.SlotTokens), m.ID)

@@ -30,6 +30,8 @@ type Model struct {
 	ID, State                string
 	Active, Waiting          int
 	Capacity, Slots          int
+	Queued                   int
+	OldestWait               time.Duration
 	SlotTokens, Threads      int
 	WeightBytes, CacheBytes  int64
 	Judged, Failed           uint64
