@@ -134,7 +134,7 @@ func (s *Server) readAll(c *gin.Context, limit int64) ([]byte, error) {
 		return nil, tooLarge(limit)
 	}
 	release := s.boundRead(c)
-	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, r.Body, limit))
+	raw, err := io.ReadAll(&metered{Reader: http.MaxBytesReader(c.Writer, r.Body, limit), b: s.bodies, x: exchangeOf(c)})
 	release()
 	var over *http.MaxBytesError
 	switch {
@@ -143,6 +143,8 @@ func (s *Server) readAll(c *gin.Context, limit int64) ([]byte, error) {
 		return raw, nil
 	case errors.As(err, &over):
 		return nil, tooLarge(limit)
+	case errors.Is(err, errCrowded):
+		return nil, fault.Wrap(err, fault.Busy, "Too many large requests are being read. Try again in a moment.")
 	case errors.Is(err, os.ErrDeadlineExceeded) && s.drain.stopping():
 		return nil, fault.Wrap(err, fault.Busy, "The server is stopping, and the body had not arrived.")
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -30,6 +30,7 @@ type exchange struct {
 	principal access.Principal // who asks, once admit let him in
 	raw       []byte           // the body as sent
 	whole     bool             // all of the body was read
+	held      int64            // bytes of the body that were taken from the budget
 }
 
 // exchangeOf answers what is known of the request behind ctx, which is gin's own context in every handler.

@@ -76,3 +76,10 @@ func (s *Server) AddDeaf(path string, in chan<- struct{}, wait <-chan struct{}) 
 		<-wait
 	})
 }
+
+// BodyBytes answers how many bytes of bodies count as being in memory.
+func (s *Server) BodyBytes() int64 {
+	s.bodies.mu.Lock()
+	defer s.bodies.mu.Unlock()
+	return s.bodies.used
+}

@@ -81,6 +81,7 @@ type Server struct {
 	proxies  prefixes
 	allowed  prefixes
 	clients  *counter // requests under way through trusted proxies
+	bodies   *budget
 	drain    drain
 	origins  *http.CrossOriginProtection
 	ui       *ui
@@ -104,6 +105,7 @@ func New(d Deps, o Options) (*Server, error) {
 	}
 	s.hosts = trustedHosts(o.ServerName, o.TrustedHosts)
 	s.proxies, s.allowed, s.clients = o.TrustedProxies, o.AllowFrom, newCounter(perClient)
+	s.bodies = newBudget(s.o.MaxBody)
 	s.unbuilt = unbuiltRoutes()
 	s.engine = s.newEngine()
 	return s, nil
