@@ -102,7 +102,7 @@ func (sh *shared) printBackup(r backup.Request, a backup.Archive, fresh string) 
 		_, err := fmt.Fprintf(sh.out, format+"\n", args...)
 		errs = append(errs, err)
 	}
-	say("wrote    %s: %d files, read back and whole", printable(r.File), len(a.Files))
+	say("wrote    %s (files inside: %d), read back and whole", printable(r.File), len(a.Files))
 	say("audit    up to row %d, %s", a.Head.Seq, a.Head.Hash)
 	if fresh != "" {
 		say("key      %s: keep it somewhere else; who has both can read all of it, without it nobody can", printable(fresh))

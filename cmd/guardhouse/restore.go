@@ -86,7 +86,7 @@ func (sh *shared) printRestored(c *config.Config, out backup.Restored) error {
 	for _, name := range out.Migrated {
 		say("applied  %s", name)
 	}
-	say("ended    %d sessions; everybody signs in again", out.Sessions)
+	say("ended    sessions: %d; everybody signs in again", out.Sessions)
 	if out.APIKeys > 0 {
 		say("off      %d API keys, until each is confirmed: guardhouse key list, guardhouse key confirm ID", out.APIKeys)
 	}

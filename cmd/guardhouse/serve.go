@@ -41,7 +41,7 @@ func newServe(sh *shared) *cobra.Command {
 	cmd.Flags().BoolVar(&printConfig, "print-config", false, "print every setting in force and its source (flag, environment, file, default), secrets hidden, and start nothing")
 	cmd.Flags().BoolVar(&sh.json, "json", false, "with --print-config: print JSON instead of YAML")
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8443", "address and port")
-	cmd.Flags().BoolVar(&noSupervisor, "no-supervisor", false, "run the worker alone (containers, systemd)")
+	cmd.Flags().BoolVar(&noSupervisor, "no-supervisor", false, "run the worker alone, for containers and systemd (this release always does: it has no supervisor yet)")
 	return cmd
 }
 

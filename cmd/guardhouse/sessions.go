@@ -86,7 +86,7 @@ func newUserRevokeSessions(sh *shared) *cobra.Command {
 				if sh.json {
 					return sh.printJSON(map[string]any{"user_id": u.ID, "username": u.Username, "ended": ended})
 				}
-				_, err = fmt.Fprintf(sh.out, "%s signed out of %d sessions\n", printable(u.Username), ended)
+				_, err = fmt.Fprintf(sh.out, "%s signed out (sessions ended: %d)\n", printable(u.Username), ended)
 				return err
 			})
 		},

@@ -99,7 +99,7 @@ func (p *Pass) Commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audi
 	if !p.move(open, busy) {
 		return audit.Event{}, fault.Wrap(errPass, fault.Internal, "the operation's pass is used up")
 	}
-	e := p.entry(o)
+	e := p.guard.audit.Prepare(p.entry(o), p.guard.now())
 	var ev audit.Event
 	var gone error
 	var refused *audit.Entry

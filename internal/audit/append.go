@@ -74,6 +74,16 @@ func (l *Log) Append(tx *db.Tx, e Entry) (Event, error) {
 	return ev, nil
 }
 
+// Prepare answers e with its id made and its content hashed, so that Append does neither while every other writer waits.
+// The content stays as it is from then on; another id has it hashed anew.
+func (l *Log) Prepare(e Entry, now time.Time) Entry {
+	if e.ID == "" {
+		e.ID = NewID(now)
+	}
+	e.hashed = contentHash{e.ID, hashContent(l.contentKey, e.ID, e.Content)}
+	return e
+}
+
 // Record is Append in a write of its own.
 func (l *Log) Record(e Entry) (ev Event, err error) {
 	err = l.db.Write(func(tx *db.Tx) error {
@@ -106,6 +116,9 @@ func (l *Log) event(e Entry, now time.Time) Event {
 	if e.ID == "" {
 		e.ID = NewID(now)
 	}
+	if e.hashed.id != e.ID {
+		e.hashed.hash = hashContent(l.contentKey, e.ID, e.Content)
+	}
 	return Event{
 		V: Version, ID: e.ID, At: now, KeyID: clean(e.KeyID, maxShort),
 		Actor:   Actor{Type: e.Actor.Type, ID: clean(e.Actor.ID, maxShort), Name: clean(e.Actor.Name, maxShort)},
@@ -115,7 +128,7 @@ func (l *Log) event(e Entry, now time.Time) Event {
 		UserAgent: clean(e.UserAgent, maxAgent), Action: clean(e.Action, maxShort), Resource: clean(e.Resource, maxShort),
 		Model: clean(e.Model, maxShort), ModelSHA256: clean(e.ModelSHA256, maxShort), Decision: e.Decision,
 		Reason: clean(e.Reason, maxShort), RuleID: clean(e.RuleID, maxShort), PolicyVersion: e.PolicyVersion,
-		RequestID: clean(e.RequestID, maxShort), ContentHash: hashContent(l.contentKey, e.ID, e.Content),
+		RequestID: clean(e.RequestID, maxShort), ContentHash: e.hashed.hash,
 		Duration: min(max(e.Duration.Truncate(time.Microsecond), 0), maxMicros*time.Microsecond), Details: e.Details,
 	}
 }

@@ -46,7 +46,12 @@ type Entry struct {
 	Content        [][]byte // hashed with the id under a key, never stored
 	Duration       time.Duration
 	Details        map[string]any // strings, booleans, null, whole numbers, lists and objects of these
+
+	hashed contentHash
 }
+
+// contentHash is the hash of an entry's content under an id.
+type contentHash struct{ id, hash string }
 
 // Event is one row. Its JSON is the published form, from which alone the hash can be computed again.
 type Event struct {

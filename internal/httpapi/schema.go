@@ -102,7 +102,7 @@ func checkObject(s *openapi3.Schema, v map[string]any, field string) error {
 		return err
 	}
 	if uint64(len(v)) < s.MinProps {
-		return wrong(field, fmt.Sprintf("must have at least %d members", s.MinProps))
+		return wrong(field, fmt.Sprintf("must have %d or more members", s.MinProps))
 	}
 	open := s.AdditionalProperties.Has != nil && *s.AdditionalProperties.Has
 	for name := range v {
