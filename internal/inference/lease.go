@@ -171,7 +171,7 @@ func (e *entry) admit(id string, queue int) (*owner, error) {
 	case e.active >= e.capacity(queue):
 		refused = fault.Newf(fault.Busy, "The model's queue is full: %d requests wait.", max(0, e.active-e.what.Slots))
 	case o.leases >= e.capacity(share):
-		refused = fault.Newf(fault.Busy, "%d of your requests are waiting for the model already; the other places are kept for others.", o.leases)
+		refused = fault.Newf(fault.Busy, "%d of your requests are at the model already, waiting or running; the other places are kept for others.", o.leases)
 	default:
 		o.leases++
 		e.active++

@@ -3,6 +3,7 @@ package llamacpp
 import (
 	"cmp"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -44,6 +45,9 @@ func (l *lane) run() {
 				l.fail(fault.New(fault.Canceled, "the model is being closed"))
 				continue
 			default:
+			}
+			if l.active < len(l.slots) {
+				runtime.Gosched() // whoever was just answered makes room for the next, who then shares this pass
 			}
 			l.admitMore()
 			l.step()
