@@ -363,3 +363,20 @@ func TestTheLargestArrayFitsItsRowWhenItIsKnown(t *testing.T) {
 	require.Len(t, vs[0].Categories, 9)
 	require.Equal(t, moderation.MaxInputs+1, r.stored(t))
 }
+
+func TestWhoComparesHasTheModelAsked(t *testing.T) {
+	r := newRig(t, remembering())
+	r.judge(t, text("a bomb"))
+	q := ask(text("a bomb"), text("hello"))
+	q.Reference = true
+	for range 2 {
+		vs, err := r.svc.Evaluate(t.Context(), rita(), q)
+		require.NoError(t, err)
+		for _, v := range vs {
+			require.False(t, v.Cached)
+			require.NotNil(t, v.Reference)
+		}
+	}
+	require.Equal(t, 1, r.svc.CacheStats().Entries)
+	require.True(t, r.judge(t, text("a bomb")).Cached)
+}
