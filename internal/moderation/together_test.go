@@ -53,7 +53,7 @@ func (e *meeting) Judge(ctx context.Context, q inference.Query) (inference.Answe
 	e.mu.Unlock()
 	defer func() { e.mu.Lock(); e.inside--; e.mu.Unlock() }()
 	if boom {
-		var nobody []int
+		nobody := make([]int, 0)
 		nobody[e.want]++
 	}
 	select {
