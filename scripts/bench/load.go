@@ -22,8 +22,8 @@ type result struct {
 }
 
 // load runs n clients for a while, each with one request in flight, over texts that no request repeats
-// within a round. It answers the rate and every sample.
-func load(ctx context.Context, s *server, n int, length time.Duration, texts []string, first int) (result, int, error) {
+// within a round, or over s.repeat texts. It answers the rate and every sample.
+func load(ctx context.Context, srv *server, n int, s settings, texts []string, first int) (result, int, error) {
 	var (
 		next   atomic.Int64
 		mu     sync.Mutex
@@ -35,11 +35,14 @@ func load(ctx context.Context, s *server, n int, length time.Duration, texts []s
 	for range n {
 		wg.Go(func() {
 			var mine []sample
-			for time.Since(began) < length {
+			for time.Since(began) < s.seconds {
 				i := int(next.Add(1)) - 1 + first
+				if s.repeat > 0 {
+					i %= s.repeat
+				}
 				text := fmt.Sprintf("%s (%d)", texts[i%len(texts)], i)
 				at := time.Now()
-				t, err := s.judge(ctx, text)
+				t, err := srv.judge(ctx, text)
 				if err != nil {
 					mu.Lock()
 					failed = err

@@ -21,6 +21,7 @@ type settings struct {
 	clients    []int
 	seconds    time.Duration
 	rounds     int
+	repeat     int
 }
 
 func main() {
@@ -29,6 +30,7 @@ func main() {
 	flag.StringVar(&s.bin, "bin", "bin/guardhouse", "the program to measure")
 	flag.StringVar(&s.texts, "texts", "", "a file with one text a line (default: our own sentences)")
 	flag.DurationVar(&s.seconds, "seconds", 10*time.Second, "length of one measurement")
+	flag.IntVar(&s.repeat, "repeat", 0, "how many texts are sent over and over, so that verdicts are remembered (default: every text is new)")
 	flag.IntVar(&s.rounds, "rounds", 3, "interleaved rounds")
 	flag.Parse()
 	for _, n := range strings.Split(*clients, ",") {
@@ -63,7 +65,7 @@ func run(ctx context.Context, s settings) error {
 	next := 0
 	for range s.rounds {
 		for _, n := range s.clients {
-			r, used, err := load(ctx, srv, n, s.seconds, texts, next)
+			r, used, err := load(ctx, srv, n, s, texts, next)
 			if err != nil {
 				return err
 			}
