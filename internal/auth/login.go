@@ -9,6 +9,7 @@ import (
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
+	"guardhouse/internal/auth/names"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
@@ -94,12 +95,12 @@ func (s *Service) try(ctx context.Context, o access.Origin, r LoginRequest) (att
 		return s.tooLong(o)
 	}
 	var a attempt
-	key := skeleton(r.Username)
+	key := names.Skeleton(r.Username)
 	row, ok, err := s.store.userByKey(ctx, key)
 	if err != nil {
 		return a, err
 	}
-	if ok && foldName(row.Username) == foldName(r.Username) {
+	if ok && names.Fold(row.Username) == names.Fold(r.Username) {
 		a.user, a.known = row, true
 	}
 	from, err := s.sourceOf(ctx, &a, key, o, r.DeviceToken)
@@ -196,7 +197,7 @@ func (a attempt) judge(right bool) string {
 // any spelling have equal hashes, so that one target under attack can be seen.
 func (s *Service) hashName(name string) string {
 	if len(name) <= maxSignInName {
-		name = skeleton(name)
+		name = names.Skeleton(name)
 	}
 	mac := hmac.New(sha256.New, s.nameHash)
 	mac.Write([]byte(name))

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/auth/names"
 	"guardhouse/internal/fault"
 )
 
@@ -105,7 +106,7 @@ func TestLoginRefusalsAreOneAnswer(t *testing.T) {
 func TestUnknownNamesDoTheSameWork(t *testing.T) {
 	b := newBench(t)
 	b.user("rita", "reviewer")
-	known, _, err := b.store.userByKey(context.Background(), skeleton("rita"))
+	known, _, err := b.store.userByKey(context.Background(), names.Skeleton("rita"))
 	require.NoError(t, err)
 	real, _, _, err := parsePHC(known.PasswordHash)
 	require.NoError(t, err)

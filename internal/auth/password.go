@@ -4,6 +4,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"guardhouse/internal/auth/names"
 	"guardhouse/internal/fault"
 )
 
@@ -61,7 +62,7 @@ func squeezed(s string) string {
 			return -1
 		}
 		return r
-	}, skeleton(s))
+	}, names.Skeleton(s))
 }
 
 func reversed(s string) string {

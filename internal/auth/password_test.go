@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"guardhouse/internal/auth/names"
 	"guardhouse/internal/fault"
 )
 
@@ -154,7 +155,7 @@ func FuzzGuessBits(f *testing.F) {
 		f.Add(seed, "rita")
 	}
 	f.Fuzz(func(t *testing.T, password, name string) {
-		if len(password) > maxPassword || len(name) > maxNameBytes {
+		if len(password) > maxPassword || len(name) > names.MaxBytes {
 			return
 		}
 		bits := guessBits(password, nameParts(name, nil))

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/auth/names"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
@@ -78,7 +79,7 @@ func (s *Service) ownPassword(ctx context.Context, p access.Principal, current, 
 	if err := s.checkNewPassword(a.user.Username, a.user.DisplayName, fresh); err != nil {
 		return ses, a, invalid(err)
 	}
-	from, err := s.sourceOf(ctx, &a, skeleton(a.user.Username), p.Origin, "")
+	from, err := s.sourceOf(ctx, &a, names.Skeleton(a.user.Username), p.Origin, "")
 	if err != nil {
 		return ses, a, err
 	}

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/auth/names"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
@@ -103,7 +104,7 @@ func (s *Service) newUserRow(ctx context.Context, u NewUser) (userRow, error) {
 		return userRow{}, err
 	}
 	row := userRow{
-		ID: id, Kind: u.Kind, Username: name, UsernameKey: skeleton(name), DisplayName: u.DisplayName, Language: u.Language,
+		ID: id, Kind: u.Kind, Username: name, UsernameKey: names.Skeleton(name), DisplayName: u.DisplayName, Language: u.Language,
 		Role: u.Role, Status: statusActive, Epoch: 1, Version: 1, CreatedAt: millis(now), UpdatedAt: millis(now),
 	}
 	if u.Kind == KindPerson {
@@ -117,7 +118,7 @@ func (u NewUser) check() (name string, err error) {
 	invalid := func(field, message string) (string, error) {
 		return "", fault.New(fault.Invalid, message).WithField(field)
 	}
-	if name, err = cleanName(u.Username); err != nil {
+	if name, err = names.Clean(u.Username); err != nil {
 		return "", err
 	}
 	switch {
@@ -186,11 +187,11 @@ func (s *Service) UserByName(ctx context.Context, name string) (User, error) {
 
 func (s *Service) userRowByName(ctx context.Context, name string) (userRow, error) {
 	none := fault.New(fault.NotFound, "There is no such user.")
-	if len(name) > maxNameBytes {
+	if len(name) > names.MaxBytes {
 		return userRow{}, none
 	}
-	row, ok, err := s.store.userByKey(context.WithoutCancel(ctx), skeleton(name))
-	if err == nil && (!ok || foldName(row.Username) != foldName(name)) {
+	row, ok, err := s.store.userByKey(context.WithoutCancel(ctx), names.Skeleton(name))
+	if err == nil && (!ok || names.Fold(row.Username) != names.Fold(name)) {
 		return userRow{}, none
 	}
 	return row, err

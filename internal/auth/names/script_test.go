@@ -1,4 +1,4 @@
-package auth
+package names
 
 import (
 	"testing"
@@ -18,8 +18,8 @@ func TestNamesThatOnlyPretendAreRefused(t *testing.T) {
 		"Coptic": "ⲁlice", "Tifinagh": "rⵔot", "Deseret": "r𐐬ot", "Myanmar among Latin": "rဝot", "Georgian among Latin": "alicეa",
 		"Thai among Latin": "rทot", "modifier letter": "alice\u02bc", "Arabic lengthening": "علـي",
 	} {
-		_, err := cleanName(name)
-		requireCode(t, fault.Invalid, err)
+		_, err := Clean(name)
+		require.Equal(t, fault.Invalid, fault.CodeOf(err), "%v", err)
 		require.Equal(t, "username", fault.From(err).Field, script)
 	}
 	for script, name := range map[string]string{
@@ -27,7 +27,7 @@ func TestNamesThatOnlyPretendAreRefused(t *testing.T) {
 		"Korean": "김철수", "Chinese and Latin": "李雷Lei", "Bopomofo": "ㄅㄆ", "Hausa": "ɓala", "Ewe": "kɔfi", "Azerbaijani": "əli", "Vietnamese": "nguyễn",
 		"Ethiopic": "ሰላም", "Greek": "Νίκος", "Armenian": "Արամ", "Polish": "Łukasz", "with digits": "7.สมชาย",
 	} {
-		_, err := cleanName(name)
+		_, err := Clean(name)
 		require.NoError(t, err, script)
 	}
 }

@@ -1,4 +1,4 @@
-package auth
+package names
 
 import (
 	"strings"
@@ -17,7 +17,7 @@ func TestCleanName(t *testing.T) {
 		strings.Repeat("a", 64): strings.Repeat("a", 64), "ｒｉｔａ": "rita", "佐々木": "佐々木", "Мария": "Мария", "@1": "@1",
 	}
 	for raw, want := range good {
-		got, err := cleanName(raw)
+		got, err := Clean(raw)
 		require.NoError(t, err, raw)
 		require.Equal(t, want, got)
 	}
@@ -29,8 +29,8 @@ func TestCleanName(t *testing.T) {
 		"ligature of words": "ﷺ", "huge": strings.Repeat("a", 1<<16),
 	}
 	for name, raw := range bad {
-		_, err := cleanName(raw)
-		requireCode(t, fault.Invalid, err)
+		_, err := Clean(raw)
+		require.Equal(t, fault.Invalid, fault.CodeOf(err), "%v", err)
 		require.Equal(t, "username", fault.From(err).Field, name)
 	}
 }
@@ -48,7 +48,7 @@ func TestSkeletonFoldsLookAlikes(t *testing.T) {
 	}
 	for _, class := range same {
 		for _, other := range class[1:] {
-			require.Equal(t, skeleton(class[0]), skeleton(other), "%s and %s", class[0], other)
+			require.Equal(t, Skeleton(class[0]), Skeleton(other), "%s and %s", class[0], other)
 		}
 	}
 	for _, pair := range [][2]string{
@@ -64,7 +64,7 @@ func TestSkeletonFoldsLookAlikes(t *testing.T) {
 		{"νίκος", "νίκη"},
 		{"bob", "dob"},
 	} {
-		require.NotEqual(t, skeleton(pair[0]), skeleton(pair[1]), "%s and %s", pair[0], pair[1])
+		require.NotEqual(t, Skeleton(pair[0]), Skeleton(pair[1]), "%s and %s", pair[0], pair[1])
 	}
 }
 
@@ -74,12 +74,12 @@ func TestSkeletonIgnoresCaseOfPlainNames(t *testing.T) {
 		t.Run(script, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				letter := rapid.RuneFrom(nil, table).Filter(func(r rune) bool { return scriptOf(r) >= 0 })
-				name := rapid.StringOfN(letter, 2, 20, -1).Filter(func(s string) bool { _, err := cleanName(s); return err == nil }).Draw(t, "name")
-				name, err := cleanName(name)
+				name := rapid.StringOfN(letter, 2, 20, -1).Filter(func(s string) bool { _, err := Clean(s); return err == nil }).Draw(t, "name")
+				name, err := Clean(name)
 				require.NoError(t, err)
-				key := skeleton(name)
-				require.Equal(t, key, skeleton(foldName(name)), "folding the case changes nothing")
-				require.Equal(t, foldName(name), foldName(foldName(name)))
+				key := Skeleton(name)
+				require.Equal(t, key, Skeleton(Fold(name)), "folding the case changes nothing")
+				require.Equal(t, Fold(name), Fold(Fold(name)))
 			})
 		})
 	}
@@ -90,15 +90,15 @@ func FuzzNames(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		name, err := cleanName(raw)
+		name, err := Clean(raw)
 		if err != nil {
-			requireCode(t, fault.Invalid, err)
+			require.Equal(t, fault.Invalid, fault.CodeOf(err), "%v", err)
 			return
 		}
-		again, err := cleanName(name)
+		again, err := Clean(name)
 		require.NoError(t, err, "a stored name is a good name")
 		require.Equal(t, name, again)
-		require.NotEmpty(t, skeleton(name))
+		require.NotEmpty(t, Skeleton(name))
 		require.NotContains(t, name, ":")
 	})
 }
@@ -110,7 +110,7 @@ func TestSkeletonsThatAreStored(t *testing.T) {
 		"admin": "admln", "Rita.O_Neill-2@ward": "rlta.o_nelll-2@ward", "modern": "modem", "wendy": "wendy", "user10": "userlo", "李雷": "李雷",
 		"Straße": "strasse", "José": "jose", "Мария": "mapия", "Νίκος": "nlkoo", "佐々木": "佐々木", "김철수": "\u1100\u1175\u11b7\u110e\u1165\u11af\u1109\u116e",
 	} {
-		if got := skeleton(name); got != key {
+		if got := Skeleton(name); got != key {
 			t.Errorf("%s: %q, was %q", name, got, key)
 		}
 	}

@@ -1,4 +1,6 @@
-package auth
+// Package names decides what may be a user's name and which names are one. It is pure: text in, text out. The keys that
+// Skeleton makes stand in databases, so it changes only together with a migration that rewrites them.
+package names
 
 import (
 	"strings"
@@ -12,22 +14,23 @@ import (
 )
 
 const (
-	minName      = 2
-	maxName      = 64
-	maxNameBytes = 256
+	minRunes = 2
+	maxRunes = 64
+	// MaxBytes bounds a name before it is looked at.
+	MaxBytes = 256
 )
 
-// cleanName answers the name as it is stored and shown: NFKC, so that width variants are one name. It refuses anything
+// Clean answers the name as it is stored and shown: NFKC, so that width variants are one name. It refuses anything
 // but 2 to 64 letters, digits and ._-@ with at least one letter or digit among them, in scripts that belong together.
-func cleanName(raw string) (string, error) {
+func Clean(raw string) (string, error) {
 	refuse := func() (string, error) {
 		return "", fault.New(fault.Invalid, "A user name has 2 to 64 letters, digits, dots, underscores, hyphens and @ signs.").WithField("username")
 	}
-	if len(raw) > maxNameBytes || !utf8.ValidString(raw) {
+	if len(raw) > MaxBytes || !utf8.ValidString(raw) {
 		return refuse()
 	}
 	name := norm.NFKC.String(raw)
-	if n := utf8.RuneCountInString(name); n < minName || n > maxName || len(name) > maxNameBytes {
+	if n := utf8.RuneCountInString(name); n < minRunes || n > maxRunes || len(name) > MaxBytes {
 		return refuse()
 	}
 	meaning := false
@@ -52,20 +55,20 @@ func isInvisibleLetter(r rune) bool {
 	return r == 0x115F || r == 0x1160 || r == 0x3164 || r == 0xFFA0
 }
 
-// foldName makes names equal that differ in case or width only. It is what a person may vary when signing in.
-func foldName(name string) string {
+// Fold makes names equal that differ in case or width only. It is what a person may vary when signing in.
+func Fold(name string) string {
 	folded := cases.Fold().String(norm.NFKC.String(name))
 	return norm.NFKC.String(folded)
 }
 
-// skeleton makes names equal that look alike: case, width, accents, digits of other scripts, and letters of Latin,
+// Skeleton makes names equal that look alike: case, width, accents, digits of other scripts, and letters of Latin,
 // Cyrillic and Greek that share a shape. Two users never share a skeleton, and it is never freed (threats Z7, A5).
-func skeleton(name string) string {
+func Skeleton(name string) string {
 	s := norm.NFKC.String(name)
 	if hasLatin(s) {
 		s = mapRunes(s, greekAmongLatin)
 	}
-	s = norm.NFD.String(foldName(s))
+	s = norm.NFD.String(Fold(s))
 	var b strings.Builder
 	for _, r := range s {
 		switch {

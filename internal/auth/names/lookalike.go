@@ -1,4 +1,4 @@
-package auth
+package names
 
 // lookAlike answers the Latin letter or digit that r is read as. The input is folded: lower case, NFKC, no accents.
 // Where a small letter is read as one Latin letter and its capital as another, the capital decides, because names of one
