@@ -47,12 +47,3 @@ func BenchmarkAuthenticateUnknownKey(b *testing.B) {
 		}
 	}
 }
-
-func BenchmarkPasswordHash(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := standardCost().hash(adminPassword); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

@@ -13,6 +13,7 @@ import (
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
+	"guardhouse/internal/auth/password"
 	"guardhouse/internal/fault"
 )
 
@@ -30,9 +31,9 @@ func TestFiveHundredSignInsAtRealCost(t *testing.T) {
 		t.Skip("takes seconds of two cores")
 	}
 	b := newBenchIn(t, t.TempDir(), newClock(), Options{HashSlots: 2})
-	require.NoError(t, b.useCost(standardCost()))
+	require.NoError(t, b.useCost(password.StandardCost()))
 	b.admin()
-	one := b.cost.work()
+	one := b.cost.Work()
 	runtime.GC()
 	base := resident()
 

@@ -58,23 +58,6 @@ func FuzzAPIKey(f *testing.F) {
 	})
 }
 
-func FuzzPHC(f *testing.F) {
-	good, err := cheap().hash("x")
-	require.NoError(f, err)
-	for _, seed := range []string{good, "", "$argon2id$v=19$m=65536,t=3,p=1$$", strings.Replace(good, "m=64", "m=99999999999", 1), good + "\n"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, phc string) {
-		c, salt, tag, err := parsePHC(phc)
-		if err != nil {
-			require.ErrorIs(t, err, errHashFormat)
-			return
-		}
-		require.Equal(t, phc, c.encode(salt, tag))
-		require.LessOrEqual(t, c.memory, uint32(maxMemory))
-	})
-}
-
 func FuzzCursor(f *testing.F) {
 	s := &Service{cursorKey: newKeys(make([]byte, rootSize)).Sub(labelCursor)}
 	good := s.seal(listUsers, "usr_a", "usr_b")

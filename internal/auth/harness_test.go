@@ -13,6 +13,7 @@ import (
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
+	"guardhouse/internal/auth/password"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
@@ -22,8 +23,8 @@ const (
 	adminPassword = "correct horse battery staple"
 )
 
-// cheap keeps the tests fast; standardCost is measured and asserted on its own.
-func cheap() cost { return cost{memory: 64, time: 1, threads: 1} }
+// cheap keeps the tests fast; password.StandardCost is measured and asserted on its own.
+func cheap() password.Cost { return password.Cost{Memory: 64, Time: 1, Threads: 1} }
 
 type clock struct {
 	mu sync.Mutex

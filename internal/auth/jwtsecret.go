@@ -3,6 +3,7 @@ package auth
 import (
 	"strings"
 
+	"guardhouse/internal/auth/password"
 	"guardhouse/internal/fault"
 )
 
@@ -56,7 +57,7 @@ func checkSecret(setting, secret string) error {
 	for i := range len(secret) {
 		distinct[secret[i]] = true
 	}
-	if len(distinct) < minDistinct || repeats(secret) || isRun(lower) {
+	if len(distinct) < minDistinct || repeats(secret) || password.IsRun(lower) {
 		return refuse("is a repetition or a sequence")
 	}
 	return nil

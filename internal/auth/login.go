@@ -10,6 +10,7 @@ import (
 	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
 	"guardhouse/internal/auth/names"
+	"guardhouse/internal/auth/password"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
@@ -91,7 +92,7 @@ func (a attempt) refusal(err error) refusal {
 // try looks the name up and checks the password in a slot, unless too many tries were wrong. A look-alike of a name is
 // nobody's, but it counts as that name. Whatever there is of the name, the same is looked up and the same is hashed.
 func (s *Service) try(ctx context.Context, o access.Origin, r LoginRequest) (attempt, error) {
-	if len(r.Password) > maxPassword || len(r.Username) > maxSignInName {
+	if len(r.Password) > password.MaxBytes || len(r.Username) > maxSignInName {
 		return s.tooLong(o)
 	}
 	var a attempt
@@ -152,29 +153,29 @@ func (s *Service) check(ctx context.Context, a *attempt, from source, password s
 	return nil
 }
 
-// compare hashes the password against the user's hash, or the decoy where there is none. A weaker stored hash is topped up
+// compare hashes what was typed against the user's hash, or the decoy where there is none. A weaker stored hash is topped up
 // to today's work, so that old accounts can't be told by their speed.
-func (s *Service) compare(a *attempt, password string) error {
+func (s *Service) compare(a *attempt, typed string) error {
 	stored := s.decoy
 	if a.known && a.user.PasswordHash != "" {
 		stored = a.user.PasswordHash
 	}
-	good, paid, err := verify(stored, password)
+	good, paid, err := password.Verify(stored, typed)
 	if err != nil {
 		return err
 	}
-	s.spent.Add(paid.work())
+	s.spent.Add(paid.Work())
 	a.reason = a.judge(good)
 	if a.reason == "" {
-		if paid.below(s.cost) {
-			a.raised, err = s.cost.hash(password)
-			s.spent.Add(s.cost.work())
+		if paid.Below(s.cost) {
+			a.raised, err = s.cost.Hash(typed)
+			s.spent.Add(s.cost.Work())
 		}
 		return err
 	}
-	if rest, left := s.cost.minus(paid); left {
-		rest.tag(password, s.deviceKey[:saltSize], tagSize) // any salt: nobody looks at the answer
-		s.spent.Add(rest.work())
+	if rest, left := s.cost.Minus(paid); left {
+		rest.Spend(typed)
+		s.spent.Add(rest.Work())
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
@@ -15,6 +14,7 @@ import (
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
+	"guardhouse/internal/auth/password"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
@@ -47,7 +47,7 @@ type Service struct {
 	store *store
 	ring  *keyring
 	slots *slots
-	cost  cost
+	cost  password.Cost
 	// throttle and known slow guessers down, and keep them apart from who has signed in before.
 	throttle *throttle
 	known    knownAddresses
@@ -88,7 +88,7 @@ func New(d *db.DB, g *access.Guard, o Options) (*Service, error) {
 		keyHash: o.Root.Sub(labelKeyHash), nameHash: o.Root.Sub(labelNameHash), cursorKey: o.Root.Sub(labelCursor),
 		deviceKey: o.Root.Sub(labelDevice), serverNames: o.ServerNames,
 	}
-	return s, s.useCost(standardCost())
+	return s, s.useCost(password.StandardCost())
 }
 
 func (o *Options) fill() error {
@@ -118,12 +118,12 @@ func (o *Options) fill() error {
 }
 
 // useCost sets what a new hash takes and makes a decoy of the same cost.
-func (s *Service) useCost(c cost) error {
-	random := make([]byte, saltSize+tagSize)
-	if _, err := rand.Read(random); err != nil {
+func (s *Service) useCost(c password.Cost) error {
+	decoy, err := c.Decoy()
+	if err != nil {
 		return fault.Wrap(err, fault.Internal, "no random bytes for a salt")
 	}
-	s.cost, s.decoy = c, c.encode(random[:saltSize], random[saltSize:])
+	s.cost, s.decoy = c, decoy
 	return nil
 }
 

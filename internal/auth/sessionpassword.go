@@ -5,6 +5,7 @@ import (
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/auth/names"
+	"guardhouse/internal/auth/password"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
@@ -70,7 +71,7 @@ func (s *Service) ownPassword(ctx context.Context, p access.Principal, current, 
 		return ses, a, err
 	case !found || !a.known || ses.userID != p.UserID || !ses.alive(s.clock()):
 		return ses, a, fault.New(fault.Unauthenticated, endedMessage)
-	case len(current) > maxPassword:
+	case len(current) > password.MaxBytes:
 		a.reason = reasonPassword
 		return ses, a, wrongCurrent()
 	case fresh == current:

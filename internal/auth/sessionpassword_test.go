@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/auth/password"
 	"guardhouse/internal/fault"
 )
 
@@ -78,7 +79,7 @@ func TestChangePasswordRefusals(t *testing.T) {
 	}{
 		"wrong current":      {p, "not my password at all", freshPassword, fault.Forbidden, "current_password"},
 		"no current":         {p, "", freshPassword, fault.Forbidden, "current_password"},
-		"endless current":    {p, strings.Repeat("x", maxPassword+1), freshPassword, fault.Forbidden, "current_password"},
+		"endless current":    {p, strings.Repeat("x", password.MaxBytes+1), freshPassword, fault.Forbidden, "current_password"},
 		"the same":           {p, adminPassword, adminPassword, fault.Invalid, "new_password"},
 		"short":              {p, adminPassword, "short", fault.Invalid, "new_password"},
 		"common":             {p, adminPassword, "password1234", fault.Invalid, "new_password"},

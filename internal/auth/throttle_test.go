@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/auth/password"
 	"guardhouse/internal/fault"
 )
 
@@ -31,7 +32,7 @@ func (b *bench) guess(ip, name string) (fault.Code, time.Duration) {
 }
 
 // hashed answers how many passwords sign-ins have been checked so far.
-func (b *bench) hashed() int64 { return b.spent.Load() / b.cost.work() }
+func (b *bench) hashed() int64 { return b.spent.Load() / b.cost.Work() }
 
 // spendFreeTries leaves the name inside its first delay for strangers.
 func (b *bench) spendFreeTries(name string) {
@@ -277,14 +278,14 @@ func TestOverlongInputCostsNoHashButCounts(t *testing.T) {
 	b.user("rita", "reviewer")
 	before := b.hashed()
 	for i := range addressTries {
-		r := LoginRequest{Username: "rita", Password: strings.Repeat("x", maxPassword+1)}
+		r := LoginRequest{Username: "rita", Password: strings.Repeat("x", password.MaxBytes+1)}
 		if i%2 == 0 {
 			r = LoginRequest{Username: strings.Repeat("x", maxSignInName+1), Password: adminPassword}
 		}
 		_, err := b.Login(context.Background(), at("203.0.113.7"), r)
 		requireCode(t, fault.Unauthenticated, err)
 	}
-	_, err := b.Login(context.Background(), at("203.0.113.7"), LoginRequest{Username: "rita", Password: strings.Repeat("x", maxPassword+1)})
+	_, err := b.Login(context.Background(), at("203.0.113.7"), LoginRequest{Username: "rita", Password: strings.Repeat("x", password.MaxBytes+1)})
 	requireCode(t, fault.RateLimited, err)
 	require.Equal(t, before, b.hashed())
 	_, err = b.signIn(at("203.0.113.8"), "rita", adminPassword, true)

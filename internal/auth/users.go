@@ -8,6 +8,7 @@ import (
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/auth/names"
+	"guardhouse/internal/auth/password"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
@@ -147,10 +148,18 @@ func isLine(s string, limit int) bool {
 	return true
 }
 
+// product is a name that everybody knows.
+const product = "guardhouse"
+
+// checkNewPassword is password.Check for a user of this server.
+func (s *Service) checkNewPassword(username, displayName, fresh string) error {
+	return password.Check(username, fresh, append([]string{displayName, product}, s.serverNames...)...)
+}
+
 func (s *Service) hashPassword(ctx context.Context, password string) (string, error) {
 	var phc string
 	var hashErr error
-	if err := s.slots.do(ctx, func() { phc, hashErr = s.cost.hash(password) }); err != nil {
+	if err := s.slots.do(ctx, func() { phc, hashErr = s.cost.Hash(password) }); err != nil {
 		return "", err
 	}
 	if hashErr != nil {

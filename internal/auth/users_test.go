@@ -212,3 +212,14 @@ func TestOneNameInParallelMakesOneUser(t *testing.T) {
 	require.Equal(t, 1, good)
 	require.Len(t, rows, len(errs))
 }
+
+// What everybody knows of a user and of this server makes no password of his.
+func TestNewPasswordsAreHeldAgainstTheNamesAround(t *testing.T) {
+	s := &Service{serverNames: []string{"pacs-west", "guard.stmary.example"}}
+	for _, guessed := range []string{"rita.oneill.1", "Doctor O'Neill", "guardhouse", "Gu4rdh0use!!!", "west.pacs.west", "stmary-2026!!"} {
+		requireCode(t, fault.Invalid, s.checkNewPassword("rita.oneill.1", "Doctor O'Neill", guessed))
+	}
+	bare := &Service{}
+	require.NoError(t, bare.checkNewPassword("olaf", "", "west.pacs.stmary"), "names of nobody's here")
+	requireCode(t, fault.Invalid, s.checkNewPassword("olaf", "", "west.pacs.stmary"))
+}

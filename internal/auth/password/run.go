@@ -1,4 +1,4 @@
-package auth
+package password
 
 import "strings"
 
@@ -45,8 +45,8 @@ func walk(p, row string, step int) int {
 	return n
 }
 
-// isRun finds one walk along the alphabet, the digits or a keyboard row, in either direction: "123456789012".
-func isRun(p string) bool {
+// IsRun finds one walk along the alphabet, the digits or a keyboard row, in either direction: "123456789012".
+func IsRun(p string) bool {
 	for _, row := range rows() {
 		if len(p) > 0 && (walks(p, row, 1) || walks(p, row, -1)) {
 			return true

@@ -1,4 +1,6 @@
-package auth
+// Package password holds the rules for passwords, what guessing one costs, and the hashes that are stored in place of
+// them. It is pure: it knows no user but by the names it is handed, and no database.
+package password
 
 import (
 	"strings"
@@ -9,25 +11,20 @@ import (
 )
 
 const (
-	minPassword = 12
-	maxPassword = 1024
-	product     = "guardhouse"
+	minBytes = 12
+	// MaxBytes bounds a password before it is looked at.
+	MaxBytes = 1024
 )
 
-// checkNewPassword is checkPassword for a user of this server.
-func (s *Service) checkNewPassword(username, displayName, password string) error {
-	return checkPassword(username, password, append([]string{displayName, product}, s.serverNames...)...)
-}
-
-// checkPassword refuses what the rules forbid: a length outside 12 to 1,024 bytes, the user's own names, and passwords
+// Check refuses what the rules forbid: a length outside 12 to 1,024 bytes, the user's own names, and passwords
 // that take a guesser who knows these names fewer than 2^minBits tries. own are names that belong to the user or his
 // server, beside the user name: they make a password no better.
-func checkPassword(username, password string, own ...string) error {
+func Check(username, password string, own ...string) error {
 	refuse := func(message string) error { return fault.New(fault.Invalid, message).WithField("password") }
 	switch {
-	case len(password) < minPassword:
+	case len(password) < minBytes:
 		return refuse("The password must have at least 12 bytes.")
-	case len(password) > maxPassword:
+	case len(password) > MaxBytes:
 		return refuse("The password must have at most 1,024 bytes.")
 	case !utf8.ValidString(password):
 		return refuse("The password must be valid UTF-8 text.")
