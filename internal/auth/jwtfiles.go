@@ -13,6 +13,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"guardhouse/internal/auth/secretfile"
 	"guardhouse/internal/fault"
 )
 
@@ -132,7 +133,7 @@ func (r *keyring) readKey(id ulid.ULID, old []signingKey) (signingKey, error) {
 	if i := slices.IndexFunc(old, func(k signingKey) bool { return k.kid == kid }); i >= 0 {
 		return old[i], nil
 	}
-	seed, err := readSecret(r.path(kid), ed25519.SeedSize)
+	seed, err := secretfile.Read(r.path(kid), ed25519.SeedSize)
 	if err != nil {
 		return signingKey{}, err
 	}
@@ -177,7 +178,7 @@ func (r *keyring) prepare() (preparedKey, error) {
 	if _, err := rand.Read(seed); err != nil {
 		return preparedKey{}, fault.Wrap(err, fault.Internal, "no random bytes for a key")
 	}
-	file, err := stageSecret(r.dir, seed)
+	file, err := secretfile.Stage(r.dir, seed)
 	if err != nil {
 		return preparedKey{}, fault.Wrap(err, fault.Internal, "a new key can't be written to the data folder")
 	}
@@ -186,7 +187,7 @@ func (r *keyring) prepare() (preparedKey, error) {
 
 // abandon removes a key that never came into force, and answers why.
 func (r *keyring) abandon(k preparedKey, why error) error {
-	return errors.Join(why, ignoreMissing(os.Remove(k.file)))
+	return errors.Join(why, secretfile.Remove(k.file))
 }
 
 // adopt is keep for callers that don't hold looking.
@@ -199,7 +200,7 @@ func (r *keyring) adopt(k preparedKey, o Rotation) error {
 // keep brings k into force and removes the files of the keys that no living bearer was signed with; with o.RetireNow, of all
 // the others, those too that can't be read today.
 func (r *keyring) keep(k preparedKey, o Rotation) error {
-	if err := nameSecret(k.file, r.path(k.kid)); err != nil {
+	if err := secretfile.Name(k.file, r.path(k.kid)); err != nil {
 		return r.abandon(k, fault.Wrap(err, fault.Internal, "a new key can't be written to the data folder"))
 	}
 	r.look() // a file that can't be read is no reason to go on signing with the key that was to be replaced
@@ -229,10 +230,10 @@ func (r *keyring) remove(gone func(kid string) bool) error {
 	for _, e := range entries {
 		id, ours, err := keyFileID(e.Name())
 		if kid := kidOf(id); err == nil && ours && gone(kid) {
-			errs = append(errs, ignoreMissing(os.Remove(r.path(kid))))
+			errs = append(errs, secretfile.Remove(r.path(kid)))
 		}
 	}
-	return errors.Join(append(errs, syncDir(r.dir))...)
+	return errors.Join(append(errs, secretfile.SyncFolder(r.dir))...)
 }
 
 func kidOf(id ulid.ULID) string { return kidPrefix + strings.ToLower(id.String()) }

@@ -14,6 +14,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/oklog/ulid/v2"
 
+	"guardhouse/internal/auth/secretfile"
 	"guardhouse/internal/fault"
 )
 
@@ -68,7 +69,7 @@ func openKeyring(o ringOptions) (*keyring, error) {
 		r.keys = append(r.keys, hmacKey(o.secret))
 		return r, nil
 	}
-	dir, err := openSecretsDir(o.dataDir)
+	dir, err := secretfile.OpenFolder(o.dataDir)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"path/filepath"
+
+	"guardhouse/internal/auth/secretfile"
 )
 
 // Labels of the sub-keys; each has one use.
@@ -14,9 +16,8 @@ const (
 )
 
 const (
-	secretsDir = "secrets"
-	rootFile   = "root.key"
-	rootSize   = 32
+	rootFile = "root.key"
+	rootSize = 32
 )
 
 // Keys derives one key per use from the root key of a data folder.
@@ -25,11 +26,11 @@ type Keys struct{ prk []byte }
 // OpenKeys reads DATA/secrets/root.key, or makes it (32 random bytes, 0600) when there is none. It refuses a file that
 // is no plain file, has another length, or that anybody but its owner may read.
 func OpenKeys(dataDir string) (*Keys, error) {
-	dir, err := openSecretsDir(dataDir)
+	dir, err := secretfile.OpenFolder(dataDir)
 	if err != nil {
 		return nil, err
 	}
-	root, err := readOrMakeSecret(filepath.Join(dir, rootFile), rootSize)
+	root, err := secretfile.ReadOrMake(filepath.Join(dir, rootFile), rootSize)
 	if err != nil {
 		return nil, err
 	}

@@ -11,12 +11,14 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/auth/secretfile"
 	"guardhouse/internal/fault"
 )
 
@@ -38,9 +40,9 @@ func (b *bench) rotateKey(o Rotation) string {
 
 func (b *bench) keyFiles() []string {
 	b.t.Helper()
-	files, err := filepath.Glob(filepath.Join(b.dir, secretsDir, "*"))
+	files, err := filepath.Glob(filepath.Join(b.dir, secretfile.Folder, "*"))
 	require.NoError(b.t, err)
-	hidden, err := filepath.Glob(filepath.Join(b.dir, secretsDir, ".*"))
+	hidden, err := filepath.Glob(filepath.Join(b.dir, secretfile.Folder, ".*"))
 	require.NoError(b.t, err)
 	require.Empty(b.t, hidden, "no half-written key is left")
 	var keys []string
@@ -77,7 +79,7 @@ func TestRotationSignsNobodyOut(t *testing.T) {
 	for _, f := range b.keyFiles() {
 		info, err := os.Stat(f)
 		require.NoError(t, err)
-		require.EqualValues(t, fileMode, info.Mode().Perm())
+		require.EqualValues(t, 0o600, info.Mode().Perm())
 	}
 }
 
@@ -250,7 +252,7 @@ func TestKeyFilesThatGoWrongUnderARunningServer(t *testing.T) {
 	b := newBenchIn(t, dir, c, Options{Log: slog.New(slog.NewTextHandler(&logged, nil))})
 	b.user("rita", "reviewer")
 	in := b.login("rita", false)
-	foreign := filepath.Join(dir, secretsDir, "jwt-mine.key")
+	foreign := filepath.Join(dir, secretfile.Folder, "jwt-mine.key")
 	require.NoError(t, os.WriteFile(foreign, []byte("x"), 0o600))
 	for range 5 {
 		c.advance(lookEvery)
@@ -326,7 +328,7 @@ func TestADueKeyGoesOnWhereNoneCanBeWritten(t *testing.T) {
 	b := newBenchIn(t, dir, c, Options{Log: slog.New(slog.NewTextHandler(&logged, nil))})
 	b.user("rita", "reviewer")
 	kid := kidIn(t, b.login("rita", false).AccessToken)
-	secrets := filepath.Join(dir, secretsDir)
+	secrets := filepath.Join(dir, secretfile.Folder)
 	require.NoError(t, os.Rename(secrets, secrets+".away"))
 	c.advance(rotateAfter)
 	for range 3 {
@@ -351,7 +353,7 @@ func TestAPlantedKeySignsNothing(t *testing.T) {
 	b := newBenchIn(t, dir, c, Options{})
 	b.user("rita", "reviewer")
 	in := b.login("rita", false)
-	planted := filepath.Join(dir, secretsDir, "jwt-7zzzzzzzzzzzzzzzzzzzzzzzzz.key")
+	planted := filepath.Join(dir, secretfile.Folder, "jwt-7zzzzzzzzzzzzzzzzzzzzzzzzz.key")
 	require.NoError(t, os.WriteFile(planted, bytes.Repeat([]byte{7}, ed25519.SeedSize), 0o600))
 	require.NoError(t, os.Chown(planted, stranger, stranger))
 	c.advance(lookEvery)
@@ -363,13 +365,13 @@ func TestAPlantedKeySignsNothing(t *testing.T) {
 	require.NoError(t, os.Remove(planted))
 
 	// What root makes for a server that runs under another name is that one's to read.
-	require.NoError(t, os.Chown(filepath.Join(dir, secretsDir), owner, owner))
+	require.NoError(t, os.Chown(filepath.Join(dir, secretfile.Folder), owner, owner))
 	require.NoError(t, os.Chown(b.keyFiles()[0], owner, owner))
 	kid := b.rotateKey(Rotation{})
 	info, err := os.Stat(b.ring.path(kid))
 	require.NoError(t, err)
-	uid, ok := ownerOf(info)
+	st, ok := info.Sys().(*syscall.Stat_t)
 	require.True(t, ok)
-	require.Equal(t, owner, uid)
+	require.EqualValues(t, owner, st.Uid)
 	require.NoError(t, newBenchOr(t, dir, c))
 }

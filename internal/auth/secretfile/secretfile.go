@@ -1,4 +1,6 @@
-package auth
+// Package secretfile keeps secrets of the data folder in files that only their owner reads, written whole or not at all. It
+// knows nothing of what a secret is for.
+package secretfile
 
 import (
 	"crypto/rand"
@@ -13,6 +15,9 @@ import (
 	"guardhouse/internal/fault"
 )
 
+// Folder is where the secrets of a data folder lie.
+const Folder = "secrets"
+
 const (
 	dirMode  = 0o700
 	fileMode = 0o600
@@ -20,17 +25,18 @@ const (
 	othersMode = 0o077
 )
 
-func openSecretsDir(dataDir string) (string, error) {
-	dir := filepath.Join(dataDir, secretsDir)
+// OpenFolder answers the folder for secrets of a data folder, after making it if there is none.
+func OpenFolder(dataDir string) (string, error) {
+	dir := filepath.Join(dataDir, Folder)
 	if err := os.MkdirAll(dir, dirMode); err != nil {
 		return "", fault.Wrap(err, fault.Internal, "the folder for keys in the data folder can't be made")
 	}
 	return dir, nil
 }
 
-// readOrMakeSecret answers the secret in path; two processes that start at once end with the same one.
-func readOrMakeSecret(path string, size int) ([]byte, error) {
-	secret, err := readSecret(path, size)
+// ReadOrMake answers the secret in path, made of random bytes if there is none; two processes that start at once end with the same one.
+func ReadOrMake(path string, size int) ([]byte, error) {
+	secret, err := Read(path, size)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return secret, err
 	}
@@ -38,15 +44,15 @@ func readOrMakeSecret(path string, size int) ([]byte, error) {
 	if _, err := rand.Read(fresh); err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "no random bytes for a key")
 	}
-	if err := writeSecret(path, fresh); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := write(path, fresh); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fault.Wrap(err, fault.Internal, "a new key can't be written to the data folder")
 	}
-	return readSecret(path, size)
+	return Read(path, size)
 }
 
-// readSecret refuses links, other lengths and files that the group or strangers have any right to.
-func readSecret(path string, size int) (secret []byte, err error) {
-	name := filepath.Join(secretsDir, filepath.Base(path))
+// Read answers the secret in path. It refuses links, other lengths and files that the group or strangers have any right to.
+func Read(path string, size int) (secret []byte, err error) {
+	name := filepath.Join(Folder, filepath.Base(path))
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, name+" in the data folder can't be opened")
@@ -116,30 +122,30 @@ func giveToFolder(f *os.File, dir string) error {
 	return f.Chown(int(st.Uid), int(st.Gid))
 }
 
-// writeSecret makes path whole or not at all; fs.ErrExist if it is there already.
-func writeSecret(path string, secret []byte) error {
-	tmp, err := stageSecret(filepath.Dir(path), secret)
+// write makes path whole or not at all; fs.ErrExist if it is there already.
+func write(path string, secret []byte) error {
+	tmp, err := Stage(filepath.Dir(path), secret)
 	if err != nil {
 		return err
 	}
-	return errors.Join(nameSecret(tmp, path), ignoreMissing(os.Remove(tmp)))
+	return errors.Join(Name(tmp, path), Remove(tmp))
 }
 
-// stageSecret writes the secret to a file of the folder that nobody reads yet, and answers its name.
-func stageSecret(dir string, secret []byte) (name string, err error) {
+// Stage writes the secret to a file of the folder that nobody reads yet, and answers its name.
+func Stage(dir string, secret []byte) (name string, err error) {
 	tmp, err := os.CreateTemp(dir, ".new-*") // CreateTemp makes 0600
 	if err != nil {
 		return "", fmt.Errorf("making a key file: %w", err)
 	}
 	_, err = tmp.Write(secret)
 	if err := errors.Join(err, tmp.Chmod(fileMode), giveToFolder(tmp, dir), tmp.Sync(), tmp.Close()); err != nil {
-		return "", errors.Join(fmt.Errorf("writing a key file: %w", err), ignoreMissing(os.Remove(tmp.Name())))
+		return "", errors.Join(fmt.Errorf("writing a key file: %w", err), Remove(tmp.Name()))
 	}
 	return tmp.Name(), nil
 }
 
-// nameSecret gives a staged secret its own name; fs.ErrExist if that is taken.
-func nameSecret(staged, path string) error {
+// Name gives a staged secret its own name; fs.ErrExist if that is taken.
+func Name(staged, path string) error {
 	// A link, unlike a rename, never replaces a key that another process made meanwhile. Not every file system has it.
 	err := os.Link(staged, path)
 	if err == nil {
@@ -150,10 +156,11 @@ func nameSecret(staged, path string) error {
 	if err != nil {
 		return fmt.Errorf("naming a key file: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncFolder(filepath.Dir(path))
 }
 
-func syncDir(dir string) error {
+// SyncFolder makes the names in dir last.
+func SyncFolder(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("opening the key folder: %w", err)
@@ -164,7 +171,9 @@ func syncDir(dir string) error {
 	return nil
 }
 
-func ignoreMissing(err error) error {
+// Remove deletes the file; one that is gone already is no error.
+func Remove(path string) error {
+	err := os.Remove(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
