@@ -17,6 +17,7 @@ import (
 	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
 	"guardhouse/internal/auth"
+	"guardhouse/internal/auth/keyring"
 	"guardhouse/internal/backup"
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/config"
@@ -64,7 +65,7 @@ func Check(c *config.Config) error {
 	if err := checkPlaces(c); err != nil {
 		return err
 	}
-	return auth.CheckJWTSecrets(c.JWTSecret.Reveal(), c.JWTSecretPrevious.Reveal())
+	return keyring.CheckSecrets(c.JWTSecret.Reveal(), c.JWTSecretPrevious.Reveal())
 }
 
 // Exists reports whether the data folder holds a database, or will as soon as an interrupted restore is finished.

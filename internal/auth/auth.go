@@ -1,6 +1,7 @@
 // Package auth owns users, passwords, sessions, bearer tokens, API keys and the root key they hang on. It turns a
 // credential into an access.Principal and nothing else decides who somebody is. What a principal may do is not decided
-// here: every change passes access.Guard. It imports access, db and fault; it knows nothing of HTTP and sets no cookie.
+// here: every change passes access.Guard. What needs no row of a user stands in packages below: names, password, secretfile,
+// keyring. It knows nothing of HTTP and sets no cookie.
 package auth
 
 import "time"

@@ -58,7 +58,7 @@ func (s *Service) cookieGood(ses session, now time.Time) bool {
 }
 
 func (s *Service) byBearer(ctx context.Context, token string, o access.Origin) (access.Principal, error) {
-	c, kid, err := s.ring.parse(token)
+	c, kid, err := s.ring.Parse(token)
 	if err != nil {
 		return access.Principal{}, unauthenticated()
 	}
@@ -67,14 +67,14 @@ func (s *Service) byBearer(ctx context.Context, token string, o access.Origin) (
 		return access.Principal{}, err
 	}
 	now := s.clock()
-	if !ok || ses.kind != kindProgram || !ses.alive(now) || ses.userID != c.Subject || ses.epoch != c.Epoch {
+	if !ok || ses.kind != kindProgram || !ses.alive(now) || ses.userID != c.UserID || ses.epoch != c.Epoch {
 		return access.Principal{}, unauthenticated()
 	}
 	if s.buryCookie(ctx, ses, now) {
 		s.touchSession(ctx, ses, o, now)
 	}
 	p := ses.principal(o)
-	p.Via, p.Until = kid, c.ExpiresAt.Time
+	p.Via, p.Until = kid, c.Until
 	return p, nil
 }
 

@@ -41,8 +41,7 @@ func (s *Service) recheckSession(ctx context.Context, p access.Principal) (acces
 	if good && p.Via == access.ViaCookie {
 		good = s.cookieGood(ses, now)
 	} else if good {
-		_, err := s.ring.find(p.Via)
-		good = err == nil && now.Before(p.Until)
+		good = s.ring.Verifies(p.Via) && now.Before(p.Until)
 	}
 	if !good {
 		return access.Principal{}, unauthenticated()

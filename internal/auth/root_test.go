@@ -82,19 +82,6 @@ func TestRootKeyThatOthersCanReadRefusesStart(t *testing.T) {
 	require.Equal(t, before, after, "it is not made anew")
 }
 
-func TestBearerKeyThatOthersCanReadRefusesStart(t *testing.T) {
-	dir := t.TempDir()
-	r, err := openKeyring(ringOptions{dataDir: dir, now: newClock().now, log: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	path := r.path(r.keys[0].kid[len("ed-"):])
-	info, err := os.Stat(path)
-	require.NoError(t, err)
-	require.EqualValues(t, 0o600, info.Mode().Perm())
-	require.NoError(t, os.Chmod(path, 0o644))
-	_, err = openKeyring(ringOptions{dataDir: dir, now: newClock().now, log: slog.New(slog.DiscardHandler)})
-	requireCode(t, fault.Invalid, err)
-}
-
 func TestSecretTypesRedactThemselves(t *testing.T) {
 	const planted = "PLANTED-SECRET"
 	values := []any{

@@ -14,6 +14,7 @@ import (
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
+	"guardhouse/internal/auth/keyring"
 	"guardhouse/internal/auth/password"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
@@ -23,7 +24,6 @@ const (
 	defaultAccessTTL   = 15 * time.Minute
 	defaultSessionIdle = 30 * time.Minute
 	defaultSessionMax  = 12 * time.Hour
-	maxAccessTTL       = 24 * time.Hour
 	// maxDefaultSlots: four hashes at once take 256 MiB; more only where somebody asks for it.
 	maxDefaultSlots = 4
 )
@@ -45,7 +45,7 @@ type Options struct {
 type Service struct {
 	guard *access.Guard
 	store *store
-	ring  *keyring
+	ring  *keyring.Ring
 	slots *slots
 	cost  password.Cost
 	// throttle and known slow guessers down, and keep them apart from who has signed in before.
@@ -74,7 +74,7 @@ func New(d *db.DB, g *access.Guard, o Options) (*Service, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	ring, err := openKeyring(ringOptions{dataDir: o.DataDir, secret: o.JWTSecret, previous: o.JWTSecretPrevious, now: o.Now, log: o.Log})
+	ring, err := keyring.Open(keyring.Options{DataDir: o.DataDir, Secret: o.JWTSecret, Previous: o.JWTSecretPrevious, Now: o.Now, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (o *Options) fill() error {
 	o.AccessTTL = orDuration(o.AccessTTL, defaultAccessTTL)
 	o.SessionIdle = orDuration(o.SessionIdle, defaultSessionIdle)
 	o.SessionMax = orDuration(o.SessionMax, defaultSessionMax)
-	if o.AccessTTL < 0 || o.AccessTTL > maxAccessTTL || o.SessionIdle < 0 || o.SessionMax < 0 {
+	if o.AccessTTL < 0 || o.AccessTTL > keyring.MaxLife || o.SessionIdle < 0 || o.SessionMax < 0 {
 		return fault.New(fault.Invalid, "a session or an access token can't live that long").WithField("auth")
 	}
 	if o.HashSlots <= 0 {

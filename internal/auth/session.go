@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/auth/keyring"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
@@ -69,7 +70,7 @@ func (s *Service) bearer(userID, sessionID string, epoch int64, now, sessionEnd 
 	if sessionEnd.Before(until) {
 		until = sessionEnd
 	}
-	token, err := s.ring.issue(newClaims(userID, sessionID, epoch, now, until))
+	token, err := s.ring.Issue(keyring.Claims{UserID: userID, SessionID: sessionID, Epoch: epoch, IssuedAt: now, Until: until})
 	return token, until.Sub(now), err
 }
 

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"testing"
 
@@ -165,17 +164,4 @@ func TestSetupOfACallerWhoLeftMakesNobody(t *testing.T) {
 	require.True(t, b.SetupRequired(context.Background()))
 	_, err = b.CompleteSetup(context.Background(), origin(), token, adminName, adminPassword)
 	require.NoError(t, err)
-}
-
-// threat A2: whatever is put around a sample value, it stays one.
-func TestEverySampleSecretIsRefused(t *testing.T) {
-	around := goodSecret
-	require.NoError(t, CheckJWTSecret(around+around))
-	for _, sample := range sampleSecrets() {
-		for _, secret := range []string{sample + around, around + strings.ToUpper(sample), around[:20] + sample + around[20:]} {
-			err := CheckJWTSecret(secret)
-			requireCode(t, fault.Invalid, err)
-			require.NotContains(t, err.Error(), secret)
-		}
-	}
 }

@@ -18,8 +18,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/auth/keyring"
 	"guardhouse/internal/auth/secretfile"
 	"guardhouse/internal/fault"
+)
+
+// What the keyring promises.
+const (
+	lookEvery   = time.Second
+	rotateAfter = 90 * 24 * time.Hour
+	retireAfter = 24*time.Hour + time.Minute
 )
 
 func kidIn(t *testing.T, token string) string {
@@ -47,7 +55,7 @@ func (b *bench) keyFiles() []string {
 	require.Empty(b.t, hidden, "no half-written key is left")
 	var keys []string
 	for _, f := range files {
-		if strings.HasPrefix(filepath.Base(f), jwtPrefix) {
+		if strings.HasPrefix(filepath.Base(f), "jwt-") {
 			keys = append(keys, f)
 		}
 	}
@@ -131,43 +139,6 @@ func TestRetireNowVoidsEveryBearer(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, kid, kidIn(t, pair.AccessToken))
 	server.authenticated(Credential{Bearer: pair.AccessToken})
-}
-
-// threat A3: invented kids cost a bounded number of looks at the folder, whatever is sent.
-func TestStrangersKidsDontMakeTheDiskBusy(t *testing.T) {
-	b := newBench(t)
-	b.user("rita", "reviewer")
-	in := b.login("rita", false)
-	key, err := b.ring.active()
-	require.NoError(t, err)
-	private, ok := key.sign.(ed25519.PrivateKey)
-	require.True(t, ok)
-	parts := strings.Split(in.AccessToken, ".")
-	var body map[string]any
-	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(raw, &body))
-	looks := func(kid string, n int) (looked int) {
-		token := forge(t, map[string]any{"alg": "EdDSA", "typ": "JWT", "kid": kid}, body, func(s string) []byte { return ed25519.Sign(private, []byte(s)) })
-		for range n {
-			before := b.ring.strange
-			requireRefused(t, b, Credential{Bearer: token})
-			if !b.ring.strange.Equal(before) {
-				looked++
-			}
-		}
-		return looked
-	}
-	for _, kid := range []string{"", "ed-", "x", "../../root.key", "ed-../../root", "hs-0123456789abcdef", "ED-01arz3ndektsv4rrffq69g5fav", "ed-01ARZ3NDEKTSV4RRFFQ69G5FAV"} {
-		require.Zero(t, looks(kid, 3), "%q can't be the name of a file of ours", kid)
-	}
-	const invented = "ed-01arz3ndektsv4rrffq69g5fav"
-	require.Equal(t, 1, looks(invented, 1000))
-	b.clock.advance(strangeEvery - time.Millisecond)
-	require.Zero(t, looks(invented, 1000))
-	b.clock.advance(time.Millisecond)
-	require.Equal(t, 1, looks(invented, 1000))
-	b.authenticated(Credential{Bearer: in.AccessToken})
 }
 
 func TestWhoMayRotate(t *testing.T) {
@@ -281,7 +252,7 @@ func TestKeyFilesThatGoWrongUnderARunningServer(t *testing.T) {
 // newBenchOr answers why a process would not start on the folder.
 func newBenchOr(t *testing.T, dir string, c *clock) error {
 	t.Helper()
-	_, err := openKeyring(ringOptions{dataDir: dir, now: c.now, log: slog.New(slog.DiscardHandler)})
+	_, err := keyring.Open(keyring.Options{DataDir: dir, Now: c.now, Log: slog.New(slog.DiscardHandler)})
 	return err
 }
 
@@ -310,12 +281,12 @@ func TestHS256KeepsThePreviousSecretForVerifyingOnly(t *testing.T) {
 	require.Equal(t, fault.Unauthenticated, code)
 	after.authenticated(Credential{Bearer: fresh.AccessToken})
 
-	for name, o := range map[string]ringOptions{
-		"previous alone": {previous: goodSecret}, "twice the same": {secret: goodSecret, previous: goodSecret},
-		"weak previous": {secret: goodSecret, previous: strings.Repeat("ab", 20)}, "short previous": {secret: goodSecret, previous: "x"},
+	for name, o := range map[string]keyring.Options{
+		"previous alone": {Previous: goodSecret}, "twice the same": {Secret: goodSecret, Previous: goodSecret},
+		"weak previous": {Secret: goodSecret, Previous: strings.Repeat("ab", 20)}, "short previous": {Secret: goodSecret, Previous: "x"},
 	} {
-		o.dataDir, o.now = dir, c.now
-		_, err := openKeyring(o)
+		o.DataDir, o.Now = dir, c.now
+		_, err := keyring.Open(o)
 		requireCode(t, fault.Invalid, err)
 		require.Equal(t, "auth.jwt_secret_previous", fault.From(err).Field, name)
 		require.NotContains(t, err.Error(), goodSecret)
@@ -368,7 +339,7 @@ func TestAPlantedKeySignsNothing(t *testing.T) {
 	require.NoError(t, os.Chown(filepath.Join(dir, secretfile.Folder), owner, owner))
 	require.NoError(t, os.Chown(b.keyFiles()[0], owner, owner))
 	kid := b.rotateKey(Rotation{})
-	info, err := os.Stat(b.ring.path(kid))
+	info, err := os.Stat(filepath.Join(dir, secretfile.Folder, "jwt-"+strings.TrimPrefix(kid, "ed-")+".key"))
 	require.NoError(t, err)
 	st, ok := info.Sys().(*syscall.Stat_t)
 	require.True(t, ok)

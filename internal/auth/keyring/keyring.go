@@ -1,4 +1,6 @@
-package auth
+// Package keyring holds the keys that sign bearers, replaces them in time, and turns claims into bearers and back. The
+// session and the user that a bearer names are its caller's to look at: it knows no database.
+package keyring
 
 import (
 	"crypto/ed25519"
@@ -18,11 +20,14 @@ import (
 	"guardhouse/internal/fault"
 )
 
+// MaxLife is the longest that a bearer may live.
+const MaxLife = 24 * time.Hour
+
 const (
 	// rotateAfter and retireAfter: a key signs for 90 days; then it verifies for as long as any bearer of it may live, and
 	// a minute more for a server that had not yet noticed its successor.
 	rotateAfter = 90 * 24 * time.Hour
-	retireAfter = maxAccessTTL + time.Minute
+	retireAfter = MaxLife + time.Minute
 )
 
 // signingKey has one algorithm, whatever a token's header says (threat A3).
@@ -34,8 +39,9 @@ type signingKey struct {
 	next         time.Time // when its successor was made; zero for the active one
 }
 
-// keyring holds either HS256 keys from the settings or the Ed25519 keys of the data folder, never both.
-type keyring struct {
+// Ring holds either HS256 keys from the settings or the Ed25519 keys of the data folder, never both. All methods may be called
+// from any goroutine.
+type Ring struct {
 	dir string // "" with HS256
 	now func() time.Time
 	log *slog.Logger
@@ -49,27 +55,31 @@ type keyring struct {
 	troubled []string     // what was said to be wrong with it; under looking
 }
 
-// ringOptions say where the keys come from. Previous verifies only.
-type ringOptions struct {
-	dataDir, secret, previous string
-	now                       func() time.Time
-	log                       *slog.Logger
+// Options say where the keys come from. Previous verifies only.
+type Options struct {
+	DataDir, Secret, Previous string
+	Now                       func() time.Time
+	Log                       *slog.Logger
 }
 
-// openKeyring uses the secret if there is one, after checking it; else DATA/secrets/jwt-*.key, making the first.
-func openKeyring(o ringOptions) (*keyring, error) {
-	r := &keyring{now: o.now, log: o.log}
-	if o.secret != "" || o.previous != "" {
-		if err := CheckJWTSecrets(o.secret, o.previous); err != nil {
+// Rotation says how the keys before are treated. RetireNow makes every bearer that they signed void at once, for when one has
+// leaked; otherwise they verify for as long as a bearer may live.
+type Rotation struct{ RetireNow bool }
+
+// Open answers a ring that uses the secret if there is one, after checking it; else DATA/secrets/jwt-*.key, making the first.
+func Open(o Options) (*Ring, error) {
+	r := &Ring{now: o.Now, log: o.Log}
+	if o.Secret != "" || o.Previous != "" {
+		if err := CheckSecrets(o.Secret, o.Previous); err != nil {
 			return nil, err
 		}
-		if o.previous != "" {
-			r.keys = append(r.keys, hmacKey(o.previous))
+		if o.Previous != "" {
+			r.keys = append(r.keys, hmacKey(o.Previous))
 		}
-		r.keys = append(r.keys, hmacKey(o.secret))
+		r.keys = append(r.keys, hmacKey(o.Secret))
 		return r, nil
 	}
-	dir, err := secretfile.OpenFolder(o.dataDir)
+	dir, err := secretfile.OpenFolder(o.DataDir)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +107,7 @@ func (k signingKey) retired(now time.Time) bool {
 
 // active answers the key that signs, after making a new one if the last is due or was taken away. Where none can be written
 // the one there is goes on: an old key is better than nobody signed in, and the log says so.
-func (r *keyring) active() (signingKey, error) {
+func (r *Ring) active() (signingKey, error) {
 	r.notice()
 	last, ok := r.last()
 	if ok && !r.due(last) {
@@ -108,7 +118,7 @@ func (r *keyring) active() (signingKey, error) {
 	if last, ok = r.last(); ok && !r.due(last) {
 		return last, nil
 	}
-	made, err := r.prepare()
+	made, err := r.Prepare()
 	if err == nil {
 		err = r.keep(made, Rotation{})
 	}
@@ -123,7 +133,7 @@ func (r *keyring) active() (signingKey, error) {
 	return last, nil
 }
 
-func (r *keyring) last() (signingKey, bool) {
+func (r *Ring) last() (signingKey, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if len(r.keys) == 0 {
@@ -132,15 +142,21 @@ func (r *keyring) last() (signingKey, bool) {
 	return r.keys[len(r.keys)-1], true
 }
 
-func (r *keyring) due(k signingKey) bool {
+func (r *Ring) due(k signingKey) bool {
 	return k.method == jwt.SigningMethodEdDSA && r.now().Sub(k.made) >= rotateAfter
+}
+
+// Verifies says whether the key that kid names may still verify: a bearer that it signed has not become void with it.
+func (r *Ring) Verifies(kid string) bool {
+	_, err := r.find(kid)
+	return err == nil
 }
 
 var errUnknownKid = errors.New("no key has this kid")
 
 // find answers the key for kid if it may still verify. A kid that it doesn't know makes it look at the folder: another
 // process may have made the key a moment ago.
-func (r *keyring) find(kid string) (signingKey, error) {
+func (r *Ring) find(kid string) (signingKey, error) {
 	r.notice()
 	key, ok := r.known(kid)
 	if !ok && ourKid(kid) {
@@ -154,7 +170,7 @@ func (r *keyring) find(kid string) (signingKey, error) {
 }
 
 // known answers the key for kid, and whether it may still verify.
-func (r *keyring) known(kid string) (signingKey, bool) {
+func (r *Ring) known(kid string) (signingKey, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for _, k := range r.keys {

@@ -1,4 +1,4 @@
-package auth
+package keyring
 
 import (
 	"crypto/ed25519"
@@ -29,7 +29,7 @@ const (
 )
 
 // open reads the folder for the first time. Here, unlike later, whatever is wrong in it refuses.
-func (r *keyring) open() error {
+func (r *Ring) open() error {
 	r.looking.Lock()
 	defer r.looking.Unlock()
 	if err := r.read(); err != nil {
@@ -38,7 +38,7 @@ func (r *keyring) open() error {
 	if _, ok := r.last(); ok {
 		return nil
 	}
-	made, err := r.prepare()
+	made, err := r.Prepare()
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (r *keyring) open() error {
 
 // notice reads the folder if that was not done within lookEvery. Nobody waits for a look that is under way: a slow disk
 // holds up one caller a second.
-func (r *keyring) notice() {
+func (r *Ring) notice() {
 	if r.dir == "" || !r.past(lookEvery) || !r.looking.TryLock() {
 		return
 	}
@@ -58,14 +58,14 @@ func (r *keyring) notice() {
 }
 
 // past says that the last look is longer ago than d, or in the future, where a clock that was set back left it.
-func (r *keyring) past(d time.Duration) bool {
-	since := millis(r.now()) - r.looked.Load()
+func (r *Ring) past(d time.Duration) bool {
+	since := r.now().UnixMilli() - r.looked.Load()
 	return since < 0 || since >= d.Milliseconds()
 }
 
 // noticeStranger reads the folder for a kid that isn't known, at most every strangeEvery. Whoever waits here meanwhile
 // profits from the same look.
-func (r *keyring) noticeStranger() {
+func (r *Ring) noticeStranger() {
 	r.looking.Lock()
 	defer r.looking.Unlock()
 	now := r.now()
@@ -77,7 +77,7 @@ func (r *keyring) noticeStranger() {
 }
 
 // look is read for a running server: what is wrong is logged once, keys that are gone are gone, and the others stay.
-func (r *keyring) look() {
+func (r *Ring) look() {
 	if err := r.read(); err != nil {
 		r.complain("reading the bearer keys", err)
 		return
@@ -86,7 +86,7 @@ func (r *keyring) look() {
 }
 
 // complain logs each kind of trouble once, until the folder is well again. Call it with looking held.
-func (r *keyring) complain(what string, err error) {
+func (r *Ring) complain(what string, err error) {
 	if slices.Contains(r.troubled, what) {
 		return
 	}
@@ -95,8 +95,8 @@ func (r *keyring) complain(what string, err error) {
 }
 
 // read takes up what the folder holds. File names sort by the time that is in them. Call it with looking held.
-func (r *keyring) read() error {
-	r.looked.Store(millis(r.now()))
+func (r *Ring) read() error {
+	r.looked.Store(r.now().UnixMilli())
 	entries, err := os.ReadDir(r.dir)
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "the folder for keys in the data folder can't be read")
@@ -128,7 +128,7 @@ func (r *keyring) read() error {
 	return errors.Join(errs...)
 }
 
-func (r *keyring) readKey(id ulid.ULID, old []signingKey) (signingKey, error) {
+func (r *Ring) readKey(id ulid.ULID, old []signingKey) (signingKey, error) {
 	kid := kidOf(id)
 	if i := slices.IndexFunc(old, func(k signingKey) bool { return k.kid == kid }); i >= 0 {
 		return old[i], nil
@@ -141,7 +141,7 @@ func (r *keyring) readKey(id ulid.ULID, old []signingKey) (signingKey, error) {
 }
 
 // set puts keys in force. Each one's successor is the next by time.
-func (r *keyring) set(keys []signingKey) {
+func (r *Ring) set(keys []signingKey) {
 	slices.SortFunc(keys, func(a, b signingKey) int { return strings.Compare(a.kid, b.kid) })
 	for i := range keys {
 		keys[i].next = time.Time{}
@@ -154,17 +154,20 @@ func (r *keyring) set(keys []signingKey) {
 	r.keys = keys
 }
 
-// preparedKey is a key whose file is on the disk under a name that nobody reads.
-type preparedKey struct {
+// Prepared is a key whose file is on the disk under a name that nobody reads.
+type Prepared struct {
 	signingKey
 	file string
 }
 
-// prepare makes the next key and writes it down where it is not yet in force. Its time is later than every other's, also
-// under a clock that was set back.
-func (r *keyring) prepare() (preparedKey, error) {
+// Kid is the name that bearers will know the key by.
+func (k Prepared) Kid() string { return k.kid }
+
+// Prepare makes the next key and writes it down where it is not yet in force. Its time is later than every other's, also
+// under a clock that was set back. Conflict where the settings hold the keys.
+func (r *Ring) Prepare() (Prepared, error) {
 	if r.dir == "" {
-		return preparedKey{}, noRotation()
+		return Prepared{}, noRotation()
 	}
 	at := ulid.Timestamp(r.now())
 	if last, ok := r.last(); ok {
@@ -172,36 +175,36 @@ func (r *keyring) prepare() (preparedKey, error) {
 	}
 	id, err := ulid.New(at, ulid.DefaultEntropy())
 	if err != nil {
-		return preparedKey{}, fault.Wrap(err, fault.Internal, "no id for a bearer key")
+		return Prepared{}, fault.Wrap(err, fault.Internal, "no id for a bearer key")
 	}
 	seed := make([]byte, ed25519.SeedSize)
 	if _, err := rand.Read(seed); err != nil {
-		return preparedKey{}, fault.Wrap(err, fault.Internal, "no random bytes for a key")
+		return Prepared{}, fault.Wrap(err, fault.Internal, "no random bytes for a key")
 	}
 	file, err := secretfile.Stage(r.dir, seed)
 	if err != nil {
-		return preparedKey{}, fault.Wrap(err, fault.Internal, "a new key can't be written to the data folder")
+		return Prepared{}, fault.Wrap(err, fault.Internal, "a new key can't be written to the data folder")
 	}
-	return preparedKey{edKey(id, seed), file}, nil
+	return Prepared{edKey(id, seed), file}, nil
 }
 
-// abandon removes a key that never came into force, and answers why.
-func (r *keyring) abandon(k preparedKey, why error) error {
+// Abandon removes a key that never came into force, and answers why.
+func (r *Ring) Abandon(k Prepared, why error) error {
 	return errors.Join(why, secretfile.Remove(k.file))
 }
 
-// adopt is keep for callers that don't hold looking.
-func (r *keyring) adopt(k preparedKey, o Rotation) error {
+// Adopt brings k into force and removes the files of the keys that no living bearer was signed with; with o.RetireNow, of all
+// the others, those too that can't be read today.
+func (r *Ring) Adopt(k Prepared, o Rotation) error {
 	r.looking.Lock()
 	defer r.looking.Unlock()
 	return r.keep(k, o)
 }
 
-// keep brings k into force and removes the files of the keys that no living bearer was signed with; with o.RetireNow, of all
-// the others, those too that can't be read today.
-func (r *keyring) keep(k preparedKey, o Rotation) error {
+// keep is Adopt for callers that hold looking.
+func (r *Ring) keep(k Prepared, o Rotation) error {
 	if err := secretfile.Name(k.file, r.path(k.kid)); err != nil {
-		return r.abandon(k, fault.Wrap(err, fault.Internal, "a new key can't be written to the data folder"))
+		return r.Abandon(k, fault.Wrap(err, fault.Internal, "a new key can't be written to the data folder"))
 	}
 	r.look() // a file that can't be read is no reason to go on signing with the key that was to be replaced
 	err := r.remove(func(kid string) bool {
@@ -221,7 +224,7 @@ func (r *keyring) keep(k preparedKey, o Rotation) error {
 var errNotInForce = errors.New("the new bearer key is not in force")
 
 // remove deletes the files of the kids that gone names.
-func (r *keyring) remove(gone func(kid string) bool) error {
+func (r *Ring) remove(gone func(kid string) bool) error {
 	entries, err := os.ReadDir(r.dir)
 	if err != nil {
 		return err
@@ -238,7 +241,7 @@ func (r *keyring) remove(gone func(kid string) bool) error {
 
 func kidOf(id ulid.ULID) string { return kidPrefix + strings.ToLower(id.String()) }
 
-func (r *keyring) path(kid string) string {
+func (r *Ring) path(kid string) string {
 	return filepath.Join(r.dir, jwtPrefix+strings.TrimPrefix(kid, kidPrefix)+jwtSuffix)
 }
 

@@ -1,4 +1,4 @@
-package auth
+package keyring
 
 import (
 	"strings"
@@ -15,9 +15,10 @@ const (
 	maxUnit = 16
 )
 
-// CheckJWTSecrets is CheckJWTSecret for the secret that signs and the one before it, "" for none, which only verifies: it
-// needs one that signs, another one.
-func CheckJWTSecrets(secret, previous string) error {
+// CheckSecrets refuses, as Open does, what cannot be a secret: fewer than 32 bytes, values that samples and manuals are full
+// of, and repetitions (threat A2). It is asked for the secret that signs and the one before it, "" for none, which only verifies:
+// it needs one that signs, another one. No message holds any of them.
+func CheckSecrets(secret, previous string) error {
 	refuse := func(why string) error {
 		return fault.New(fault.Invalid, "auth.jwt_secret_previous "+why).WithField("auth.jwt_secret_previous")
 	}
@@ -27,7 +28,7 @@ func CheckJWTSecrets(secret, previous string) error {
 		}
 		return nil
 	}
-	if err := CheckJWTSecret(secret); err != nil || previous == "" {
+	if err := checkSecret("auth.jwt_secret", secret); err != nil || previous == "" {
 		return err
 	}
 	if previous == secret {
@@ -35,10 +36,6 @@ func CheckJWTSecrets(secret, previous string) error {
 	}
 	return checkSecret("auth.jwt_secret_previous", previous)
 }
-
-// CheckJWTSecret refuses, as New does, what cannot be a secret: fewer than 32 bytes, values that samples and manuals are full of, and
-// repetitions (threat A2). The message never holds any of it.
-func CheckJWTSecret(secret string) error { return checkSecret("auth.jwt_secret", secret) }
 
 func checkSecret(setting, secret string) error {
 	refuse := func(why string) error {
