@@ -67,8 +67,10 @@ var threats = []threat{ //nolint:gochecknoglobals // a constant in all but type
 	{"D2", "settings that run programs"},
 }
 
-var named = regexp.MustCompile(`\bthreats? ([A-Z][0-9]+(?:(?:, | and )(?:threat )?[A-Z][0-9]+)*)`)
-var id = regexp.MustCompile(`[A-Z][0-9]+`)
+var (
+	named = regexp.MustCompile(`\bthreats? ([A-Z][0-9]+(?:(?:, | and )(?:threat )?[A-Z][0-9]+)*)`)
+	id    = regexp.MustCompile(`[A-Z][0-9]+`)
+)
 
 // The page says which test proves which rule; a rule without a test, or a test of a rule that nobody wrote down, fails.
 func TestEveryThreatHasATestThatNamesIt(t *testing.T) {
