@@ -62,7 +62,7 @@ test: ## install what the tests need and run all of them; seconds per stage and 
 	@python3 --version >/dev/null 2>&1 || scripts/setup.sh test
 	@$(ENV) python3 scripts/stages.py setup! build! check-generated test-race test-native test-web test-sdk test-schema test-kill e2e
 
-test-fast: ## Go with the race detector, shuffled, without the engine and the tests that take seconds: under a minute when warm
+test-fast: ## Go with the race detector, shuffled, without the engine and the tests that take seconds: some minutes
 	@$(ENV) python3 scripts/gotest.py -p 4 -short -race -shuffle=on -timeout 10m -tags $(FAST_TAGS) ./...
 
 test-race: ## the same with every test
