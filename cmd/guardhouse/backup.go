@@ -49,7 +49,7 @@ func newBackup(sh *shared) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use: "backup FILE", Short: "Write an encrypted backup of the data folder, beside a running server", Args: cobra.ExactArgs(1),
-		Example: "  guardhouse backup /mnt/backup/monday.ghb --key-file /root/guardhouse.key\n" +
+		Example: "  guardhouse backup /mnt/backup/monday.ghb --key-file /etc/guardhouse/backup.key\n" +
 			"  guardhouse backup monday.ghb --include-keys",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r := backup.Request{File: args[0], IncludeKeys: whole, Overwrite: force}

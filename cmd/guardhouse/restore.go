@@ -25,7 +25,7 @@ func newRestore(sh *shared) *cobra.Command {
 		Use: "restore FILE", Short: "Put a backup into the data folder, after it has been verified, and end all access it would revive",
 		Args: cobra.ExactArgs(1),
 		Example: "  guardhouse restore monday.ghb --data /srv/guardhouse\n" +
-			"  guardhouse restore /mnt/backup/monday.ghb --key-file /root/guardhouse.key --data /srv/guardhouse --replace",
+			"  guardhouse restore /mnt/backup/monday.ghb --key-file /etc/guardhouse/backup.key --data /srv/guardhouse --replace",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := sh.load(nil)
 			if err != nil {
