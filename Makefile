@@ -80,7 +80,7 @@ test-sdk: setup ## the official OpenAI SDKs (Python, Node) against bin/guardhous
 test-schema: setup ## schemathesis over openapi.yaml against bin/guardhouse, EXAMPLES (15) per operation
 	@$(ENV) .tools/venv/bin/python scripts/schema_test.py bin/guardhouse $(EXAMPLES)
 
-soak: build setup ## mixed load for SOAK (10m) against bin/guardhouse: no 5xx, flat memory, backups that restore
+soak: build setup ## mixed load for SOAK (10m) against bin/guardhouse: no 5xx but busy, flat memory, backups that restore
 	@$(ENV) .tools/venv/bin/python scripts/soak.py bin/guardhouse $(SOAK)
 
 test-kill: ## kill -9 under load ten times: every answered request has its audit row once, the chain is whole

@@ -1,5 +1,5 @@
 """Mixed load on bin/guardhouse for a while: verdicts, lists, sign-ins good and bad, broken bodies, keys made and revoked,
-live streams, scrapes, backups. Holds: no 5xx, flat memory and descriptors, a whole audit log, backups that restore and verify.
+live streams, scrapes, backups. Holds: no 5xx but 503 (busy), flat memory and descriptors, a whole audit log, backups that restore and verify.
 
 usage: soak.py bin/guardhouse [DURATION]          10m if not given; 90s, 10m, 2h
 
@@ -61,6 +61,13 @@ class Load:
     def problem(self, words):
         with self.lock:
             self.problems[words] += 1
+
+    def held(self, work, *arguments):
+        """A worker that dies is a finding: less load is no pass."""
+        try:
+            work(*arguments)
+        except Exception as why:  # noqa: BLE001: whatever ended it is printed
+            self.problem(f"{work.__name__} ended: {type(why).__name__}: {why}")
 
     def loop(self, step):
         """Runs step with an open connection until the time is up, anew where the connection ends."""
@@ -141,7 +148,7 @@ class Load:
         return answer["access_token"]
 
     def stream(self, connection):
-        """Follows the live stream; ids must rise, also over a reconnection."""
+        """Follows the live stream; ids never fall, also over a reconnection."""
         last = None
         while not self.over():
             headers = {"Authorization": "Bearer " + self.keys["admin"]}
@@ -196,8 +203,8 @@ class Load:
 
     def run(self):
         steps = [self.verdicts] * 4 + [self.lists, self.lists, self.sign_ins, self.sign_ins, self.broken, self.people]
-        threads = [threading.Thread(target=self.loop, args=(step,)) for step in steps + [self.stream, self.stream]]
-        threads += [threading.Thread(target=self.backup), threading.Thread(target=self.sample)]
+        threads = [threading.Thread(target=self.held, args=(self.loop, step)) for step in steps + [self.stream, self.stream]]
+        threads += [threading.Thread(target=self.held, args=(work,)) for work in (self.backup, self.sample)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -105,7 +105,7 @@ func (sh *shared) with(ctx context.Context, do func(a *app.App) error) error {
 	return sh.onFolder(ctx, c, do)
 }
 
-// within is with for commands that only look or take away: a mistyped folder must not pass for an empty, sound one.
+// within is with for commands on a folder that must be there already: a mistyped folder must not pass for an empty, sound one.
 func (sh *shared) within(ctx context.Context, do func(a *app.App) error) error {
 	c, err := sh.load(nil)
 	if err != nil {

@@ -18,7 +18,7 @@ func (a *App) Backup(ctx context.Context, p access.Principal, r backup.Request) 
 }
 
 // Restore puts an archive into the data folder of the settings, which it makes if need be. It refuses while a server or another
-// command has the folder open, and leaves nothing of its own behind when it is refused. See backup.Restore.
+// command has the folder open, and takes away the folder that it made when it is refused. See backup.Restore.
 func Restore(ctx context.Context, c *config.Config, p access.Principal, r backup.Restoration) (_ backup.Restored, err error) {
 	_, before := os.Lstat(c.Data)
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {

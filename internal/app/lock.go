@@ -20,12 +20,12 @@ func lockFolder(data string) (release func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("another guardhouse serves %s: stop it first, or give another --data", data)
-		}
-		return nil, fmt.Errorf("locking the data folder: %w", err)
+	got, err := tryFlock(f, unix.LOCK_EX)
+	switch {
+	case err != nil:
+		return nil, errors.Join(err, f.Close())
+	case !got:
+		return nil, errors.Join(fmt.Errorf("another guardhouse serves %s: stop it first, or give another --data", data), f.Close())
 	}
 	return f.Close, nil
 }

@@ -36,7 +36,8 @@ type Request struct {
 
 // Make writes an archive of the folder while it is in use, reads it back whole, and leaves one audit row. Nobody who writes
 // waits for it, and what was acknowledged before the call is in it. It refuses a database that could not be restored: one with
-// a foreign schema, damage, or a chain that does not verify. Whatever goes wrong, no archive and no copy stays behind.
+// a foreign schema, damage, or a chain that does not verify. Whatever goes wrong
+// before the archive gets its name, neither it nor a copy stays behind; its row comes first.
 func Make(ctx context.Context, p access.Principal, s Source, r Request) (_ Archive, err error) {
 	pass, err := s.Guard.Enter(ctx, p, access.Op{Action: access.SettingsManage, Resource: "backup"})
 	if err != nil {

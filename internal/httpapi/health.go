@@ -16,7 +16,8 @@ func (s *Server) GetHealth(context.Context, gen.GetHealthRequestObject) (gen.Get
 	return gen.GetHealth200JSONResponse{Status: "ok"}, nil
 }
 
-// GetReady answers whether a verdict could be given now; else everything that stands in the way, the first as the code.
+// GetReady answers whether a verdict could be given now; else everything that stands in the way, with the first one's error
+// code.
 func (s *Server) GetReady(ctx context.Context, _ gen.GetReadyRequestObject) (gen.GetReadyResponseObject, error) {
 	if err := s.ready(requestContext(ctx)); err != nil {
 		return nil, err

@@ -97,6 +97,24 @@ func TestWhatIsKeptComesBackAsItWas(t *testing.T) {
 	})
 }
 
+// What the packed form has no place for is asked anew, never answered as something else.
+func TestWhatCannotComeBackIsNotKept(t *testing.T) {
+	sound := outcome{reading: reading{severity: Unsafe, categories: categories()[:2]}, action: Block, windows: 1}
+	_, ok := keep(sound)
+	require.True(t, ok)
+	for name, spoil := range map[string]func(*outcome){
+		"severity": func(o *outcome) { o.severity = "Worse" },
+		"action":   func(o *outcome) { o.action = "wait" },
+		"category": func(o *outcome) { o.categories = []string{"Unheard of"} },
+		"order":    func(o *outcome) { o.categories = []string{categories()[1], categories()[0]} },
+	} {
+		o := sound
+		spoil(&o)
+		_, ok := keep(o)
+		require.False(t, ok, name)
+	}
+}
+
 func TestEveryPartOfTheKeyCounts(t *testing.T) {
 	keys := newCacheKeys([]byte("secret"))
 	plain := func(s string) string { return s }

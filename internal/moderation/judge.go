@@ -114,18 +114,6 @@ type judger interface {
 	Judge(ctx context.Context, q inference.Query) (inference.Answer, error)
 }
 
-func (l *loaded) readAll(ctx context.Context, j judger, windows []window) ([]reading, error) {
-	out := make([]reading, 0, len(windows))
-	for _, w := range windows {
-		r, err := l.readOne(ctx, j, w)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, r)
-	}
-	return out, nil
-}
-
 func (l *loaded) readOne(ctx context.Context, j judger, w window) (reading, error) {
 	a, err := j.Judge(ctx, l.query(w.prompt))
 	if err != nil {

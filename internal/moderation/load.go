@@ -195,6 +195,6 @@ func (c checked) prove(ctx context.Context, m inference.Model) error {
 	if err := m.Prime(ctx, prefixes); err != nil {
 		return err
 	}
-	_, err = c.l.readAll(ctx, m, []window{{question, true}})
+	_, err = c.l.readOne(ctx, m, window{question, true})
 	return err
 }

@@ -79,13 +79,24 @@ func (r *Ring) noticeStranger() {
 // look is read for a running server: what is wrong is logged once, keys that are gone are gone, and the others stay.
 func (r *Ring) look() {
 	if err := r.read(); err != nil {
-		r.complain("reading the bearer keys", err)
+		r.complain(troubleReading, err)
 		return
 	}
-	r.troubled = nil
+	r.well(troubleReading)
 }
 
-// complain logs each kind of trouble once, until the folder is well again. Call it with looking held.
+// What can be wrong with the folder.
+const (
+	troubleReading = "reading the bearer keys"
+	troubleDue     = "the bearer key is due, but no new one can be made"
+)
+
+// well ends one kind of trouble: the next of it is logged again. Call it with looking held.
+func (r *Ring) well(what string) {
+	r.troubled = slices.DeleteFunc(r.troubled, func(t string) bool { return t == what })
+}
+
+// complain logs each kind of trouble once, until it is over. Call it with looking held.
 func (r *Ring) complain(what string, err error) {
 	if slices.Contains(r.troubled, what) {
 		return

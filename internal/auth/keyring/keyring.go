@@ -124,12 +124,13 @@ func (r *Ring) active() (signingKey, error) {
 	}
 	switch {
 	case err == nil:
+		r.well(troubleDue)
 		r.log.Info("a new bearer key signs", "kid", made.kid)
 		return made.signingKey, nil
 	case !ok:
 		return signingKey{}, err
 	}
-	r.complain("the bearer key is due, but no new one can be made", err)
+	r.complain(troubleDue, err)
 	return last, nil
 }
 

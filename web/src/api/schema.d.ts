@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * The server can answer a verdict
-         * @description 503 until it can. `reasons` lists all that is wrong, `code` is the first of it. HEAD answers the same without a body.
+         * @description 503 until it can. `reasons` lists all that is wrong, each by its own code; `code` is the error code of the first. HEAD answers the same without a body.
          */
         get: operations["getReady"];
         put?: never;
