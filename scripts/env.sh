@@ -22,6 +22,12 @@ unset _gh_cpu _gh_march CGO_LDFLAGS CGO_FFLAGS
 # Our small headers for what the engine's module lacks. A variable that Go does not put into its cache key, on purpose:
 # the path differs from clone to clone, and every clone may share one compile.
 export CPLUS_INCLUDE_PATH="$GH_ROOT/internal/inference/llamacpp/include"
+# And the engine's own headers as the pinned module has them, for the kernels that plug into it.
+if command -v go >/dev/null 2>&1; then
+    _gh_ggml=$(cd / && go env GOMODCACHE)/github.com/ollama/ollama@$(sed -n 's|^\tgithub.com/ollama/ollama \(v[^ ]*\).*|\1|p' "$GH_ROOT/go.mod")/ml/backend/ggml/ggml
+    CPLUS_INCLUDE_PATH="$CPLUS_INCLUDE_PATH:$_gh_ggml/include:$_gh_ggml/src:$_gh_ggml/src/ggml-cpu"
+    unset _gh_ggml
+fi
 
 # Never gdb on an abort: it would print memory, and memory holds content (threat S5).
 export GGML_NO_BACKTRACE=1

@@ -21,6 +21,7 @@ type Spec struct {
 	Threads     int     // 0 = the physical cores that this process may use
 	Batch       int     // most ids in one forward pass over all slots
 	Temperature float64 // divides the logits before the softmax; 0 = 1
+	Kernels     string  // who computes products: "auto" or "" (the fastest that runs here), "avx512", "avx2", "neon", "none"
 }
 
 // Engine loads models. Load refuses with fault.Unprocessable what the file cannot do and with
@@ -51,6 +52,8 @@ type Description struct {
 	Threads     int   // threads that compute
 	WeightBytes int64 // the tensors' bytes
 	CacheBytes  int64 // the key/value cache's bytes
+	// Kernels names who computes products: our kernels, or "none" where the engine's own do.
+	Kernels string
 }
 
 // Query asks for the probabilities of a few labels at one position, and for what follows the best.

@@ -12,6 +12,7 @@ import (
 
 	"guardhouse/internal/fault"
 	"guardhouse/internal/inference"
+	"guardhouse/internal/inference/llamacpp/kernel"
 )
 
 // Load reads the model behind the descriptor and makes its contexts. It refuses with fault.Unprocessable
@@ -26,6 +27,9 @@ func (e *Engine) Load(ctx context.Context, s inference.Spec) (inference.Model, e
 	}
 	if err := quiet(); err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "the engine could not be started")
+	}
+	if err := useKernels(s.Kernels); err != nil {
+		return nil, err
 	}
 	w, err := loadWeights(ctx, fmt.Sprintf("/proc/self/fd/%d", s.File.Fd()), sealed(s.File))
 	runtime.KeepAlive(s.File)
@@ -57,7 +61,9 @@ func (e *Engine) Load(ctx context.Context, s inference.Spec) (inference.Model, e
 		}
 		cores = append(cores, n)
 	}
-	return newModel(p, w.bytes, cores, e.now, w.free), nil
+	m := newModel(p, w.bytes, cores, e.now, w.free)
+	m.description.Kernels = kernel.Name()
+	return m, nil
 }
 
 // sealed says that nobody can ever change or shorten the file: only then may C map it. A mapped file
