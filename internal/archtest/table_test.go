@@ -73,7 +73,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/tokenizer": {imports: []string{"internal/fault", "internal/gguf"}, reason: "its vocabulary comes out of a model file"},
 	"internal/prompt":    {imports: []string{"internal/fault", "internal/gguf", "internal/tokenizer"}, reason: "pure: text and a model file in, token ids out"},
 
-	"internal/inference":      {imports: []string{"internal/access", "internal/fault"}, reason: "asks for a Pass before anything runs; knows no text"},
+	"internal/inference":      {imports: []string{"internal/access", "internal/fault", "internal/tally"}, reason: "asks for a Pass before anything runs; knows no text"},
 	"internal/inference/fake": {imports: []string{"internal/fault", "internal/inference"}, reason: "the deterministic engine of everybody's tests"},
 	engine:                    {imports: []string{"internal/fault", "internal/inference", engine + "/kernel"}, reason: "native code behind one adapter", nativeTests: true},
 	engine + "/kernel":        {reason: "plugs into the engine's C++ below the adapter; knows no model", nativeTests: true},

@@ -52,7 +52,15 @@ type Error struct {
 	Message    string
 	Field      string        // the request field that is wrong, "" if none
 	RetryAfter time.Duration // when to come back, 0 if unknown
+	Line       *Line         // the line that refused or that the time passed in, nil if none
 	cause      error
+}
+
+// Line says how many requests wait for something.
+type Line struct {
+	Position int // the place that a refused request would have had; 0 where it had one
+	Waiting  int
+	Capacity int // most that may wait
 }
 
 // New answers an error without a cause.
@@ -73,6 +81,9 @@ func (e *Error) WithField(field string) *Error { e.Field = field; return e }
 
 // WithRetry says when to come back.
 func (e *Error) WithRetry(after time.Duration) *Error { e.RetryAfter = after; return e }
+
+// WithLine says how long the line is.
+func (e *Error) WithLine(l Line) *Error { e.Line = &l; return e }
 
 // Error is for logs: it includes the cause. Never send it to a client; send Message.
 func (e *Error) Error() string {

@@ -90,5 +90,6 @@ type Answer struct {
 	Drafted      int           // of them, those that Draft proposed
 	Accepted     int           // of them, those that greedy decoding gave
 	Queue        time.Duration // waiting for a slot
+	Place        int           // in the line when it came: 1 = nobody went before it; 0 = it did not wait in line
 	Compute      time.Duration // from the first pass to the answer
 }

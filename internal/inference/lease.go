@@ -7,6 +7,7 @@ import (
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/tally"
 )
 
 // State of a model in the table.
@@ -32,10 +33,20 @@ type Status struct {
 	Queued      int           // queries that wait for a place now
 	OldestWait  time.Duration // of the one of them that waits longest
 	Judged      uint64
-	Failed      uint64
+	Failed      uint64        // by the model's fault: who left or ran out of time is counted apart
+	Left        uint64        // whose caller was gone before the answer
+	Late        uint64        // whose deadline passed before the answer
+	Waits       Waits         // of all queries that ended, by how
+	Work        Work          // of those judged
 	Service     time.Duration // moving average of one query's computing
 	LoadedAt    time.Time
 }
+
+// Waits are how long queries waited for a place, in seconds, by how they ended.
+type Waits struct{ Judged, Failed, Left, Late tally.Distribution }
+
+// Work is what the model computed: ids, and of them those that were guessed ahead and those guessed right.
+type Work struct{ Evaluated, Drafted, Accepted uint64 }
 
 // Lease is the right to run queries on one model under one pass, until Release.
 type Lease struct {
@@ -56,18 +67,21 @@ func (l *Lease) Judge(ctx context.Context, q Query) (a Answer, err error) {
 	if err := l.usable(); err != nil {
 		return Answer{}, err
 	}
-	waited, err := l.enter(ctx, len(q.Prompt))
+	t, err := l.enter(ctx, len(q.Prompt))
 	if err != nil {
 		return Answer{}, err
 	}
-	defer func() { l.leave(a, err) }()
-	if waited > 0 {
-		if err := l.usable(); err != nil { // it ended while this waited
-			return Answer{}, err
-		}
+	var waited time.Duration
+	defer func() { l.leave(waited, a, err) }()
+	if t == nil {
+		return l.entry.model.Judge(ctx, q)
+	}
+	waited = t.waited
+	if err := l.usable(); err != nil { // it ended while this waited
+		return Answer{}, err
 	}
 	a, err = l.entry.model.Judge(ctx, q)
-	a.Queue += waited
+	a.Queue, a.Place = a.Queue+waited, t.place
 	return a, err
 }
 
@@ -81,18 +95,18 @@ func (l *Lease) usable() error {
 	return nil
 }
 
-// enter takes one of the model's places, and answers how long that took.
-func (l *Lease) enter(ctx context.Context, cost int) (time.Duration, error) {
+// enter takes one of the model's places. It answers the ticket that it waited with, nil if it did not wait.
+func (l *Lease) enter(ctx context.Context, cost int) (*ticket, error) {
 	s, q := l.scheduler, l.entry.queue
 	s.mu.Lock()
 	if q.shut != nil {
 		defer s.mu.Unlock()
-		return 0, q.shut
+		return nil, q.shut
 	}
 	t := q.take(l.owner, cost, s.now)
 	s.mu.Unlock()
 	if t == nil {
-		return 0, nil
+		return nil, nil //nolint:nilnil // nobody before it: there was nothing to wait with
 	}
 	select {
 	case <-t.ready:
@@ -100,22 +114,37 @@ func (l *Lease) enter(ctx context.Context, cost int) (time.Duration, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	t.waited = max(s.now().Sub(t.since), 1)
 	if err := ctx.Err(); err != nil {
 		q.leave(t)
-		return 0, fault.From(err)
+		return nil, l.gone(t, err)
 	}
 	if t.shut != nil {
-		return 0, t.shut
+		l.entry.count(t.waited, Answer{}, t.shut)
+		return nil, t.shut
 	}
-	return max(s.now().Sub(t.since), 1), nil
+	return t, nil
+}
+
+// gone counts a query whose caller stopped waiting, and says why. Who ran out of time learns how long the line is and
+// when to come back. The caller holds the scheduler's lock.
+func (l *Lease) gone(t *ticket, why error) error {
+	e := l.entry
+	err := fault.From(why)
+	e.count(t.waited, Answer{}, err)
+	if err.Code != fault.Timeout {
+		return err
+	}
+	return fault.Wrap(why, fault.Timeout, "The time for this request passed while it waited for the model.").
+		WithRetry(e.retryAfter()).WithLine(fault.Line{Waiting: e.waiting(), Capacity: l.scheduler.queue})
 }
 
 // leave gives the place to the next and notes how the query ended.
-func (l *Lease) leave(a Answer, err error) {
+func (l *Lease) leave(waited time.Duration, a Answer, err error) {
 	l.scheduler.mu.Lock()
 	defer l.scheduler.mu.Unlock()
 	l.entry.queue.give()
-	l.entry.count(a, err)
+	l.entry.count(max(waited, a.Queue), a, err)
 }
 
 // Release gives the lease back. A second call does nothing.
@@ -139,12 +168,16 @@ func (l *Lease) Release() {
 }
 
 // count notes one query's end. The caller holds the scheduler's lock.
-func (e *entry) count(a Answer, err error) {
+func (e *entry) count(waited time.Duration, a Answer, err error) {
+	c := &e.ends[endOf(err)]
+	c.queries++
+	c.waits.Observe(waited.Seconds())
 	if err != nil {
-		e.failed++
 		return
 	}
-	e.judged++
+	e.work.Evaluated += uint64(max(0, a.Evaluated))
+	e.work.Drafted += uint64(max(0, a.Drafted))
+	e.work.Accepted += uint64(max(0, a.Accepted))
 	const weight = 16 // of the past: a burst of long texts is forgotten after some twenty queries
 	if e.service == 0 {
 		e.service = a.Compute
@@ -153,15 +186,20 @@ func (e *entry) count(a Answer, err error) {
 	e.service += (a.Compute - e.service) / weight
 }
 
+// waiting answers how many requests hold a place in the queue.
+func (e *entry) waiting() int { return max(0, e.active-e.what.Slots) }
+
 func (e *entry) capacity(queue int) int { return max(1, e.what.Slots) + queue }
 
 // keptBack is the part of a long queue that one owner alone does not get: whoever comes next finds a place.
 const keptBack = 16
 
 // admit answers the owner of a new lease, or refuses with fault.Busy: a full queue, and an owner that holds its
-// share of it. The share is nearly all places, and half of them while somebody else waits (threat R2).
-func (e *entry) admit(id string, queue int) (*owner, error) {
+// share of it. The share is nearly all places, and half of them while somebody else waits (threat R2). The refusal says
+// which place in the line it would have been.
+func (e *entry) admit(id string, queue, weight int) (*owner, error) {
 	o := e.queue.owner(id)
+	o.weight = weight
 	share := queue - queue/keptBack
 	if e.queue.othersWait(o) {
 		share = (queue + 1) / 2
@@ -169,7 +207,7 @@ func (e *entry) admit(id string, queue int) (*owner, error) {
 	var refused *fault.Error
 	switch {
 	case e.active >= e.capacity(queue):
-		refused = fault.Newf(fault.Busy, "The model's queue is full: %d requests wait.", max(0, e.active-e.what.Slots))
+		refused = fault.Newf(fault.Busy, "The model's queue is full: %d requests wait.", e.waiting())
 	case o.leases >= e.capacity(share):
 		refused = fault.Newf(fault.Busy, "%d of your requests are at the model already, waiting or running; the other places are kept for others.", o.leases)
 	default:
@@ -178,7 +216,8 @@ func (e *entry) admit(id string, queue int) (*owner, error) {
 		return o, nil
 	}
 	e.queue.tidy(o)
-	return nil, refused.WithRetry(e.retryAfter())
+	line := fault.Line{Position: e.waiting() + 1, Waiting: e.waiting(), Capacity: queue}
+	return nil, refused.WithRetry(e.retryAfter()).WithLine(line)
 }
 
 // retryAfter estimates when a place in the queue is free: all who hold a lease or wait with a query, at the

@@ -8,9 +8,15 @@ import (
 	"guardhouse/internal/fault"
 )
 
-// quantum is how many prompt ids each owner may have judged before the next one's turn: about one text of
+// quantum is how many prompt ids an owner of weight 1 may have judged before the next one's turn: about one text of
 // the usual length, so that whoever waits is passed by little more than one text of every other owner.
 const quantum = 64
+
+// maxWeight bounds how many turns one owner gets for one of another's.
+const maxWeight = 16
+
+// mostRounds of the dearest turn are still a number.
+const mostRounds = math.MaxInt / (2 * quantum * maxWeight)
 
 // queue decides whose query gets one of a model's places next. Owners take turns by deficit round robin,
 // and a turn is counted in prompt ids: who asks long questions gets fewer. An owner who was not there goes
@@ -22,6 +28,7 @@ type queue struct {
 	places  int // queries that may be with the model
 	running int // of them, those taken
 	waiting int // tickets of all owners
+	granted int // tickets that got a place so far
 	owners  map[string]*owner
 	fresh   list.List    // of *owner: came since the last turn, first come first
 	known   list.List    // of *owner: the round
@@ -31,6 +38,7 @@ type queue struct {
 // owner is a person, or whoever else answers for requests, at one model.
 type owner struct {
 	id      string
+	weight  int       // its turns for one of an owner of weight 1; 0 counts as 1
 	leases  int       // leases out
 	credit  int       // ids left of its turn; below zero what it took in advance
 	tickets list.List // of *ticket
@@ -40,12 +48,14 @@ type owner struct {
 
 // ticket is one query that waits.
 type ticket struct {
-	owner *owner
-	cost  int
-	since time.Time
-	ready chan struct{} // closed when it has a place, or will never get one
-	at    *list.Element // nil once it waits no more
-	shut  *fault.Error  // why it will never get one
+	owner  *owner
+	cost   int
+	since  time.Time
+	place  int           // while it waits: granted when it came; then its place in the line: 1 = nobody went before it
+	waited time.Duration // once it waits no more
+	ready  chan struct{} // closed when it has a place, or will never get one
+	at     *list.Element // nil once it waits no more
+	shut   *fault.Error  // why it will never get one
 }
 
 func newQueue(places int) *queue {
@@ -68,11 +78,11 @@ func (q *queue) take(o *owner, cost int, now func() time.Time) *ticket {
 		q.running++
 		return nil
 	}
-	t := &ticket{owner: o, cost: max(1, cost), since: now(), ready: make(chan struct{})}
+	t := &ticket{owner: o, cost: max(1, cost), since: now(), place: q.granted, ready: make(chan struct{})}
 	t.at = o.tickets.PushBack(t)
 	q.waiting++
 	if o.in == nil {
-		o.credit = quantum
+		o.credit = o.turn()
 		q.move(o, &q.fresh)
 	}
 	return t
@@ -87,6 +97,8 @@ func (q *queue) give() {
 		return
 	}
 	q.running++
+	q.granted++
+	t.place = q.granted - t.place
 	close(t.ready)
 }
 
@@ -129,7 +141,7 @@ func (q *queue) next() *ticket {
 		o := ownerOf(from.Front())
 		switch {
 		case o.credit <= 0:
-			o.credit += quantum
+			o.credit += o.turn()
 			q.move(o, &q.known)
 			unpaid++
 		case o.tickets.Len() > 0:
@@ -148,16 +160,16 @@ func (q *queue) next() *ticket {
 
 // skip passes as many rounds at once as nobody who waits could use: one long text is worth many turns.
 func (q *queue) skip() {
-	rounds := math.MaxInt / quantum
+	rounds := mostRounds
 	for e := q.known.Front(); e != nil; e = e.Next() {
 		if o := ownerOf(e); o.tickets.Len() > 0 {
 			// Rounds that bring it above zero, less the one that its own turn adds.
-			rounds = min(rounds, max(0, -o.credit)/quantum)
+			rounds = min(rounds, max(0, -o.credit)/o.turn())
 		}
 	}
 	for e := q.known.Front(); e != nil; e = e.Next() {
 		o := ownerOf(e)
-		o.credit = min(o.credit+rounds*quantum, quantum) // saved by nobody
+		o.credit = min(o.credit+rounds*o.turn(), o.turn()) // saved by nobody
 	}
 }
 
@@ -200,6 +212,9 @@ func (q *queue) drop(t *ticket) {
 	t.at = nil
 	q.waiting--
 }
+
+// turn answers how many ids the owner may have judged in one round.
+func (o *owner) turn() int { return quantum * min(max(1, o.weight), maxWeight) }
 
 // othersWait says whether anybody but o waits for a place.
 func (q *queue) othersWait(o *owner) bool { return q.waiting > o.tickets.Len() }

@@ -50,7 +50,7 @@ func (w *witness) head(owner int) {
 	}
 	all[0].passed = map[int]int{}
 	if credit := w.owners[owner].credit; credit <= 0 {
-		all[0].debt = -credit/quantum + 1
+		all[0].debt = -credit/w.owners[owner].turn() + 1
 	}
 }
 
@@ -82,7 +82,7 @@ func (w *witness) granted() {
 	for _, a := range w.waiting {
 		if a.passed != nil && a.owner != got.owner {
 			a.passed[got.owner] += got.cost
-			limit := (a.debt+2)*quantum + w.costs[got.owner]
+			limit := (a.debt+2)*w.owners[got.owner].turn() + w.costs[got.owner]
 			require.LessOrEqual(w, a.passed[got.owner], limit, "owner %d waits behind owner %d", a.owner, got.owner)
 		}
 	}
@@ -105,14 +105,15 @@ func (w *witness) share(i, j int, got *asked) {
 		return
 	}
 	s := w.spread[key]
+	a, b := w.owners[i].turn()/quantum, w.owners[j].turn()/quantum // their weights: what each got is counted in the other's
 	switch got.owner {
 	case i:
-		s[0] += got.cost
+		s[0] += got.cost * b
 	case j:
-		s[0] -= got.cost
+		s[0] -= got.cost * a
 	}
 	s[1], s[2] = min(s[1], s[0]), max(s[2], s[0])
-	require.Less(w, s[2]-s[1], 3*quantum+w.costs[i]+w.costs[j], "owners %d and %d", i, j)
+	require.Less(w, s[2]-s[1], 3*quantum*a*b+w.costs[i]*b+w.costs[j]*a, "owners %d and %d", i, j)
 	w.spread[key] = s
 }
 
@@ -149,7 +150,7 @@ func (w *witness) check() {
 	require.True(w, w.q.running == w.q.places || w.q.waiting == 0, "a place is empty while somebody waits")
 	for i, o := range w.owners {
 		require.Equal(w, len(w.of(i)), o.tickets.Len())
-		require.LessOrEqual(w, o.credit, quantum, "nobody saves turns")
+		require.LessOrEqual(w, o.credit, o.turn(), "nobody saves turns")
 		require.Greater(w, o.credit, -max(1, w.costs[i]), "nobody owes more than one query")
 		require.False(w, o.in == nil && o.tickets.Len() > 0, "waits outside the round")
 	}
@@ -161,7 +162,7 @@ func TestTurnsAreFair(t *testing.T) {
 		w := &witness{T: rt, q: newQueue(rapid.IntRange(1, 4).Draw(rt, "places")), spread: map[[2]int][3]int{}}
 		for i := range rapid.IntRange(1, 5).Draw(rt, "owners") {
 			o := w.q.owner(fmt.Sprint(i))
-			o.leases = 1
+			o.leases, o.weight = 1, rapid.SampledFrom([]int{0, 1, 1, 1, 2, 5, 16, 99}).Draw(rt, "weight")
 			w.owners, w.costs = append(w.owners, o), append(w.costs, 0)
 		}
 		for range rapid.IntRange(1, 300).Draw(rt, "steps") {

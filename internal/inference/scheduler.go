@@ -3,6 +3,7 @@ package inference
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -13,15 +14,18 @@ import (
 
 // Options of a Scheduler.
 type Options struct {
-	Queue int              // leases that may wait per model, over those that its slots serve; 0 = none
-	Now   func() time.Time // nil = the system's clock
+	Queue int // leases that may wait per model, over those that its slots serve; 0 = none
+	// Weights are, by role, how many turns its people get for one of those of a role that is not named: 1 to 16.
+	Weights map[string]int
+	Now     func() time.Time // nil = the system's clock
 }
 
 // Scheduler owns the loaded models and decides who may use them when. Nobody gets a lease without a
 // valid access.Pass for that very model.
 type Scheduler struct {
-	queue int
-	now   func() time.Time
+	queue   int
+	weights map[string]int
+	now     func() time.Time
 
 	mu      sync.Mutex
 	entries map[string]*entry
@@ -40,8 +44,8 @@ type entry struct {
 	queue    *queue        // who gets a place next; nil until the model is ready
 	active   int           // leases
 	idle     chan struct{} // of a model that is removed: closed when its last lease is back
-	judged   uint64
-	failed   uint64
+	ends     [ends]ended
+	work     Work
 	service  time.Duration // moving average of Answer.Compute
 	loadedAt time.Time
 }
@@ -51,13 +55,13 @@ func New(o Options) *Scheduler {
 	if o.Now == nil {
 		o.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
 	}
-	return &Scheduler{queue: max(0, o.Queue), now: o.Now, entries: make(map[string]*entry), drained: make(chan struct{})}
+	return &Scheduler{queue: max(0, o.Queue), weights: maps.Clone(o.Weights), now: o.Now, entries: make(map[string]*entry), drained: make(chan struct{})}
 }
 
 // Add loads a model and puts it in the table. While it loads, Acquire answers fault.Loading. It refuses
 // an id that is in the table with fault.Conflict, unless loading it failed before.
 func (s *Scheduler) Add(ctx context.Context, engine Engine, spec Spec) error {
-	e := &entry{id: spec.ModelID, state: Loading}
+	e := &entry{id: spec.ModelID, state: Loading, ends: newEnds()}
 	s.mu.Lock()
 	old := s.entries[spec.ModelID]
 	switch {
@@ -101,7 +105,7 @@ func (s *Scheduler) Prime(ctx context.Context, modelID string, prefixes [][]int3
 
 // Acquire answers a lease on the model that the pass is for. It never waits: it refuses nil, zero and
 // closed passes and passes for another model or operation with fault.Internal, models that are unknown
-// or not loaded with fault.Loading, and with fault.Busy, how many wait and the time to come back, a full
+// or not loaded with fault.Loading, and with fault.Busy, the place in the line and the time to come back, a full
 // queue and an owner that holds his share of it.
 func (s *Scheduler) Acquire(ctx context.Context, pass *access.Pass, modelID string) (*Lease, error) {
 	if err := ctx.Err(); err != nil {
@@ -116,7 +120,7 @@ func (s *Scheduler) Acquire(ctx context.Context, pass *access.Pass, modelID stri
 	if err != nil {
 		return nil, err
 	}
-	o, err := e.admit(pass.Account(), s.queue)
+	o, err := e.admit(pass.Account(), s.queue, s.weights[pass.Principal().Role])
 	if err != nil {
 		return nil, err
 	}
@@ -213,8 +217,12 @@ func (s *Scheduler) Status() []Status {
 func (e *entry) status(queue int, now func() time.Time) Status {
 	st := Status{
 		ID: e.id, State: e.state, Code: e.code, Description: e.what, Active: e.active,
-		Waiting: max(0, e.active-e.what.Slots), Capacity: e.capacity(queue),
-		Judged: e.judged, Failed: e.failed, Service: e.service, LoadedAt: e.loadedAt,
+		Waiting: e.waiting(), Capacity: e.capacity(queue), Service: e.service, LoadedAt: e.loadedAt, Work: e.work,
+		Judged: e.ends[judged].queries, Failed: e.ends[failed].queries, Left: e.ends[left].queries, Late: e.ends[late].queries,
+		Waits: Waits{
+			Judged: e.ends[judged].waits.Snapshot(), Failed: e.ends[failed].waits.Snapshot(),
+			Left: e.ends[left].waits.Snapshot(), Late: e.ends[late].waits.Snapshot(),
+		},
 	}
 	if e.queue == nil {
 		return st
