@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"guardhouse/internal/isa"
 )
 
 func newVersion(sh *shared) *cobra.Command {
@@ -17,7 +19,8 @@ func newVersion(sh *shared) *cobra.Command {
 			if sh.json {
 				return sh.printJSON(info)
 			}
-			_, err := fmt.Fprintf(sh.out, "guardhouse %s (%s, %s, engine %s)\n", info["version"], info["commit"], info["go"], info["engine"])
+			_, err := fmt.Fprintf(sh.out, "guardhouse %s (%s, %s, engine %s)\ncompiled for %s; this processor is %s\n",
+				info["version"], info["commit"], info["go"], info["engine"], info["target"], info["processor"])
 			return err
 		},
 	}
@@ -25,8 +28,14 @@ func newVersion(sh *shared) *cobra.Command {
 	return cmd
 }
 
+// buildInfo says what this binary is and what it runs on, without the engine: a processor is asked, no model is loaded.
 func buildInfo() map[string]string {
-	info := map[string]string{"version": version, "go": runtime.Version(), "commit": "unknown", "engine": "unknown", "platform": runtime.GOOS + "/" + runtime.GOARCH}
+	sets := isa.Sets()
+	info := map[string]string{
+		"version": version, "go": runtime.Version(), "commit": "unknown", "engine": "unknown", "platform": runtime.GOOS + "/" + runtime.GOARCH,
+		"target":    isa.Describe(sets, func(s isa.Set) bool { return s.Built }),
+		"processor": isa.Describe(sets, func(s isa.Set) bool { return s.Here }),
+	}
 	build, ok := debug.ReadBuildInfo()
 	if !ok {
 		return info

@@ -19,7 +19,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"cmd/guardhouse": {
 		imports: []string{
 			"internal/access", "internal/app", "internal/audit", "internal/auth", "internal/backup", "internal/catalog", "internal/config",
-			"internal/doctor", "internal/fault", "internal/inference", engine, "internal/logfile", "internal/moderation", "internal/prompt",
+			"internal/doctor", "internal/fault", "internal/inference", engine, "internal/isa", "internal/logfile", "internal/moderation", "internal/prompt",
 		},
 		reason:      "hands the engine to app and speaks to the services that app built; the only one that links the engine",
 		nativeTests: true,
@@ -37,6 +37,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/archtest": {reason: "reads the tree as text"},
 
 	"internal/fault":  {reason: "the error everybody answers with: below everything"},
+	"internal/isa":    {reason: "looks at the processor before anything else runs: no package of ours below it"},
 	"internal/config": {reason: "settings as plain values: cmd and app translate them into option structs"},
 	"internal/db":     {imports: []string{"internal/fault", "internal/tally", "migrations"}, reason: "SQLite and nothing of any domain"},
 	"internal/audit":  {imports: []string{"internal/db", "internal/fault", "internal/tally"}, reason: "the log knows no gate, so the gate may write to it"},
@@ -62,7 +63,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	},
 
 	"internal/doctor": {
-		imports: []string{"internal/audit", "internal/catalog", "internal/db", "internal/fault", "models"},
+		imports: []string{"internal/audit", "internal/catalog", "internal/db", "internal/fault", "internal/isa", "models"},
 		reason:  "looks at a folder and a machine without the services: it must work where they refuse to start",
 	},
 	"internal/logfile": {reason: "the server's log as a file: bytes in, whole lines out"},
@@ -145,6 +146,6 @@ var fences = map[string]fence{ //nolint:gochecknoglobals // a constant in all bu
 	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/db", "internal/doctor", engine}, tests: true, reason: "locks, memfd, terminal, what a machine can do"},
 	"github.com/stretchr/testify":     {in: []string{"internal/apptest"}, tests: true, reason: "assertions"},
 	"pgregory.net/rapid":              {tests: true, reason: "property tests"},
-	"C":                               {in: []string{engine}, reason: "cgo of our own is the engine's shim alone"},
+	"C":                               {in: []string{engine, "internal/isa"}, reason: "cgo of our own is the engine's shim, and what must run before Go does"},
 	"net/http":                        {in: []string{"internal/httpapi", "internal/app", "internal/apptest", "scripts"}, tests: true, reason: "domain packages know nothing of HTTP"},
 }

@@ -1,7 +1,7 @@
 // Package doctor looks at a machine and a data folder and says what is right, what is doubtful and what is wrong, each with
 // what to do about it. It changes nothing: no file is made or touched in the data folder, no lock is taken that a server
 // would meet, no port is opened. It works beside a running server, without one, and on a folder that is broken. It may
-// import audit, catalog, db and fault; settings reach it as plain values.
+// import audit, catalog, db, fault and isa; settings reach it as plain values.
 package doctor
 
 import (
@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"guardhouse/internal/isa"
 )
 
 // Status is how a check ended.
@@ -39,7 +41,8 @@ type Report struct {
 // Port is an address that the server is to listen on.
 type Port struct{ Setting, Address string }
 
-// Options says what to look at. The last four are where the kernel tells about itself; "" means its usual places.
+// Options says what to look at. Proc, Sys and Dev are where the kernel
+// tells about itself; "" means its usual places.
 type Options struct {
 	Data       string
 	ModelsDir  string
@@ -53,7 +56,9 @@ type Options struct {
 	Environ    []string
 	Deep       bool // the whole audit chain instead of its end
 	Now        func() time.Time
+	Kernels    string // those that the engine computes with here; "" where nobody asked it
 
+	Sets                 []isa.Set // nil: this binary's and this processor's
 	Proc, Sys, Dev, Temp string
 }
 

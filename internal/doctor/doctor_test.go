@@ -10,6 +10,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +25,7 @@ import (
 	"guardhouse/internal/config"
 	"guardhouse/internal/doctor"
 	"guardhouse/internal/httpapi/tlsfiles"
+	"guardhouse/internal/isa"
 )
 
 // made is a real data folder with an admin, at rest.
@@ -253,6 +256,56 @@ func TestTheMachineAsTheKernelTells(t *testing.T) {
 	r = run(t, o)
 	require.True(t, says(r, doctor.OK, "gpu", "NVIDIA"))
 	require.True(t, says(r, doctor.Fail, "clock", "1970"))
+}
+
+func TestTheProcessorSaysWhatIsUsedAndWhatCouldBe(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("names of x86-64")
+	}
+	v3 := []string{"SSE3", "SSSE3", "SSE4.1", "SSE4.2", "POPCNT", "AVX", "F16C", "FMA", "MOVBE", "LZCNT", "BMI", "AVX2", "BMI2"}
+	v4 := append(slices.Clone(v3), "AVX512F", "AVX512DQ", "AVX512CD", "AVX512BW", "AVX512VL", "AVX512-VNNI")
+	sets := func(built, here []string) []isa.Set {
+		all := make([]isa.Set, 0, len(v4))
+		for _, name := range v4 {
+			all = append(all, isa.Set{Name: name, Built: slices.Contains(built, name), Here: slices.Contains(here, name)})
+		}
+		return all
+	}
+	bare, virtual := t.TempDir(), t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(bare, "cpuinfo"), []byte("processor: 0\nflags\t\t: fpu sse2 avx2\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(virtual, "cpuinfo"), []byte("processor: 0\nflags\t\t: fpu hypervisor avx2\n"), 0o600))
+	for _, c := range []struct {
+		name            string
+		built, here     []string
+		kernels, proc   string
+		status          doctor.Status
+		detail, do, why string
+	}{
+		{"a release on a new server", v3, v4, "avx512", virtual, doctor.OK, "x86-64-v4 AVX512-VNNI, binary for x86-64-v3, kernels avx512; ", "", ""},
+		{"a release on an older server", v3, v3, "avx2", bare, doctor.OK, "x86-64-v3, binary for x86-64-v3, kernels avx2; ", "", ""},
+		{"in a virtual machine that hides its host", v3, v3, "avx2", virtual, doctor.OK, "kernels avx2", "", "pass the host's processor on"},
+		{"the engine was not asked", v3, v3, "", bare, doctor.OK, "binary for x86-64-v3; ", "", ""},
+		{"too old", nil, v3[:5], "none", bare, doctor.Warn, "lacks AVX, F16C, FMA, MOVBE, LZCNT, BMI, AVX2, BMI2: ", "2015", ""},
+		{"compiled for too little", nil, v4, "avx512", bare, doctor.Warn, "compiled without SSE3, ", "GH_MARCH=x86-64-v3", ""},
+		{"kernels turned off", v3, v4, "none", bare, doctor.Warn, "generic code", "engine.kernels", ""},
+	} {
+		o := options(filepath.Join(t.TempDir(), "data"))
+		o.Proc, o.Kernels, o.Sets = c.proc, c.kernels, sets(c.built, c.here)
+		found := false
+		for _, check := range run(t, o).Checks {
+			if check.Name != "processor" {
+				continue
+			}
+			found = true
+			require.Equal(t, c.status, check.Status, c.name)
+			require.Contains(t, check.Detail, c.detail, c.name)
+			require.Contains(t, check.Detail, "cores may be used", c.name)
+			require.Contains(t, check.Do, c.do, c.name)
+			require.Equal(t, c.why != "", len(check.Notes) == 1, "%s: %v", c.name, check.Notes)
+			require.Contains(t, strings.Join(check.Notes, ""), c.why, c.name)
+		}
+		require.True(t, found, c.name)
+	}
 }
 
 func TestAGivenCertificateNearItsEnd(t *testing.T) {

@@ -6,11 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
-	"strings"
-
-	"golang.org/x/sys/cpu"
 )
 
 // ports says whether the server can have the addresses that the settings name, or has them.
@@ -43,83 +39,6 @@ func (d *doctor) ports(context.Context) {
 			d.ok(name, where+" is free")
 		}
 	}
-}
-
-// processor lists what the engine can use. Without the second generation of vector instructions it is several times slower.
-func (d *doctor) processor(context.Context) {
-	const name = "processor"
-	cores := fmt.Sprintf("%d of %d cores may be used", runtime.GOMAXPROCS(0), runtime.NumCPU())
-	if limit, ok := d.coreLimit(); ok {
-		cores += fmt.Sprintf(", the container's limit is %.1f", limit)
-	}
-	if runtime.GOARCH != "amd64" {
-		d.ok(name, runtime.GOARCH+", "+cores)
-		return
-	}
-	var have, lack []string
-	for _, f := range []struct {
-		name string
-		has  bool
-		need bool
-	}{
-		{"AVX", cpu.X86.HasAVX, true},
-		{"AVX2", cpu.X86.HasAVX2, true},
-		{"FMA", cpu.X86.HasFMA, true},
-		{"F16C", d.cpuFlag("f16c"), true},
-		{"AVX512", cpu.X86.HasAVX512F, false},
-		{"AVX512-VNNI", cpu.X86.HasAVX512VNNI, false},
-		{"AMX", cpu.X86.HasAMXInt8, false},
-	} {
-		switch {
-		case f.has:
-			have = append(have, f.name)
-		case f.need:
-			lack = append(lack, f.name)
-		}
-	}
-	if len(lack) > 0 {
-		d.warn(name, "lacks "+strings.Join(lack, ", ")+": models run several times slower; "+cores, "use a machine from 2015 or later, or let the virtual machine pass the host's processor on")
-		return
-	}
-	d.ok(name, strings.Join(have, " ")+"; "+cores)
-}
-
-// cpuFlag says that the kernel lists a feature that the library above does not know.
-func (d *doctor) cpuFlag(flag string) bool {
-	text, err := os.ReadFile(filepath.Join(d.o.Proc, "cpuinfo"))
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(string(text)) {
-		if strings.HasPrefix(line, "flags") {
-			_, list, _ := strings.Cut(line, ":")
-			for f := range strings.FieldsSeq(list) {
-				if f == flag {
-					return true
-				}
-			}
-			return false
-		}
-	}
-	return false
-}
-
-// coreLimit answers the container's share of the processors.
-func (d *doctor) coreLimit() (float64, bool) {
-	text, err := os.ReadFile(filepath.Join(d.o.Sys, "fs", "cgroup", "cpu.max"))
-	if err != nil {
-		return 0, false
-	}
-	fields := strings.Fields(string(text))
-	if len(fields) != 2 {
-		return 0, false
-	}
-	quota, err := strconv.ParseFloat(fields[0], 64)
-	period, perr := strconv.ParseFloat(fields[1], 64)
-	if err != nil || perr != nil || period <= 0 { // "max" is no limit
-		return 0, false
-	}
-	return quota / period, true
 }
 
 // leastMemory is what the server, its database and guard-nano need with some room.
