@@ -106,7 +106,7 @@ func (p *Pass) Commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audi
 	err := p.guard.write(func(tx *db.Tx) error {
 		var err error
 		if gone = ctx.Err(); gone != nil {
-			ev, err = p.guard.audit.Append(tx, canceled(e))
+			ev, err = p.guard.audit.Append(tx, abandoned(e, gone))
 			return err
 		}
 		row := e
@@ -167,11 +167,7 @@ func (p *Pass) Close(err *error) {
 		e.Duration = p.guard.elapsed(p.start)
 	}
 	if err != nil && *err != nil {
-		code := fault.CodeOf(*err)
-		if code == fault.Canceled {
-			e = canceled(e)
-		}
-		e.Details = merge(e.Details, map[string]any{"code": string(code)})
+		e = because(e, *err)
 	}
 	if _, werr := p.guard.audit.Record(e); werr != nil {
 		p.guard.log.Error("appending the row of a failed operation", "request_id", e.RequestID, "err", werr)
@@ -213,8 +209,19 @@ func (p *Pass) entry(o Outcome) audit.Entry {
 	return e
 }
 
-func canceled(e audit.Entry) audit.Entry {
-	e.Decision, e.Reason = audit.Error, reasonCanceled
+// abandoned is the row of a use that nobody waited for any more, or that nobody was to wait for.
+func abandoned(e audit.Entry, why error) audit.Entry {
+	e.Decision, e.Reason = audit.Error, reasonFailed
+	return because(e, why)
+}
+
+// because adds the code of what ended a use.
+func because(e audit.Entry, why error) audit.Entry {
+	code := fault.CodeOf(why)
+	if code == fault.Canceled {
+		e.Decision, e.Reason = audit.Error, reasonCanceled
+	}
+	e.Details = merge(e.Details, map[string]any{"code": string(code)})
 	return e
 }
 

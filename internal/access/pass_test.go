@@ -222,6 +222,19 @@ func TestACallerWhoLeftIsCommittedAsCanceled(t *testing.T) {
 	g.verify(t)
 }
 
+// TestACallerWhoseTimeIsOverDidNotLeave: the row says failed and timeout, as it does where the use itself ran out of time.
+func TestACallerWhoseTimeIsOverDidNotLeave(t *testing.T) {
+	g := newGate(t, "")
+	pass := g.enter(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	_, err := pass.Commit(ctx, access.Outcome{}, func(*db.Tx, audit.Event) error { t.Error("ran"); return nil })
+	require.Equal(t, fault.Timeout, fault.CodeOf(err))
+	row := g.only(t)
+	require.Equal(t, []string{"error", "failed"}, []string{row.Decision, row.Reason})
+	require.Equal(t, "timeout", row.Details["code"])
+}
+
 func TestOneCanceledMemberOfAGroupHarmsNoOther(t *testing.T) {
 	g := newGate(t, "")
 	const members = 32

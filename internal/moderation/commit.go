@@ -54,7 +54,7 @@ func (j *job) verdict(i int, id string, m catalog.Model) Verdict {
 		Policy: PolicyRef{Version: j.pass.PolicyVersion(), Mode: j.mode},
 		Timings: Timings{
 			QueueMS: millis(o.queue), ModelMS: millis(o.compute), TotalMS: millis(j.totals[i]),
-			PromptTokens: o.tokens, Passes: o.passes, Windows: o.windows,
+			PromptTokens: o.tokens, Passes: o.passes, Windows: o.windows, QueuePosition: o.place,
 		},
 	}
 }

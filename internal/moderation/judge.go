@@ -56,7 +56,7 @@ func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) error 
 			return err
 		}
 	}
-	readings, err := l.readTogether(ctx, lease, windows, func(i int) { j.totals[i] = j.s.o.Now().Sub(j.start) })
+	readings, err := l.readTogether(ctx, lease, windows, j.s.o.Now, func(i int, at time.Time) { j.totals[i] = at.Sub(j.start) })
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (l *loaded) read(a inference.Answer, p prompt.Prompt) (reading, error) {
 	}
 	r := reading{
 		severity: severities()[a.Best], scores: scores, categories: []string{},
-		tokens: len(p.IDs), passes: a.Passes, queue: a.Queue, compute: a.Compute,
+		tokens: len(p.IDs), passes: a.Passes, queue: a.Queue, compute: a.Compute, place: a.Place,
 	}
 	tail := l.guard.Tokenizer.Decode(a.Tail)
 	switch {

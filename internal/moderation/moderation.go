@@ -31,12 +31,14 @@ type Input struct {
 }
 
 // Request asks for one verdict per input. Model "" or an alias is the default guard, Mode "" the
-// setting. Reference asks for the model's unforced answer beside each verdict: it takes many passes.
+// setting. Reference asks for the model's unforced answer beside each verdict: it takes many passes. Within is how long
+// the caller waits for the answer, 0 = as long as the setting lets him.
 type Request struct {
 	Model     string
 	Inputs    []Input
 	Mode      string
 	Reference bool
+	Within    time.Duration
 }
 
 // Scores are the model's own probabilities at the verdict position; Other is the mass on everything
@@ -62,7 +64,10 @@ type PolicyRef struct {
 	Mode    string `json:"mode"`
 }
 
-// Timings are the cost of a verdict. PromptTokens and Passes are summed over the windows.
+// Timings are the cost of a verdict. ModelMS is the time in which the model worked on at least one of the windows, QueueMS
+// that in which some waited and none was worked on: together they are never more than TotalMS. PromptTokens and Passes are
+// summed over the windows. QueuePosition is the place in the line of the window that stood last, when it came: 1 = nobody
+// went before it. It is 0 where none waited, and it is not stored.
 type Timings struct {
 	QueueMS      float64 `json:"queue_ms"`
 	ModelMS      float64 `json:"model_ms"`
@@ -70,6 +75,8 @@ type Timings struct {
 	PromptTokens int     `json:"prompt_tokens"`
 	Passes       int     `json:"passes"`
 	Windows      int     `json:"windows"`
+
+	QueuePosition int `json:"queue_position,omitempty"`
 }
 
 // Verdict is the native answer. Refusal is nil unless a response was judged.

@@ -23,6 +23,8 @@ func (r Request) check() error {
 		return invalid("There is nothing to judge: input is empty.")
 	case len(r.Inputs) > MaxInputs:
 		return fault.Newf(fault.Invalid, "At most %d inputs can be judged at once; this request has %d.", MaxInputs, len(r.Inputs)).WithField("input")
+	case r.Within < 0:
+		return fault.New(fault.Invalid, "The time to wait is negative.").WithField("wait")
 	case r.Mode != "" && r.Mode != Strict && r.Mode != Loose:
 		return fault.New(fault.Invalid, "policy must be strict or loose.").WithField("policy")
 	}

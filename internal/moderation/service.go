@@ -35,6 +35,7 @@ type Options struct {
 	MaxInputTokens int    // 32,768
 	WindowCap      int    // most tokens of text that a model is asked about at once: 4,096
 	Slots, Threads int
+	Deadline       time.Duration // from a request's start to its answer, whatever it waits for; 0 = none
 	CacheEntries   int           // verdicts that are remembered; 0 = none
 	CacheTTL       time.Duration // for how long; 0 = 10 minutes
 	// CacheShareServices makes all service accounts one owner of remembered verdicts.
@@ -98,6 +99,8 @@ func New(d Deps, o Options) *Service {
 // the verdicts.
 func (s *Service) Evaluate(ctx context.Context, p access.Principal, r Request) (out []Verdict, err error) {
 	start := s.o.Now()
+	ctx, cancel := s.bound(ctx, r.Within)
+	defer cancel()
 	op := access.Op{
 		Action: access.ModerationRun, Operation: access.Infer, Items: len(r.Inputs), Content: s.content(r),
 	}
@@ -132,6 +135,18 @@ func (s *Service) Evaluate(ctx context.Context, p access.Principal, r Request) (
 		return nil, err
 	}
 	return job.commit(ctx, m)
+}
+
+// bound ends ctx when the time of a request is over: the caller's own or the setting's, whichever is shorter.
+func (s *Service) bound(ctx context.Context, within time.Duration) (context.Context, context.CancelFunc) {
+	limit := s.o.Deadline
+	if within > 0 && (limit <= 0 || within < limit) {
+		limit = within
+	}
+	if limit <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, limit)
 }
 
 // reject leaves the row of a request that never entered.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"guardhouse/internal/fault"
 	"guardhouse/internal/inference"
@@ -15,9 +16,10 @@ import (
 type asking struct {
 	l       *loaded
 	judger  judger
-	windows [][]window      // by input
-	done    func(input int) // is called after each of an input's windows, one call at a time; nil = nobody asks
-	stop    func()          // ends the others
+	windows [][]window // by input
+	now     func() time.Time
+	done    func(input int, at time.Time) // is called after each of an input's windows, one call at a time
+	stop    func()                        // ends the others
 
 	mu       sync.Mutex
 	next     question
@@ -30,10 +32,10 @@ type question struct{ input, window int }
 
 // readTogether answers the readings of all windows, in their order. The first error ends the rest, and is the answer; a
 // deadline of ctx covers all of them.
-func (l *loaded) readTogether(ctx context.Context, lease *inference.Lease, windows [][]window, done func(input int)) ([][]reading, error) {
+func (l *loaded) readTogether(ctx context.Context, lease *inference.Lease, windows [][]window, now func() time.Time, done func(input int, at time.Time)) ([][]reading, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	a := asking{l: l, judger: lease, windows: windows, done: done, stop: stop, readings: make([][]reading, len(windows))}
+	a := asking{l: l, judger: lease, windows: windows, now: now, done: done, stop: stop, readings: make([][]reading, len(windows))}
 	all := 0
 	for i, w := range windows {
 		a.readings[i] = make([]reading, len(w))
@@ -95,8 +97,7 @@ func (a *asking) note(q question, r reading, err error) {
 		}
 		return
 	}
+	r.ended = a.now()
 	a.readings[q.input][q.window] = r
-	if a.done != nil {
-		a.done(q.input)
-	}
+	a.done(q.input, r.ended)
 }

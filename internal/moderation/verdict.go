@@ -26,6 +26,8 @@ type reading struct {
 	passes     int
 	queue      time.Duration
 	compute    time.Duration
+	ended      time.Time // when the model's answer was there
+	place      int       // in the line, when it came; 0 = it did not wait
 }
 
 // trusted reports whether the window has a verdict at all.
@@ -122,9 +124,9 @@ func combine(rs []reading, mode string, marked bool) outcome {
 		}
 		o.tokens += r.tokens
 		o.passes += r.passes
-		o.queue += r.queue
-		o.compute += r.compute
+		o.place = max(o.place, r.place)
 	}
+	o.queue, o.compute = spent(rs)
 	o.severity, o.scores, o.categories = rs[worst].severity, rs[worst].scores, inOrder(named)
 	if judged {
 		o.refusal = &refusal
