@@ -8,10 +8,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <map>
+
+struct ggml_backend_buffer_type;
+
+struct llama_memory_breakdown_data {
+	size_t model, context, compute;
+};
+
+// The one C++ method among them: the engine's own account of its buffers, which no C function gives. It is
+// never made or copied here, so that nothing but the name counts.
+struct llama_context {
+	std::map<ggml_backend_buffer_type *, llama_memory_breakdown_data> memory_breakdown() const;
+};
+
 extern "C" {
 
 struct llama_model;
-struct llama_context;
 struct llama_vocab;
 struct ggml_threadpool;
 typedef struct llama_memory_i *llama_memory_t;
@@ -98,6 +111,7 @@ bool llama_memory_seq_rm(llama_memory_t mem, int32_t seq, int32_t p0, int32_t p1
 void llama_memory_seq_cp(llama_memory_t mem, int32_t src, int32_t dst, int32_t p0, int32_t p1);
 
 int32_t llama_decode(llama_context *ctx, llama_batch batch);
+const char *ggml_backend_buft_name(ggml_backend_buffer_type *buft);
 void llama_synchronize(llama_context *ctx);
 float *llama_get_logits_ith(llama_context *ctx, int32_t i);
 

@@ -22,13 +22,20 @@ type core interface {
 // laneLimits are the numbers that a context is made with.
 type laneLimits struct {
 	slots, slotTokens, batch, threads, poll int
-	flash                                   bool
+	share                                   int // threads of a pass while all lanes work
+	flash, cacheQ8                          bool
 }
 
 // laneInfo is what the context really has.
 type laneInfo struct {
 	vocab, slots, slotTokens, batch int
-	cacheBytes                      int64
+	memory                          memory
+}
+
+// memory is what the engine's own books say of one context, in bytes. The model's part is the same for all.
+type memory struct {
+	plain, packed       int64 // weights as in the file, and in the form that kernels want
+	cache, compute, row int64 // row: the logits of one wanted id
 }
 
 // scores are read from one row of logits.

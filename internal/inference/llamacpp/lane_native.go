@@ -28,7 +28,8 @@ func openLane(w *weights, l laneLimits) (*nativeLane, error) {
 	defer C.free(unsafe.Pointer(words))
 	params := C.gh_lane_params{
 		slots: C.uint32_t(l.slots), slot_tokens: C.uint32_t(l.slotTokens), batch: C.uint32_t(l.batch),
-		threads: C.int32_t(l.threads), poll: C.uint32_t(l.poll), flash: C.bool(l.flash),
+		threads: C.int32_t(l.threads), share: C.int32_t(l.share), poll: C.uint32_t(l.poll),
+		flash: C.bool(l.flash), cache_q8: C.bool(l.cacheQ8),
 	}
 	n := &nativeLane{}
 	if code := C.gh_open(w.c, &params, &n.c, words, wordsSize); code != C.GH_OK {
@@ -39,7 +40,10 @@ func openLane(w *weights, l laneLimits) (*nativeLane, error) {
 	C.gh_describe_lane(n.c, &i)
 	n.i = laneInfo{
 		vocab: w.vocab, slots: int(i.slots), slotTokens: int(i.slot_tokens), batch: int(i.batch),
-		cacheBytes: int64(i.cache_bytes),
+		memory: memory{
+			plain: int64(i.plain_bytes), packed: int64(i.packed_bytes), cache: int64(i.cache_bytes),
+			compute: int64(i.compute_bytes), row: int64(i.row_bytes),
+		},
 	}
 	return n, nil
 }

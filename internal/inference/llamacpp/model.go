@@ -43,7 +43,7 @@ func newModel(p plan, weightBytes int64, cores []core, now func() time.Time, rel
 		m.vocab = i.vocab
 		m.description.Slots += i.slots
 		m.description.Batch = i.batch
-		m.description.CacheBytes += i.cacheBytes
+		m.description.CacheBytes += i.memory.cache
 	}
 	m.description.Vocabulary = m.vocab
 	m.description.WeightBytes = weightBytes

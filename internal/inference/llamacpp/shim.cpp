@@ -23,11 +23,13 @@ struct gh_model {
 struct gh_lane {
 	gh_model *model = nullptr;
 	llama_context *ctx = nullptr;
-	ggml_threadpool *wide = nullptr; // all threads
-	ggml_threadpool *solo = nullptr; // the calling thread alone: wakes and awaits nobody
-	int32_t threads = 1, attached = 0;
+	// A pass wakes all threads of its pool, so that there is one for each size that is used often.
+	ggml_threadpool *wide = nullptr;  // all threads
+	ggml_threadpool *share = nullptr; // those that a pass gets while all lanes work, where that is another number
+	ggml_threadpool *solo = nullptr;  // the calling thread alone: wakes and awaits nobody
+	int32_t threads = 1, shared = 1, attached = 0;
 	uint32_t slots = 0, slot_tokens = 0, batch = 0;
-	uint64_t cache_bytes = 0;
+	gh_lane_info memory{};
 	std::atomic<bool> abort{false};
 	// The batch's own arrays: C keeps pointers into them during a pass, so they are not Go's.
 	std::vector<int32_t> ids, pos, seq, n_seq;
@@ -80,6 +82,8 @@ bool same_layout(const llama_model_params &m, const llama_context_params &c) {
 		!c.kv_unified;
 }
 
+const int q8_0 = 8; // ggml's number of the type
+
 bool go_on(float, void *data) { return static_cast<gh_flag *>(data)->set == 0; }
 
 bool aborted(void *data) { return static_cast<gh_lane *>(data)->abort.load(std::memory_order_relaxed); }
@@ -92,14 +96,27 @@ int64_t number_of(const llama_model *model, const char *key, int64_t otherwise) 
 	return strtoll(value, nullptr, 10);
 }
 
-uint64_t cache_size(const llama_model *model, uint64_t cells) {
+// cell_size answers the bytes of one position's keys and values over all layers, each given number of values
+// taking so many bytes; 0 where the file's numbers make no sense.
+uint64_t cell_size(const llama_model *model, uint64_t values, uint64_t bytes) {
 	const int64_t heads = llama_model_n_head(model);
 	const int64_t width = heads > 0 ? llama_model_n_embd(model) / heads : 0;
 	const int64_t k = number_of(model, "attention.key_length", width);
 	const int64_t v = number_of(model, "attention.value_length", width);
-	if (k < 0 || v < 0) return 0;
-	const uint64_t half = 2; // bytes of an f16
-	return cells * uint64_t(llama_model_n_layer(model)) * uint64_t(llama_model_n_head_kv(model)) * uint64_t(k + v) * half;
+	if (k < 0 || v < 0 || k % values != 0 || v % values != 0) return 0;
+	return uint64_t(llama_model_n_layer(model)) * uint64_t(llama_model_n_head_kv(model)) * uint64_t(k + v) / values * bytes;
+}
+
+// account reads how large the context's buffers are.
+void account(gh_lane *e) {
+	for (const auto &[buft, bytes] : e->ctx->memory_breakdown()) {
+		const char *name = ggml_backend_buft_name(buft);
+		const bool plain = strcmp(name, "CPU") == 0 || strcmp(name, "CPU_Mapped") == 0;
+		(plain ? e->memory.plain_bytes : e->memory.packed_bytes) += bytes.model;
+		e->memory.cache_bytes += bytes.context;
+		e->memory.compute_bytes += bytes.compute;
+	}
+	e->memory.row_bytes = uint64_t(e->model->n_vocab) * sizeof(float);
 }
 
 int load(gh_model *m, const char *path, bool mmap, gh_flag *cancel) {
@@ -136,19 +153,22 @@ int open(gh_lane *e, const gh_lane_params *p) {
 	cp.n_seq_max = p->slots;
 	cp.n_threads = cp.n_threads_batch = p->threads;
 	cp.flash_attn_type = p->flash ? 1 : 0;
+	if (p->cache_q8) cp.type_k = cp.type_v = q8_0;
 	cp.abort_callback = aborted;
 	cp.abort_callback_data = e;
 	e->ctx = llama_init_from_model(e->model->c, cp);
 	if (e->ctx == nullptr) return GH_MEMORY;
 	e->threads = p->threads;
+	e->shared = p->share > 1 && p->share < p->threads ? p->share : 1;
 	e->wide = new_pool(p->threads, p->poll);
 	e->solo = new_pool(1, p->poll);
-	if (e->wide == nullptr || e->solo == nullptr) return GH_MEMORY;
+	if (e->shared > 1) e->share = new_pool(e->shared, p->poll);
+	if (e->wide == nullptr || e->solo == nullptr || (e->shared > 1 && e->share == nullptr)) return GH_MEMORY;
 
 	e->slots = llama_n_seq_max(e->ctx);
 	e->slot_tokens = llama_n_ctx_seq(e->ctx);
 	e->batch = llama_n_batch(e->ctx);
-	e->cache_bytes = cache_size(e->model->c, uint64_t(e->slots) * e->slot_tokens);
+	account(e);
 	e->ids.resize(e->batch);
 	e->pos.resize(e->batch);
 	e->seq.resize(e->batch);
@@ -162,7 +182,7 @@ int open(gh_lane *e, const gh_lane_params *p) {
 void use_threads(gh_lane *e, int32_t n) {
 	n = n < 1 ? 1 : n > e->threads ? e->threads : n;
 	if (n == e->attached) return;
-	ggml_threadpool *pool = n == 1 ? e->solo : e->wide;
+	ggml_threadpool *pool = n == 1 ? e->solo : n <= e->shared ? e->share : e->wide;
 	llama_attach_threadpool(e->ctx, pool, pool);
 	llama_set_n_threads(e->ctx, n, n);
 	e->attached = n;
@@ -239,6 +259,7 @@ void gh_close(gh_lane *e) {
 	guarded(nullptr, 0, [&] {
 		if (e->ctx != nullptr) llama_free(e->ctx);
 		if (e->wide != nullptr) ggml_threadpool_free(e->wide);
+		if (e->share != nullptr) ggml_threadpool_free(e->share);
 		if (e->solo != nullptr) ggml_threadpool_free(e->solo);
 		return GH_OK;
 	});
@@ -248,13 +269,15 @@ void gh_close(gh_lane *e) {
 void gh_describe(const gh_model *m, gh_info *out) {
 	out->vocab = m->n_vocab;
 	out->weight_bytes = llama_model_size(m->c);
+	out->cell_bytes = cell_size(m->c, 1, 2);
+	out->cell_bytes_q8 = cell_size(m->c, 32, 34); // a scale of two bytes and 32 values of one
 }
 
 void gh_describe_lane(const gh_lane *e, gh_lane_info *out) {
+	*out = e->memory;
 	out->slots = int32_t(e->slots);
 	out->slot_tokens = int32_t(e->slot_tokens);
 	out->batch = int32_t(e->batch);
-	out->cache_bytes = e->cache_bytes;
 }
 
 int gh_decode(gh_lane *e, const int32_t *ids, const int32_t *pos, const int32_t *seq, const int8_t *want, int32_t n, int32_t threads) {

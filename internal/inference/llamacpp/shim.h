@@ -34,18 +34,25 @@ typedef struct gh_flag { volatile int32_t set; } gh_flag;
 typedef struct gh_lane_params {
 	uint32_t slots, slot_tokens, batch;
 	int32_t threads; // most threads of one pass
+	int32_t share;   // threads of a pass while all lanes work; they get a pool of their own
 	uint32_t poll;   // 0 = idle threads sleep at once, 100 = they spin long
 	bool flash;
+	bool cache_q8;   // keys and values in q8_0 instead of f16; needs flash
 } gh_lane_params;
 
 typedef struct gh_info {
 	int32_t vocab;
 	uint64_t weight_bytes;
+	// What the cache needs for one cell of one slot, as f16 and as q8_0; 0 where the file does not say.
+	uint64_t cell_bytes, cell_bytes_q8;
 } gh_info;
 
 typedef struct gh_lane_info {
 	int32_t slots, slot_tokens, batch;
 	uint64_t cache_bytes;
+	uint64_t plain_bytes, packed_bytes; // the model's buffers: as in the file, and in the form that kernels want
+	uint64_t compute_bytes;             // what lies between two operations, at the largest pass
+	uint64_t row_bytes;                 // one row of logits; a pass holds as many as it has wanted entries
 } gh_lane_info;
 
 // gh_load and gh_open fill *out, or answer a code and write the engine's last complaint into err. Lanes
