@@ -21,7 +21,7 @@ struct gh_attention {
 
 enum { gh_attention_max_width = 256 };
 
-// gh_attention_scratch answers how many bytes one thread needs, for any shape of that width.
+// gh_attention_scratch answers how many bytes one thread needs, for any shape of that width: a multiple of 64.
 size_t gh_attention_scratch(int64_t width);
 
 // The kernels compute the share of thread `index` of `threads`; scratch is the thread's own, aligned to 64 bytes.

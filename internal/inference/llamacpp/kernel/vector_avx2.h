@@ -20,8 +20,9 @@ static inline vf v_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
 static inline vf v_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 static inline vf v_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
 static inline vf v_div(vf a, vf b) { return _mm256_div_ps(a, b); }
-// v_max answers b where a or b is NaN.
+// v_max and v_min answer b where a or b is NaN.
 static inline vf v_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+static inline vf v_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 static inline vf v_half(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
 static inline vf v_round(vf x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 // v_where answers x where a != b (or unordered), else y.
@@ -33,10 +34,7 @@ static inline vf v_scale(vf x, vf n) {
 	const __m256i power = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
 	return _mm256_mul_ps(x, _mm256_castsi256_ps(_mm256_slli_epi32(power, 23)));
 }
-static inline int v_any_not_finite(vf x) {
-	const __m256 none = _mm256_sub_ps(x, x); // 0, or NaN for an infinity and for NaN
-	return _mm256_movemask_ps(_mm256_cmp_ps(none, none, _CMP_UNORD_Q)) != 0;
-}
+static inline bool v_any_nan(vf x) { return _mm256_movemask_ps(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)) != 0; }
 
 static inline float v_hmax(vf x) {
 	const __m128 b = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));

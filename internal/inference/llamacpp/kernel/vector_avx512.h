@@ -20,8 +20,9 @@ static inline vf v_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
 static inline vf v_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 static inline vf v_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
 static inline vf v_div(vf a, vf b) { return _mm512_div_ps(a, b); }
-// v_max answers b where a or b is NaN.
+// v_max and v_min answer b where a or b is NaN.
 static inline vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+static inline vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static inline vf v_half(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 static inline vf v_round(vf x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 // v_where answers x where a != b (or unordered), else y.
@@ -34,9 +35,7 @@ static inline vf v_zero_below(vf t, vf limit, vf x) {
 }
 // v_scale answers x * 2^n for whole n from -126 to 127.
 static inline vf v_scale(vf x, vf n) { return _mm512_scalef_ps(x, n); }
-static inline int v_any_not_finite(vf x) {
-	return _mm512_fpclass_ps_mask(x, 0x99) != 0; // quiet NaN, +inf, -inf, signalling NaN
-}
+static inline bool v_any_nan(vf x) { return _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q) != 0; }
 
 static inline float v_hmax(vf x) {
 	const __m256 a = _mm256_max_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
