@@ -36,10 +36,18 @@ setup-lint:
 
 # ---- build and run -------------------------------------------------------------------------------------------------
 
-.PHONY: build web native run dev
+.PHONY: build web native run dev release check-release
 build: setup-build web ## bin/guardhouse with the console and guard-nano inside
 	@mkdir -p bin
 	@$(ENV) python3 scripts/build.py -buildvcs=$(STAMP) -ldflags "-s -w -X main.version=$(VERSION)" -o bin/guardhouse ./cmd/guardhouse
+
+release: setup-build web ## bin/guardhouse-linux-amd64 for any x86-64 server since 2015 and glibc 2.28, with bin/SHA256SUMS
+	@mkdir -p bin
+	@export GH_MARCH=x86-64-v3; $(ENV) python3 scripts/release.py "$(VERSION)" $(STAMP) bin/guardhouse-linux-amd64
+
+check-release: release ## the release built again in another folder has the same bytes, and it refuses old processors
+	@export GH_MARCH=x86-64-v3; $(ENV) python3 scripts/release_test.py bin/guardhouse-linux-amd64 "$(VERSION)" $(STAMP)
+	@$(ENV) python3 scripts/old_cpu_test.py bin/guardhouse-linux-amd64
 
 web: setup-build ## the console into web/dist, where something changed
 	@if [ -e web/package.json ] && { ! [ -e web/dist/index.html ] || [ -n "$$(find web internal/httpapi/openapi.yaml \( -name node_modules -o -path web/dist -o -path web/e2e \) -prune -o -type f -newer web/dist/index.html -print -quit)" ]; }; then \
@@ -57,10 +65,10 @@ dev: build ## serve beside Vite with hot reload at http://localhost:5173/ui/
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-fast test-race test-native test-web test-sdk test-schema test-kill soak e2e screenshots fuzz bench golden check-data check-reference ci
+.PHONY: test test-fast test-race test-native test-web test-sdk test-schema test-kill test-old-cpu soak e2e screenshots fuzz bench golden check-data check-reference ci
 test: ## install what the tests need and run all of them; seconds per stage and the counts at the end
 	@python3 --version >/dev/null 2>&1 || scripts/setup.sh test
-	@$(ENV) python3 scripts/stages.py setup! build! check-generated test-race test-native test-web test-sdk test-schema test-kill e2e
+	@$(ENV) python3 scripts/stages.py setup! build! check-generated test-race test-native test-web test-sdk test-schema test-kill test-old-cpu e2e
 
 test-fast: ## Go with the race detector, shuffled, without the engine and the tests that take seconds: some minutes
 	@$(ENV) python3 scripts/gotest.py -p 4 -short -race -shuffle=on -timeout 10m -tags $(FAST_TAGS) ./...
@@ -70,6 +78,9 @@ test-race: ## the same with every test
 
 test-native: native ## what needs the real engine (no race detector: it would compile all C++ again)
 	@$(ENV) packages=$$(scripts/native-packages.sh) && python3 scripts/gotest.py -timeout 20m $$packages
+
+test-old-cpu: ## bin/guardhouse on emulated processors: too old is refused in one sentence, never a crash
+	@$(ENV) python3 scripts/old_cpu_test.py bin/guardhouse
 
 test-web: web ## console: lint, types, both languages complete, unit tests, size of the first load
 	@$(ENV) cd web && npm run --silent lint && npm run --silent typecheck && npm run --silent i18n:check && npm run --silent size && npm run --silent test

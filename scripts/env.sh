@@ -12,7 +12,7 @@ export GH_ROOT
 # Where there is no compiler yet, setup installs one and the next recipe computes it again.
 # GH_MARCH names another target for a binary that travels, such as x86-64-v3 in the container image.
 _gh_march=${GH_MARCH:-native}
-_gh_cpu=$({ cc "-march=$_gh_march" -Q --help=target 2>/dev/null || true; } | sha256sum | cut -c1-12)
+_gh_cpu=$({ "${CC:-cc}" "-march=$_gh_march" -Q --help=target 2>/dev/null || true; } | sha256sum | cut -c1-12)
 export CGO_ENABLED=1
 export CGO_CPPFLAGS="-DNDEBUG -DGGML_USE_CPU_REPACK -DGUARDHOUSE_CPU_${_gh_cpu}"
 export CGO_CFLAGS="-O3 -march=${_gh_march}"

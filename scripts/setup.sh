@@ -60,6 +60,8 @@ missing_packages() {
     elif ! python3 -c 'import venv, ensurepip' >/dev/null 2>&1; then echo python3-venv; fi
     if ! have go && at_least "$(apt_candidate golang-go)" 1.21; then echo golang-go; fi
     if [ "$purpose" = test ] && ! browser; then echo chromium; fi
+    # Emulates old processors for test-old-cpu, which is skipped where there is none.
+    if [ "$purpose" = test ] && have apt-get && ! have qemu-x86_64; then echo qemu-user; fi
     # Asked for where apt can bring it; other systems that run a desktop browser have one.
     if [ "$purpose" = test ] && have apt-get && ! chinese_font; then echo fonts-noto-cjk; fi
 }
