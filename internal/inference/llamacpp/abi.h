@@ -103,7 +103,6 @@ bool llama_model_is_recurrent(const llama_model *model);
 bool llama_model_is_hybrid(const llama_model *model);
 int32_t llama_model_meta_val_str(const llama_model *model, const char *key, char *buf, size_t size);
 
-uint32_t llama_n_ctx_seq(const llama_context *ctx);
 uint32_t llama_n_batch(const llama_context *ctx);
 uint32_t llama_n_seq_max(const llama_context *ctx);
 llama_memory_t llama_get_memory(const llama_context *ctx);

@@ -29,6 +29,7 @@ type laneLimits struct {
 // laneInfo is what the context really has.
 type laneInfo struct {
 	vocab, slots, slotTokens, batch int
+	shelves                         int // sequences beside the slots, each for a prefix of at most shelfIDs
 	memory                          memory
 }
 

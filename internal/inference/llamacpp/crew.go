@@ -12,38 +12,43 @@ type crew struct {
 	mu    sync.Mutex
 	freed *sync.Cond
 	total int
+	lanes int // passes that may run side by side
 	free  int
-	busy  int // lanes with work
+	asked int // queries with the model, on a lane or before it
 	gauge gauge
 }
 
 // grant is a lane's share of the cores for one pass.
 type grant struct {
 	threads, ids int
-	shared       bool // other lanes had work: its time says nothing of the threads
+	shared       bool // there was work for other lanes: its time says nothing of the threads
 	since        time.Time
 }
 
-func newCrew(total int, weightBytes int64, now func() time.Time) *crew {
-	c := &crew{now: now, total: total, free: total, gauge: gauge{weightBytes: weightBytes}}
+func newCrew(total, lanes int, weightBytes int64, now func() time.Time) *crew {
+	c := &crew{now: now, total: total, lanes: lanes, free: total, gauge: gauge{weightBytes: weightBytes}}
 	c.freed = sync.NewCond(&c.mu)
 	return c
 }
 
-// join and leave say that a lane has work, and has none any more.
-func (c *crew) join()  { c.mu.Lock(); c.busy++; c.mu.Unlock() }
-func (c *crew) leave() { c.mu.Lock(); c.busy--; c.mu.Unlock() }
+// join and leave say that the model was asked, and that it has answered. A lane that has just answered is not counted as
+// idle while the next query is on its way to it: the other lanes would take its core for the length of a pass.
+func (c *crew) join()  { c.mu.Lock(); c.asked++; c.mu.Unlock() }
+func (c *crew) leave() { c.mu.Lock(); c.asked--; c.mu.Unlock() }
 
-// take waits for a core and answers what the caller may use for a pass of so many ids: all cores for the
-// only lane with work, else an equal share, and no more than the pass is worth. The caller gives it back.
+// busy answers how many lanes there is work for. The caller holds the lock.
+func (c *crew) busy() int { return min(c.asked, c.lanes) }
+
+// take waits for a core and answers what the caller may use for a pass of so many ids: all cores where there is work for
+// one lane, else an equal share, and no more than the pass is worth. The caller gives it back.
 func (c *crew) take(ids int) grant {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.free == 0 {
 		c.freed.Wait()
 	}
-	offer := min(c.free, max(1, c.total/max(1, c.busy)))
-	g := grant{threads: c.gauge.advise(offer, ids), ids: ids, shared: c.busy > 1, since: c.now()}
+	offer := min(c.free, max(1, c.total/max(1, c.busy())))
+	g := grant{threads: c.gauge.advise(offer, ids), ids: ids, shared: c.busy() > 1, since: c.now()}
 	c.free -= g.threads
 	return g
 }
@@ -51,7 +56,7 @@ func (c *crew) take(ids int) grant {
 func (c *crew) give(g grant) {
 	c.mu.Lock()
 	c.free += g.threads
-	if !g.shared && c.busy <= 1 {
+	if !g.shared && c.busy() <= 1 {
 		c.gauge.note(g.threads, g.ids, c.now().Sub(g.since))
 	}
 	c.mu.Unlock()

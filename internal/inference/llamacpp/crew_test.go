@@ -19,7 +19,7 @@ const large = 1 << 30 // bytes of weights whose every pass is worth all threads
 
 func TestCrewNeverDealsMoreThanThereAre(t *testing.T) {
 	const total, lanes = 3, 8
-	c := newCrew(total, large, time.Now)
+	c := newCrew(total, lanes, large, time.Now)
 	var out atomic.Int64
 	var all sync.WaitGroup
 	for range lanes {
@@ -40,11 +40,11 @@ func TestCrewNeverDealsMoreThanThereAre(t *testing.T) {
 	}
 	all.Wait()
 	require.Equal(t, total, c.free)
-	require.Zero(t, c.busy)
+	require.Zero(t, c.asked)
 }
 
 func TestCrewShares(t *testing.T) {
-	c := newCrew(8, large, time.Now)
+	c := newCrew(8, 2, large, time.Now)
 	c.gauge.wait, c.gauge.wide = longTry, 1 // wide is known to be fast, and no tries here
 	c.join()
 	g := c.take(100)

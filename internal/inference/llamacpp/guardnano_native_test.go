@@ -259,7 +259,7 @@ func TestLoadFromSealedMemory(t *testing.T) {
 	d := m.Describe()
 	require.Positive(t, d.WeightBytes)
 	// 4 layers, 2 key/value heads of 64, f16, keys and values: 2 KiB a cell, cells in steps of 256.
-	require.Equal(t, int64(512*4*2*64*2*2*d.Slots), d.CacheBytes)
+	require.Equal(t, int64(2<<10*(512*d.Slots+shelves*shelfIDs)), d.CacheBytes)
 	require.NoError(t, m.Close())
 	require.NoError(t, m.Close())
 }

@@ -24,6 +24,7 @@ type lane struct {
 
 	// Owned by the goroutine.
 	slots  []*slot
+	shelf  []*slot // never seated: each holds a prefix, to be copied from
 	active int
 	seats  uint64
 	pass   pass
@@ -52,7 +53,6 @@ func (l *lane) run() {
 			l.admitMore()
 			l.step()
 		}
-		l.crew.leave()
 	}
 }
 
@@ -67,11 +67,9 @@ func (l *lane) wait() bool {
 			p.done <- l.prime(p)
 			l.crew.leave()
 		case j := <-l.jobs:
-			l.crew.join()
 			if l.admit(j); l.active > 0 {
 				return true
 			}
-			l.crew.leave()
 		}
 	}
 }
@@ -127,7 +125,8 @@ func (l *lane) decode() error {
 
 // build fills the pass. Tails go first and together, since each id of them costs a pass; then prompts,
 // at most chunk ids each: the oldest gets up to half of the batch, the rest goes to the shortest, so
-// that neither a long prompt nor a stream of short ones holds the other up.
+// that neither a long prompt nor a stream of short ones holds the other up. A prompt that a pass could
+// hold whole waits for one that has room for it: two passes for it would cost more than the room is worth.
 func (l *lane) build() {
 	l.pass.reset()
 	var tails, prompts []*slot
@@ -150,6 +149,9 @@ func (l *lane) build() {
 	}
 	slices.SortStableFunc(chosen, func(a, b *slot) int { return cmp.Compare(len(a.pending), len(b.pending)) })
 	for _, s := range chosen {
+		if whole := len(s.pending) <= min(chunk, l.core.info().batch); whole && s.share == 0 && len(s.pending) > room && !s.tail {
+			continue
+		}
 		room -= s.grow(room)
 	}
 	for _, s := range l.slots { // in increasing order of slots: the engine splits runs of neighbours best

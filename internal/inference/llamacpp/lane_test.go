@@ -150,6 +150,38 @@ func TestPrefixIsCopiedFromAnotherSlot(t *testing.T) {
 	requireAnswer(t, expected(q), a)
 }
 
+// What was primed is never computed again, whichever slots the queries of the other kind have overwritten.
+func TestPrimedPrefixesStayOnTheShelf(t *testing.T) {
+	c := newScripted(t, 2, 600, 64)
+	c.i.shelves, c.cells = 2, make([][]int32, 4)
+	m := modelOn(t, 1, c)
+	r := rand.New(rand.NewPCG(8, 8))
+	prefixes := [][]int32{randomIDs(r, 200), randomIDs(r, 180)}
+	require.NoError(t, m.Prime(t.Context(), prefixes))
+	require.Equal(t, prefixes, c.cells[2:], "the shelf holds both")
+	for i := range 40 {
+		prefix := prefixes[i/10%2] // ten of a kind fill every slot with it
+		var all sync.WaitGroup
+		for range 2 {
+			q := inference.Query{Prompt: append(slices.Clone(prefix), randomIDs(r, 10)...), Prefix: len(prefix), Labels: []int32{1}}
+			all.Go(func() {
+				a, err := m.Judge(context.Background(), q)
+				if err != nil || a.Evaluated != 10 {
+					t.Error(err, "or the prefix was computed again:", a.Evaluated)
+				}
+				want := expected(q)
+				if !slices.Equal(want.Probs, a.Probs) {
+					t.Error("another answer")
+				}
+			})
+		}
+		all.Wait()
+	}
+	require.Equal(t, prefixes, c.cells[2:])
+	require.NoError(t, m.Prime(t.Context(), [][]int32{randomIDs(r, 300)}), "longer than a place on the shelf")
+	require.Empty(t, c.cells[2], "it stands in the slots alone")
+}
+
 func TestWholePromptIsPrefix(t *testing.T) {
 	m := modelOn(t, 1, newScripted(t, 1, 100, 64))
 	q := inference.Query{Prompt: []int32{1, 2, 3}, Prefix: 3, Labels: []int32{1, 2}}
@@ -299,7 +331,7 @@ func TestPrimeFailureLeavesSlotsUsable(t *testing.T) {
 // goes on beside it.
 func TestShortPromptOvertakesLong(t *testing.T) {
 	c := newScripted(t, 3, 20000, 256)
-	l := &lane{core: c, crew: newCrew(1, large, time.Now), temperature: 1, now: time.Now, closing: make(chan struct{})}
+	l := &lane{core: c, crew: newCrew(1, 1, large, time.Now), temperature: 1, now: time.Now, closing: make(chan struct{})}
 	for id := range c.i.slots {
 		l.slots = append(l.slots, &slot{id: id, row: -1})
 	}
@@ -344,9 +376,9 @@ func TestBatchIsShared(t *testing.T) {
 	for i, s := range l.slots {
 		shares[i] = s.share
 	}
-	require.Equal(t, []int{0, 128, 60, 68, 0}, shares)
+	require.Equal(t, []int{0, 196, 60, 0, 0}, shares, "what fits in a pass of its own is not cut; the long one takes the rest")
 	require.Len(t, l.pass.ids, 256)
-	require.Equal(t, 128+60-1, l.slots[2].row, "a prompt whose last id is in the pass waits for its row")
+	require.Equal(t, 196+60-1, l.slots[2].row, "a prompt whose last id is in the pass waits for its row")
 	require.Equal(t, -1, l.slots[3].row)
 
 	l.slots[3].tail, l.slots[3].pending = true, []int32{7}

@@ -26,9 +26,9 @@ const (
 	// Over it the compute buffers count (300 MiB a context at 0.6B), and long operations hide the waiting.
 	laneWeights = 128 << 20
 	maxLanes    = 8
-	// copyFrom is the length of a prefix from which copying a whole slot is cheaper than computing it again:
-	// a copy costs about ten ids' time (runtime notes: 5 to 11 ms for 56 MiB against 10 ms an id).
-	copyFrom = 32
+	// shelves is how many prefixes have a place of their own, beside the slots: a template has one before a question and
+	// one before an answer. shelfIDs is the longest that may stand there: each id of it is a cell that no slot has.
+	shelves, shelfIDs = 2, 256
 	// poll keeps idle helpers spinning for some 2 ms between passes; the library's own 50 would burn a core
 	// for 100 ms after every verdict.
 	poll = 1

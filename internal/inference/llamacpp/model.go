@@ -16,6 +16,7 @@ type model struct {
 	vocab       int
 	description inference.Description
 	now         func() time.Time
+	crew        *crew
 	lanes       []*lane
 	jobs        chan *job // without room: a query is either with its caller or with a lane
 	closing     chan struct{}
@@ -29,15 +30,18 @@ func newModel(p plan, weightBytes int64, cores []core, now func() time.Time, rel
 		plan: p, now: now, release: release,
 		jobs: make(chan *job), closing: make(chan struct{}),
 	}
-	crew := newCrew(p.threads, weightBytes, now)
+	m.crew = newCrew(p.threads, len(cores), weightBytes, now)
 	for _, c := range cores {
 		i := c.info()
 		l := &lane{
-			core: c, crew: crew, temperature: p.temperature, now: now, jobs: m.jobs,
+			core: c, crew: m.crew, temperature: p.temperature, now: now, jobs: m.jobs,
 			primes: make(chan *primeJob), closing: m.closing, ended: make(chan struct{}),
 		}
 		for id := range i.slots {
 			l.slots = append(l.slots, &slot{id: id, row: -1})
+		}
+		for k := range i.shelves {
+			l.shelf = append(l.shelf, &slot{id: i.slots + k, row: -1})
 		}
 		m.lanes = append(m.lanes, l)
 		m.vocab = i.vocab
@@ -64,6 +68,8 @@ func (m *model) Judge(ctx context.Context, q inference.Query) (inference.Answer,
 	if err := check(q, m.vocab, m.plan.slotTokens); err != nil {
 		return inference.Answer{}, err
 	}
+	m.crew.join()
+	defer m.crew.leave()
 	j := &job{ctx: ctx, q: q, done: make(chan result, 1), queued: m.now()}
 	select {
 	case <-m.closing:

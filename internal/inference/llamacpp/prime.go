@@ -3,6 +3,8 @@ package llamacpp
 import (
 	"context"
 	"slices"
+
+	"guardhouse/internal/inference"
 )
 
 // primeJob asks a lane to hold prefixes ready. done has room for the one result.
@@ -12,36 +14,49 @@ type primeJob struct {
 	done     chan error
 }
 
-// prime deals the prefixes over the slots, which are all free: each is computed once and copied to the
-// other slots that get it. One more pass is then run and dropped, so that the copies and the first
-// allocation of buffers do not fall on the first query.
+// prime puts the prefixes on the shelf, as many as it has room for, and deals them over the slots, which are all free:
+// each is computed once and copied to all that get it. One more pass is then run and dropped, so that the first
+// allocation of buffers does not fall on the first query.
 func (l *lane) prime(p *primeJob) error {
 	l.mu.Lock()
 	if !l.stopped {
 		l.core.abort(false)
 	}
 	l.mu.Unlock()
-	first := make(map[int]*slot)
-	for i, s := range l.slots {
-		k := i % len(p.prefixes)
-		prefix := p.prefixes[k]
+	for _, s := range slices.Concat(l.shelf, l.slots) {
 		s.resident, s.held = nil, 0
 		if err := l.core.keep(s.id, 0); err != nil {
 			return err
 		}
-		if src := first[k]; src != nil {
-			if err := l.core.copySlot(src.id, s.id); err != nil {
-				return err
-			}
-		} else if err := l.compute(p.ctx, s, prefix); err != nil {
+	}
+	for i, s := range l.shelf[:min(len(l.shelf), len(p.prefixes))] {
+		if len(p.prefixes[i]) > shelfIDs {
+			continue
+		}
+		if err := l.fill(p.ctx, s, p.prefixes[i]); err != nil {
 			return err
 		}
-		if first[k] == nil {
-			first[k] = s
+	}
+	for i, s := range l.slots {
+		if err := l.fill(p.ctx, s, p.prefixes[i%len(p.prefixes)]); err != nil {
+			return err
 		}
-		s.resident, s.held = slices.Clone(prefix), len(prefix)
 	}
 	return l.rehearse(p.prefixes[0][0])
+}
+
+// fill brings a prefix into an empty slot: from one that holds it, which during prime holds nothing else, or by computing it.
+func (l *lane) fill(ctx context.Context, s *slot, prefix []int32) error {
+	var err error
+	if src := l.holder(inference.Query{Prompt: prefix, Prefix: len(prefix)}); src != nil {
+		err = l.core.copySlot(src.id, s.id)
+	} else {
+		err = l.compute(ctx, s, prefix)
+	}
+	if err == nil {
+		s.resident, s.held = slices.Clone(prefix), len(prefix)
+	}
+	return err
 }
 
 // compute fills a slot with ids, a chunk a pass. On an error the slot is left empty.

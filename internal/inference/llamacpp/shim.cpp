@@ -28,7 +28,7 @@ struct gh_lane {
 	ggml_threadpool *share = nullptr; // those that a pass gets while all lanes work, where that is another number
 	ggml_threadpool *solo = nullptr;  // the calling thread alone: wakes and awaits nobody
 	int32_t threads = 1, shared = 1, attached = 0;
-	uint32_t slots = 0, slot_tokens = 0, batch = 0;
+	uint32_t slots = 0, sequences = 0, slot_tokens = 0, batch = 0; // sequences: slots and shelves
 	gh_lane_info memory{};
 	std::atomic<bool> abort{false};
 	// The batch's own arrays: C keeps pointers into them during a pass, so they are not Go's.
@@ -148,9 +148,12 @@ ggml_threadpool *new_pool(int32_t threads, uint32_t poll) {
 
 int open(gh_lane *e, const gh_lane_params *p) {
 	llama_context_params cp = llama_context_default_params();
-	cp.n_ctx = p->slots * p->slot_tokens;
+	// One pool of cells for all sequences: prompts of different lengths then share one pass (with a pool each the engine
+	// cuts it to equal lengths), and a prefix is held once. Cells of other sequences are masked out.
+	cp.kv_unified = true;
+	cp.n_ctx = p->slots * p->slot_tokens + p->shelves * p->shelf_tokens;
 	cp.n_batch = cp.n_ubatch = p->batch;
-	cp.n_seq_max = p->slots;
+	cp.n_seq_max = p->slots + p->shelves;
 	cp.n_threads = cp.n_threads_batch = p->threads;
 	cp.flash_attn_type = p->flash ? 1 : 0;
 	if (p->cache_q8) cp.type_k = cp.type_v = q8_0;
@@ -165,8 +168,9 @@ int open(gh_lane *e, const gh_lane_params *p) {
 	if (e->shared > 1) e->share = new_pool(e->shared, p->poll);
 	if (e->wide == nullptr || e->solo == nullptr || (e->shared > 1 && e->share == nullptr)) return GH_MEMORY;
 
-	e->slots = llama_n_seq_max(e->ctx);
-	e->slot_tokens = llama_n_ctx_seq(e->ctx);
+	e->slots = p->slots;
+	e->sequences = llama_n_seq_max(e->ctx);
+	e->slot_tokens = p->slot_tokens;
 	e->batch = llama_n_batch(e->ctx);
 	account(e);
 	e->ids.resize(e->batch);
@@ -284,7 +288,7 @@ int gh_decode(gh_lane *e, const int32_t *ids, const int32_t *pos, const int32_t 
 	e->n_last = 0;
 	if (n <= 0 || uint32_t(n) > e->batch) return GH_INVALID;
 	for (int32_t i = 0; i < n; i++) {
-		if (ids[i] < 0 || ids[i] >= e->model->n_vocab || seq[i] < 0 || uint32_t(seq[i]) >= e->slots) return GH_INVALID;
+		if (ids[i] < 0 || ids[i] >= e->model->n_vocab || seq[i] < 0 || uint32_t(seq[i]) >= e->sequences) return GH_INVALID;
 		if (pos[i] < 0 || uint32_t(pos[i]) >= e->slot_tokens) return GH_INVALID;
 	}
 	memcpy(e->ids.data(), ids, n * sizeof *ids);
@@ -309,7 +313,7 @@ int gh_decode(gh_lane *e, const int32_t *ids, const int32_t *pos, const int32_t 
 }
 
 int gh_keep(gh_lane *e, int32_t slot, int32_t n) {
-	if (slot < 0 || uint32_t(slot) >= e->slots || n < 0) return GH_INVALID;
+	if (slot < 0 || uint32_t(slot) >= e->sequences || n < 0) return GH_INVALID;
 	try {
 		return llama_memory_seq_rm(llama_get_memory(e->ctx), slot, n, -1) ? GH_OK : GH_FAILED;
 	} catch (...) {
@@ -318,10 +322,9 @@ int gh_keep(gh_lane *e, int32_t slot, int32_t n) {
 }
 
 int gh_copy(gh_lane *e, int32_t src, int32_t dst) {
-	if (src < 0 || uint32_t(src) >= e->slots || dst < 0 || uint32_t(dst) >= e->slots || src == dst) return GH_INVALID;
+	if (src < 0 || uint32_t(src) >= e->sequences || dst < 0 || uint32_t(dst) >= e->sequences || src == dst) return GH_INVALID;
 	try {
 		llama_memory_seq_rm(llama_get_memory(e->ctx), dst, -1, -1);
-		// Between streams only whole sequences may be copied: a partial range aborts the process.
 		llama_memory_seq_cp(llama_get_memory(e->ctx), src, dst, 0, -1);
 		return GH_OK;
 	} catch (...) {

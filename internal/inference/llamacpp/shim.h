@@ -33,6 +33,8 @@ typedef struct gh_flag { volatile int32_t set; } gh_flag;
 
 typedef struct gh_lane_params {
 	uint32_t slots, slot_tokens, batch;
+	// Sequences after those of the slots, with room for so many ids each of their own.
+	uint32_t shelves, shelf_tokens;
 	int32_t threads; // most threads of one pass
 	int32_t share;   // threads of a pass while all lanes work; they get a pool of their own
 	uint32_t poll;   // 0 = idle threads sleep at once, 100 = they spin long
@@ -69,7 +71,7 @@ int gh_decode(gh_lane *e, const int32_t *ids, const int32_t *pos, const int32_t 
 
 // gh_keep drops what a slot holds from position n on.
 int gh_keep(gh_lane *e, int32_t slot, int32_t n);
-// gh_copy replaces what slot dst holds by all that slot src holds.
+// gh_copy replaces what slot dst holds by all that slot src holds: both then share its cells, nothing is moved.
 int gh_copy(gh_lane *e, int32_t src, int32_t dst);
 
 // gh_score reads the row of entry i of the last pass: per label its logit and its share of the softmax

@@ -49,7 +49,7 @@ func (s *slot) fits(q inference.Query) bool {
 }
 
 // seat puts a job on the best free slot: one that holds its prefix, else one that holds none, else the
-// one unused for longest, into which a prefix worth it is copied from another slot. There must be one.
+// one unused for longest, into which the prefix is copied from whoever holds it. There must be one.
 func (l *lane) seat(j *job) error {
 	s := l.pick(j.q)
 	l.seats++
@@ -58,7 +58,7 @@ func (l *lane) seat(j *job) error {
 	if !s.fits(j.q) {
 		keep = 0
 		s.resident = nil
-		if src := l.holder(j.q); src != nil && j.q.Prefix >= copyFrom {
+		if src := l.holder(j.q); src != nil {
 			if err := l.core.copySlot(src.id, s.id); err != nil {
 				return err
 			}
@@ -95,11 +95,13 @@ func (l *lane) pick(q inference.Query) *slot {
 	return best
 }
 
-// holder answers a slot whose cache starts with the query's prefix, nil if there is none.
+// holder answers a slot, or a place on the shelf, whose cache starts with the query's prefix, nil if there is none.
 func (l *lane) holder(q inference.Query) *slot {
-	for _, s := range l.slots {
-		if s.fits(q) && s.held >= q.Prefix {
-			return s
+	for _, list := range [][]*slot{l.shelf, l.slots} {
+		for _, s := range list {
+			if s.fits(q) && s.held >= q.Prefix {
+				return s
+			}
 		}
 	}
 	return nil
