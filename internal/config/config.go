@@ -64,6 +64,7 @@ type Config struct {
 	Aliases        map[string]string
 
 	Threads, Slots, Queue int
+	Kernels               string // auto | avx512 | avx2 | neon | none
 
 	Mode        string // strict | loose
 	KeepContent string // none | hash

@@ -65,6 +65,7 @@ func Options() []Option {
 		{Key: "models.aliases", Help: "other names of models, alias=id, comma separated", apply: aliases},
 		{Key: "engine.threads", Default: "0", Help: "compute threads; 0 measures the machine", apply: integer(func(c *Config) *int { return &c.Threads }, 0, 1024)},
 		{Key: "engine.slots", Default: "4", Help: "texts judged in one batch", apply: integer(func(c *Config) *int { return &c.Slots }, 1, 64)},
+		{Key: "engine.kernels", Default: "auto", Help: "instructions that compute products with weights: avx512, avx2 or neon as far as the processor has them, none for the engine's own code, auto for the fastest", apply: choice(func(c *Config) *string { return &c.Kernels }, "auto", "avx512", "avx2", "neon", "none")},
 		{Key: "engine.gpu_layers", Help: "layers on the GPU"},
 		{Key: "engine.queue", Default: "256", Help: "requests that may wait for a model; more are answered 503", apply: integer(func(c *Config) *int { return &c.Queue }, 1, 100000)},
 		{Key: "moderation.mode", Default: "strict", Help: "strict flags Controversial, loose does not", apply: choice(func(c *Config) *string { return &c.Mode }, "strict", "loose")},

@@ -139,7 +139,7 @@ func (s *Service) start(ctx context.Context, m catalog.Model) (l *loaded, err er
 	l = newLoaded(m, g, f, s.o.WindowCap)
 	spec := inference.Spec{
 		ModelID: m.ID, File: f.File, Slots: s.o.Slots, SlotTokens: l.window + g.Overhead(), Threads: s.o.Threads,
-		Temperature: g.Temperature(),
+		Temperature: g.Temperature(), Kernels: s.o.Kernels,
 	}
 	return l, s.d.Scheduler.Add(ctx, checked{s.d.Engine, l}, spec)
 }

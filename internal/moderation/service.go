@@ -35,6 +35,7 @@ type Options struct {
 	MaxInputTokens int    // 32,768
 	WindowCap      int    // most tokens of text that a model is asked about at once: 4,096
 	Slots, Threads int
+	Kernels        string        // who computes: inference.Spec's words; "" = auto
 	Deadline       time.Duration // from a request's start to its answer, whatever it waits for; 0 = none
 	CacheEntries   int           // verdicts that are remembered; 0 = none
 	CacheTTL       time.Duration // for how long; 0 = 10 minutes

@@ -1,0 +1,331 @@
+//go:build !nollama
+
+#if defined(__x86_64__)
+
+// Before everything: what follows runs only where avx512.runs() said yes, whatever the build's own processor is.
+#pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+
+#include "tile.h"
+
+#include <immintrin.h>
+
+namespace gh {
+
+namespace {
+
+template <int n> struct panel; // a panel of n columns
+
+inline float f32(const uint8_t *p) { return *reinterpret_cast<const float *>(p); }
+inline __m512 same(const uint8_t *p) { return _mm512_set1_ps(*reinterpret_cast<const float *>(p)); }
+inline __m512i word(const uint8_t *p) { return _mm512_set1_epi32(*reinterpret_cast<const int32_t *>(p)); }
+inline __m512i words(const uint8_t *p) { return _mm512_loadu_si512(p); }
+inline __m512 halves(const uint8_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p))); }
+inline __m512 bytes(const uint8_t *p) {
+	return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p))));
+}
+inline __m512 signed_bytes(const uint8_t *p) {
+	return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p))));
+}
+
+// biggest answers the largest magnitude's bits: as integers a NaN is larger than infinity, and that than all numbers.
+inline uint32_t biggest(__m512i bits) { return uint32_t(_mm512_reduce_max_epi32(bits)); }
+
+inline __m512i magnitude(__m512 v) { return _mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32(0x7fffffff)); }
+
+// scale_of answers what a quantised value is worth, and in *inverse what turns a value into it: ggml's 127 steps. Values too
+// small to be counted are zeros, and a block with a NaN or an infinity makes its whole column NaN, as it would in floats.
+inline float scale_of(uint32_t bits, float *inverse) {
+	float top;
+	__builtin_memcpy(&top, &bits, 4);
+	*inverse = 0;
+	if (bits >= 0x7f800000) return __builtin_nanf("");
+	if (top < 1e-36f) return 0;
+	*inverse = 127.0f / top;
+	return top / 127.0f;
+}
+
+// rounded answers 16 values as bytes, and adds their sum to *sum.
+inline __m128i rounded(__m512 v, __m512 inverse, __m512i *sum) {
+	const __mmask16 number = _mm512_cmp_ps_mask(inverse, _mm512_setzero_ps(), _CMP_NEQ_OQ); // 0 times a NaN is none
+	const __m512i q = _mm512_maskz_cvtps_epi32(number, _mm512_mul_ps(v, inverse));
+	*sum = _mm512_add_epi32(*sum, q);
+	return _mm512_cvtepi32_epi8(q);
+}
+
+// put writes a column's 4 words of 16 values between those of the other columns.
+inline void put(__m128i q, uint8_t *to, int columns) {
+	const auto v = reinterpret_cast<const int32_t *>(&q);
+	for (int i = 0; i < 4; i++) __builtin_memcpy(to + 4 * columns * i, v + i, 4);
+}
+
+template <int bias> void quantise_32(const float *const *x, int columns, int64_t first, int64_t last, void *out) {
+	for (int64_t b = first; b < last; b++) {
+		uint8_t *to = static_cast<uint8_t *>(out) + b * columns * column_32;
+		for (int c = 0; c < columns; c++) {
+			const __m512 low = _mm512_loadu_ps(x[c] + 32 * b), high = _mm512_loadu_ps(x[c] + 32 * b + 16);
+			float inverse;
+			const float scale = scale_of(biggest(_mm512_max_epi32(magnitude(low), magnitude(high))), &inverse);
+			__m512i sum = _mm512_setzero_si512();
+			const __m512 by = _mm512_set1_ps(inverse);
+			put(rounded(low, by, &sum), to + 8 * columns + 4 * c, columns);
+			put(rounded(high, by, &sum), to + 8 * columns + 4 * c + 16 * columns, columns);
+			const int32_t start = -bias * _mm512_reduce_add_epi32(sum);
+			__builtin_memcpy(to + 4 * c, &scale, 4);
+			__builtin_memcpy(to + 4 * columns + 4 * c, &start, 4);
+		}
+	}
+}
+
+// sums writes what a format wants of the sums of 16 values.
+struct sums_32 {
+	enum { bytes = 8 * 4 };
+	static void write(const int32_t *s, uint8_t *to, int columns) {
+		for (int j = 0; j < 8; j++) {
+			const float f = float(s[2 * j] + s[2 * j + 1]);
+			__builtin_memcpy(to + 4 * columns * j, &f, 4);
+		}
+	}
+};
+struct sums_16 {
+	enum { bytes = 16 * 4 };
+	static void write(const int32_t *s, uint8_t *to, int columns) {
+		for (int j = 0; j < 16; j++) {
+			const int32_t n = -q6_k_bias * s[j];
+			__builtin_memcpy(to + 4 * columns * j, &n, 4);
+		}
+	}
+};
+
+template <typename S> void quantise_256(const float *const *x, int columns, int64_t first, int64_t last, void *out) {
+	for (int64_t b = first; b < last; b++) {
+		uint8_t *to = static_cast<uint8_t *>(out) + b * columns * (4 + S::bytes + 256);
+		for (int c = 0; c < columns; c++) {
+			const float *from = x[c] + 256 * b;
+			__m512i top = _mm512_setzero_si512();
+			for (int i = 0; i < 16; i++) top = _mm512_max_epi32(top, magnitude(_mm512_loadu_ps(from + 16 * i)));
+			float inverse;
+			const float scale = scale_of(biggest(top), &inverse);
+			const __m512 by = _mm512_set1_ps(inverse);
+			int32_t sum[16];
+			for (int i = 0; i < 16; i++) {
+				__m512i s = _mm512_setzero_si512();
+				put(rounded(_mm512_loadu_ps(from + 16 * i), by, &s), to + (4 + S::bytes) * columns + 16 * columns * i + 4 * c, columns);
+				sum[i] = _mm512_reduce_add_epi32(s);
+			}
+			__builtin_memcpy(to + 4 * c, &scale, 4);
+			S::write(sum, to + 4 * columns + 4 * c, columns);
+		}
+	}
+}
+
+// Each product below computes n tiles times c columns. Integers start at what the weights' bias adds, in blocks of 32 no
+// sum passes 255 * 127 * 32.
+
+template <int n, int c> void q8_0(const uint8_t *tile, size_t stride, int64_t blocks, const uint8_t *x, float *const *out) {
+	__m512 acc[n][c];
+#pragma GCC unroll 8
+	for (int t = 0; t < n; t++)
+#pragma GCC unroll 8
+		for (int j = 0; j < c; j++) acc[t][j] = _mm512_setzero_ps();
+	const uint8_t *w = tile + blocks * q8_0_head;
+	for (int64_t b = 0; b < blocks; b++, x += c * column_32, w += q8_0_words * word_bytes) {
+		__m512i dot[n][c];
+#pragma GCC unroll 8
+		for (int t = 0; t < n; t++)
+#pragma GCC unroll 8
+			for (int j = 0; j < c; j++) dot[t][j] = word(x + 4 * c + 4 * j);
+#pragma GCC unroll 8
+		for (int g = 0; g < q8_0_words; g++)
+#pragma GCC unroll 8
+			for (int t = 0; t < n; t++) {
+				const __m512i v = words(w + t * stride + g * word_bytes);
+#pragma GCC unroll 8
+				for (int j = 0; j < c; j++) dot[t][j] = _mm512_dpbusd_epi32(dot[t][j], v, word(x + 8 * c + 4 * (c * g + j)));
+			}
+#pragma GCC unroll 8
+		for (int t = 0; t < n; t++) {
+			const __m512 d = halves(tile + t * stride + b * q8_0_head);
+#pragma GCC unroll 8
+			for (int j = 0; j < c; j++) acc[t][j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[t][j]), _mm512_mul_ps(d, same(x + 4 * j)), acc[t][j]);
+		}
+	}
+#pragma GCC unroll 8
+	for (int t = 0; t < n; t++)
+#pragma GCC unroll 8
+		for (int j = 0; j < c; j++) _mm512_storeu_ps(out[j] + tile_rows * t, acc[t][j]);
+}
+
+template <int n, int c> void q4_0(const uint8_t *tile, size_t stride, int64_t blocks, const uint8_t *x, float *const *out) {
+	const __m512i low = _mm512_set1_epi8(15);
+	__m512 acc[n][c];
+#pragma GCC unroll 8
+	for (int t = 0; t < n; t++)
+#pragma GCC unroll 8
+		for (int j = 0; j < c; j++) acc[t][j] = _mm512_setzero_ps();
+	const uint8_t *w = tile + blocks * q4_0_head;
+	for (int64_t b = 0; b < blocks; b++, x += c * column_32, w += q4_0_words * word_bytes) {
+		__m512i dot[n][c];
+#pragma GCC unroll 8
+		for (int t = 0; t < n; t++)
+#pragma GCC unroll 8
+			for (int j = 0; j < c; j++) dot[t][j] = word(x + 4 * c + 4 * j);
+#pragma GCC unroll 8
+		for (int g = 0; g < q4_0_words; g++)
+#pragma GCC unroll 8
+			for (int t = 0; t < n; t++) {
+				const __m512i v = words(w + t * stride + g * word_bytes);
+				const __m512i u = _mm512_and_si512(v, low), o = _mm512_and_si512(_mm512_srli_epi16(v, 4), low);
+#pragma GCC unroll 8
+				for (int j = 0; j < c; j++) dot[t][j] = _mm512_dpbusd_epi32(dot[t][j], u, word(x + 8 * c + 4 * (c * g + j)));
+#pragma GCC unroll 8
+				for (int j = 0; j < c; j++) dot[t][j] = _mm512_dpbusd_epi32(dot[t][j], o, word(x + 8 * c + 4 * (c * (g + 4) + j)));
+			}
+#pragma GCC unroll 8
+		for (int t = 0; t < n; t++) {
+			const __m512 d = halves(tile + t * stride + b * q4_0_head);
+#pragma GCC unroll 8
+			for (int j = 0; j < c; j++) acc[t][j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[t][j]), _mm512_mul_ps(d, same(x + 4 * j)), acc[t][j]);
+		}
+	}
+#pragma GCC unroll 8
+	for (int t = 0; t < n; t++)
+#pragma GCC unroll 8
+		for (int j = 0; j < c; j++) _mm512_storeu_ps(out[j] + tile_rows * t, acc[t][j]);
+}
+
+template <int n, int c> void q4_k(const uint8_t *tile, size_t, int64_t blocks, const uint8_t *x, float *const *out) {
+	static_assert(n == 1, "one tile at a time");
+	const __m512i low = _mm512_set1_epi8(15);
+	__m512 acc[c];
+#pragma GCC unroll 8
+	for (int j = 0; j < c; j++) acc[j] = _mm512_setzero_ps();
+	const uint8_t *w = tile + blocks * q4_k_head;
+	for (int64_t b = 0; b < blocks; b++, x += c * column_q4_k, w += q4_k_words * word_bytes, tile += q4_k_head) {
+		const __m512 d = halves(tile), least = halves(tile + 32);
+		__m512 part[c];
+#pragma GCC unroll 8
+		for (int j = 0; j < c; j++) part[j] = _mm512_setzero_ps();
+		// Two blocks of 32 share their words: low halves, then high halves.
+		for (int i = 0; i < 8; i++) {
+			const uint8_t *from = w + i / 2 * 8 * word_bytes, *by = x + (4 + 8 * 4) * c + 32 * c * i;
+			const __m128i shift = _mm_cvtsi32_si128(i % 2 * 4);
+			__m512i dot[c];
+#pragma GCC unroll 8
+			for (int j = 0; j < c; j++) dot[j] = _mm512_setzero_si512();
+#pragma GCC unroll 8
+			for (int g = 0; g < 8; g++) {
+				const __m512i v = _mm512_and_si512(_mm512_srl_epi16(words(from + g * word_bytes), shift), low);
+#pragma GCC unroll 8
+				for (int j = 0; j < c; j++) dot[j] = _mm512_dpbusd_epi32(dot[j], v, word(by + 4 * (c * g + j)));
+			}
+			const __m512 s = _mm512_mul_ps(d, bytes(tile + 64 + 32 * i)), m = _mm512_mul_ps(least, bytes(tile + 64 + 32 * i + 16));
+#pragma GCC unroll 8
+			for (int j = 0; j < c; j++) {
+				part[j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[j]), s, part[j]);
+				part[j] = _mm512_fnmadd_ps(m, same(x + 4 * c + 4 * (c * i + j)), part[j]);
+			}
+		}
+#pragma GCC unroll 8
+		for (int j = 0; j < c; j++) acc[j] = _mm512_fmadd_ps(part[j], same(x + 4 * j), acc[j]);
+	}
+#pragma GCC unroll 8
+	for (int j = 0; j < c; j++) _mm512_storeu_ps(out[j], acc[j]);
+}
+
+template <int n, int c> void q6_k(const uint8_t *tile, size_t, int64_t blocks, const uint8_t *x, float *const *out) {
+	static_assert(n == 1, "one tile at a time");
+	const __m512i low = _mm512_set1_epi8(15), two = _mm512_set1_epi8(0x30);
+	__m512 acc[c];
+#pragma GCC unroll 8
+	for (int j = 0; j < c; j++) acc[j] = _mm512_setzero_ps();
+	const uint8_t *w = tile + blocks * q6_k_head;
+	for (int64_t b = 0; b < blocks; b++, x += c * column_q6_k, w += q6_k_words * word_bytes, tile += q6_k_head) {
+		const __m512 d = halves(tile);
+		__m512 part[c];
+#pragma GCC unroll 8
+		for (int j = 0; j < c; j++) part[j] = _mm512_setzero_ps();
+		for (int i = 0; i < 16; i++) { // 16 values: which half, which quarter of it, which half of that
+			const int quarter = i / 2 % 4;
+			const uint8_t *half = w + i / 8 * 24 * word_bytes, *by = x + (4 + 16 * 4) * c + 16 * c * i;
+			const uint8_t *ql = half + (quarter % 2 * 8 + i % 2 * 4) * word_bytes, *qh = half + (16 + i % 2 * 4) * word_bytes;
+			const __m128i fours = _mm_cvtsi32_si128(quarter / 2 * 4), twos = _mm_cvtsi32_si128(2 * quarter);
+			__m512i dot[c];
+#pragma GCC unroll 8
+			for (int j = 0; j < c; j++) dot[j] = word(x + 4 * c + 4 * (c * i + j));
+#pragma GCC unroll 4
+			for (int g = 0; g < 4; g++) {
+				const __m512i l = _mm512_and_si512(_mm512_srl_epi16(words(ql + g * word_bytes), fours), low);
+				const __m512i h = _mm512_and_si512(_mm512_slli_epi16(_mm512_srl_epi16(words(qh + g * word_bytes), twos), 4), two);
+				const __m512i v = _mm512_or_si512(l, h);
+#pragma GCC unroll 8
+				for (int j = 0; j < c; j++) dot[j] = _mm512_dpbusd_epi32(dot[j], v, word(by + 4 * (c * g + j)));
+			}
+			const __m512 s = _mm512_mul_ps(d, signed_bytes(tile + 32 + 16 * i));
+#pragma GCC unroll 8
+			for (int j = 0; j < c; j++) part[j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[j]), s, part[j]);
+		}
+#pragma GCC unroll 8
+		for (int j = 0; j < c; j++) acc[j] = _mm512_fmadd_ps(part[j], same(x + 4 * j), acc[j]);
+	}
+#pragma GCC unroll 8
+	for (int j = 0; j < c; j++) _mm512_storeu_ps(out[j], acc[j]);
+}
+
+typedef void (*product)(const uint8_t *, size_t, int64_t, const uint8_t *, float *const *);
+
+// each runs a product for as many tiles as it takes at a time.
+inline void each(product f, int64_t step, const void *tiles, int64_t n, size_t stride, int64_t blocks, const void *x, int columns, float *const *out) {
+	for (int64_t t = 0; t < n; t += step) {
+		float *at[max_width];
+		for (int j = 0; j < columns; j++) at[j] = out[j] + tile_rows * t;
+		f(static_cast<const uint8_t *>(tiles) + t * stride, stride, blocks, static_cast<const uint8_t *>(x), at);
+	}
+}
+
+// Few columns leave registers for several tiles at a time: more loads on their way, and more sums that await nobody.
+#define PRODUCT(name, bytes, four, two)                                                                                      \
+	void name##_tiles(const void *tiles, int64_t n, int64_t blocks, const void *x, int columns, float *const *out) {        \
+		const product one[] = {name<1, 1>, name<1, 2>, name<1, 3>, name<1, 4>, name<1, 5>, name<1, 6>, name<1, 7>, name<1, 8>}; \
+		const product wide[] = {name<four, 1>, name<four, 2>, name<two, 3>, name<two, 4>};                                   \
+		const int64_t step = columns <= 2 ? four : columns <= 4 ? two : 1, whole = n / step * step;                          \
+		const size_t stride = size_t(blocks) * (bytes);                                                                      \
+		if (step > 1) each(wide[columns - 1], step, tiles, whole, stride, blocks, x, columns, out);                          \
+		float *rest[max_width];                                                                                              \
+		const int64_t done = step > 1 ? whole : 0;                                                                           \
+		for (int j = 0; j < columns; j++) rest[j] = out[j] + tile_rows * done;                                               \
+		each(one[columns - 1], 1, static_cast<const uint8_t *>(tiles) + done * stride, n - done, stride, blocks, x, columns, rest); \
+	}
+
+enum {
+	q8_0_bytes = q8_0_head + q8_0_words * word_bytes,
+	q4_0_bytes = q4_0_head + q4_0_words * word_bytes,
+	q4_k_bytes = q4_k_head + q4_k_words * word_bytes,
+	q6_k_bytes = q6_k_head + q6_k_words * word_bytes,
+};
+
+PRODUCT(q8_0, q8_0_bytes, 4, 2)
+PRODUCT(q4_0, q4_0_bytes, 4, 2)
+PRODUCT(q4_k, q4_k_bytes, 1, 1)
+PRODUCT(q6_k, q6_k_bytes, 1, 1)
+
+bool runs() {
+	__builtin_cpu_init();
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx512f") &&
+		__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+		__builtin_cpu_supports("avx512vnni");
+}
+
+const format formats[] = {
+	{GGML_TYPE_Q8_0, 32, q8_0_bytes, column_32, pack_q8_0, quantise_32<q8_0_bias>, q8_0_tiles},
+	{GGML_TYPE_Q4_0, 32, q4_0_bytes, column_32, pack_q4_0, quantise_32<q4_0_bias>, q4_0_tiles},
+	{GGML_TYPE_Q4_K, 256, q4_k_bytes, column_q4_k, pack_q4_k, quantise_256<sums_32>, q4_k_tiles},
+	{GGML_TYPE_Q6_K, 256, q6_k_bytes, column_q6_k, pack_q6_k, quantise_256<sums_16>, q6_k_tiles},
+};
+
+} // namespace
+
+const set avx512 = {"avx512", runs, 8, formats, sizeof formats / sizeof *formats};
+
+} // namespace gh
+
+#endif
