@@ -22,3 +22,6 @@ func SplitEnviron(environ []string) (unknown, rest []string) {
 	}
 	return unknown, rest
 }
+
+// Lookup answers one variable of the process's environment that is no setting, "" where it is not set.
+func Lookup(name string) string { return os.Getenv(name) }

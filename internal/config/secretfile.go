@@ -41,6 +41,10 @@ func (c *Config) readSecretFiles() error {
 	return nil
 }
 
+// ReadSecretFile answers the one line of a file that holds a secret for a command. It refuses a file that anybody but its owner has any
+// right to.
+func ReadSecretFile(name string) (Secret, error) { return readSecretFile(name) }
+
 // readSecretFile answers the first and only line of the file. It follows links, which secret mounts are made of, and looks at
 // what it opened, not at its name.
 func readSecretFile(name string) (secret Secret, err error) {
