@@ -11,6 +11,7 @@ import (
 	"guardhouse/internal/app"
 	"guardhouse/internal/config"
 	"guardhouse/internal/doctor"
+	"guardhouse/internal/inference/llamacpp"
 )
 
 func newDoctor(sh *shared) *cobra.Command {
@@ -70,6 +71,7 @@ func (sh *shared) examined() (doctor.Options, error) {
 	o := doctor.Options{
 		Data: c.Data, ModelsDir: c.ModelsDir, Cert: c.TLSCert, Key: c.TLSKey, LogFile: c.LogFile, Plain: c.AllowPlainLoopback,
 		SecretFile: []string{c.JWTSecretFile, c.JWTSecretPreviousFile}, Settings: refused, Unknown: unknown, Environ: environ,
+		Kernels: llamacpp.Kernels(c.Kernels), KernelsAuto: llamacpp.Kernels("auto"),
 	}
 	for _, p := range []doctor.Port{
 		{Setting: "listen", Address: c.Listen},

@@ -130,7 +130,10 @@ func TestMigrateAndVersion(t *testing.T) {
 	info, err := os.Stat(filepath.Join(data, "guardhouse.db"))
 	require.NoError(t, err)
 	require.Zero(t, info.Mode().Perm()&0o077, "the database is its owner's alone")
-	require.Contains(t, guardhouse(t, "", "version", "--json").out, `"engine"`)
+	stamped := guardhouse(t, "", "version", "--json").out
+	for _, key := range []string{`"engine"`, `"target"`, `"processor"`, `"kernels"`} {
+		require.Contains(t, stamped, key)
+	}
 }
 
 // threat W3

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
+	"guardhouse/internal/inference/llamacpp"
 	"guardhouse/internal/isa"
 )
 
@@ -19,8 +21,8 @@ func newVersion(sh *shared) *cobra.Command {
 			if sh.json {
 				return sh.printJSON(info)
 			}
-			_, err := fmt.Fprintf(sh.out, "guardhouse %s (%s, %s, engine %s)\ncompiled for %s; this processor is %s\n",
-				info["version"], info["commit"], info["go"], info["engine"], info["target"], info["processor"])
+			_, err := fmt.Fprintf(sh.out, "guardhouse %s (%s, %s, engine %s)\ncompiled for %s\nprocessor %s, kernels %s\n",
+				info["version"], info["commit"], info["go"], info["engine"], info["target"], info["processor"], info["kernels"])
 			return err
 		},
 	}
@@ -35,6 +37,7 @@ func buildInfo() map[string]string {
 		"version": version, "go": runtime.Version(), "commit": "unknown", "engine": "unknown", "platform": runtime.GOOS + "/" + runtime.GOARCH,
 		"target":    isa.Describe(sets, func(s isa.Set) bool { return s.Built }),
 		"processor": isa.Describe(sets, func(s isa.Set) bool { return s.Here }),
+		"kernels":   cmp.Or(llamacpp.Kernels("auto"), "unknown"),
 	}
 	build, ok := debug.ReadBuildInfo()
 	if !ok {

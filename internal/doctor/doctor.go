@@ -56,7 +56,8 @@ type Options struct {
 	Environ    []string
 	Deep       bool // the whole audit chain instead of its end
 	Now        func() time.Time
-	Kernels    string // those that the engine computes with here; "" where nobody asked it
+	// Kernels are those that the engine computes with here, and those it would choose itself; "" where nobody asked it.
+	Kernels, KernelsAuto string
 
 	Sets                 []isa.Set // nil: this binary's and this processor's
 	Proc, Sys, Dev, Temp string

@@ -285,12 +285,15 @@ func TestTheProcessorSaysWhatIsUsedAndWhatCouldBe(t *testing.T) {
 		{"a release on an older server", v3, v3, "avx2", bare, doctor.OK, "x86-64-v3, binary for x86-64-v3, kernels avx2; ", "", ""},
 		{"in a virtual machine that hides its host", v3, v3, "avx2", virtual, doctor.OK, "kernels avx2", "", "pass the host's processor on"},
 		{"the engine was not asked", v3, v3, "", bare, doctor.OK, "binary for x86-64-v3; ", "", ""},
-		{"too old", nil, v3[:5], "none", bare, doctor.Warn, "lacks AVX, F16C, FMA, MOVBE, LZCNT, BMI, AVX2, BMI2: ", "2015", ""},
+		{"too old", nil, v3[:5], "avx512", bare, doctor.Warn, "lacks AVX, F16C, FMA, MOVBE, LZCNT, BMI, AVX2, BMI2: ", "2015", ""},
 		{"compiled for too little", nil, v4, "avx512", bare, doctor.Warn, "compiled without SSE3, ", "GH_MARCH=x86-64-v3", ""},
-		{"kernels turned off", v3, v4, "none", bare, doctor.Warn, "generic code", "engine.kernels", ""},
+		{"kernels turned off", v3, v4, "none", bare, doctor.Warn, "kernels none where avx512 runs", "engine.kernels", ""},
 	} {
 		o := options(filepath.Join(t.TempDir(), "data"))
 		o.Proc, o.Kernels, o.Sets = c.proc, c.kernels, sets(c.built, c.here)
+		if o.KernelsAuto = c.kernels; c.kernels == "none" {
+			o.KernelsAuto = "avx512"
+		}
 		found := false
 		for _, check := range run(t, o).Checks {
 			if check.Name != "processor" {

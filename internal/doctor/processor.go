@@ -33,9 +33,9 @@ func (d *doctor) processor(context.Context) {
 	case len(unused) > 0:
 		d.warn(name, "this binary was compiled without "+strings.Join(unused, ", ")+": models run several times slower than here is possible; "+text,
 			"take the release binary, or build with GH_MARCH="+fast)
-	case d.o.Kernels == "none":
-		d.warn(name, "no kernels of our own: the engine's generic code computes, and models run slower; "+text,
-			"leave engine.kernels at auto")
+	case d.o.Kernels != "" && d.o.Kernels != d.o.KernelsAuto:
+		d.warn(name, "engine.kernels gives kernels "+d.o.Kernels+" where "+d.o.KernelsAuto+" runs, which is faster; "+text,
+			"leave engine.kernels at auto, unless a comparison is the purpose")
 	default:
 		d.ok(name, text, d.virtual(sets)...)
 	}
