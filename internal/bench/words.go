@@ -22,7 +22,7 @@ func (c *chance) of(n int) int { return int(c.next() % uint64(n)) }
 
 func pick(c *chance, list []string) string { return list[c.of(len(list))] }
 
-// generate answers text number i: a case number that no other text has, then one, two or four sentences.
+// generate answers text number i: a number that no other text has, then one, two or four sentences.
 func generate(seed, i uint64) string {
 	c := chance(seed*0xd1342543de82ef95 + i)
 	// A number of seven digits for each i, none twice below nine million: the factor shares no divisor with the modulus.
@@ -30,7 +30,7 @@ func generate(seed, i uint64) string {
 	sentences := []int{1, 1, 1, 1, 1, 1, 2, 2, 2, 4}[c.of(10)]
 	var b strings.Builder
 	if c.of(2) == 0 {
-		fmt.Fprintf(&b, "About case %d: ", number)
+		fmt.Fprintf(&b, "Reminder %d: ", number)
 		for n := range sentences {
 			if n > 0 {
 				b.WriteString(" ")
@@ -39,7 +39,7 @@ func generate(seed, i uint64) string {
 		}
 		return b.String()
 	}
-	fmt.Fprintf(&b, "关于编号%d：", number)
+	fmt.Fprintf(&b, "备忘%d：", number)
 	for range sentences {
 		b.WriteString(chinese(&c))
 	}
@@ -48,18 +48,18 @@ func generate(seed, i uint64) string {
 
 func english(c *chance) string {
 	who := []string{
-		"the loan officer", "a patient in ward three", "our branch manager", "the night nurse", "the pharmacist", "a new colleague",
-		"the family of a patient", "the accountant", "a customer at the counter", "the radiologist", "the head of the laboratory", "an intern",
+		"the loan officer", "a patient in ward three", "our branch manager", "the night nurse", "the pharmacist",
+		"the family of a patient", "the accountant", "the head of the laboratory", "an intern",
 	}
 	does := []string{
-		"would like to know", "asked me to find out", "wants a short note about", "needs a clear answer on", "is still waiting to hear",
-		"sent a message about", "would be glad to read", "has a question about", "wrote a summary of", "is preparing a talk on",
+		"would like to know", "wants a short note about", "needs a clear answer on", "is still waiting to hear",
+		"sent a message about", "would be glad to read", "wrote a summary of", "is preparing a talk on",
 	}
 	what := []string{
 		"which papers to bring along on Monday", "how to reset a forgotten card code", "what the words on the discharge letter mean",
 		"when the new opening hours begin", "how long a transfer between two banks takes", "where the spare monitors are kept",
 		"how the shift plan for next month was made", "which form belongs to the yearly report", "how many beds are free on the second floor",
-		"why the printer in the hall is out of order", "whom to call about the parking permit", "what was decided in the meeting this morning",
+		"what was decided in the meeting this morning",
 	}
 	end := []string{".", ", and whom to ask if anything is missing.", " before the weekend.", ", in two or three plain sentences.", ", because the old notes are out of date."}
 	s := pick(c, who) + " " + pick(c, does) + " " + pick(c, what) + pick(c, end)
@@ -67,10 +67,10 @@ func english(c *chance) string {
 }
 
 func chinese(c *chance) string {
-	who := []string{"一位住院患者", "支行经理", "我的同事", "夜班护士", "药剂师", "一位家属", "新来的实习生", "柜台的客户", "会计", "检验科主任", "信贷专员", "前台"}
-	does := []string{"想了解", "询问", "请我确认", "需要知道", "想写一段说明，介绍", "在会上提到", "希望得到答复：", "整理了一份材料，内容是"}
+	who := []string{"一位住院患者", "支行经理", "我的同事", "夜班护士", "药剂师", "一位家属", "新来的实习生", "柜台的客户", "会计", "信贷专员", "前台"}
+	does := []string{"想了解", "询问", "请我确认", "需要知道", "想写一段说明，介绍", "在会上提到", "希望得到答复："}
 	what := []string{
-		"办理跨行转账需要准备哪些材料", "这份检查报告里的指标是什么意思", "下个月的排班是怎么安排的", "银行卡密码忘记了应该怎么重置",
+		"办理跨行转账需要准备哪些材料", "这份检查报告里的指标是什么意思", "下个月的排班是怎么安排的",
 		"二楼还有多少空床位", "年度报告应该填写哪一张表格", "新的营业时间从哪一天开始", "大厅的打印机什么时候能修好",
 		"停车证应该找哪个部门办理", "今天早上的会议作了什么决定", "复查之前要不要空腹", "备用的监护仪放在什么地方",
 	}
