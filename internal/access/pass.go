@@ -67,16 +67,19 @@ func (p *Pass) Valid() error {
 // Principal answers who entered.
 func (p *Pass) Principal() Principal { return p.principal }
 
-// Account answers on whose account the use is: the person's, whichever of his keys and sessions asks; else the key's or the
-// command line's. Whoever shares something out among principals counts by it.
-func (p *Pass) Account() string {
-	switch who := p.principal; {
-	case who.UserID != "":
-		return who.UserID
-	case who.KeyID != "":
-		return KindKey + ":" + who.KeyID
+// Account answers on whose account the use is.
+func (p *Pass) Account() string { return p.principal.Account() }
+
+// Account answers on whose account a principal acts: the person's, whichever of his keys and sessions asks; else the key's or
+// the command line's. Whoever shares something out among principals counts by it.
+func (p Principal) Account() string {
+	switch {
+	case p.UserID != "":
+		return p.UserID
+	case p.KeyID != "":
+		return KindKey + ":" + p.KeyID
 	default:
-		return who.Kind + ":" + who.Name
+		return p.Kind + ":" + p.Name
 	}
 }
 

@@ -150,13 +150,13 @@ func (a *App) build(ctx context.Context, o Options) (err error) {
 	if err := a.Catalog.Sync(ctx); err != nil {
 		return err
 	}
-	a.Scheduler = inference.New(inference.Options{Queue: c.Queue, Now: o.Now})
+	a.Scheduler = inference.New(inference.Options{Queue: c.Queue, Weights: c.Weights, Now: o.Now})
 	a.Moderation = moderation.New(moderation.Deps{
 		DB: a.DB, Guard: a.Guard, Catalog: a.Catalog, Scheduler: a.Scheduler, Engine: o.Engine, Log: o.Log,
 		CacheKey: keys.Sub("cache"),
 	}, moderation.Options{
 		Mode: c.Mode, KeepContent: c.KeepContent, MaxInputTokens: c.MaxInputTokens,
-		Slots: c.Slots, Threads: c.Threads, Kernels: c.Kernels, Now: o.Now,
+		Slots: c.Slots, Threads: c.Threads, Kernels: c.Kernels, Deadline: c.Deadline, Now: o.Now,
 		CacheEntries: c.CacheEntries, CacheTTL: c.CacheTTL, CacheShareServices: c.CacheShareServices,
 	})
 	a.Events = events.New(events.Deps{

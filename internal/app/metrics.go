@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"guardhouse/internal/fault"
 	"guardhouse/internal/httpapi"
 	"guardhouse/internal/metrics"
 )
@@ -56,7 +57,14 @@ func (a *App) modelMetrics() []metrics.Model {
 		out = append(out, metrics.Model{
 			ID: m.ID, State: string(m.State), Active: m.Active, Waiting: m.Waiting, Queued: m.Queued, OldestWait: m.OldestWait, Capacity: m.Capacity,
 			Slots: d.Slots, SlotTokens: d.SlotTokens, Threads: d.Threads, WeightBytes: d.WeightBytes, CacheBytes: d.CacheBytes,
-			Judged: m.Judged, Failed: m.Failed, PromptTokens: s.PromptTokens, QueueSeconds: s.Queue, RunSeconds: s.Compute,
+			PromptTokens: s.PromptTokens, Evaluated: m.Work.Evaluated, Drafted: m.Work.Drafted, Accepted: m.Work.Accepted,
+			QueueSeconds: s.Queue, RunSeconds: s.Compute,
+			Ended: []metrics.Ended{
+				{How: "judged", Queries: m.Judged, WaitSeconds: m.Waits.Judged},
+				{How: string(fault.Canceled), Queries: m.Left, WaitSeconds: m.Waits.Left},
+				{How: string(fault.Timeout), Queries: m.Late, WaitSeconds: m.Waits.Late},
+				{How: "failed", Queries: m.Failed, WaitSeconds: m.Waits.Failed},
+			},
 		})
 	}
 	return out

@@ -64,7 +64,9 @@ type Config struct {
 	Aliases        map[string]string
 
 	Threads, Slots, Queue int
-	Kernels               string // auto | avx512 | avx2 | neon | none
+	Deadline              time.Duration
+	Weights               map[string]int // by role
+	Kernels               string         // auto | avx512 | avx2 | neon | none
 
 	Mode        string // strict | loose
 	KeepContent string // none | hash

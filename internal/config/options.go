@@ -68,6 +68,8 @@ func Options() []Option {
 		{Key: "engine.kernels", Default: "auto", Help: "instructions that compute products with weights: avx512, avx2 or neon as far as the processor has them, none for the engine's own code, auto for the fastest", apply: choice(func(c *Config) *string { return &c.Kernels }, "auto", "avx512", "avx2", "neon", "none")},
 		{Key: "engine.gpu_layers", Help: "layers on the GPU"},
 		{Key: "engine.queue", Default: "256", Help: "requests that may wait for a model; more are answered 503", apply: integer(func(c *Config) *int { return &c.Queue }, 1, 100000)},
+		{Key: "engine.deadline", Default: "5m", Help: "longest time from a request to its verdict, waiting and judging together; then 504. 100ms to 5m; a caller may ask for less (Prefer: wait=N)", apply: duration(func(c *Config) *time.Duration { return &c.Deadline }, 100*time.Millisecond, 5*time.Minute)},
+		{Key: "engine.weights", Help: "turns at a model that people of a role get for one of everybody else's, role=N comma separated, 1 to 16", apply: weights},
 		{Key: "moderation.mode", Default: "strict", Help: "strict flags Controversial, loose does not", apply: choice(func(c *Config) *string { return &c.Mode }, "strict", "loose")},
 		{Key: "moderation.keep_content", Default: "hash", Help: "none or hash; encrypted is not available yet", apply: choice(func(c *Config) *string { return &c.KeepContent }, "none", "hash")},
 		{Key: "moderation.cache_entries", Default: "16384", Help: "verdicts that are remembered, about 300 bytes each, so that an owner's equal text needs no model; 0 is none", apply: integer(func(c *Config) *int { return &c.CacheEntries }, 0, 1<<20)},
@@ -158,6 +160,23 @@ func aliases(c *Config, v string) error {
 			return errors.New("wants alias=id")
 		}
 		c.Aliases[alias] = id
+	}
+	return nil
+}
+
+func weights(c *Config, v string) error {
+	var pairs []string
+	if err := list(func(*Config) *[]string { return &pairs })(c, v); err != nil {
+		return err
+	}
+	c.Weights = make(map[string]int, len(pairs))
+	for _, pair := range pairs {
+		role, number, ok := strings.Cut(pair, "=")
+		n, err := strconv.Atoi(number)
+		if _, twice := c.Weights[role]; !ok || role == "" || twice || err != nil || n < 1 || n > 16 {
+			return errors.New("wants role=N with N from 1 to 16, each role once")
+		}
+		c.Weights[role] = n
 	}
 	return nil
 }

@@ -41,6 +41,9 @@ func (s *Server) readRequest(c *gin.Context, op *operation) error {
 			}
 		}
 	}
+	if err := readPatience(c, op); err != nil {
+		return err
+	}
 	return s.readBody(c, op)
 }
 

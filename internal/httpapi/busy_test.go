@@ -31,6 +31,7 @@ func TestQueueIsBounded(t *testing.T) {
 		require.Equal(t, http.StatusServiceUnavailable, w.Code, w.Body)
 		require.Contains(t, w.Body.String(), `"code":"busy"`)
 		require.NotEmpty(t, w.Header().Get("Retry-After"))
+		require.Contains(t, w.Body.String(), `"queue":{"capacity":8,"position":9,"waiting":8}`)
 		refused++
 	}
 	release()

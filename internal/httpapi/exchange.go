@@ -31,6 +31,7 @@ type exchange struct {
 	raw       []byte           // the body as sent
 	whole     bool             // all of the body was read
 	held      int64            // bytes of the body that were taken from the budget
+	patience  time.Duration    // how long the caller waits for the answer, 0 = he does not say
 }
 
 // exchangeOf answers what is known of the request behind ctx, which is gin's own context in every handler.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"time"
 
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/httpapi/gen"
@@ -37,6 +38,20 @@ func (s *Server) OpenaiGetModel(ctx context.Context, r gen.OpenaiGetModelRequest
 	}
 	return gen.OpenaiGetModel200JSONResponse(openAIModel(m)), nil
 }
+
+// GetModelQueue answers how long the line before a model is and where the caller stands in it.
+func (s *Server) GetModelQueue(ctx context.Context, r gen.GetModelQueueRequestObject) (gen.GetModelQueueResponseObject, error) {
+	l, err := s.deps.Moderation.Line(requestContext(ctx), exchangeOf(ctx).principal, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return gen.GetModelQueue200JSONResponse{
+		Waiting: l.Waiting, Capacity: l.Capacity, Yours: l.Yours, Position: l.Place, ExpectedMs: millis(l.Expected), OldestWaitMs: millis(l.OldestWait),
+	}, nil
+}
+
+// millis answers milliseconds to the microsecond.
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 
 func modelDTO(m catalog.Model) gen.Model {
 	return gen.Model{

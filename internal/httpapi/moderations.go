@@ -17,7 +17,7 @@ func (s *Server) CreateModeration(ctx context.Context, r gen.CreateModerationReq
 		return nil, err
 	}
 	v, err := s.judge(ctx, moderation.Request{
-		Model: value(r.Body.Model), Mode: string(value(r.Body.Policy)), Inputs: []moderation.Input{{Messages: messages}},
+		Model: value(r.Body.Model), Mode: string(value(r.Body.Policy)), Inputs: []moderation.Input{{Messages: messages}}, Within: exchangeOf(ctx).patience,
 	})
 	if err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func (s *Server) CreateModeration(ctx context.Context, r gen.CreateModerationReq
 
 // AuditAlias judges one text; it is CreateModeration under its older address and field.
 func (s *Server) AuditAlias(ctx context.Context, r gen.AuditAliasRequestObject) (gen.AuditAliasResponseObject, error) {
-	v, err := s.judge(ctx, moderation.Request{Inputs: []moderation.Input{text(r.Body.Text)}})
+	v, err := s.judge(ctx, moderation.Request{Inputs: []moderation.Input{text(r.Body.Text)}, Within: exchangeOf(ctx).patience})
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,11 @@ func verdictPolicy(p moderation.PolicyRef) gen.VerdictPolicy {
 }
 
 func timings(t moderation.Timings) gen.Timings {
-	return gen.Timings{
+	out := gen.Timings{
 		QueueMs: t.QueueMS, ModelMs: t.ModelMS, TotalMs: t.TotalMS, PromptTokens: t.PromptTokens, Passes: t.Passes, Windows: t.Windows,
 	}
+	if t.QueuePosition > 0 {
+		out.QueuePosition = &t.QueuePosition
+	}
+	return out
 }

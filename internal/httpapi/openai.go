@@ -16,7 +16,7 @@ func (s *Server) OpenaiCreateModeration(ctx context.Context, r gen.OpenaiCreateM
 		return nil, err
 	}
 	verdicts, err := s.deps.Moderation.Evaluate(requestContext(ctx), exchangeOf(ctx).principal, moderation.Request{
-		Model: value(r.Body.Model), Inputs: inputs,
+		Model: value(r.Body.Model), Inputs: inputs, Within: exchangeOf(ctx).patience,
 	})
 	if err != nil {
 		return nil, err

@@ -122,6 +122,7 @@ func problemBody(f *fault.Error, status int, id string) gen.Problem {
 	if f.Field != "" {
 		p.Field = &f.Field
 	}
+	p.Queue = queuePlace(f.Line)
 	return p
 }
 
@@ -131,6 +132,7 @@ func openAIError(f *fault.Error, status int, id string) gen.OpenAIErrorBody {
 	if f.Field != "" {
 		b.Error.Param = &f.Field
 	}
+	b.Error.Queue = queuePlace(f.Line)
 	b.Error.Type = "invalid_request_error"
 	switch {
 	case status >= http.StatusInternalServerError:
@@ -143,6 +145,17 @@ func openAIError(f *fault.Error, status int, id string) gen.OpenAIErrorBody {
 		b.Error.Type = "rate_limit_error"
 	}
 	return b
+}
+
+func queuePlace(l *fault.Line) *gen.QueuePlace {
+	if l == nil {
+		return nil
+	}
+	p := gen.QueuePlace{Waiting: l.Waiting, Capacity: l.Capacity}
+	if l.Position > 0 {
+		p.Position = &l.Position
+	}
+	return &p
 }
 
 // writeJSON answers v. The bodies it is given hold strings and numbers alone, so encoding them cannot fail.

@@ -60,6 +60,7 @@ GET    /api/v1/moderations/{id}          401  403   403   403   404    403   404
 POST   /api/audit                        401  403   403   403   200    403   404    200 200  200
 POST   /v1/moderations                   401  403   403   403   200    403   404    200 200  200
 GET    /api/v1/models                    401  403   200   200   200    403   200    200 200  200
+GET    /api/v1/models/{id}/queue         401  403   200   200   200    403   404    200 200  200
 GET    /v1/models                        401  403   200   200   200    403   200    200 200  200
 GET    /v1/models/{model}                401  403   200   200   200    403   404    200 200  200
 GET    /api/v1/audit/events              401  403   403   403   403    200   403    200 403  200

@@ -77,6 +77,9 @@ type Query struct {
 	Free bool
 }
 
+// cost is what a query takes of its owner's turn: the ids that are computed for it, since the prefix is resident.
+func (q Query) cost() int { return len(q.Prompt) - max(0, q.Prefix) }
+
 // Answer is what a model found.
 type Answer struct {
 	Probs        []float64     // per label: softmax over the whole vocabulary after temperature

@@ -67,7 +67,7 @@ func (l *Lease) Judge(ctx context.Context, q Query) (a Answer, err error) {
 	if err := l.usable(); err != nil {
 		return Answer{}, err
 	}
-	t, err := l.enter(ctx, len(q.Prompt))
+	t, err := l.enter(ctx, q.cost())
 	if err != nil {
 		return Answer{}, err
 	}

@@ -21,6 +21,7 @@ func (r *Registry) Collect(s Sources) error {
 type descriptions struct {
 	modelState, modelActive, modelWaiting, modelQueued, modelOldestWait, modelCapacity, modelSlots, modelSlotTokens, modelThreads *prometheus.Desc
 	modelWeights, modelCache, modelQueries, modelTokens, modelQueue, modelRun                                                     *prometheus.Desc
+	modelWait, modelEvaluated, modelDrafted, modelAccepted                                                                        *prometheus.Desc
 	verdicts, cacheHits, cacheMisses, cacheEntries                                                                                *prometheus.Desc
 	commitSeconds, commitGroup, commitFailed, commitWaiting                                                                       *prometheus.Desc
 	auditRows, auditRefusals, verifiedAt, verifiedOK                                                                              *prometheus.Desc
@@ -45,9 +46,13 @@ func describe() descriptions {
 		modelThreads:    d("model_threads", "Threads that compute.", "model"),
 		modelWeights:    d("model_weight_bytes", "Memory of the model's weights.", "model"),
 		modelCache:      d("model_cache_bytes", "Memory of the model's key/value cache.", "model"),
-		modelQueries:    d("model_queries_total", "Queries that the model answered or failed.", "model", "result"),
+		modelQueries:    d("model_queries_total", "Texts and windows by how they ended: judged, failed, canceled (the caller left), timeout (his time was over).", "model", "result"),
+		modelWait:       d("model_wait_seconds", "Time that a text or window waited for its place at the model, by how it ended.", "model", "result"),
+		modelEvaluated:  d("model_evaluated_tokens_total", "Tokens that the model computed: of prompts beyond the resident part, and of answers.", "model"),
+		modelDrafted:    d("model_drafted_tokens_total", "Of those, tokens of answers that were guessed ahead.", "model"),
+		modelAccepted:   d("model_accepted_tokens_total", "Of those, the ones that were guessed right: each saved a pass.", "model"),
 		modelTokens:     d("model_prompt_tokens_total", "Tokens of the prompts that were judged.", "model"),
-		modelQueue:      d("model_queue_seconds", "Time that a judged text waited for a slot.", "model"),
+		modelQueue:      d("model_queue_seconds", "Time that a judged text waited while none of its windows was worked on.", "model"),
 		modelRun:        d("model_run_seconds", "Time that the model computed for one judged text.", "model"),
 		verdicts:        d("verdicts_total", "Verdicts whose rows are durable, by model, severity and action.", "model", "severity", "action"),
 		cacheHits:       d("verdict_cache_hits_total", "Texts whose verdict was remembered: no model was asked."),
@@ -82,7 +87,7 @@ func describe() descriptions {
 func (d descriptions) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
 		d.modelState, d.modelActive, d.modelWaiting, d.modelQueued, d.modelOldestWait, d.modelCapacity, d.modelSlots, d.modelSlotTokens, d.modelThreads, d.modelWeights,
-		d.modelCache, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.verdicts, d.cacheHits, d.cacheMisses, d.cacheEntries, d.commitSeconds, d.commitGroup, d.commitFailed,
+		d.modelCache, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.modelWait, d.modelEvaluated, d.modelDrafted, d.modelAccepted, d.verdicts, d.cacheHits, d.cacheMisses, d.cacheEntries, d.commitSeconds, d.commitGroup, d.commitFailed,
 		d.commitWaiting, d.auditRows, d.auditRefusals, d.verifiedAt, d.verifiedOK, d.sessions, d.keys, d.streamsOpen, d.streamsDropped, d.databaseBytes, d.walBytes,
 		d.freeShare, d.freeBytes, d.certificateEnds, d.ready, d.notReady, d.logDropped, d.started, d.build,
 	}

@@ -30,7 +30,7 @@ func full() metrics.Sources {
 	at := time.UnixMilli(1_790_000_000_000)
 	return metrics.Sources{
 		Models: func() []metrics.Model {
-			return []metrics.Model{{ID: "guard-nano", State: "ready", Active: 3, Waiting: 1, Queued: 5, OldestWait: 1500 * time.Millisecond, Slots: 2, Judged: 7, QueueSeconds: d, RunSeconds: d}}
+			return []metrics.Model{{ID: "guard-nano", State: "ready", Active: 3, Waiting: 1, Queued: 5, OldestWait: 1500 * time.Millisecond, Slots: 2, Ended: []metrics.Ended{{How: "judged", Queries: 7, WaitSeconds: d}, {How: "timeout", Queries: 2}}, Drafted: 9, QueueSeconds: d, RunSeconds: d}}
 		},
 		Verdicts: func() map[metrics.Verdict]uint64 {
 			return map[metrics.Verdict]uint64{{Model: "guard-nano", Severity: "Unsafe", Action: "block"}: 4}
@@ -130,6 +130,8 @@ func TestValues(t *testing.T) {
 	text := written(t, r)
 	for _, line := range []string{
 		`guardhouse_http_requests_total{method="POST",route="/api/v1/moderations",status="200"} 2`,
+		`guardhouse_model_queries_total{model="guard-nano",result="timeout"} 2`,
+		`guardhouse_model_drafted_tokens_total{model="guard-nano"} 9`,
 		`guardhouse_http_requests_total{method="POST",route="/api/v1/moderations",status="403"} 1`,
 		`guardhouse_http_request_duration_seconds_bucket{method="POST",route="/api/v1/moderations",le="0.025"} 3`,
 		`guardhouse_http_refusals_total{code="forbidden"} 1`,

@@ -36,9 +36,14 @@ func (c *collector) model(send sender, m Model) {
 	send.gauge(c.d.modelThreads, float64(m.Threads), m.ID)
 	send.gauge(c.d.modelWeights, float64(m.WeightBytes), m.ID)
 	send.gauge(c.d.modelCache, float64(m.CacheBytes), m.ID)
-	send.counter(c.d.modelQueries, m.Judged, m.ID, "judged")
-	send.counter(c.d.modelQueries, m.Failed, m.ID, "failed")
+	for _, e := range m.Ended {
+		send.counter(c.d.modelQueries, e.Queries, m.ID, e.How)
+		send.histogram(c.d.modelWait, e.WaitSeconds, m.ID, e.How)
+	}
 	send.counter(c.d.modelTokens, m.PromptTokens, m.ID)
+	send.counter(c.d.modelEvaluated, m.Evaluated, m.ID)
+	send.counter(c.d.modelDrafted, m.Drafted, m.ID)
+	send.counter(c.d.modelAccepted, m.Accepted, m.ID)
 	send.histogram(c.d.modelQueue, m.QueueSeconds, m.ID)
 	send.histogram(c.d.modelRun, m.RunSeconds, m.ID)
 }

@@ -34,9 +34,19 @@ type Model struct {
 	OldestWait               time.Duration
 	SlotTokens, Threads      int
 	WeightBytes, CacheBytes  int64
-	Judged, Failed           uint64
 	PromptTokens             uint64
+	Evaluated                uint64 // ids that were computed
+	Drafted, Accepted        uint64 // of them, those guessed ahead and those guessed right
+	Ended                    []Ended
 	QueueSeconds, RunSeconds tally.Distribution
+}
+
+// Ended are the queries of a model that ended in one way, and how long they had waited for a place. How is judged, failed,
+// canceled (the caller left) or timeout (his time was over).
+type Ended struct {
+	How         string
+	Queries     uint64
+	WaitSeconds tally.Distribution
 }
 
 // Verdict is what verdicts are counted by.

@@ -771,6 +771,27 @@ type ModelPage struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
+// ModelQueue defines model for ModelQueue.
+type ModelQueue struct {
+	// Capacity Most requests that may; beyond them the answer is 503.
+	Capacity int `json:"capacity"`
+
+	// ExpectedMs About how long until that text is worked on.
+	ExpectedMs float64 `json:"expected_ms"`
+
+	// OldestWaitMs How long the longest of all waits.
+	OldestWaitMs float64 `json:"oldest_wait_ms"`
+
+	// Position The place in the line of the caller's next text: 1 = it has the next free place, 0 = none waits; at most 10,000.
+	Position int `json:"position"`
+
+	// Waiting Requests of everybody that wait.
+	Waiting int `json:"waiting"`
+
+	// Yours Of the caller, with all sessions and keys: requests at the model, waiting or running.
+	Yours int `json:"yours"`
+}
+
 // ModerationRequest defines model for ModerationRequest.
 type ModerationRequest struct {
 	Input  ModerationRequest_Input `json:"input"`
@@ -871,11 +892,14 @@ type OpenAICategoryScores struct {
 // OpenAIErrorBody defines model for OpenAIErrorBody.
 type OpenAIErrorBody struct {
 	Error struct {
-		Code      ErrorCode `json:"code"`
-		Message   string    `json:"message"`
-		Param     *string   `json:"param"`
-		RequestID string    `json:"request_id"`
-		Type      string    `json:"type"`
+		Code    ErrorCode `json:"code"`
+		Message string    `json:"message"`
+		Param   *string   `json:"param"`
+
+		// Queue With busy, the line that had no place; with timeout, the one that the time passed in.
+		Queue     *QueuePlace `json:"queue,omitempty"`
+		RequestID string      `json:"request_id"`
+		Type      string      `json:"type"`
 	} `json:"error"`
 }
 
@@ -994,12 +1018,27 @@ type Problem struct {
 	// Field The request field that is wrong.
 	Field *string `json:"field,omitempty"`
 
+	// Queue With busy, the line that had no place; with timeout, the one that the time passed in.
+	Queue *QueuePlace `json:"queue,omitempty"`
+
 	// Reasons Of /readyz, everything that keeps the server from answering.
 	Reasons   *[]ReadyReason `json:"reasons,omitempty"`
 	RequestID string         `json:"request_id"`
 	Status    int            `json:"status"`
 	Title     string         `json:"title"`
 	Type      string         `json:"type"`
+}
+
+// QueuePlace With busy, the line that had no place; with timeout, the one that the time passed in.
+type QueuePlace struct {
+	// Capacity Most requests that may.
+	Capacity int `json:"capacity"`
+
+	// Position Of a request that was refused: the place it would have had.
+	Position *int `json:"position,omitempty"`
+
+	// Waiting Requests of everybody that wait.
+	Waiting int `json:"waiting"`
 }
 
 // ReadyReason defines model for ReadyReason.
@@ -1183,12 +1222,20 @@ type Timestamp = wire.Time
 
 // Timings defines model for Timings.
 type Timings struct {
+	// ModelMs Time in which the model worked on at least one window.
 	ModelMs      float64 `json:"model_ms"`
 	Passes       int     `json:"passes"`
 	PromptTokens int     `json:"prompt_tokens"`
-	QueueMs      float64 `json:"queue_ms"`
-	TotalMs      float64 `json:"total_ms"`
-	Windows      int     `json:"windows"`
+
+	// QueueMs Time in which windows waited for the model and none was worked on.
+	QueueMs float64 `json:"queue_ms"`
+
+	// QueuePosition The place in the line that it had when it came: 1 = nobody went before it. Absent where it did not wait, and in the history.
+	QueuePosition *int `json:"queue_position,omitempty"`
+
+	// TotalMs From the request's start to this verdict; never less than the two together.
+	TotalMs float64 `json:"total_ms"`
+	Windows int     `json:"windows"`
 }
 
 // User defines model for User.
@@ -1293,6 +1340,9 @@ type KindFilter = UserKind
 // Limit defines model for Limit.
 type Limit = int
 
+// Prefer defines model for Prefer.
+type Prefer = string
+
 // RequestIDFilter defines model for RequestIdFilter.
 type RequestIDFilter = string
 
@@ -1322,6 +1372,12 @@ type Stale = Problem
 
 // Login defines model for Login.
 type Login = LoginRequest
+
+// AuditAliasParams defines parameters for AuditAlias.
+type AuditAliasParams struct {
+	// Prefer RFC 7240: wait=N is how many seconds the caller waits for the answer, 1 or more; then it is 504. engine.deadline bounds it, and Preference-Applied says that it was heard. Other preferences are not looked at.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
 
 // ListAuditEventsParams defines parameters for ListAuditEvents.
 type ListAuditEventsParams struct {
@@ -1391,6 +1447,12 @@ type ListModerationsParams struct {
 
 // ListModerationsParamsScope defines parameters for ListModerations.
 type ListModerationsParamsScope string
+
+// CreateModerationParams defines parameters for CreateModeration.
+type CreateModerationParams struct {
+	// Prefer RFC 7240: wait=N is how many seconds the caller waits for the answer, 1 or more; then it is 504. engine.deadline bounds it, and Preference-Applied says that it was heard. Other preferences are not looked at.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
 
 // DeleteRoleParams defines parameters for DeleteRole.
 type DeleteRoleParams struct {
@@ -1470,6 +1532,12 @@ type ListUsersAliasParams struct {
 
 	// Q Part of the user name or of the display name, whatever its case.
 	Q *UserQuery `form:"q,omitempty" json:"q,omitempty"`
+}
+
+// OpenaiCreateModerationParams defines parameters for OpenaiCreateModeration.
+type OpenaiCreateModerationParams struct {
+	// Prefer RFC 7240: wait=N is how many seconds the caller waits for the answer, 1 or more; then it is 504. engine.deadline bounds it, and Preference-Applied says that it was heard. Other preferences are not looked at.
+	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // AuditAliasJSONRequestBody defines body for AuditAlias for application/json ContentType.
@@ -1662,7 +1730,7 @@ func (t *OpenAIModerationRequest_Input) UnmarshalJSON(b []byte) error {
 type ServerInterface interface {
 	// AuditAlias Alias of POST /api/v1/moderations for one text
 	// (POST /api/audit)
-	AuditAlias(c *gin.Context)
+	AuditAlias(c *gin.Context, params AuditAliasParams)
 	// GetAuditChain Head of the chain, and what the last verification of this process found
 	// (GET /api/v1/audit/chain)
 	GetAuditChain(c *gin.Context)
@@ -1708,12 +1776,15 @@ type ServerInterface interface {
 	// ListModels The models that the caller may see
 	// (GET /api/v1/models)
 	ListModels(c *gin.Context)
+	// GetModelQueue How long the line before a model is, and where the caller stands in it
+	// (GET /api/v1/models/{id}/queue)
+	GetModelQueue(c *gin.Context, id ID)
 	// ListModerations History, newest first; own rows, or all with moderation.read_all
 	// (GET /api/v1/moderations)
 	ListModerations(c *gin.Context, params ListModerationsParams)
 	// CreateModeration Judge a text or a conversation
 	// (POST /api/v1/moderations)
-	CreateModeration(c *gin.Context)
+	CreateModeration(c *gin.Context, params CreateModerationParams)
 	// GetModeration One row of history
 	// (GET /api/v1/moderations/{id})
 	GetModeration(c *gin.Context, id ID)
@@ -1791,7 +1862,7 @@ type ServerInterface interface {
 	OpenaiGetModel(c *gin.Context, model string)
 	// OpenaiCreateModeration Judge in the OpenAI shape
 	// (POST /v1/moderations)
-	OpenaiCreateModeration(c *gin.Context)
+	OpenaiCreateModeration(c *gin.Context, params OpenaiCreateModerationParams)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -1806,6 +1877,33 @@ type MiddlewareFunc func(c *gin.Context)
 // AuditAlias operation middleware
 func (siw *ServerInterfaceWrapper) AuditAlias(c *gin.Context) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AuditAliasParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = &Prefer
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -1813,7 +1911,7 @@ func (siw *ServerInterfaceWrapper) AuditAlias(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.AuditAlias(c)
+	siw.Handler.AuditAlias(c, params)
 }
 
 // GetAuditChain operation middleware
@@ -2225,6 +2323,31 @@ func (siw *ServerInterfaceWrapper) ListModels(c *gin.Context) {
 	siw.Handler.ListModels(c)
 }
 
+// GetModelQueue operation middleware
+func (siw *ServerInterfaceWrapper) GetModelQueue(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetModelQueue(c, id)
+}
+
 // ListModerations operation middleware
 func (siw *ServerInterfaceWrapper) ListModerations(c *gin.Context) {
 
@@ -2327,6 +2450,33 @@ func (siw *ServerInterfaceWrapper) ListModerations(c *gin.Context) {
 // CreateModeration operation middleware
 func (siw *ServerInterfaceWrapper) CreateModeration(c *gin.Context) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateModerationParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = &Prefer
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -2334,7 +2484,7 @@ func (siw *ServerInterfaceWrapper) CreateModeration(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.CreateModeration(c)
+	siw.Handler.CreateModeration(c, params)
 }
 
 // GetModeration operation middleware
@@ -3087,6 +3237,33 @@ func (siw *ServerInterfaceWrapper) OpenaiGetModel(c *gin.Context) {
 // OpenaiCreateModeration operation middleware
 func (siw *ServerInterfaceWrapper) OpenaiCreateModeration(c *gin.Context) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params OpenaiCreateModerationParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = &Prefer
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -3094,7 +3271,7 @@ func (siw *ServerInterfaceWrapper) OpenaiCreateModeration(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.OpenaiCreateModeration(c)
+	siw.Handler.OpenaiCreateModeration(c, params)
 }
 
 // GinServerOptions provides options for the Gin server.
@@ -3157,6 +3334,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/v1/moderations", wrapper.CreateModeration)
 	router.GET(options.BaseURL+"/api/v1/moderations/:id", wrapper.GetModeration)
 	router.GET(options.BaseURL+"/api/v1/models", wrapper.ListModels)
+	router.GET(options.BaseURL+"/api/v1/models/:id/queue", wrapper.GetModelQueue)
 	router.GET(options.BaseURL+"/api/v1/audit/events", wrapper.ListAuditEvents)
 	router.GET(options.BaseURL+"/api/v1/audit/events/:id", wrapper.GetAuditEvent)
 	router.GET(options.BaseURL+"/api/v1/audit/chain", wrapper.GetAuditChain)
@@ -3188,7 +3366,8 @@ type RateLimitedApplicationProblemPlusJSONResponse struct {
 type StaleApplicationProblemPlusJSONResponse Problem
 
 type AuditAliasRequestObject struct {
-	Body *AuditAliasJSONRequestBody
+	Params AuditAliasParams
+	Body   *AuditAliasJSONRequestBody
 }
 
 type AuditAliasResponseObject interface {
@@ -3870,6 +4049,45 @@ func (response ListModelsdefaultApplicationProblemPlusJSONResponse) VisitListMod
 	return err
 }
 
+type GetModelQueueRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetModelQueueResponseObject interface {
+	VisitGetModelQueueResponse(w http.ResponseWriter) error
+}
+
+type GetModelQueue200JSONResponse ModelQueue
+
+func (response GetModelQueue200JSONResponse) VisitGetModelQueueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelQueuedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetModelQueuedefaultApplicationProblemPlusJSONResponse) VisitGetModelQueueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListModerationsRequestObject struct {
 	Params ListModerationsParams
 }
@@ -3910,7 +4128,8 @@ func (response ListModerationsdefaultApplicationProblemPlusJSONResponse) VisitLi
 }
 
 type CreateModerationRequestObject struct {
-	Body *CreateModerationJSONRequestBody
+	Params CreateModerationParams
+	Body   *CreateModerationJSONRequestBody
 }
 
 type CreateModerationResponseObject interface {
@@ -5024,7 +5243,8 @@ func (response OpenaiGetModeldefaultJSONResponse) VisitOpenaiGetModelResponse(w 
 }
 
 type OpenaiCreateModerationRequestObject struct {
-	Body *OpenaiCreateModerationJSONRequestBody
+	Params OpenaiCreateModerationParams
+	Body   *OpenaiCreateModerationJSONRequestBody
 }
 
 type OpenaiCreateModerationResponseObject interface {
@@ -5112,6 +5332,9 @@ type StrictServerInterface interface {
 	// ListModels The models that the caller may see
 	// (GET /api/v1/models)
 	ListModels(ctx context.Context, request ListModelsRequestObject) (ListModelsResponseObject, error)
+	// GetModelQueue How long the line before a model is, and where the caller stands in it
+	// (GET /api/v1/models/{id}/queue)
+	GetModelQueue(ctx context.Context, request GetModelQueueRequestObject) (GetModelQueueResponseObject, error)
 	// ListModerations History, newest first; own rows, or all with moderation.read_all
 	// (GET /api/v1/moderations)
 	ListModerations(ctx context.Context, request ListModerationsRequestObject) (ListModerationsResponseObject, error)
@@ -5256,8 +5479,10 @@ type strictHandler struct {
 }
 
 // AuditAlias operation middleware
-func (sh *strictHandler) AuditAlias(ctx *gin.Context) {
+func (sh *strictHandler) AuditAlias(ctx *gin.Context, params AuditAliasParams) {
 	var request AuditAliasRequestObject
+
+	request.Params = params
 
 	var body AuditAliasJSONRequestBody
 	var err error
@@ -5746,6 +5971,32 @@ func (sh *strictHandler) ListModels(ctx *gin.Context) {
 	}
 }
 
+// GetModelQueue operation middleware
+func (sh *strictHandler) GetModelQueue(ctx *gin.Context, id ID) {
+	var request GetModelQueueRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetModelQueue(ctx, request.(GetModelQueueRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetModelQueue")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetModelQueueResponseObject); ok {
+		if err := validResponse.VisitGetModelQueueResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListModerations operation middleware
 func (sh *strictHandler) ListModerations(ctx *gin.Context, params ListModerationsParams) {
 	var request ListModerationsRequestObject
@@ -5773,8 +6024,10 @@ func (sh *strictHandler) ListModerations(ctx *gin.Context, params ListModeration
 }
 
 // CreateModeration operation middleware
-func (sh *strictHandler) CreateModeration(ctx *gin.Context) {
+func (sh *strictHandler) CreateModeration(ctx *gin.Context, params CreateModerationParams) {
 	var request CreateModerationRequestObject
+
+	request.Params = params
 
 	var body CreateModerationJSONRequestBody
 	var err error
@@ -6542,8 +6795,10 @@ func (sh *strictHandler) OpenaiGetModel(ctx *gin.Context, model string) {
 }
 
 // OpenaiCreateModeration operation middleware
-func (sh *strictHandler) OpenaiCreateModeration(ctx *gin.Context) {
+func (sh *strictHandler) OpenaiCreateModeration(ctx *gin.Context, params OpenaiCreateModerationParams) {
 	var request OpenaiCreateModerationRequestObject
+
+	request.Params = params
 
 	var body OpenaiCreateModerationJSONRequestBody
 	var err error

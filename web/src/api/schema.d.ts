@@ -461,6 +461,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/{id}/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long the line before a model is, and where the caller stands in it */
+        get: operations["getModelQueue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/events": {
         parameters: {
             query?: never;
@@ -679,8 +696,18 @@ export interface components {
             request_id: string;
             /** @description The request field that is wrong. */
             field?: string;
+            queue?: components["schemas"]["QueuePlace"];
             /** @description Of /readyz, everything that keeps the server from answering. */
             reasons?: components["schemas"]["ReadyReason"][];
+        };
+        /** @description With busy, the line that had no place; with timeout, the one that the time passed in. */
+        QueuePlace: {
+            /** @description Of a request that was refused: the place it would have had. */
+            position?: number;
+            /** @description Requests of everybody that wait. */
+            waiting: number;
+            /** @description Most requests that may. */
+            capacity: number;
         };
         ReadyReason: {
             /** @enum {string} */
@@ -694,6 +721,7 @@ export interface components {
                 param: string | null;
                 code: components["schemas"]["ErrorCode"];
                 request_id: string;
+                queue?: components["schemas"]["QueuePlace"];
             };
         };
         Health: {
@@ -1010,15 +1038,26 @@ export interface components {
             mode: components["schemas"]["PolicyMode"];
         };
         Timings: {
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Time in which windows waited for the model and none was worked on.
+             */
             queue_ms: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Time in which the model worked on at least one window.
+             */
             model_ms: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description From the request's start to this verdict; never less than the two together.
+             */
             total_ms: number;
             prompt_tokens: number;
             passes: number;
             windows: number;
+            /** @description The place in the line that it had when it came: 1 = nobody went before it. Absent where it did not wait, and in the history. */
+            queue_position?: number;
         };
         Verdict: {
             id: string;
@@ -1087,6 +1126,26 @@ export interface components {
             context_length: number;
             default: boolean;
             created_at: components["schemas"]["Timestamp"];
+        };
+        ModelQueue: {
+            /** @description Requests of everybody that wait. */
+            waiting: number;
+            /** @description Most requests that may; beyond them the answer is 503. */
+            capacity: number;
+            /** @description Of the caller, with all sessions and keys: requests at the model, waiting or running. */
+            yours: number;
+            /** @description The place in the line of the caller's next text: 1 = it has the next free place, 0 = none waits; at most 10,000. */
+            position: number;
+            /**
+             * Format: double
+             * @description About how long until that text is worked on.
+             */
+            expected_ms: number;
+            /**
+             * Format: double
+             * @description How long the longest of all waits.
+             */
+            oldest_wait_ms: number;
         };
         ModelPage: {
             items: components["schemas"]["Model"][];
@@ -1368,6 +1427,11 @@ export interface components {
         };
     };
     parameters: {
+        /**
+         * @description RFC 7240: wait=N is how many seconds the caller waits for the answer, 1 or more; then it is 504. engine.deadline bounds it, and Preference-Applied says that it was heard. Other preferences are not looked at.
+         * @example wait=10
+         */
+        Prefer: string;
         Id: string;
         RoleName: string;
         /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
@@ -2222,7 +2286,13 @@ export interface operations {
     createModeration: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description RFC 7240: wait=N is how many seconds the caller waits for the answer, 1 or more; then it is 504. engine.deadline bounds it, and Preference-Applied says that it was heard. Other preferences are not looked at.
+                 * @example wait=10
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2283,6 +2353,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getModelQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "waiting": 12,
+                     *       "capacity": 256,
+                     *       "yours": 1,
+                     *       "position": 2,
+                     *       "expected_ms": 18.5,
+                     *       "oldest_wait_ms": 40.1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelQueue"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -2419,7 +2522,13 @@ export interface operations {
     openaiCreateModeration: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description RFC 7240: wait=N is how many seconds the caller waits for the answer, 1 or more; then it is 504. engine.deadline bounds it, and Preference-Applied says that it was heard. Other preferences are not looked at.
+                 * @example wait=10
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2549,7 +2658,13 @@ export interface operations {
     auditAlias: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description RFC 7240: wait=N is how many seconds the caller waits for the answer, 1 or more; then it is 504. engine.deadline bounds it, and Preference-Applied says that it was heard. Other preferences are not looked at.
+                 * @example wait=10
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+            };
             path?: never;
             cookie?: never;
         };
