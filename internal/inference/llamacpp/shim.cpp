@@ -2,7 +2,8 @@
 
 #include "shim.h"
 #include "abi.h"
-#include "softmax.h"
+#include "kernel/kernel.h"
+#include "kernel/softmax.h"
 
 #include <atomic>
 #include <cmath>
@@ -340,14 +341,13 @@ int gh_score(gh_lane *e, int32_t i, double temperature, const int32_t *labels, i
 	try {
 		const float *row = row_of(e, i);
 		if (row == nullptr) return GH_INVALID;
-		bool finite = false;
-		const float top = largest(row, e->model->n_vocab, &finite);
-		if (!finite) return GH_NOT_FINITE;
-		int32_t at = 0;
-		while (row[at] != top) at++;
+		const gh_softmax *softmax = gh_softmax_of(gh_kernels_name());
+		const int32_t at = softmax->largest(row, e->model->n_vocab);
+		if (at < 0) return GH_NOT_FINITE;
+		const float top = row[at];
 		*best = at;
 		if (n == 0) return GH_OK;
-		const double sum = sum_exp(row, e->model->n_vocab, top, float(1.0 / temperature));
+		const double sum = softmax->sum(row, e->model->n_vocab, top, float(1.0 / temperature));
 		for (int32_t j = 0; j < n; j++) {
 			logits[j] = row[labels[j]];
 			probs[j] = std::exp((double(row[labels[j]]) - double(top)) / temperature) / sum;
