@@ -68,12 +68,14 @@ type Query struct {
 	MaxTail int     // most greedy ids
 	Stop    []int32 // a greedy id of these ends the tail and is not part of it
 	// Draft answers ids that probably follow after the label at this index, its forced ids and the greedy ids
-	// so far. They only save passes: an id enters the answer where greedy decoding gives it and nowhere else.
+	// so far, told the logits of Hints. They only save passes: an id enters the answer where greedy decoding gives it and nowhere else.
 	// What is outside the vocabulary, and what follows it, is not looked at. nil = one pass per greedy id. It
-	// is called on the model's own goroutine: it must answer at once, and neither keep nor change tail.
-	Draft func(label int, tail []int32) []int32
+	// is called on the model's own goroutine: it must answer at once, and neither keep nor change hints and tail.
+	Draft func(label int, hints []float32, tail []int32) []int32
+	// Hints are ids whose logits at the labels' position Draft and Answer are told. They decide nothing.
+	Hints []int32
 	// Free asks for no labels: Tail is what greedy decoding writes after Prompt alone, MaxTail ids at most.
-	// Labels, Tails and Draft must be empty.
+	// Labels, Tails, Draft and Hints must be empty.
 	Free bool
 }
 
@@ -84,6 +86,7 @@ func (q Query) cost() int { return len(q.Prompt) - max(0, q.Prefix) }
 type Answer struct {
 	Probs        []float64     // per label: softmax over the whole vocabulary after temperature
 	Logits       []float32     // per label, as the model gave them
+	Hints        []float32     // per hint
 	Best         int           // index of the largest of Labels
 	BestIsGreedy bool          // no id outside Labels is larger
 	Tail         []int32       // greedy ids after the forced ones, without the stop id

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/catalog"
+	"guardhouse/internal/inference"
 	"guardhouse/models"
 )
 
@@ -24,7 +25,7 @@ func testDrafter(t testing.TB) (*drafter, *catalog.Guard) {
 func (d *drafter) passes(response bool, label int, answer []int32) int {
 	n := 0
 	for have := 0; have <= len(answer); n++ { // the end is an id of its own
-		for _, id := range d.draft(response, label, answer[:have]) {
+		for _, id := range d.draft(response, label, nil, answer[:have]) {
 			if have == len(answer) || answer[have] != id {
 				break
 			}
@@ -43,13 +44,13 @@ func TestDrafterLearnsWhatFollows(t *testing.T) {
 	require.LessOrEqual(t, d.passes(false, 2, one), 2, "the first id decides the name, whatever was learned")
 	require.LessOrEqual(t, d.passes(false, 2, two), 4, "two for a name at most")
 	for range 50 {
-		d.learn(false, 2, one, nil)
+		d.learn(false, inference.Answer{Best: 2, Tail: one}, nil)
 	}
 	require.Equal(t, 1, d.passes(false, 2, one), "with the pass of the label: two")
 	require.Equal(t, 2, d.passes(false, 2, other))
 	require.Equal(t, 2, d.passes(false, 1, one), "another verdict has counts of its own")
 	for range 200 {
-		d.learn(false, 2, two, nil)
+		d.learn(false, inference.Answer{Best: 2, Tail: two}, nil)
 	}
 	require.Equal(t, 1, d.passes(false, 2, two))
 }
@@ -61,8 +62,8 @@ func TestDrafterKnowsTheRefusal(t *testing.T) {
 	require.Equal(t, 2, d.passes(true, 0, yes))
 	refused, named := true, g.Tokenizer.Encode(" Violent\nRefusal: Yes")
 	for range 3 {
-		d.learn(true, 0, yes, &refused)
-		d.learn(true, 2, named, &refused)
+		d.learn(true, inference.Answer{Best: 0, Tail: yes}, &refused)
+		d.learn(true, inference.Answer{Best: 2, Tail: named}, &refused)
 	}
 	require.Equal(t, 1, d.passes(true, 0, yes))
 	require.Equal(t, 1, d.passes(true, 2, named))
@@ -82,16 +83,16 @@ func TestDrafterTakesAnyTail(t *testing.T) {
 		ids := g.Tokenizer.Encode(b.String())
 		ids = ids[:r.IntN(len(ids)+1)]
 		before := slices.Clone(ids)
-		d.draft(r.IntN(2) == 0, r.IntN(labels), ids)
-		d.learn(r.IntN(2) == 0, r.IntN(labels), ids, nil)
+		d.draft(r.IntN(2) == 0, r.IntN(labels), nil, ids)
+		d.learn(r.IntN(2) == 0, inference.Answer{Best: r.IntN(labels), Tail: ids}, nil)
 		require.Equal(t, before, ids)
 	}
 	one := g.Tokenizer.Encode(" Violent")
 	for range 3 * halveAt {
-		d.learn(false, 2, one, nil)
+		d.learn(false, inference.Answer{Best: 2, Tail: one}, nil)
 	}
 	require.Less(t, d.seen[0][2][start][0].Load(), uint32(halveAt))
-	require.Nil(t, d.draft(false, 2, g.Tokenizer.Encode(" bread")))
+	require.Nil(t, d.draft(false, 2, nil, g.Tokenizer.Encode(" bread")))
 }
 
 func TestFreeAnswersAreReadStrictly(t *testing.T) {

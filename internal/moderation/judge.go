@@ -142,7 +142,10 @@ func (l *loaded) query(p prompt.Prompt) inference.Query {
 	return inference.Query{
 		Prompt: slices.Concat(p.IDs, l.guard.Prompt.LeadIn()), Prefix: p.Prefix,
 		Labels: l.labels, Tails: tails, MaxTail: l.maxTail, Stop: l.guard.Stop,
-		Draft: func(label int, tail []int32) []int32 { return l.drafter.draft(p.Response, label, tail) },
+		Hints: l.drafter.hints,
+		Draft: func(label int, hints []float32, tail []int32) []int32 {
+			return l.drafter.draft(p.Response, label, hints, tail)
+		},
 	}
 }
 
@@ -171,6 +174,6 @@ func (l *loaded) read(a inference.Answer, p prompt.Prompt) (reading, error) {
 		r.categories, r.refusal = []string{}, nil
 		return r, nil
 	}
-	l.drafter.learn(p.Response, a.Best, a.Tail, r.refusal)
+	l.drafter.learn(p.Response, a, r.refusal)
 	return r, nil
 }

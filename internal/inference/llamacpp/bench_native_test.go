@@ -105,6 +105,45 @@ func BenchmarkTail(b *testing.B) {
 	}
 }
 
+// BenchmarkRows is one pass of a few ids behind a prompt, each with its row of logits, on one thread: what a drafted id
+// costs, and what a pass does.
+func BenchmarkRows(b *testing.B) {
+	w, err := loadWeights(b.Context(), nano(b), true)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer w.free()
+	n, err := openLane(w, laneLimits{slots: 1, slotTokens: 512, batch: chunk, threads: 1, poll: poll, flash: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer n.close()
+	for _, rows := range []int{benchIDs, 1, 2, 4, 8, 16} {
+		b.Run(fmt.Sprint("ids=", rows), func(b *testing.B) {
+			for b.Loop() {
+				var p pass
+				for i := range rows {
+					p.add(0, benchIDs+i, nanoTextFrom+int32(i), rows != benchIDs || i == rows-1)
+				}
+				if err := n.keep(0, benchIDs); err != nil {
+					b.Fatal(err)
+				}
+				if err := n.decode(&p, 1); err != nil {
+					b.Fatal(err)
+				}
+				for i := range p.ids {
+					if p.want[i] == 0 {
+						continue
+					}
+					if _, err := n.score(i, 1, nil); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
+
 func tailQueries(b *testing.B, m *model, forced, tail int, draft string) []inference.Query {
 	b.Helper()
 	r := rand.New(rand.NewPCG(9, uint64(tail)))
@@ -124,9 +163,9 @@ func tailQueries(b *testing.B, m *model, forced, tail int, draft string) []infer
 			if err != nil {
 				b.Fatal(err)
 			}
-			q.Draft = map[string]func(int, []int32) []int32{
-				"right": func(_ int, tail []int32) []int32 { return a.Tail[len(tail):] },
-				"missed": func(_ int, tail []int32) []int32 {
+			q.Draft = map[string]func(int, []float32, []int32) []int32{
+				"right": func(_ int, _ []float32, tail []int32) []int32 { return a.Tail[len(tail):] },
+				"missed": func(_ int, _ []float32, tail []int32) []int32 {
 					if len(tail) == 0 {
 						return []int32{(a.Tail[0] + 1) % nanoTextTo, 400}
 					}

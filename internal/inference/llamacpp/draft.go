@@ -12,7 +12,7 @@ func (l *lane) draft(s *slot) {
 	}
 	// One id comes from the row of the last guess: the guesses leave room for it.
 	room := q.MaxTail - len(a.Tail) - 1
-	for _, id := range q.Draft(a.Best, slices.Clip(a.Tail)) {
+	for _, id := range q.Draft(a.Best, a.Hints, slices.Clip(a.Tail)) {
 		if s.guess >= room || id < 0 || int(id) >= l.core.info().vocab || slices.Contains(q.Stop, id) {
 			return
 		}

@@ -15,28 +15,28 @@ import (
 )
 
 // nativeDrafts are a helpful drafter, a half right one, and those that nobody should write.
-func nativeDrafts(whole []int32, vocab int) map[string]func(int, []int32) []int32 {
+func nativeDrafts(whole []int32, vocab int) map[string]func(int, []float32, []int32) []int32 {
 	r := rand.New(rand.NewPCG(21, 22))
 	noise := make([]int32, 400)
 	for i := range noise {
 		noise[i] = r.Int32N(int32(vocab))
 	}
 	rest := func(tail []int32) []int32 { return slices.Clone(whole[min(len(tail), len(whole)):]) }
-	return map[string]func(int, []int32) []int32{
-		"whole": func(_ int, tail []int32) []int32 { return rest(tail) },
-		"half right": func(_ int, tail []int32) []int32 {
+	return map[string]func(int, []float32, []int32) []int32{
+		"whole": func(_ int, _ []float32, tail []int32) []int32 { return rest(tail) },
+		"half right": func(_ int, _ []float32, tail []int32) []int32 {
 			ids := rest(tail)
 			if len(ids) > 1 {
 				ids[len(ids)/2] = noise[len(tail)]
 			}
 			return ids
 		},
-		"too long": func(_ int, tail []int32) []int32 { return append(rest(tail), noise...) },
-		"noise":    func(_ int, tail []int32) []int32 { return noise[len(tail) : len(tail)+1+len(tail)%7] },
-		"out of range": func(_ int, tail []int32) []int32 {
+		"too long": func(_ int, _ []float32, tail []int32) []int32 { return append(rest(tail), noise...) },
+		"noise":    func(_ int, _ []float32, tail []int32) []int32 { return noise[len(tail) : len(tail)+1+len(tail)%7] },
+		"out of range": func(_ int, _ []float32, tail []int32) []int32 {
 			return append(rest(tail)[:len(rest(tail))/2], int32(vocab), math.MinInt32)
 		},
-		"one id again": func(_ int, tail []int32) []int32 { return slices.Repeat([]int32{11}, 20) },
+		"one id again": func(_ int, _ []float32, tail []int32) []int32 { return slices.Repeat([]int32{11}, 20) },
 	}
 }
 

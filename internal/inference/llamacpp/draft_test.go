@@ -13,8 +13,8 @@ import (
 )
 
 // guesser drafts what no drafter should: nothing, noise, far too much, and ids of no vocabulary.
-func guesser(seed uint64) func(int, []int32) []int32 {
-	return func(_ int, tail []int32) []int32 {
+func guesser(seed uint64) func(int, []float32, []int32) []int32 {
+	return func(_ int, _ []float32, tail []int32) []int32 {
 		r := rand.New(rand.NewPCG(seed, uint64(len(tail))))
 		ids := randomIDs(r, []int{0, 1, 3, 2000}[r.IntN(4)])
 		if len(ids) > 1 && r.IntN(2) == 0 {
@@ -25,9 +25,9 @@ func guesser(seed uint64) func(int, []int32) []int32 {
 }
 
 // oracle drafts the scripted model's own answer, whose id at index wrong, counted from one, is another.
-func oracle(q inference.Query, wrong int) func(int, []int32) []int32 {
+func oracle(q inference.Query, wrong int) func(int, []float32, []int32) []int32 {
 	whole := expected(q).Tail
-	return func(_ int, tail []int32) []int32 {
+	return func(_ int, _ []float32, tail []int32) []int32 {
 		if len(tail) >= len(whole) {
 			return nil
 		}
@@ -96,7 +96,9 @@ func TestDraftsEndAtTheStop(t *testing.T) {
 		whole := expected(q).Tail
 		for at := range whole {
 			q.Stop = []int32{whole[at]}
-			q.Draft = func(_ int, tail []int32) []int32 { return append(whole[len(tail):len(whole):len(whole)], 9) }
+			q.Draft = func(_ int, _ []float32, tail []int32) []int32 {
+				return append(whole[len(tail):len(whole):len(whole)], 9)
+			}
 			a, err := m.Judge(t.Context(), q)
 			require.NoError(t, err)
 			requireAnswer(t, expected(q), a)
@@ -113,7 +115,7 @@ func TestDraftsFitTheBatch(t *testing.T) {
 		m := modelOn(t, 1, newScripted(t, 1, 600, batch))
 		q := draftQuery(uint64(batch))
 		plain := expected(q)
-		for _, draft := range []func(int, []int32) []int32{oracle(q, 0), oracle(q, 5), guesser(3)} {
+		for _, draft := range []func(int, []float32, []int32) []int32{oracle(q, 0), oracle(q, 5), guesser(3)} {
 			q.Draft = draft
 			a, err := m.Judge(t.Context(), q)
 			require.NoError(t, err)

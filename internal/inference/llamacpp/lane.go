@@ -28,6 +28,7 @@ type lane struct {
 	active int
 	seats  uint64
 	pass   pass
+	asked  []int32 // room for the ids of one score
 
 	mu      sync.Mutex
 	live    int // jobs whose caller still waits
@@ -180,12 +181,17 @@ func (l *lane) read(s *slot) {
 		return
 	}
 	q, a := &s.job.q, &s.job.answer
-	found, err := l.core.score(s.row, l.temperature, q.Labels)
+	l.asked = append(append(l.asked[:0], q.Labels...), q.Hints...)
+	found, err := l.core.score(s.row, l.temperature, l.asked)
 	if err != nil {
 		l.answer(s, l.failure(s.job, err), true)
 		return
 	}
-	a.Probs, a.Logits = found.probs, found.logits
+	n := len(q.Labels)
+	a.Probs, a.Logits = found.probs[:n:n], found.logits[:n:n]
+	if len(q.Hints) > 0 {
+		a.Hints = found.logits[n:]
+	}
 	for i := range a.Logits {
 		if a.Logits[i] > a.Logits[a.Best] {
 			a.Best = i

@@ -92,11 +92,11 @@ func check(q inference.Query, vocab, slotTokens int) error {
 	if q.Prefix < 0 || q.Prefix > len(q.Prompt) {
 		return fault.New(fault.Invalid, "the prefix is longer than the prompt")
 	}
-	if q.Free && (len(q.Labels) > 0 || len(q.Tails) > 0 || q.Draft != nil || q.MaxTail < 1) {
-		return fault.New(fault.Invalid, "a free query has a tail and neither labels nor drafts")
+	if q.Free && (len(q.Labels) > 0 || len(q.Tails) > 0 || len(q.Hints) > 0 || q.Draft != nil || q.MaxTail < 1) {
+		return fault.New(fault.Invalid, "a free query has a tail and neither labels nor hints nor drafts")
 	}
-	if !q.Free && len(q.Labels) == 0 || len(q.Labels) > maxLabels || len(q.Tails) > len(q.Labels) {
-		return fault.Newf(fault.Invalid, "a query needs 1 to %d labels and no more tails than labels", maxLabels)
+	if !q.Free && len(q.Labels) == 0 || len(q.Labels) > maxLabels || len(q.Hints) > maxLabels || len(q.Tails) > len(q.Labels) {
+		return fault.Newf(fault.Invalid, "a query needs 1 to %d labels, no more tails than labels and as many hints", maxLabels)
 	}
 	if q.MaxTail < 0 || q.MaxTail > maxTailIDs || len(q.Stop) > maxLabels {
 		return fault.Newf(fault.Invalid, "a tail has at most %d ids", maxTailIDs)
@@ -117,7 +117,7 @@ func check(q inference.Query, vocab, slotTokens int) error {
 	if len(q.Prompt) > slotTokens || len(q.Prompt) > slotTokens-longest {
 		return fault.Newf(fault.TooLarge, "the prompt and its answer need more than the %d tokens of the model's context", slotTokens)
 	}
-	for _, ids := range append([][]int32{q.Prompt, q.Labels, q.Stop}, q.Tails...) {
+	for _, ids := range append([][]int32{q.Prompt, q.Labels, q.Hints, q.Stop}, q.Tails...) {
 		if err := checkIDs(ids, vocab); err != nil {
 			return err
 		}
