@@ -16,10 +16,15 @@ type Spec struct {
 	// File is the descriptor whose bytes were hashed. Native code opens it through the descriptor and
 	// never by a path, so that what runs is what was checked. The caller closes it after Load.
 	File        *os.File
-	Slots       int     // queries that may run at the same time
+	Slots       int     // queries that may run at the same time; 0 = chosen
+	Lanes       int     // passes that may run at the same time; 0 = chosen
 	SlotTokens  int     // most ids of one query: prompt, forced ids and greedy tail together
 	Threads     int     // 0 = the physical cores that this process may use
-	Batch       int     // most ids in one forward pass over all slots
+	Batch       int     // most ids in one forward pass over all slots; 0 = chosen
+	Flash       string  // flash attention: "on", "off", "auto" or "" = chosen
+	Cache       string  // what keys and values are kept in: "f16", "q8_0", "auto" or "" = chosen
+	Resident    int     // ids of the fixed prefix that every query will have; what is tried is tried after as many
+	Measure     bool    // try layouts for a moment where size and machine alone do not say which is fastest
 	Temperature float64 // divides the logits before the softmax; 0 = 1
 	Kernels     string  // who computes products: "auto" or "" (the fastest that runs here), "avx512", "avx2", "neon", "none"
 }
@@ -52,8 +57,41 @@ type Description struct {
 	Threads     int   // threads that compute
 	WeightBytes int64 // the tensors' bytes
 	CacheBytes  int64 // the key/value cache's bytes
+	Flash       bool
+	Cache       string // "f16" or "q8_0"
+	Memory      Memory
+	Choice      Choice
 	// Kernels names who computes products: our kernels, or "none" where the engine's own do.
 	Kernels string
+}
+
+// Memory is what a model holds, in bytes. Beside it stands only what does not grow with the model: threads' stacks, the
+// tokenizer, the library's books.
+type Memory struct {
+	Weights int64 // tensors as they are in the file; where the file is mapped they are the kernel's to drop and read again
+	Packed  int64 // tensors in the form that products want
+	Cache   int64 // keys and values of all slots, taken when the model is loaded
+	Compute int64 // between two operations of the largest pass, all lanes; most of it is never touched
+	Output  int64 // rows of logits of the largest pass, all lanes
+}
+
+// Total answers the most that the model can need.
+func (m Memory) Total() int64 { return m.Weights + m.Packed + m.Cache + m.Compute + m.Output }
+
+// Choice is why a model is laid out as it is.
+type Choice struct {
+	Why    string        // one sentence
+	Trials []Trial       // what was tried, in order; none where the answer was known or given
+	IDs    int           // length of a synthetic prompt of the trials
+	Solo   time.Duration // one of them alone on one thread, median; 0 = not tried
+	Wide   time.Duration // the same on all threads
+	Took   time.Duration // all of it
+}
+
+// Trial is one layout and what it did with all its lanes at work.
+type Trial struct {
+	Lanes, Threads int // passes at a time, and threads of each
+	PerSecond      float64
 }
 
 // Query asks for the probabilities of a few labels at one position, and for what follows the best.

@@ -24,6 +24,7 @@ type loaded struct {
 	responseTails [][]int32
 	maxTail       int
 	drafter       *drafter
+	what          inference.Description
 }
 
 // canary is judged once after each load: a model that cannot answer it is not ready.
@@ -60,7 +61,7 @@ func (s *Service) LoadModel(ctx context.Context, name string) error {
 	}
 	s.loading.Lock()
 	defer s.loading.Unlock()
-	return s.load(ctx, m)
+	return s.load(ctx, m, false)
 }
 
 func (s *Service) loadAll(ctx context.Context) error {
@@ -76,7 +77,7 @@ func (s *Service) loadAll(ctx context.Context) error {
 			if m.Default != wanted {
 				continue
 			}
-			if err := s.load(ctx, m); err != nil && m.Default {
+			if err := s.load(ctx, m, true); err != nil && m.Default {
 				first = err
 			}
 		}
@@ -84,8 +85,9 @@ func (s *Service) loadAll(ctx context.Context) error {
 	return first
 }
 
-// load brings one model into the scheduler unless these very bytes are there already.
-func (s *Service) load(ctx context.Context, m catalog.Model) error {
+// load brings one model into the scheduler unless these very bytes are there already. measure lets the engine try what is
+// fastest, which a process for a few texts would not earn back.
+func (s *Service) load(ctx context.Context, m catalog.Model, measure bool) error {
 	if m.Kind != catalog.KindGuard || s.has(m) {
 		return nil
 	}
@@ -94,7 +96,7 @@ func (s *Service) load(ctx context.Context, m catalog.Model) error {
 	}
 	s.d.Catalog.SetState(m.ID, catalog.StateLoading, "")
 	start := s.o.Now()
-	l, err := s.start(ctx, m)
+	l, err := s.start(ctx, m, measure)
 	if err != nil {
 		s.d.Catalog.SetState(m.ID, catalog.StateFailed, fault.From(err).Message)
 		s.d.Log.ErrorContext(ctx, "loading a model", "model", m.ID, "sha256", m.SHA256, "err", err)
@@ -105,7 +107,10 @@ func (s *Service) load(ctx context.Context, m catalog.Model) error {
 	delete(s.withdrawn, m.ID)
 	s.mu.Unlock()
 	s.d.Catalog.SetState(m.ID, catalog.StateReady, "")
-	s.d.Log.InfoContext(ctx, "model ready", "model", m.ID, "sha256", m.SHA256, "took", s.o.Now().Sub(start))
+	d := l.what
+	s.d.Log.InfoContext(ctx, "model ready", "model", m.ID, "sha256", m.SHA256, "took", s.o.Now().Sub(start),
+		"lanes", d.Lanes, "slots", d.Slots, "threads", d.Threads, "batch", d.Batch, "flash", d.Flash, "cache", d.Cache,
+		"kernels", d.Kernels, "memory", d.Memory.Total(), "chosen", d.Choice.Why, "trial", d.Choice.Took)
 	return nil
 }
 
@@ -118,7 +123,7 @@ func (s *Service) has(m catalog.Model) bool {
 
 // start checks the file through one descriptor, hands that descriptor to the engine and has the model
 // judge the canary before anybody else may use it.
-func (s *Service) start(ctx context.Context, m catalog.Model) (l *loaded, err error) {
+func (s *Service) start(ctx context.Context, m catalog.Model, measure bool) (l *loaded, err error) {
 	f, err := s.d.Catalog.Open(ctx, m)
 	if err != nil {
 		return nil, err
@@ -139,7 +144,11 @@ func (s *Service) start(ctx context.Context, m catalog.Model) (l *loaded, err er
 	l = newLoaded(m, g, f, s.o.WindowCap)
 	spec := inference.Spec{
 		ModelID: m.ID, File: f.File, Slots: s.o.Slots, SlotTokens: l.window + g.Overhead(), Threads: s.o.Threads,
-		Temperature: g.Temperature(), Kernels: s.o.Kernels,
+		Lanes: s.o.Lanes, Batch: s.o.Batch, Flash: s.o.FlashAttention, Cache: s.o.KVCache,
+		Temperature: g.Temperature(), Kernels: s.o.Kernels, Measure: measure,
+	}
+	if spec.Resident, err = g.Resident(); err != nil {
+		return nil, err
 	}
 	return l, s.d.Scheduler.Add(ctx, checked{s.d.Engine, l}, spec)
 }
@@ -175,6 +184,7 @@ func (c checked) Load(ctx context.Context, spec inference.Spec) (inference.Model
 	if err := c.prove(ctx, m); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
+	c.l.what = m.Describe()
 	return m, nil
 }
 

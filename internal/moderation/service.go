@@ -34,7 +34,10 @@ type Options struct {
 	KeepContent    string // hash (default) or none
 	MaxInputTokens int    // 32,768
 	WindowCap      int    // most tokens of text that a model is asked about at once: 4,096
-	Slots, Threads int
+	Slots, Threads int    // 0 = what suits the machine, as the four below
+	Lanes, Batch   int
+	FlashAttention string        // inference.Spec's words
+	KVCache        string        // inference.Spec's words
 	Kernels        string        // who computes: inference.Spec's words; "" = auto
 	Deadline       time.Duration // from a request's start to its answer, whatever it waits for; 0 = none
 	CacheEntries   int           // verdicts that are remembered; 0 = none
@@ -78,9 +81,6 @@ func New(d Deps, o Options) *Service {
 	}
 	if o.CacheTTL <= 0 {
 		o.CacheTTL = defaultCacheTTL
-	}
-	if o.Slots <= 0 {
-		o.Slots = 1
 	}
 	if o.Now == nil {
 		o.Now = time.Now //nolint:forbidigo // the clock, where none was handed in

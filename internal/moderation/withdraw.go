@@ -81,7 +81,7 @@ func (s *Service) readmit(ctx context.Context) error {
 			continue
 		}
 		w.tried, w.seen = true, seen
-		_ = s.load(ctx, m) // it says itself why not, in the catalogue and in the log
+		_ = s.load(ctx, m, true) // it says itself why not, in the catalogue and in the log
 	}
 	return nil
 }

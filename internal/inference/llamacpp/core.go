@@ -26,6 +26,9 @@ type laneLimits struct {
 	flash, cacheQ8                          bool
 }
 
+// shelves answers the sequences beside the slots: as many as llama.cpp has left.
+func (l laneLimits) shelves() int { return max(0, min(shelves, maxSlots-l.slots)) }
+
 // laneInfo is what the context really has.
 type laneInfo struct {
 	vocab, slots, slotTokens, batch int

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"math"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,27 +37,37 @@ func computeCores(root fs.FS, cpus []int) int {
 // cpuQuota answers the smallest quota, in processors, of this process's control group and those above
 // it; 0 if there is none.
 func cpuQuota(root fs.FS) float64 {
+	smallest := 0.0
+	eachGroup(root, func(controllers, dir string) {
+		if q := quotaAt(root, controllers, dir); q > 0 && (smallest == 0 || q < smallest) {
+			smallest = q
+		}
+	})
+	return smallest
+}
+
+// eachGroup calls f with this process's control groups and those above them: controllers is "" in version 2.
+func eachGroup(root fs.FS, f func(controllers, dir string)) {
 	list, err := fs.ReadFile(root, "proc/self/cgroup")
 	if err != nil {
-		return 0
+		return
 	}
-	smallest := 0.0
 	for line := range strings.Lines(string(list)) {
 		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
 		if len(parts) != 3 {
 			continue
 		}
 		for dir := path.Clean("/" + parts[2]); ; dir = path.Dir(dir) {
-			q := quotaAt(root, parts[1], strings.TrimPrefix(dir, "/"))
-			if q > 0 && (smallest == 0 || q < smallest) {
-				smallest = q
-			}
+			f(parts[1], strings.TrimPrefix(dir, "/"))
 			if dir == "/" {
 				break
 			}
 		}
 	}
-	return smallest
+}
+
+func hasController(list, name string) bool {
+	return slices.Contains(strings.Split(list, ","), name)
 }
 
 // quotaAt reads one group: version 2 has an empty controller list and cpu.max, version 1 two files.
@@ -68,13 +79,11 @@ func quotaAt(root fs.FS, controllers, dir string) float64 {
 		}
 		return share(fields[0], fields[1])
 	}
-	for _, c := range strings.Split(controllers, ",") {
-		if c == "cpu" {
-			base := path.Join("sys/fs/cgroup", controllers, dir)
-			return share(readText(root, path.Join(base, "cpu.cfs_quota_us")), readText(root, path.Join(base, "cpu.cfs_period_us")))
-		}
+	if !hasController(controllers, "cpu") {
+		return 0
 	}
-	return 0
+	base := path.Join("sys/fs/cgroup", controllers, dir)
+	return share(readText(root, path.Join(base, "cpu.cfs_quota_us")), readText(root, path.Join(base, "cpu.cfs_period_us")))
 }
 
 func share(quota, period string) float64 {

@@ -1,6 +1,10 @@
 package llamacpp
 
-import "time"
+import (
+	"time"
+
+	"guardhouse/internal/inference"
+)
 
 const (
 	// threadWork is the least work of one thread in a pass, in weight bytes times ids: about a millisecond
@@ -22,6 +26,13 @@ type gauge struct {
 	wide, solo  float64 // nanoseconds an id, moving averages; 0 = never measured
 	passes      int     // since the slower way was tried
 	wait        int     // passes until it is tried again
+}
+
+// seed is what a trial found before the first query; without one nothing is known.
+func (g *gauge) seed(c inference.Choice) {
+	if c.IDs > 0 {
+		g.solo, g.wide, g.wait = float64(c.Solo)/float64(c.IDs), float64(c.Wide)/float64(c.IDs), shortTry
+	}
 }
 
 // advise answers how many of the threads on offer a pass of so many ids should use.

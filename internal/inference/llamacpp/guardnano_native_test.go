@@ -281,7 +281,7 @@ func TestLoadRefuses(t *testing.T) {
 		code fault.Code
 	}{
 		"no file":    {t.Context(), inference.Spec{Slots: 1, SlotTokens: 100}, fault.Invalid},
-		"no slots":   {t.Context(), inference.Spec{File: open(nano(t)), SlotTokens: 100}, fault.Invalid},
+		"lanes":      {t.Context(), inference.Spec{File: open(nano(t)), SlotTokens: 100, Lanes: maxLanes + 1}, fault.Invalid},
 		"many slots": {t.Context(), inference.Spec{File: open(nano(t)), Slots: 257, SlotTokens: 100}, fault.Invalid},
 		"no tokens":  {t.Context(), inference.Spec{File: open(nano(t)), Slots: 1}, fault.Invalid},
 		"noise":      {t.Context(), inference.Spec{File: open(noise), Slots: 1, SlotTokens: 100}, fault.Unprocessable},

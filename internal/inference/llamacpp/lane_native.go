@@ -28,7 +28,7 @@ func openLane(w *weights, l laneLimits) (*nativeLane, error) {
 	defer C.free(unsafe.Pointer(words))
 	params := C.gh_lane_params{
 		slots: C.uint32_t(l.slots), slot_tokens: C.uint32_t(l.slotTokens), batch: C.uint32_t(l.batch),
-		shelves: C.uint32_t(min(shelves, maxSlots-l.slots)), shelf_tokens: shelfIDs,
+		shelves: C.uint32_t(l.shelves()), shelf_tokens: shelfIDs,
 		threads: C.int32_t(l.threads), share: C.int32_t(l.share), poll: C.uint32_t(l.poll),
 		flash: C.bool(l.flash), cache_q8: C.bool(l.cacheQ8),
 	}
@@ -40,7 +40,7 @@ func openLane(w *weights, l laneLimits) (*nativeLane, error) {
 	var i C.gh_lane_info
 	C.gh_describe_lane(n.c, &i)
 	n.i = laneInfo{
-		vocab: w.vocab, slots: int(i.slots), slotTokens: int(i.slot_tokens), batch: int(i.batch), shelves: min(shelves, maxSlots-l.slots),
+		vocab: w.vocab, slots: int(i.slots), slotTokens: int(i.slot_tokens), batch: int(i.batch), shelves: l.shelves(),
 		memory: memory{
 			plain: int64(i.plain_bytes), packed: int64(i.packed_bytes), cache: int64(i.cache_bytes),
 			compute: int64(i.compute_bytes), row: int64(i.row_bytes),

@@ -1,6 +1,8 @@
 package llamacpp
 
 import (
+	"slices"
+
 	"guardhouse/internal/fault"
 	"guardhouse/internal/inference"
 )
@@ -20,67 +22,113 @@ const (
 	chunk = 256
 	// cellStep is what llama.cpp rounds a slot's cells up to.
 	cellStep = 256
-	// laneWeights is the size of a model up to which several passes run side by side, a core each, instead of
-	// one pass over all cores. A small model's operations are shorter than the threads' wait for each other:
-	// guard-nano, two cores: 408 prompts a second on two lanes, 332 on one, 54 where threads outnumber cores.
-	// Over it the compute buffers count (300 MiB a context at 0.6B), and long operations hide the waiting.
-	laneWeights = 128 << 20
-	maxLanes    = 8
 	// shelves is how many prefixes have a place of their own, beside the slots: a template has one before a question and
 	// one before an answer. shelfIDs is the longest that may stand there: each id of it is a cell that no slot has.
 	shelves, shelfIDs = 2, 256
 	// poll keeps idle helpers spinning for some 2 ms between passes; the library's own 50 would burn a core
 	// for 100 ms after every verdict.
 	poll = 1
+
+	choiceAuto, choiceOn, choiceOff = "auto", "on", "off"
+	cacheF16, cacheQ8               = "f16", "q8_0"
 )
 
 // plan is how one model is laid out.
 type plan struct {
-	lanes, threads int
-	lane           laneLimits
-	slotTokens     int // the caller's own bound, at most lane.slotTokens
-	temperature    float64
+	lanes, slots, threads  int
+	givenLanes, givenSlots bool // asked for: neither tried nor made fewer
+	askFlash               bool // flash attention is a question
+	lane                   laneLimits
+	batch                  int // asked for, or the usual; a lane's is at least its slots
+	slotTokens             int // the caller's own bound, at most lane.slotTokens
+	temperature            float64
+	weightBytes            int64
+	need                   need
+	squeezed               int // slots that there is no memory for, 0 = there is
+	choice                 inference.Choice
 }
 
-// newPlan refuses with fault.Invalid what no context can be made from.
+// newPlan answers the plan that size and machine alone suggest. It refuses with fault.Invalid what no context can be made
+// from.
 func newPlan(s inference.Spec, weightBytes int64, cores int) (plan, error) {
-	if s.Slots < 1 || s.Slots > maxSlots {
-		return plan{}, fault.Newf(fault.Invalid, "a model needs 1 to %d slots", maxSlots)
+	if err := checkSpec(s); err != nil {
+		return plan{}, err
 	}
-	if s.SlotTokens < 1 || s.SlotTokens > maxSlotTokens {
-		return plan{}, fault.Newf(fault.Invalid, "a slot needs 1 to %d tokens", maxSlotTokens)
+	p := plan{
+		threads: min(s.Threads, maxThreads), slotTokens: s.SlotTokens, temperature: s.Temperature, batch: s.Batch,
+		weightBytes: weightBytes, givenLanes: s.Lanes > 0, givenSlots: s.Slots > 0, askFlash: s.Flash == "" || s.Flash == choiceAuto,
 	}
-	if s.Batch < 0 || s.Batch > maxBatch {
-		return plan{}, fault.Newf(fault.Invalid, "a batch holds at most %d tokens", maxBatch)
-	}
-	if s.Threads < 0 {
-		return plan{}, fault.New(fault.Invalid, "the number of threads is negative")
-	}
-	if s.Temperature != 0 && !(s.Temperature >= minTemperature && s.Temperature <= maxTemperature) {
-		return plan{}, fault.Newf(fault.Invalid, "the temperature must be between %g and %g, or 0 for none", minTemperature, maxTemperature)
-	}
-	p := plan{lanes: 1, threads: min(s.Threads, maxThreads), slotTokens: s.SlotTokens, temperature: s.Temperature}
 	if p.threads == 0 {
 		p.threads = max(1, min(cores, maxThreads))
 	}
 	if p.temperature == 0 {
 		p.temperature = 1
 	}
-	if weightBytes <= laneWeights {
-		p.lanes = min(p.threads, s.Slots, maxLanes)
-	}
-	batch := s.Batch
-	if batch == 0 {
-		batch = chunk
+	if p.batch == 0 {
+		p.batch = chunk
 	}
 	p.lane = laneLimits{
-		slots:      (s.Slots + p.lanes - 1) / p.lanes,
-		slotTokens: (s.SlotTokens + cellStep - 1) / cellStep * cellStep,
-		threads:    p.threads, poll: poll, flash: true,
+		slotTokens: (s.SlotTokens + cellStep - 1) / cellStep * cellStep, threads: p.threads, poll: poll,
+		flash: s.Flash != choiceOff, cacheQ8: s.Cache == cacheQ8,
 	}
-	// A batch below the slots could not give each of them an id.
-	p.lane.batch = max(batch, p.lane.slots)
+	lanes := s.Lanes
+	if lanes == 0 {
+		lanes = guess(p.layouts(s.Slots), weightBytes).lanes
+	}
+	p.deal(lanes, s.Slots)
 	return p, nil
+}
+
+// layouts answers what may be chosen from with so many slots given, 0 for none.
+func (p *plan) layouts(slots int) []layout {
+	if slots == 0 {
+		slots = maxSlots
+	}
+	return layouts(p.threads, slots)
+}
+
+// deal gives the plan so many lanes and slots, the usual number of them for 0.
+func (p *plan) deal(lanes, slots int) {
+	if slots == 0 {
+		slots = max(minSlots, slotsPerLane*lanes)
+	}
+	p.lanes, p.slots = lanes, max(slots, lanes)
+	p.lane.slots = (p.slots + lanes - 1) / lanes
+	p.lane.share = max(1, p.threads/lanes)
+	// A batch below the slots could not give each of them an id.
+	p.lane.batch = max(p.batch, p.lane.slots)
+}
+
+// checkSpec refuses with fault.Invalid what no context can be made from.
+func checkSpec(s inference.Spec) error {
+	if s.Slots < 0 || s.Slots > maxSlots {
+		return fault.Newf(fault.Invalid, "a model has 1 to %d slots, or 0 for those that suit the machine", maxSlots)
+	}
+	if s.Lanes < 0 || s.Lanes > maxLanes || s.Slots > 0 && s.Lanes > s.Slots {
+		return fault.Newf(fault.Invalid, "a model has 1 to %d lanes and no more than slots, or 0 for those that suit the machine", maxLanes)
+	}
+	if s.SlotTokens < 1 || s.SlotTokens > maxSlotTokens {
+		return fault.Newf(fault.Invalid, "a slot needs 1 to %d tokens", maxSlotTokens)
+	}
+	if s.Batch < 0 || s.Batch > maxBatch {
+		return fault.Newf(fault.Invalid, "a batch holds at most %d tokens", maxBatch)
+	}
+	if s.Threads < 0 || s.Resident < 0 {
+		return fault.New(fault.Invalid, "the number of threads or resident ids is negative")
+	}
+	if !slices.Contains([]string{"", choiceAuto, choiceOn, choiceOff}, s.Flash) {
+		return fault.New(fault.Invalid, "flash attention is auto, on or off")
+	}
+	if !slices.Contains([]string{"", choiceAuto, cacheF16, cacheQ8}, s.Cache) {
+		return fault.New(fault.Invalid, "the cache is auto, f16 or q8_0")
+	}
+	if s.Cache == cacheQ8 && s.Flash == choiceOff {
+		return fault.New(fault.Invalid, "a q8_0 cache needs flash attention")
+	}
+	if s.Temperature != 0 && !(s.Temperature >= minTemperature && s.Temperature <= maxTemperature) {
+		return fault.Newf(fault.Invalid, "the temperature must be between %g and %g, or 0 for none", minTemperature, maxTemperature)
+	}
+	return nil
 }
 
 // check answers fault.Invalid for ids, labels and counts outside the model, and fault.TooLarge for a

@@ -40,9 +40,32 @@ func (e *Engine) Load(ctx context.Context, s inference.Spec) (inference.Model, e
 	if len(cpus) > 0 {
 		s.Threads = min(s.Threads, len(cpus)) // more threads than processors only wait for each other
 	}
-	p, err := newPlan(s, w.bytes, computeCores(os.DirFS("/"), cpus))
+	m, err := e.layOut(ctx, s, w, cpus)
 	if err != nil {
 		w.free()
+		return nil, err
+	}
+	m.description.Kernels = kernel.Name()
+	return m, nil
+}
+
+// layOut chooses how the model is laid out and makes its contexts. It refuses with fault.Unprocessable what does not fit
+// into the memory that is there.
+func (e *Engine) layOut(ctx context.Context, s inference.Spec, w *weights, cpus []int) (*model, error) {
+	root := os.DirFS("/")
+	p, err := newPlan(s, w.bytes, computeCores(root, cpus))
+	if err != nil {
+		return nil, err
+	}
+	cell := w.cell
+	if p.lane.cacheQ8 {
+		if cell = w.cell8; cell == 0 {
+			return nil, fault.New(fault.Unprocessable, "this model's keys and values do not divide into blocks of q8_0")
+		}
+	}
+	p.need = need{cell: cell, vocab: w.vocab, heads: w.heads}
+	open := func(l laneLimits) (core, error) { return openLane(w, l) }
+	if err := p.settle(ctx, s, means{open: open, now: e.now, within: context.WithTimeout, room: memoryRoom(root)}); err != nil {
 		return nil, err
 	}
 	var cores []core
@@ -56,14 +79,11 @@ func (e *Engine) Load(ctx context.Context, s inference.Spec) (inference.Model, e
 			for _, c := range cores {
 				c.close()
 			}
-			w.free()
 			return nil, err
 		}
 		cores = append(cores, n)
 	}
-	m := newModel(p, w.bytes, cores, e.now, w.free)
-	m.description.Kernels = kernel.Name()
-	return m, nil
+	return newModel(p, cores, e.now, w.free), nil
 }
 
 // sealed says that nobody can ever change or shorten the file: only then may C map it. A mapped file

@@ -25,12 +25,13 @@ type model struct {
 }
 
 // newModel starts one goroutine per core. It takes the cores over: Close closes them and calls release.
-func newModel(p plan, weightBytes int64, cores []core, now func() time.Time, release func()) *model {
+func newModel(p plan, cores []core, now func() time.Time, release func()) *model {
 	m := &model{
 		plan: p, now: now, release: release,
 		jobs: make(chan *job), closing: make(chan struct{}),
 	}
-	m.crew = newCrew(p.threads, len(cores), weightBytes, now)
+	m.crew = newCrew(p.threads, len(cores), p.weightBytes, now)
+	m.crew.gauge.seed(p.choice)
 	for _, c := range cores {
 		i := c.info()
 		l := &lane{
@@ -44,16 +45,9 @@ func newModel(p plan, weightBytes int64, cores []core, now func() time.Time, rel
 			l.shelf = append(l.shelf, &slot{id: i.slots + k, row: -1})
 		}
 		m.lanes = append(m.lanes, l)
-		m.vocab = i.vocab
-		m.description.Slots += i.slots
-		m.description.Batch = i.batch
-		m.description.CacheBytes += i.memory.cache
 	}
-	m.description.Vocabulary = m.vocab
-	m.description.WeightBytes = weightBytes
-	m.description.SlotTokens = p.slotTokens
-	m.description.Threads = p.threads
-	m.description.Lanes = len(m.lanes)
+	m.vocab = cores[0].info().vocab
+	m.description = describe(p, cores)
 	for _, l := range m.lanes {
 		go l.run()
 	}

@@ -31,6 +31,7 @@ const wordsSize = 512
 type weights struct {
 	c     *C.gh_model
 	vocab int
+	heads int
 	bytes int64
 	cell  int64 // bytes of one cell of the cache as f16; 0 = unknown
 	cell8 int64 // as q8_0; 0 = it cannot be
@@ -66,7 +67,7 @@ func loadWeights(ctx context.Context, path string, mmap bool) (*weights, error) 
 	}
 	var i C.gh_info
 	C.gh_describe(w.c, &i)
-	w.vocab, w.bytes = int(i.vocab), int64(i.weight_bytes)
+	w.vocab, w.heads, w.bytes = int(i.vocab), int(i.heads), int64(i.weight_bytes)
 	w.cell, w.cell8 = int64(i.cell_bytes), int64(i.cell_bytes_q8)
 	return w, nil
 }

@@ -212,8 +212,8 @@ func modelOn(t testing.TB, threads int, cores ...*scripted) *model {
 		list[i] = c
 	}
 	released := false
-	p := plan{lanes: len(cores), threads: threads, slotTokens: cores[0].i.slotTokens, temperature: 1}
-	m := newModel(p, 1<<20, list, time.Now, func() { released = true })
+	p := plan{lanes: len(cores), threads: threads, slotTokens: cores[0].i.slotTokens, temperature: 1, weightBytes: 1 << 20}
+	m := newModel(p, list, time.Now, func() { released = true })
 	t.Cleanup(func() {
 		require.NoError(t, m.Close())
 		require.True(t, released)

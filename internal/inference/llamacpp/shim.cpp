@@ -273,6 +273,7 @@ void gh_close(gh_lane *e) {
 
 void gh_describe(const gh_model *m, gh_info *out) {
 	out->vocab = m->n_vocab;
+	out->heads = llama_model_n_head(m->c);
 	out->weight_bytes = llama_model_size(m->c);
 	out->cell_bytes = cell_size(m->c, 1, 2);
 	out->cell_bytes_q8 = cell_size(m->c, 32, 34); // a scale of two bytes and 32 values of one

@@ -43,7 +43,7 @@ typedef struct gh_lane_params {
 } gh_lane_params;
 
 typedef struct gh_info {
-	int32_t vocab;
+	int32_t vocab, heads;
 	uint64_t weight_bytes;
 	// What the cache needs for one cell of one slot, as f16 and as q8_0; 0 where the file does not say.
 	uint64_t cell_bytes, cell_bytes_q8;

@@ -1,0 +1,143 @@
+package llamacpp
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	trialIDs   = 57 // a median prompt of the moderation data set
+	trialCells = 512
+)
+
+// rig runs synthetic passes on contexts of its own, before a model's real ones are made.
+type rig struct {
+	open   func(laneLimits) (core, error)
+	now    func() time.Time
+	limits laneLimits
+
+	mu    sync.Mutex
+	cores []core
+	over  bool // nothing may run any more
+}
+
+// lane answers the i-th context, made when it is first asked for. The first has the limits' slots and threads, the others
+// what they need, since only the first ever runs alone.
+func (r *rig) lane(i, slots, threads int) (core, error) {
+	for len(r.cores) <= i {
+		limits := r.limits
+		if len(r.cores) > 0 {
+			limits.slots, limits.threads = slots, threads
+		}
+		c, err := r.open(limits)
+		if err != nil {
+			return nil, err
+		}
+		r.mu.Lock()
+		r.cores = append(r.cores, c)
+		if r.over {
+			c.abort(true)
+		}
+		r.mu.Unlock()
+	}
+	return r.cores[i], nil
+}
+
+// abort ends a running pass and all later ones. Any goroutine may call it, at any time.
+func (r *rig) abort() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.over = true
+	for _, c := range r.cores {
+		c.abort(true)
+	}
+}
+
+func (r *rig) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.cores {
+		c.close()
+	}
+	r.cores = nil
+}
+
+// synthetic runs one pass of so many prompts, the last id of each wanted, at a position of their slots.
+func synthetic(c core, prompts, from, ids, threads int) error {
+	var p pass
+	for slot := range prompts {
+		for i := range ids {
+			p.add(slot, from+i, int32((1+slot*131+i*7919)%c.info().vocab), i == ids-1)
+		}
+	}
+	return c.decode(&p, threads)
+}
+
+// run does so many synthetic passes from a position on, and takes away what they stored.
+func run(c core, prompts, from, ids, threads, passes int) error {
+	for range passes {
+		if err := synthetic(c, prompts, from, ids, threads); err != nil {
+			return err
+		}
+		for slot := range prompts {
+			if err := c.keep(slot, from); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// saturate runs the same passes on all lanes of a layout at once and answers how long the last of them took.
+func (r *rig) saturate(l layout, prompts, ids, passes int) (time.Duration, error) {
+	cores := make([]core, l.lanes)
+	for i := range cores {
+		var err error
+		if cores[i], err = r.lane(i, prompts, l.threads); err != nil {
+			return 0, err
+		}
+	}
+	errs := make([]error, l.lanes)
+	var all sync.WaitGroup
+	start := r.now()
+	for i, c := range cores {
+		all.Go(func() { errs[i] = run(c, prompts, 0, ids, l.threads, passes) })
+	}
+	all.Wait()
+	took := r.now().Sub(start)
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
+		return 0, errs[i]
+	}
+	return took, nil
+}
+
+// alone runs one prompt on the first lane, behind so many ids that its slot holds, and answers how long it took.
+func (r *rig) alone(from, ids, threads int) (time.Duration, error) {
+	c, err := r.lane(0, r.limits.slots, r.limits.threads)
+	if err != nil {
+		return 0, err
+	}
+	start := r.now()
+	err = run(c, 1, from, ids, threads, 1)
+	return r.now().Sub(start), err
+}
+
+// hold puts so many ids into the first slot of the first lane, in place of what it held.
+func (r *rig) hold(ids, threads int) error {
+	c, err := r.lane(0, r.limits.slots, r.limits.threads)
+	if err != nil {
+		return err
+	}
+	if err := c.keep(0, 0); err != nil {
+		return err
+	}
+	for at := 0; at < ids; {
+		n := min(c.info().batch, ids-at)
+		if err := synthetic(c, 1, at, n, threads); err != nil {
+			return err
+		}
+		at += n
+	}
+	return nil
+}
