@@ -97,6 +97,12 @@ soak: build setup ## mixed load for SOAK (10m) against bin/guardhouse: no 5xx bu
 test-kill: ## kill -9 under load ten times: every answered request has its audit row once, the chain is whole
 	@$(ENV) python3 scripts/kill_test.py bin/guardhouse
 
+test-flat: ## 3,000 new and 30,000 remembered verdicts: flat memory, nothing left behind, no error
+	@$(ENV) FLAT_DISTINCT=3000 FLAT_CACHED=30000 python3 scripts/flat.py bin/guardhouse
+
+flat: build ## the same with FLAT_DISTINCT (100,000) and FLAT_CACHED (1,000,000): about a quarter of an hour
+	@$(ENV) python3 scripts/flat.py bin/guardhouse
+
 e2e: setup ## all pages in real headless Chromium, both languages, against bin/guardhouse
 	@$(ENV) cd web && CHROMIUM=$${CHROMIUM:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable)} \
 	GUARDHOUSE_BIN=$(CURDIR)/bin/guardhouse npm run --silent e2e

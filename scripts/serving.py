@@ -17,15 +17,18 @@ PASSWORD = "granite-lantern-orchard-57"
 READY_WITHIN = 60.0  # seconds; a slow CI machine with a cold page cache
 
 
-def environment():
-    """Ours without GUARDHOUSE_ settings: a person's own must not leak into a test."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("GUARDHOUSE_")}
+def environment(settings=None):
+    """Ours without GUARDHOUSE_ settings, which must not leak into a test, and with those given."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("GUARDHOUSE_")}
+    ours.update({"GUARDHOUSE_" + key.upper().replace(".", "_"): value for key, value in (settings or {}).items()})
+    return ours
 
 
 class Served:
     """A data folder and, between start() and kill() or stop(), a server on it with a port of its own."""
 
-    def __init__(self, binary):
+    def __init__(self, binary, settings=None):
+        self.settings = settings or {}  # of the server: {"engine.threads": "1"}
         self.binary = str(pathlib.Path(binary).resolve())
         self.box = tempfile.TemporaryDirectory(prefix="guardhouse-test-")
         self.data = os.path.join(self.box.name, "data")
@@ -55,7 +58,7 @@ class Served:
         self.process = subprocess.Popen(
             [self.binary, "serve", "--data", self.data, "--listen", "127.0.0.1:0"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            env=environment(), start_new_session=True, cwd=self.box.name,
+            env=environment(self.settings), start_new_session=True, cwd=self.box.name,
         )
         said = threading.Event()
         threading.Thread(target=self._read, args=(self.process, said), daemon=True).start()

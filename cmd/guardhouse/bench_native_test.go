@@ -30,8 +30,8 @@ func TestBenchOfThisProgram(t *testing.T) {
 		Summary []struct {
 			Verdicts, Cached int
 			Errors           map[string]int
-			ServerCPU        float64 `json:"server_cpu_ms_per_verdict"`
-			Model            struct{ P50 float64 }
+			ServerCPU        float64               `json:"server_cpu_ms_per_verdict"`
+			Model            struct{ P50 float64 } `json:"model_ms"`
 			Answers          map[string]int
 		}
 	}
