@@ -156,7 +156,8 @@ func (a *App) build(ctx context.Context, o Options) (err error) {
 		CacheKey: keys.Sub("cache"),
 	}, moderation.Options{
 		Mode: c.Mode, KeepContent: c.KeepContent, MaxInputTokens: c.MaxInputTokens,
-		Slots: c.Slots, Threads: c.Threads, Kernels: c.Kernels, Deadline: c.Deadline, Now: o.Now,
+		Slots: c.Slots, Lanes: c.Lanes, Batch: c.Batch, FlashAttention: c.FlashAttention, KVCache: c.KVCache,
+		Threads: c.Threads, Kernels: c.Kernels, Deadline: c.Deadline, Now: o.Now,
 		CacheEntries: c.CacheEntries, CacheTTL: c.CacheTTL, CacheShareServices: c.CacheShareServices,
 	})
 	a.Events = events.New(events.Deps{

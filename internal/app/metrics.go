@@ -56,7 +56,7 @@ func (a *App) modelMetrics() []metrics.Model {
 		d, s := m.Description, judged[m.ID]
 		out = append(out, metrics.Model{
 			ID: m.ID, State: string(m.State), Active: m.Active, Waiting: m.Waiting, Queued: m.Queued, OldestWait: m.OldestWait, Capacity: m.Capacity,
-			Slots: d.Slots, SlotTokens: d.SlotTokens, Threads: d.Threads, WeightBytes: d.WeightBytes, CacheBytes: d.CacheBytes,
+			Slots: d.Slots, SlotTokens: d.SlotTokens, Threads: d.Threads, Lanes: d.Lanes, MemoryBytes: d.Memory.Total(), WeightBytes: d.WeightBytes, CacheBytes: d.CacheBytes,
 			PromptTokens: s.PromptTokens, Evaluated: m.Work.Evaluated, Drafted: m.Work.Drafted, Accepted: m.Work.Accepted,
 			QueueSeconds: s.Queue, RunSeconds: s.Compute,
 			Ended: []metrics.Ended{

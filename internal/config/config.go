@@ -64,6 +64,9 @@ type Config struct {
 	Aliases        map[string]string
 
 	Threads, Slots, Queue int
+	Lanes, Batch          int
+	FlashAttention        string // auto | on | off
+	KVCache               string // auto | f16 | q8_0
 	Deadline              time.Duration
 	Weights               map[string]int // by role
 	Kernels               string         // auto | avx512 | avx2 | neon | none

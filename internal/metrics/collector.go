@@ -20,7 +20,7 @@ func (r *Registry) Collect(s Sources) error {
 // descriptions are the pulled metrics, one field each.
 type descriptions struct {
 	modelState, modelActive, modelWaiting, modelQueued, modelOldestWait, modelCapacity, modelSlots, modelSlotTokens, modelThreads *prometheus.Desc
-	modelWeights, modelCache, modelQueries, modelTokens, modelQueue, modelRun                                                     *prometheus.Desc
+	modelWeights, modelCache, modelLanes, modelMemory, modelQueries, modelTokens, modelQueue, modelRun                            *prometheus.Desc
 	modelWait, modelEvaluated, modelDrafted, modelAccepted                                                                        *prometheus.Desc
 	verdicts, cacheHits, cacheMisses, cacheEntries                                                                                *prometheus.Desc
 	commitSeconds, commitGroup, commitFailed, commitWaiting                                                                       *prometheus.Desc
@@ -45,6 +45,8 @@ func describe() descriptions {
 		modelSlotTokens: d("model_slot_tokens", "Longest query of one slot, in tokens.", "model"),
 		modelThreads:    d("model_threads", "Threads that compute.", "model"),
 		modelWeights:    d("model_weight_bytes", "Memory of the model's weights.", "model"),
+		modelLanes:      d("model_lanes", "Passes at a time.", "model"),
+		modelMemory:     d("model_memory_bytes", "Most memory that the model can need: weights, cache, and what a pass computes with.", "model"),
 		modelCache:      d("model_cache_bytes", "Memory of the model's key/value cache.", "model"),
 		modelQueries:    d("model_queries_total", "Texts and windows by how they ended: judged, failed, canceled (the caller left), timeout (his time was over).", "model", "result"),
 		modelWait:       d("model_wait_seconds", "Time that a text or window waited for its place at the model, by how it ended.", "model", "result"),
@@ -87,7 +89,7 @@ func describe() descriptions {
 func (d descriptions) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
 		d.modelState, d.modelActive, d.modelWaiting, d.modelQueued, d.modelOldestWait, d.modelCapacity, d.modelSlots, d.modelSlotTokens, d.modelThreads, d.modelWeights,
-		d.modelCache, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.modelWait, d.modelEvaluated, d.modelDrafted, d.modelAccepted, d.verdicts, d.cacheHits, d.cacheMisses, d.cacheEntries, d.commitSeconds, d.commitGroup, d.commitFailed,
+		d.modelCache, d.modelLanes, d.modelMemory, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.modelWait, d.modelEvaluated, d.modelDrafted, d.modelAccepted, d.verdicts, d.cacheHits, d.cacheMisses, d.cacheEntries, d.commitSeconds, d.commitGroup, d.commitFailed,
 		d.commitWaiting, d.auditRows, d.auditRefusals, d.verifiedAt, d.verifiedOK, d.sessions, d.keys, d.streamsOpen, d.streamsDropped, d.databaseBytes, d.walBytes,
 		d.freeShare, d.freeBytes, d.certificateEnds, d.ready, d.notReady, d.logDropped, d.started, d.build,
 	}

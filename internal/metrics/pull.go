@@ -34,6 +34,8 @@ func (c *collector) model(send sender, m Model) {
 	send.gauge(c.d.modelSlots, float64(m.Slots), m.ID)
 	send.gauge(c.d.modelSlotTokens, float64(m.SlotTokens), m.ID)
 	send.gauge(c.d.modelThreads, float64(m.Threads), m.ID)
+	send.gauge(c.d.modelLanes, float64(m.Lanes), m.ID)
+	send.gauge(c.d.modelMemory, float64(m.MemoryBytes), m.ID)
 	send.gauge(c.d.modelWeights, float64(m.WeightBytes), m.ID)
 	send.gauge(c.d.modelCache, float64(m.CacheBytes), m.ID)
 	for _, e := range m.Ended {

@@ -33,7 +33,9 @@ type Model struct {
 	Queued                   int
 	OldestWait               time.Duration
 	SlotTokens, Threads      int
+	Lanes                    int
 	WeightBytes, CacheBytes  int64
+	MemoryBytes              int64 // the most that the model can need, weights and cache with it
 	PromptTokens             uint64
 	Evaluated                uint64 // ids that were computed
 	Drafted, Accepted        uint64 // of them, those guessed ahead and those guessed right

@@ -31,7 +31,7 @@ func (m *model) Close() error {
 
 func (m *model) Describe() inference.Description {
 	return inference.Description{
-		Vocabulary: math.MaxInt32, SlotTokens: m.spec.SlotTokens, Slots: m.spec.Slots,
+		Vocabulary: math.MaxInt32, SlotTokens: m.spec.SlotTokens, Slots: max(1, m.spec.Slots),
 		Batch: m.spec.Batch, Threads: m.spec.Threads,
 	}
 }
