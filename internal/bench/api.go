@@ -42,7 +42,8 @@ type dialect struct {
 // answer is what one request brought.
 type answer struct {
 	status     int
-	refused    bool // busy or over a limit: to be asked again after retryAfter
+	sent, done time.Time // its first byte was about to leave; the last byte of its answer was here
+	refused    bool      // busy or over a limit: to be asked again after retryAfter
 	retryAfter time.Duration
 	said       string // the words of a refusal
 
@@ -150,7 +151,9 @@ func (c *client) judge(text string, spare *[]byte) (a answer, err error) {
 	if spare != nil {
 		*spare = body
 	}
+	a.sent = time.Now()
 	status, after, data, err := c.post(body)
+	a.done = time.Now()
 	if err != nil {
 		return a, err
 	}

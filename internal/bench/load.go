@@ -46,7 +46,8 @@ type worker struct {
 	spare      []byte
 }
 
-// run lets the workers work until the round is over, each in a goroutine of its own, and answers when the last answer came.
+// run lets the workers work until the round is over, each in a goroutine of its own, and answers how long it took: to the last
+// answer where all texts that were to be sent have one, and never less than the round's length where that was given.
 func (l *load) run(ctx context.Context, workers []*worker) time.Duration {
 	var all sync.WaitGroup
 	for _, w := range workers {
@@ -60,17 +61,20 @@ func (l *load) run(ctx context.Context, workers []*worker) time.Duration {
 		all.Go(func() { l.work(ctx, w) })
 	}
 	all.Wait()
+	over, complete := time.Since(l.began), true
 	var last time.Duration
 	for _, w := range workers {
 		w.client.close()
+		complete = complete && len(w.errors) == 0 && ctx.Err() == nil
 		if n := len(w.samples); n > 0 {
 			last = max(last, w.samples[n-1].at+w.samples[n-1].took)
 		}
 	}
-	if last == 0 || l.rate > 0 {
-		last = max(last, min(l.until, time.Since(l.began)))
+	if l.most > 0 && l.rate == 0 && complete {
+		return last
 	}
-	return last
+	// Clients that waited for nothing until the end waited all the same: without them, a server that stops answering would look fast.
+	return max(last, min(l.until, over))
 }
 
 // work sends text after text until the round is over.
@@ -124,8 +128,11 @@ const (
 // when a refusal says, and no sooner.
 func (l *load) ask(ctx context.Context, w *worker, number uint64, at time.Duration) bool {
 	text := l.texts(number)
-	for {
+	for try := 0; ; try++ {
 		a, err := w.client.judge(text, &w.spare)
+		if try == 0 && l.rate == 0 {
+			at = a.sent.Sub(l.began)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return false
@@ -134,7 +141,7 @@ func (l *load) ask(ctx context.Context, w *worker, number uint64, at time.Durati
 			return false
 		case a.status == 200:
 			w.samples = append(w.samples, sample{
-				text: number, at: at, took: time.Since(l.began) - at, label: a.label, cached: a.cached, timed: a.timed,
+				text: number, at: at, took: a.done.Sub(l.began) - at, label: a.label, cached: a.cached, timed: a.timed,
 				model: float32(a.modelMS), queue: float32(a.queueMS), prompt: int32(a.prompt), answer: int32(a.answer),
 			})
 			return true

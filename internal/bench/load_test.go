@@ -144,3 +144,23 @@ func TestARoundWithoutVerdictIsAnError(t *testing.T) {
 	require.ErrorContains(t, err, "no verdict in round 1 with 1 clients: 502 x ")
 	require.Len(t, r.Rounds, 1)
 }
+
+// A server that answers a little and then no more is not fast: the rest of the round counts.
+func TestARateCountsTheWholeRound(t *testing.T) {
+	f := newFake(t, false)
+	held := make(chan struct{})
+	f.answer = func(w http.ResponseWriter, _ *http.Request, _ string) {
+		if f.requests.Load() > 11 {
+			<-held
+		}
+		writeString(w, oneVerdict)
+	}
+	t.Cleanup(func() { close(held) })
+	o := f.options(t)
+	o.Requests, o.Duration, o.Timeout = 0, 400*time.Millisecond, 200*time.Millisecond
+	r := run(t, o)
+	require.Equal(t, 10, r.Rounds[0].Verdicts)
+	require.GreaterOrEqual(t, r.Rounds[0].Seconds, 0.4)
+	require.Less(t, r.Rounds[0].PerSecond, 26.0)
+	require.Positive(t, r.Rounds[0].Errors["timeout"])
+}
