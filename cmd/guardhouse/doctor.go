@@ -11,11 +11,13 @@ import (
 	"guardhouse/internal/app"
 	"guardhouse/internal/config"
 	"guardhouse/internal/doctor"
+	"guardhouse/internal/inference"
 	"guardhouse/internal/inference/llamacpp"
+	"guardhouse/internal/moderation"
 )
 
 func newDoctor(sh *shared) *cobra.Command {
-	var deep bool
+	var deep, try bool
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Look at settings, folder, certificate, database, models and machine, and say what to do", Args: cobra.NoArgs,
 		Long: "Look at settings, folder, certificate, database, models and machine, and say what to do.\n" +
@@ -23,20 +25,24 @@ func newDoctor(sh *shared) *cobra.Command {
 			"Exit 0 when nothing failed, else 1; a warning is no failure.",
 		Example: "  guardhouse doctor --data /srv/guardhouse\n  guardhouse doctor --deep --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.doctor(cmd.Context(), deep)
+			return sh.doctor(cmd.Context(), deep, try)
 		},
 	}
 	cmd.Flags().BoolVar(&deep, "deep", false, "walk the whole audit chain instead of its last 10000 rows")
+	cmd.Flags().BoolVar(&try, "engine", false, "load the default guard and try how it would be laid out; not beside a running server")
 	cmd.Flags().BoolVar(&sh.json, "json", false, "print JSON")
 	return cmd
 }
 
-func (sh *shared) doctor(ctx context.Context, deep bool) error {
+func (sh *shared) doctor(ctx context.Context, deep, try bool) error {
 	o, err := sh.examined()
 	if err != nil {
 		return usageError{err}
 	}
 	o.Deep = deep
+	if try {
+		o.Engine = newEngine()
+	}
 	report := doctor.Run(ctx, o)
 	if err := sh.printChecks(report); err != nil {
 		return err
@@ -72,6 +78,10 @@ func (sh *shared) examined() (doctor.Options, error) {
 		Data: c.Data, ModelsDir: c.ModelsDir, Cert: c.TLSCert, Key: c.TLSKey, LogFile: c.LogFile, Plain: c.AllowPlainLoopback,
 		SecretFile: []string{c.JWTSecretFile, c.JWTSecretPreviousFile}, Settings: refused, Unknown: unknown, Environ: environ,
 		Kernels: llamacpp.Kernels(c.Kernels), KernelsAuto: llamacpp.Kernels("auto"),
+	}
+	o.Spec = inference.Spec{
+		Slots: c.Slots, Lanes: c.Lanes, Threads: c.Threads, Batch: c.Batch, Flash: c.FlashAttention, Cache: c.KVCache,
+		Kernels: c.Kernels, SlotTokens: moderation.WindowCap,
 	}
 	for _, p := range []doctor.Port{
 		{Setting: "listen", Address: c.Listen},

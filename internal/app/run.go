@@ -75,6 +75,7 @@ func (a *App) keepModels(ctx context.Context) {
 	} else if err == nil {
 		a.log.Info("models loaded", "duration_ms", a.now().Sub(began).Milliseconds())
 	}
+	noted := a.noteChosen("")
 	tick := time.NewTicker(refreshEvery)
 	defer tick.Stop()
 	for {
@@ -86,6 +87,7 @@ func (a *App) keepModels(ctx context.Context) {
 			if err != nil && fault.CodeOf(err) != fault.Canceled {
 				a.log.Warn("reading the catalogue", "err", err)
 			}
+			noted = a.noteChosen(noted)
 		}
 	}
 }

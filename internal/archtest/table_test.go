@@ -65,7 +65,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/bench": {imports: []string{"internal/fault"}, reason: "measures a server from outside, as a client would: what it knew of the server's packages it could not measure"},
 
 	"internal/doctor": {
-		imports: []string{"internal/audit", "internal/catalog", "internal/db", "internal/fault", "internal/isa", "models"},
+		imports: []string{"internal/audit", "internal/catalog", "internal/db", "internal/fault", "internal/inference", "internal/isa", "models"},
 		reason:  "looks at a folder and a machine without the services: it must work where they refuse to start",
 	},
 	"internal/logfile": {reason: "the server's log as a file: bytes in, whole lines out"},

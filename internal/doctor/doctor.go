@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode"
 
+	"guardhouse/internal/inference"
+
 	"guardhouse/internal/isa"
 )
 
@@ -58,6 +60,10 @@ type Options struct {
 	Now        func() time.Time
 	// Kernels are those that the engine computes with here, and those it would choose itself; "" where nobody asked it.
 	Kernels, KernelsAuto string
+	// Engine loads the default guard to see how it would be laid out, with Spec's settings; nil = it is not tried.
+	// Spec.SlotTokens is the most text of one query.
+	Engine inference.Engine
+	Spec   inference.Spec
 
 	Sets                 []isa.Set // nil: this binary's and this processor's
 	Proc, Sys, Dev, Temp string

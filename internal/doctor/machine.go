@@ -54,15 +54,23 @@ func (d *doctor) memory(context.Context) {
 	}
 	text := fmt.Sprintf("%s of %s is available", bytesText(available), bytesText(total))
 	if limit, ok := number(d.o.Sys, "fs", "cgroup", "memory.max"); ok {
-		used, _ := number(d.o.Sys, "fs", "cgroup", "memory.current")
-		available = min(available, limit-min(used, limit))
 		text += ", the container's limit is " + bytesText(limit)
 	}
-	if available < leastMemory {
+	if d.memoryRoom() < leastMemory {
 		d.warn(name, text, "free some, or raise the container's limit: the server needs 512 MiB and each model its size once more")
 		return
 	}
 	d.ok(name, text)
+}
+
+// memoryRoom answers the memory that is available, no more than the container's limit leaves; 0 = unknown.
+func (d *doctor) memoryRoom() uint64 {
+	_, available := d.memoryInfo()
+	if limit, ok := number(d.o.Sys, "fs", "cgroup", "memory.max"); ok {
+		used, _ := number(d.o.Sys, "fs", "cgroup", "memory.current")
+		available = min(available, limit-min(used, limit))
+	}
+	return available
 }
 
 // gpu says whether one is seen. Nothing is loaded to find out.

@@ -47,9 +47,12 @@ type Options struct {
 	Now                func() time.Time
 }
 
+// WindowCap is the most tokens of text that a model is asked about at once, unless it can see less.
+const WindowCap = 4096
+
 const (
 	defaultMaxInput  = 32768
-	defaultWindowCap = 4096
+	defaultWindowCap = WindowCap
 	defaultCacheTTL  = 10 * time.Minute
 )
 
