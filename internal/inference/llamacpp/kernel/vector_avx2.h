@@ -1,4 +1,4 @@
-// Eight floats in a register: what attention_body.h and norm_body.h are written in. Included by one translation unit
+// Eight floats in a register: what the *_body.h files are written in. Included by one translation unit
 // per instruction set, after its target pragma; everything here is static.
 #ifndef GUARDHOUSE_KERNEL_VECTOR_AVX2_H
 #define GUARDHOUSE_KERNEL_VECTOR_AVX2_H
@@ -25,6 +25,7 @@ static inline vf v_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 static inline vf v_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 static inline vf v_half(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
 static inline vf v_round(vf x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline vf v_floor(vf x) { return _mm256_floor_ps(x); }
 // v_where answers x where a != b (or unordered), else y.
 static inline vf v_where_ne(vf a, vf b, vf x, vf y) { return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_NEQ_UQ)); }
 // v_zero_below answers x, and 0 where t < limit.

@@ -1,4 +1,4 @@
-// Sixteen floats in a register: what attention_body.h and norm_body.h are written in. Included by one translation unit
+// Sixteen floats in a register: what the *_body.h files are written in. Included by one translation unit
 // per instruction set, after its target pragma; everything here is static.
 #ifndef GUARDHOUSE_KERNEL_VECTOR_AVX512_H
 #define GUARDHOUSE_KERNEL_VECTOR_AVX512_H
@@ -25,6 +25,7 @@ static inline vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static inline vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static inline vf v_half(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 static inline vf v_round(vf x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline vf v_floor(vf x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
 // v_where answers x where a != b (or unordered), else y.
 static inline vf v_where_ne(vf a, vf b, vf x, vf y) {
 	return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_NEQ_UQ), y, x);

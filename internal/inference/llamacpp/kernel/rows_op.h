@@ -1,0 +1,16 @@
+// Small operations over rows of floats as the engine asks for them.
+#ifndef GUARDHOUSE_KERNEL_ROWS_OP_H
+#define GUARDHOUSE_KERNEL_ROWS_OP_H
+
+#include "set.h"
+#include "traits.h"
+
+namespace gh {
+
+// rows_traits is the hook for hooks.cpp: GGML_OP_RMS_NORM, GGML_OP_MUL by one row, and GGML_OP_ROPE of whole heads in the
+// NEOX order with plain frequencies. It answers nullptr for everything else.
+ggml::cpu::tensor_traits *rows_traits(const set &with, const ggml_tensor *node);
+
+} // namespace gh
+
+#endif
