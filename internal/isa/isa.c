@@ -20,6 +20,8 @@ struct row {
 
 #include <cpuid.h>
 #define OLDEST __attribute__((target("arch=x86-64"), noinline))
+#define NEWER "; use a machine from 2015 or later, or let the virtual machine pass the host's processor on\n"
+#define ANOTHER "; take the release binary, which needs less, or build on this machine (make build)\n"
 
 // Words of CPUID, and registers that the operating system must keep over a switch of tasks.
 enum { W1C, W7B, W7C, W7D, W71A, WE1C, WORDS };
@@ -111,6 +113,8 @@ OLDEST static void leave(const char *words, long length) {
 
 #include <sys/auxv.h>
 #define OLDEST __attribute__((noinline))
+#define NEWER "; build for this machine, on it (make build) or for its target (GH_MARCH)\n"
+#define ANOTHER NEWER
 
 enum { CAP, CAP2, WORDS };
 enum { NONE };
@@ -189,9 +193,8 @@ OLDEST int gh_isa_refusal(const char *missing, int count, char *words) {
 		if (rows[i].advised != 0) another = 0;
 	}
 	if (found == 0) return 0;
-	return add(words, length, another
-		? ", which this binary was compiled for; take the release binary, which needs less, or build on this machine (make build)\n"
-		: ", which this binary needs; use a machine from 2015 or later, or let the virtual machine pass the host's processor on\n");
+	length = add(words, length, ", which this binary was compiled for");
+	return add(words, length, another ? ANOTHER : NEWER);
 }
 
 OLDEST static void refuse(int argc, char **argv, char **envp) {

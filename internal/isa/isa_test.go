@@ -42,7 +42,7 @@ func TestARefusalNamesWhatIsMissingAndWhatToDo(t *testing.T) {
 		t.Skip("names of x86-64")
 	}
 	words := isa.Refusal(only("AVX2", "BMI2"))
-	require.Contains(t, words, "lacks AVX2, BMI2, which this binary needs; use a machine from 2015 or later")
+	require.Contains(t, words, "lacks AVX2, BMI2, which this binary was compiled for; use a machine from 2015 or later")
 	require.Contains(t, words, "virtual machine")
 	require.Equal(t, 1, strings.Count(words, "\n"), "one line")
 	require.True(t, strings.HasSuffix(words, "\n"))
