@@ -45,6 +45,9 @@ func newBench(sh *shared) *cobra.Command {
 			if cmd.Flags().Changed("distinct") && f.distinct == (f.repeat > 0) {
 				return usageError{errors.New("texts are either --distinct or --repeat N of them")}
 			}
+			if cmd.Flags().Changed("seed") && f.texts != "" {
+				return usageError{errors.New("--seed is of the generated texts, and --texts brings others")}
+			}
 			if f.leadIn && !cmd.Flags().Changed("max-tokens") {
 				f.o.MaxTok = 1
 			}
@@ -120,6 +123,12 @@ func (sh *shared) benchOptions(f *benchFlags) (err error) {
 		return usageError{errors.New("bench takes neither --data nor --config: it never touches a folder that is in use (--set KEY=VALUE sets up the server it starts)")}
 	}
 	f.o.API = bench.API(f.api)
+	if f.leadIn && f.o.API != bench.Completions && f.o.API != bench.Ollama {
+		return usageError{fmt.Errorf("--lead-in ends a prompt, and --api %s takes none", f.o.API)}
+	}
+	if f.self.GGUF != "" && f.o.Model != "" {
+		return usageError{errors.New("--gguf brings the model that judges: leave --model out")}
+	}
 	if f.requestsBounded {
 		f.o.Duration = 10 * time.Minute
 	}

@@ -139,6 +139,9 @@ func TestBenchUsage(t *testing.T) {
 		"nothing to measure":             {"--url", "https://localhost", "--rounds", "0"},
 		"in the clear":                   {"--url", "http://192.0.2.1", "--key-file", secret(t, "gh_x", 0o600)},
 		"wants a JSON object":            {"--url", "https://localhost", "--extra", "x"},
+		"takes none":                     {"--url", "https://localhost", "--lead-in"},
+		"leave --model out":              {"--gguf", "x", "--model", "m"},
+		"brings others":                  {"--seed", "2", "--texts", "x"},
 		"holds no text":                  {"--texts", secret(t, "\n", 0o600)},
 		"setting looks like engine.thre": {"--set", "threads"},
 	} {
