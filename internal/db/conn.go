@@ -90,10 +90,11 @@ func fileURI(path string) string {
 }
 
 // dsn names the file and its options. The busy timeout comes first: the switch to WAL needs it when two processes start at
-// once. Only the writer may take the write lock at BEGIN.
+// once. Only the writer may take the write lock at BEGIN. SQLite's lock around each call on a connection is off: database/sql
+// lends a connection to one goroutine at a time.
 func dsn(path string, p purpose) string {
 	s := fileURI(path) + "?_busy_timeout=" + strconv.Itoa(busyTimeoutMS) +
-		"&_journal_mode=WAL&_synchronous=FULL&_foreign_keys=on&_secure_delete=on&cache=private"
+		"&_journal_mode=WAL&_synchronous=FULL&_foreign_keys=on&_secure_delete=on&_mutex=no&cache=private"
 	if p == writing {
 		return s + "&_txlock=immediate"
 	}

@@ -197,12 +197,35 @@ func (w *writer) transaction(group []*member) error {
 		return nil
 	}
 	now := w.now().UTC().Truncate(time.Millisecond)
+	if len(group) == 1 {
+		return w.alone(group[0], now, began)
+	}
 	for _, m := range group {
 		if err := w.runMember(m, now); err != nil {
 			w.rollback()
 			return &lostError{err}
 		}
 	}
+	return w.commit(group, began)
+}
+
+// alone runs the only member of a group without a savepoint: the transaction itself is what is undone, and SQLite need
+// not copy every page before it is changed.
+func (w *writer) alone(m *member, now, began time.Time) error {
+	gone := w.call(m, now)
+	if gone == nil && m.err == nil {
+		return w.commit([]*member{m}, began)
+	}
+	w.rollback()
+	if gone != nil {
+		return &lostError{gone}
+	}
+	m.err = Translate(m.err)
+	return nil
+}
+
+// commit makes the transaction durable; what it leaves and answers is as transaction says.
+func (w *writer) commit(group []*member, began time.Time) error {
 	err := w.control("COMMIT")
 	if err == nil {
 		w.counts.seconds.Observe(max(w.now().Sub(began), 0).Seconds())
@@ -223,13 +246,8 @@ func (w *writer) runMember(m *member, now time.Time) error {
 	if err := w.control("SAVEPOINT member"); err != nil {
 		return err
 	}
-	m.tx = &Tx{w: w, now: now}
-	w.current = m.tx
-	m.err = call(m.fn, m.tx)
-	w.current = nil
-	m.err = errors.Join(m.err, m.tx.end())
-	if w.autocommit() {
-		return errors.Join(errGone, m.err)
+	if err := w.call(m, now); err != nil {
+		return err
 	}
 	if m.err != nil {
 		clear(w.values)
@@ -239,6 +257,19 @@ func (w *writer) runMember(m *member, now time.Time) error {
 		}
 	}
 	return w.control("RELEASE member")
+}
+
+// call runs one function and leaves its error in the member. It answers an error only when the transaction itself is gone.
+func (w *writer) call(m *member, now time.Time) error {
+	m.tx = &Tx{w: w, now: now}
+	w.current = m.tx
+	m.err = call(m.fn, m.tx)
+	w.current = nil
+	m.err = errors.Join(m.err, m.tx.end())
+	if w.autocommit() {
+		return errors.Join(errGone, m.err)
+	}
+	return nil
 }
 
 // call turns a panic into an error: the writer serves everybody.
