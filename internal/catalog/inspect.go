@@ -68,12 +68,6 @@ func (g *Guard) Overhead() int {
 	return max(g.Prompt.Overhead(false), g.Prompt.Overhead(true)) + len(g.Prompt.LeadIn()) + AnswerRoom
 }
 
-// Resident answers the ids that every question about one message begins with.
-func (g *Guard) Resident() (int, error) {
-	p, err := g.Prompt.Encode([]prompt.Message{{Role: "user", Content: "?"}})
-	return p.Prefix, err
-}
-
 // Temperature answers what logits are divided by before the softmax, 1 if the file does not say.
 func (g *Guard) Temperature() float64 {
 	if t, ok := g.File.Float("guardhouse.calibration.temperature"); ok {

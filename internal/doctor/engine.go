@@ -100,9 +100,6 @@ func (d *doctor) tryModel(ctx context.Context, m catalog.Model) (c inference.Cho
 	spec := d.o.Spec
 	spec.ModelID, spec.File, spec.Temperature, spec.Measure = m.ID, f.File, g.Temperature(), true
 	spec.SlotTokens = min(g.Window, spec.SlotTokens) + g.Overhead()
-	if spec.Resident, err = g.Resident(); err != nil {
-		return c, err
-	}
 	model, err := d.o.Engine.Load(ctx, spec)
 	if err != nil {
 		return c, err

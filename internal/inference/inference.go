@@ -21,9 +21,8 @@ type Spec struct {
 	SlotTokens  int     // most ids of one query: prompt, forced ids and greedy tail together
 	Threads     int     // 0 = the physical cores that this process may use
 	Batch       int     // most ids in one forward pass over all slots; 0 = chosen
-	Flash       string  // flash attention: "on", "off", "auto" or "" = chosen
-	Cache       string  // what keys and values are kept in: "f16", "q8_0", "auto" or "" = chosen
-	Resident    int     // ids of the fixed prefix that every query will have; what is tried is tried after as many
+	Flash       string  // flash attention: "on", "off", "auto" or "" = on
+	Cache       string  // what keys and values are kept in: "f16", "q8_0", "auto" or "" = f16
 	Measure     bool    // try layouts for a moment where size and machine alone do not say which is fastest
 	Temperature float64 // divides the logits before the softmax; 0 = 1
 	Kernels     string  // who computes products: "auto" or "" (the fastest that runs here), "avx512", "avx2", "neon", "none"

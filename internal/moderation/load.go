@@ -147,9 +147,6 @@ func (s *Service) start(ctx context.Context, m catalog.Model, measure bool) (l *
 		Lanes: s.o.Lanes, Batch: s.o.Batch, Flash: s.o.FlashAttention, Cache: s.o.KVCache,
 		Temperature: g.Temperature(), Kernels: s.o.Kernels, Measure: measure,
 	}
-	if spec.Resident, err = g.Resident(); err != nil {
-		return nil, err
-	}
 	return l, s.d.Scheduler.Add(ctx, checked{s.d.Engine, l}, spec)
 }
 

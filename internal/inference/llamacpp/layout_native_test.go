@@ -12,7 +12,7 @@ import (
 
 // A trial on the real engine ends with a layout that works, and within the time that it was given.
 func TestMeasuredLayoutJudges(t *testing.T) {
-	m := load(t, nano(t), inference.Spec{SlotTokens: 384, Measure: true, Resident: 2, Threads: 2})
+	m := load(t, nano(t), inference.Spec{SlotTokens: 384, Measure: true, Threads: 2})
 	d := m.Describe()
 	t.Logf("%+v", d)
 	require.NotEmpty(t, d.Choice.Why)

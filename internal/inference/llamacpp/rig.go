@@ -6,10 +6,8 @@ import (
 	"time"
 )
 
-const (
-	trialIDs   = 57 // a median prompt of the moderation data set
-	trialCells = 512
-)
+// trialIDs is a median prompt of the moderation data set.
+const trialIDs = 57
 
 // rig runs synthetic passes on contexts of its own, before a model's real ones are made.
 type rig struct {
@@ -63,25 +61,20 @@ func (r *rig) close() {
 	r.cores = nil
 }
 
-// synthetic runs one pass of so many prompts, the last id of each wanted, at a position of their slots.
-func synthetic(c core, prompts, from, ids, threads int) error {
+// run does so many passes of synthetic prompts, the last id of each wanted, and takes away what they stored.
+func run(c core, prompts, ids, threads, passes int) error {
 	var p pass
 	for slot := range prompts {
 		for i := range ids {
-			p.add(slot, from+i, int32((1+slot*131+i*7919)%c.info().vocab), i == ids-1)
+			p.add(slot, i, int32((1+slot*131+i*7919)%c.info().vocab), i == ids-1)
 		}
 	}
-	return c.decode(&p, threads)
-}
-
-// run does so many synthetic passes from a position on, and takes away what they stored.
-func run(c core, prompts, from, ids, threads, passes int) error {
 	for range passes {
-		if err := synthetic(c, prompts, from, ids, threads); err != nil {
+		if err := c.decode(&p, threads); err != nil {
 			return err
 		}
 		for slot := range prompts {
-			if err := c.keep(slot, from); err != nil {
+			if err := c.keep(slot, 0); err != nil {
 				return err
 			}
 		}
@@ -102,7 +95,7 @@ func (r *rig) saturate(l layout, prompts, ids, passes int) (time.Duration, error
 	var all sync.WaitGroup
 	start := r.now()
 	for i, c := range cores {
-		all.Go(func() { errs[i] = run(c, prompts, 0, ids, l.threads, passes) })
+		all.Go(func() { errs[i] = run(c, prompts, ids, l.threads, passes) })
 	}
 	all.Wait()
 	took := r.now().Sub(start)
@@ -112,32 +105,13 @@ func (r *rig) saturate(l layout, prompts, ids, passes int) (time.Duration, error
 	return took, nil
 }
 
-// alone runs one prompt on the first lane, behind so many ids that its slot holds, and answers how long it took.
-func (r *rig) alone(from, ids, threads int) (time.Duration, error) {
+// alone runs one prompt on the first lane and answers how long it took.
+func (r *rig) alone(ids, threads int) (time.Duration, error) {
 	c, err := r.lane(0, r.limits.slots, r.limits.threads)
 	if err != nil {
 		return 0, err
 	}
 	start := r.now()
-	err = run(c, 1, from, ids, threads, 1)
+	err = run(c, 1, ids, threads, 1)
 	return r.now().Sub(start), err
-}
-
-// hold puts so many ids into the first slot of the first lane, in place of what it held.
-func (r *rig) hold(ids, threads int) error {
-	c, err := r.lane(0, r.limits.slots, r.limits.threads)
-	if err != nil {
-		return err
-	}
-	if err := c.keep(0, 0); err != nil {
-		return err
-	}
-	for at := 0; at < ids; {
-		n := min(c.info().batch, ids-at)
-		if err := synthetic(c, 1, at, n, threads); err != nil {
-			return err
-		}
-		at += n
-	}
-	return nil
 }

@@ -19,7 +19,7 @@ type means struct {
 	room   int64 // bytes that may still be taken, 0 = unknown
 }
 
-// settle decides what was left open: lanes, slots and flash attention, by trying where that was asked for and says more
+// settle decides what was left open: lanes and slots, by trying where that was asked for and says more
 // than size and machine, and within the memory that is there. It refuses with fault.Unprocessable what does not fit, and
 // ends with ctx's error.
 func (p *plan) settle(ctx context.Context, s inference.Spec, m means) error {
@@ -32,29 +32,23 @@ func (p *plan) settle(ctx context.Context, s inference.Spec, m means) error {
 	default:
 		p.choice.Why = layout{p.lanes, p.lane.share}.String() + " by the size of the model"
 	}
-	worthTrying := s.Measure && p.weightBytes <= hugeWeights && (len(all) > 1 || p.askFlash)
-	if !worthTrying {
+	if !s.Measure || p.weightBytes > hugeWeights || len(all) == 1 {
 		if !p.givenLanes {
 			p.deal(guess(all, p.weightBytes).lanes, s.Slots)
 		}
 		return p.squeeze(m.room)
 	}
 	t := &trial{
-		rig: p.rig(s, m), layouts: all, weightBytes: p.weightBytes, threads: p.threads, resident: s.Resident,
-		budget: largeTrial, within: m.within,
+		rig: p.rig(m), layouts: all, weightBytes: p.weightBytes, threads: p.threads, budget: largeTrial, within: m.within,
 	}
 	if p.weightBytes <= laneWeights {
 		t.budget = smallTrial
-	}
-	if p.askFlash && !p.lane.cacheQ8 {
-		t.plain = p.rig(s, m)
-		t.plain.limits.flash = false
 	}
 	found, err := t.measure(ctx)
 	if err != nil {
 		return err
 	}
-	p.choice, p.lane.flash = found.Choice, found.flash
+	p.choice = found.Choice
 	p.deal(found.layout.lanes, s.Slots)
 	return p.squeeze(m.room)
 }
@@ -78,10 +72,9 @@ func (p *plan) fitting(s inference.Spec, room int64) []layout {
 }
 
 // rig answers what tries the plan, with short windows: what is cut off is memory, not work.
-func (p *plan) rig(s inference.Spec, m means) *rig {
+func (p *plan) rig(m means) *rig {
 	l := p.lane
 	l.slots, l.batch = minSlots, max(chunk, minSlots*trialIDs)
-	l.slotTokens = (max(trialCells, s.Resident+trialIDs) + cellStep - 1) / cellStep * cellStep
-	l.share = 1
+	l.slotTokens, l.share = cellStep, 1
 	return &rig{open: m.open, now: m.now, limits: l}
 }
