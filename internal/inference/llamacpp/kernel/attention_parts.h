@@ -93,8 +93,7 @@ static inline void finish_rows(const tile *t) {
 	for (int r = 0; r < t->rows; r++) {
 		const int64_t i = t->first + r, head = t->kv_head * t->group + i % t->group;
 		float *out = (float *)a->out + ((t->stream * a->tokens + i / t->group) * a->heads + head) * width;
-		float sum = 0;
-		for (int j = 0; j < W; j++) sum += t->weights[r * W + j];
+		const float sum = v_hsum(v_load(t->weights + r * W));
 		const vf by = v_all(sum == 0 ? 0 : 1 / sum);
 		for (int d = 0; d < width; d += W) v_store(out + d, v_mul(v_load(t->sums + r * width + d), by));
 	}

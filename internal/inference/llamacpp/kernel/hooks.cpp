@@ -14,6 +14,7 @@ const hook *hooks(size_t *count) {
 		{GGML_OP_RMS_NORM, rows_traits},
 		{GGML_OP_MUL, rows_traits},
 		{GGML_OP_ROPE, rows_traits},
+		{GGML_OP_GET_ROWS, rows_traits},
 	};
 	*count = sizeof all / sizeof *all;
 	return all;

@@ -17,6 +17,8 @@ struct gh_rows {
 	void (*angles)(const int32_t *positions, int count, int half, float scale, float step, float *cosines, float *sines);
 	// turn rotates the pairs (x[i], x[i + half]) of one row.
 	void (*turn)(const float *x, const float *cosines, const float *sines, int half, float *y);
+	// widen writes what a row of q8_0 stands for: blocks of a half float and 32 bytes that it multiplies. n is a multiple of 32.
+	void (*widen)(const void *blocks, float *y, int64_t n);
 };
 
 extern const gh_rows gh_rows_avx512, gh_rows_avx2;

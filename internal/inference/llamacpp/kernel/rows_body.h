@@ -18,10 +18,7 @@ static void norm_row(const float *x, float *y, int64_t n, float eps) {
 		const vf p = v_load(x + i);
 		a = v_fma(p, p, a);
 	}
-	float part[W], sum = 0;
-	v_store(part, v_add(a, b));
-	for (int j = 0; j < W; j++) sum += part[j];
-	const vf by = v_all(1.0f / __builtin_sqrtf(sum / (float)n + eps));
+	const vf by = v_all(1.0f / __builtin_sqrtf(v_hsum(v_add(a, b)) / (float)n + eps));
 	for (i = 0; i < n; i += W) v_store(y + i, v_mul(v_load(x + i), by));
 }
 
@@ -75,6 +72,16 @@ static void angles_of(const int32_t *positions, int count, int half, float scale
 				v_store(sines + (from + j) * half + i, s[j]);
 			}
 		}
+	}
+}
+
+static void widen_row(const void *blocks, float *y, int64_t n) {
+	const uint8_t *b = (const uint8_t *)blocks;
+	for (int64_t i = 0; i < n; i += 32, b += 34) {
+		uint16_t half;
+		__builtin_memcpy(&half, b, 2);
+		const vf by = v_all(_cvtsh_ss(half));
+		for (int j = 0; j < 32; j += W) v_store(y + i + j, v_mul(v_bytes((const int8_t *)b + 2 + j), by));
 	}
 }
 

@@ -139,6 +139,22 @@ func TestRopeEqualsTheEngines(t *testing.T) {
 	})
 }
 
+func TestLookupsEqualTheEngines(t *testing.T) {
+	each(t, func(t *testing.T, kernels string) {
+		r := rand.New(rand.NewPCG(25, 26))
+		for width := 32; width <= 1024; width += 32 * (1 + width/128) {
+			count := 1 + r.IntN(40)
+			x := normal(r, width*count)
+			ids := make([]int32, 1+r.IntN(80))
+			for i := range ids {
+				ids[i] = r.Int32N(int32(count))
+			}
+			want := computed(t, kerneltest.NewLookup(width, x, ids), "none", 1)
+			require.Equal(t, want, computed(t, kerneltest.NewLookup(width, x, ids), kernels, 1+r.IntN(4)))
+		}
+	})
+}
+
 func TestRowsThatAreLeftToTheEngine(t *testing.T) {
 	each(t, func(t *testing.T, kernels string) {
 		r := rand.New(rand.NewPCG(23, 24))

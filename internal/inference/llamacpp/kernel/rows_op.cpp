@@ -4,6 +4,7 @@
 
 #include "rows.h"
 
+#include "ggml-backend.h"
 #include "ggml-cpu-impl.h"
 
 #include <algorithm>
@@ -91,6 +92,24 @@ void rope(const gh_rows &with, const ggml_compute_params *params, ggml_tensor *n
 	}
 }
 
+// Rows of a q8_0 weight that stands as in its file: the embeddings of ids. Packed weights are not in host memory.
+bool widen_fits(const ggml_tensor *node) {
+	const ggml_tensor *w = node->src[0], *ids = node->src[1];
+	return w->type == GGML_TYPE_Q8_0 && w->extra == nullptr && (w->buffer == nullptr || ggml_backend_buffer_is_host(w->buffer)) &&
+		ggml_nrows(w) == w->ne[1] && floats(node) && node->ne[0] == w->ne[0] && ggml_nrows(node) == ggml_nelements(ids) &&
+		ids->type == GGML_TYPE_I32 && ggml_is_contiguous(ids) && ggml_is_contiguous(node);
+}
+
+void widen(const gh_rows &with, const ggml_compute_params *params, ggml_tensor *node) {
+	const ggml_tensor *w = node->src[0];
+	const int32_t *ids = static_cast<const int32_t *>(node->src[1]->data);
+	const int64_t n = ggml_nrows(node), end = n * (params->ith + 1) / params->nth;
+	for (int64_t i = n * params->ith / params->nth; i < end; i++) {
+		GGML_ASSERT(ids[i] >= 0 && ids[i] < w->ne[1]); // the engine refuses others before the pass
+		with.widen(row<const char>(w, ids[i], 0, 0), static_cast<float *>(node->data) + i * node->ne[0], node->ne[0]);
+	}
+}
+
 class rows_op : public ggml::cpu::tensor_traits {
   public:
 	using kernel = void (*)(const gh_rows &, const ggml_compute_params *, ggml_tensor *);
@@ -113,8 +132,8 @@ class rows_op : public ggml::cpu::tensor_traits {
 };
 
 struct rows_ops {
-	rows_op norms, products, ropes;
-	explicit rows_ops(const gh_rows &with) : norms(with, norm), products(with, times), ropes(with, rope) {}
+	rows_op norms, products, ropes, lookups;
+	explicit rows_ops(const gh_rows &with) : norms(with, norm), products(with, times), ropes(with, rope), lookups(with, widen) {}
 };
 
 rows_ops *ops_of(const set &with) {
@@ -135,6 +154,7 @@ ggml::cpu::tensor_traits *rows_traits(const set &with, const ggml_tensor *node) 
 	case GGML_OP_RMS_NORM: return norm_fits(node) ? &ops->norms : nullptr;
 	case GGML_OP_MUL: return times_fits(node) ? &ops->products : nullptr;
 	case GGML_OP_ROPE: return rope_fits(node) ? &ops->ropes : nullptr;
+	case GGML_OP_GET_ROWS: return widen_fits(node) ? &ops->lookups : nullptr;
 	default: return nullptr;
 	}
 }

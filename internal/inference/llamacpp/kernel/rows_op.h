@@ -7,8 +7,8 @@
 
 namespace gh {
 
-// rows_traits is the hook for hooks.cpp: GGML_OP_RMS_NORM, GGML_OP_MUL by one row, and GGML_OP_ROPE of whole heads in the
-// NEOX order with plain frequencies. It answers nullptr for everything else.
+// rows_traits is the hook for hooks.cpp: GGML_OP_RMS_NORM, GGML_OP_MUL by one row, GGML_OP_ROPE of whole heads in the NEOX
+// order with plain frequencies, and GGML_OP_GET_ROWS of q8_0. It answers nullptr for everything else.
 ggml::cpu::tensor_traits *rows_traits(const set &with, const ggml_tensor *node);
 
 } // namespace gh

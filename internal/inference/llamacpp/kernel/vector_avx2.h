@@ -46,6 +46,17 @@ static inline float v_hmax(vf x) {
 // v_fold answers the register: it has eight sums already.
 static inline __m256 v_fold(vf x) { return x; }
 
+// v_hsum answers the sum of a register.
+static inline float v_hsum(vf x) {
+	const __m256 a = v_fold(x);
+	const __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+	const __m128 c = _mm_add_ps(b, _mm_movehl_ps(b, b));
+	return _mm_cvtss_f32(_mm_add_ss(c, _mm_movehdup_ps(c)));
+}
+
+// v_bytes answers the floats of signed bytes.
+static inline vf v_bytes(const int8_t *p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p))); }
+
 // v_keys_that_count answers bit i for each of 64 mask entries that is not -infinity.
 static inline uint64_t v_keys_that_count(const uint16_t *m) {
 	const __m256i never = _mm256_set1_epi16((short)0xFC00);

@@ -50,6 +50,17 @@ static inline __m256 v_fold(vf x) {
 	return _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
 }
 
+// v_hsum answers the sum of a register.
+static inline float v_hsum(vf x) {
+	const __m256 a = v_fold(x);
+	const __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+	const __m128 c = _mm_add_ps(b, _mm_movehl_ps(b, b));
+	return _mm_cvtss_f32(_mm_add_ss(c, _mm_movehdup_ps(c)));
+}
+
+// v_bytes answers the floats of signed bytes.
+static inline vf v_bytes(const int8_t *p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p))); }
+
 // v_keys_that_count answers bit i for each of 64 mask entries that is not -infinity.
 static inline uint64_t v_keys_that_count(const uint16_t *m) {
 	const __m512i never = _mm512_set1_epi16((short)0xFC00);

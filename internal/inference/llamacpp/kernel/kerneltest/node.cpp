@@ -139,6 +139,14 @@ gh_node *gh_node_rope(const int64_t ne[4], const float *x, const int32_t *positi
 	return n;
 }
 
+gh_node *gh_node_lookup(int64_t width, int64_t count, const float *x, const int32_t *ids, int64_t many) {
+	gh_node *n = start(size_t(width * (count * 2 + many * 4) + many * 4));
+	ggml_tensor *w = ggml_new_tensor_2d(n->ctx, GGML_TYPE_Q8_0, width, count);
+	ggml_quantize_chunk(w->type, x, w->data, 0, count, width, nullptr);
+	n->node = ggml_get_rows(n->ctx, w, put(ggml_new_tensor_1d(n->ctx, GGML_TYPE_I32, many), ids));
+	return n;
+}
+
 int gh_node_taken(gh_node *n, const char *kernels) {
 	as_if now(kernels);
 	if (!now.have) return -1;

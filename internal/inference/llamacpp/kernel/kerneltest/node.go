@@ -89,6 +89,11 @@ func NewRope(shape [4]int, x []float32, positions []int32, r Rope, p Place) *Nod
 		C.float(r.Scale), C.float(r.Ramp), C.int(p))}
 }
 
+// NewLookup makes the lookup of rows by their ids in a q8_0 tensor of rows of that width.
+func NewLookup(width int, x []float32, ids []int32) *Node {
+	return &Node{C.gh_node_lookup(C.int64_t(width), C.int64_t(len(x)/width), (*C.float)(&x[0]), (*C.int32_t)(&ids[0]), C.int64_t(len(ids)))}
+}
+
 func sizes(shape [4]int) (ne [4]C.int64_t) {
 	for i, n := range shape {
 		ne[i] = C.int64_t(n)

@@ -31,6 +31,9 @@ gh_node *gh_node_norm(const int64_t shape[4], const float *x, float eps, int pla
 gh_node *gh_node_times(const int64_t shape[4], const float *x, const float *w, int place);
 gh_node *gh_node_rope(const int64_t shape[4], const float *x, const int32_t *positions, int mode, int turned, float base, float scale, float ramp, int place);
 
+// gh_node_lookup reads rows by their ids from a q8_0 tensor that holds count rows of x.
+gh_node *gh_node_lookup(int64_t width, int64_t count, const float *x, const int32_t *ids, int64_t n);
+
 // gh_node_taken says whether the kernels of that name compute the node; -1 where this processor lacks them.
 int gh_node_taken(gh_node *n, const char *kernels);
 
