@@ -1,5 +1,5 @@
 # Two stages: everything that builds stays behind. The target is named, because an image travels: x86-64-v3 is every
-# server since about 2015 (AVX2, FMA). On arm64: --build-arg MARCH=armv8.2-a
+# server since about 2015 (AVX2, FMA). On arm64: --build-arg MARCH=armv8.2-a+dotprod+fp16
 FROM golang:1.26.8-bookworm AS build
 ARG MARCH=x86-64-v3
 ARG VERSION=dev

@@ -10,7 +10,8 @@ export GH_ROOT
 # -march=native depends on the machine but reads the same everywhere, so Go's build cache could not tell two machines
 # apart. The define carries a digest of what the compiler makes of it here: a cache that moved to another CPU misses.
 # Where there is no compiler yet, setup installs one and the next recipe computes it again.
-# GH_MARCH names another target for a binary that travels, such as x86-64-v3 in the container image.
+# GH_MARCH names another target for a binary that travels, such as x86-64-v3 for releases and the container image. Kernels of
+# our own are compiled for their own instructions whatever it says, and internal/isa refuses a processor that lacks it.
 _gh_march=${GH_MARCH:-native}
 _gh_cpu=$({ "${CC:-cc}" "-march=$_gh_march" -Q --help=target 2>/dev/null || true; } | sha256sum | cut -c1-12)
 export CGO_ENABLED=1
