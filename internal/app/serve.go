@@ -33,6 +33,7 @@ func Serve(ctx context.Context, c *config.Config, o Options, announce func(Notic
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
+	defer spareProcessor()()
 	a, err := open(ctx, c, o, true)
 	if err != nil {
 		return err
