@@ -24,6 +24,7 @@ type StartReport struct {
 type MemoryReport struct {
 	Resident int64 `json:"resident_bytes"`
 	Peak     int64 `json:"peak_bytes"`
+	File     int64 `json:"file_bytes"` // of it: pages of the program's file, which the kernel can drop and read again
 	Weights  int64 `json:"weight_bytes,omitempty"`
 	Cache    int64 `json:"cache_bytes,omitempty"`
 	Constant int64 `json:"constant_bytes,omitempty"`
@@ -95,6 +96,8 @@ func (s *server) memory() *MemoryReport {
 			m.Resident = n * kilobyte
 		case "VmHWM":
 			m.Peak = n * kilobyte
+		case "RssFile":
+			m.File = n * kilobyte
 		case "Threads":
 			m.Threads = int(n)
 		}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"encoding/pem"
 	"fmt"
@@ -128,6 +129,11 @@ func TestOwnServerComesAndGoes(t *testing.T) {
 		require.Positive(t, s.Memory.Threads)
 	}
 	require.Positive(t, r.End.Resident)
+	require.Positive(t, r.End.File)
+	var table bytes.Buffer
+	require.NoError(t, r.WriteTable(&table))
+	require.Contains(t, table.String(), "First verdict of 2 starts: ")
+	require.Contains(t, table.String(), "1.9 weights + 0.0 cache")
 	require.Equal(t, 10, r.Summary[0].Verdicts)
 	require.Equal(t, 10*100, r.Rounds[0].PromptTokens, "what --set says reaches the server, a person's own settings do not")
 	require.Empty(t, r.Settings.URL)

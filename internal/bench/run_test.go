@@ -101,6 +101,7 @@ func TestWhatIsWrongIsSaidBeforeAnythingIsMeasured(t *testing.T) {
 	silent := plain(t, func(c net.Conn) { _, _ = bufio.NewReader(c).ReadString('\n') })
 	status := func(code int, body string) func(http.ResponseWriter, *http.Request, string) {
 		return func(w http.ResponseWriter, _ *http.Request, _ string) {
+			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(code)
 			writeString(w, body)
 		}
@@ -122,7 +123,7 @@ func TestWhatIsWrongIsSaidBeforeAnythingIsMeasured(t *testing.T) {
 		"ollama's words":     {answer: status(400, `{"error":"model is required"}`), want: "answered 400: model is required"},
 		"a page":             {answer: status(200, "<html>"), want: "not as --api says"},
 		"another API":        {answer: status(200, `{"choices":[]}`), want: "there is no verdict in it"},
-		"busy for ever":      {change: func(o *Options) { o.Timeout = 250 * time.Millisecond }, answer: status(503, `{"detail":"busy"}`), want: "answered 503: busy"},
+		"busy for long":      {answer: status(503, `{"detail":"busy"}`), want: "answered 503: busy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f.answer = c.answer

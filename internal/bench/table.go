@@ -44,6 +44,14 @@ func (r *Report) head(b *strings.Builder) {
 	for i, s := range r.Start {
 		fmt.Fprintf(b, "Start %d: first verdict after %.0f ms; %s.\n", i+1, s.FirstVerdict, s.Memory.words())
 	}
+	if len(r.Start) > 1 {
+		var first []float64
+		for _, s := range r.Start {
+			first = append(first, s.FirstVerdict)
+		}
+		m := rateOf(first)
+		fmt.Fprintf(b, "First verdict of %d starts: %.0f ms (%.0f to %.0f).\n", len(r.Start), m.Median, m.Lowest, m.Highest)
+	}
 	if r.End != nil && r.End.Resident > 0 {
 		fmt.Fprintf(b, "At the end: %s.\n", r.End.words())
 	}
@@ -62,7 +70,7 @@ func (t TextsReport) words() string {
 func (m MemoryReport) words() string {
 	text := fmt.Sprintf("%d MiB resident (peak %d), %d threads", m.Resident/mebibyte, m.Peak/mebibyte, m.Threads)
 	if m.Constant != 0 {
-		text += fmt.Sprintf("; %.1f weights + %.1f cache + %.1f for everything else", mib(m.Weights), mib(m.Cache), mib(m.Constant))
+		text += fmt.Sprintf("; %.1f weights + %.1f cache + %.1f for everything else, %.1f of them pages of the program's file", mib(m.Weights), mib(m.Cache), mib(m.Constant), mib(m.File))
 	}
 	return text
 }

@@ -28,7 +28,7 @@ func TestTheSameSeedGivesTheSameTextsForEver(t *testing.T) {
 func TestGeneratedTextsAreDistinct(t *testing.T) {
 	seen := map[string]bool{}
 	texts := Generated(7)
-	const many = 50_000
+	const many = 20_000
 	for _, from := range []uint64{0, 4_500_000, warmupTexts} {
 		for i := range uint64(many) {
 			text := texts.at(from + i)
