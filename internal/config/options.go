@@ -68,7 +68,7 @@ func Options() []Option {
 		{Key: "engine.lanes", Default: "0", Help: "passes through a model at a time, which share the threads; 0 tries for a moment at the start which number is fastest", apply: integer(func(c *Config) *int { return &c.Lanes }, 0, 16)},
 		{Key: "engine.batch", Default: "0", Help: "most tokens of one pass; 0 is 256. Less needs less memory, and long texts more passes", apply: integer(func(c *Config) *int { return &c.Batch }, 0, 4096)},
 		{Key: "engine.flash_attention", Default: "auto", Help: "on, off, or auto, which is on: without it every token is compared with the cells of all slots", apply: choice(func(c *Config) *string { return &c.FlashAttention }, "auto", "on", "off")},
-		{Key: "engine.kv_cache", Default: "auto", Help: "how a model's keys and values are kept: f16, q8_0 (half the memory, slower), or auto, which is f16", apply: choice(func(c *Config) *string { return &c.KVCache }, "auto", "f16", "q8_0")},
+		{Key: "engine.kv_cache", Default: "auto", Help: "how keys and values are kept: f16, q8_0 (half the memory; slower, and one verdict in 400 differs), or auto, which is f16", apply: choice(func(c *Config) *string { return &c.KVCache }, "auto", "f16", "q8_0")},
 		{Key: "engine.kernels", Default: "auto", Help: "instructions that compute products with weights: avx512, avx2 or neon as far as the processor has them, none for the engine's own code, auto for the fastest", apply: choice(func(c *Config) *string { return &c.Kernels }, "auto", "avx512", "avx2", "neon", "none")},
 		{Key: "engine.gpu_layers", Help: "layers on the GPU"},
 		{Key: "engine.queue", Default: "256", Help: "requests that may wait for a model; more are answered 503", apply: integer(func(c *Config) *int { return &c.Queue }, 1, 100000)},

@@ -91,6 +91,27 @@ func TestGaugeTurnsToWhatIsFaster(t *testing.T) {
 	require.Greater(t, run(100, 3*time.Millisecond, 5*time.Millisecond), 90, "it comes back")
 }
 
+// The first wide pass after a while wakes its threads: the gauge looks once more before it turns away.
+func TestGaugeTriesAgainWhatIsNear(t *testing.T) {
+	g := gauge{weightBytes: large}
+	wides, awake := 0, false
+	for range 300 {
+		n := g.advise(2, 57)
+		took := 5 * time.Millisecond
+		if n > 1 {
+			if took = 3 * time.Millisecond; !awake {
+				took = 7 * time.Millisecond
+			}
+			wides++
+		}
+		awake = n > 1
+		g.note(n, 57, took)
+	}
+	require.Greater(t, wides, 280)
+	g.seed(inference.Choice{IDs: 57, Solo: time.Second, Wide: time.Millisecond})
+	require.False(t, g.preferSolo(), "what a trial found is known from the start")
+}
+
 func TestPlan(t *testing.T) {
 	const small = 8 << 20
 	p, err := newPlan(inference.Spec{Slots: 4, SlotTokens: 400}, small, 2)

@@ -15,6 +15,9 @@ const (
 	// Passes between two tries of the slower way: soon after the start, since nothing is known then; from
 	// shortTry on they double, since a try can cost half a second where somebody else computes.
 	startTry, shortTry, longTry = 2, 64, 1024
+	// tryPasses is how often in a row the slower way is tried: the first time its threads have to be woken, which takes as
+	// long as a small model's pass. One that takes farFrom times as long is not tried again.
+	tryPasses, farFrom = 3, 2
 )
 
 // gauge learns whether a pass over several threads is faster than one over a single thread. It is, unless
@@ -25,6 +28,7 @@ type gauge struct {
 	weightBytes int64
 	wide, solo  float64 // nanoseconds an id, moving averages; 0 = never measured
 	passes      int     // since the slower way was tried
+	trying      int     // passes that the slower way still gets
 	wait        int     // passes until it is tried again
 }
 
@@ -45,12 +49,9 @@ func (g *gauge) advise(offer, ids int) int {
 	if g.passes++; g.passes >= max(startTry, g.wait) {
 		g.passes = 0
 		g.wait = min(longTry, max(shortTry, 2*g.wait))
-		if g.preferSolo() {
-			return n
-		}
-		return 1
+		g.trying = tryPasses
 	}
-	if g.preferSolo() {
+	if g.preferSolo() != (g.trying > 0) {
 		return 1
 	}
 	return n
@@ -64,9 +65,9 @@ func (g *gauge) note(threads, ids int, took time.Duration) {
 		return
 	}
 	before := g.preferSolo()
-	average, tried := &g.solo, !before
+	average, other, tried := &g.solo, g.wide, !before
 	if threads > 1 {
-		average, tried = &g.wide, before
+		average, other, tried = &g.wide, g.solo, before
 	}
 	each := float64(took) / float64(ids)
 	if *average == 0 || tried {
@@ -74,7 +75,13 @@ func (g *gauge) note(threads, ids int, took time.Duration) {
 	} else {
 		*average += (each - *average) / 4
 	}
+	if tried {
+		g.trying = max(0, g.trying-1)
+		if each > farFrom*other {
+			g.trying = 0
+		}
+	}
 	if g.preferSolo() != before {
-		g.passes, g.wait = 0, shortTry
+		g.passes, g.wait, g.trying = 0, shortTry, 0
 	}
 }

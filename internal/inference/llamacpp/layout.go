@@ -76,13 +76,21 @@ func pick(trials []inference.Trial, guessed layout) (layout, string) {
 	if best.PerSecond < own.PerSecond*worthIt {
 		best = own
 	}
-	why := fmt.Sprintf("%s did %.3g prompts a second", layout{best.Lanes, best.Threads}, best.PerSecond)
+	why := fmt.Sprintf("%s did %s prompts a second", layout{best.Lanes, best.Threads}, figure(best.PerSecond))
 	for _, t := range trials {
 		if t != best {
-			why += fmt.Sprintf(", %s %.3g", layout{t.Lanes, t.Threads}, t.PerSecond)
+			why += fmt.Sprintf(", %s %s", layout{t.Lanes, t.Threads}, figure(t.PerSecond))
 		}
 	}
 	return layout{best.Lanes, best.Threads}, why
+}
+
+// figure answers a number with about three digits.
+func figure(x float64) string {
+	if x >= 100 {
+		return fmt.Sprintf("%.0f", x)
+	}
+	return fmt.Sprintf("%.3g", x)
 }
 
 // median answers the middle one; 0 for none.

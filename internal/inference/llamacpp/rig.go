@@ -1,7 +1,8 @@
 package llamacpp
 
 import (
-	"slices"
+	"cmp"
+	"errors"
 	"sync"
 	"time"
 )
@@ -61,7 +62,7 @@ func (r *rig) close() {
 	r.cores = nil
 }
 
-// run does so many passes of synthetic prompts, the last id of each wanted, and takes away what they stored.
+// run does so many passes of synthetic prompts, reads the last row of each as a query would, and takes away what they stored.
 func run(c core, prompts, ids, threads, passes int) error {
 	var p pass
 	for slot := range prompts {
@@ -74,6 +75,9 @@ func run(c core, prompts, ids, threads, passes int) error {
 			return err
 		}
 		for slot := range prompts {
+			if _, err := c.score((slot+1)*ids-1, 1, []int32{0}); err != nil && !errors.Is(err, errNotFinite) {
+				return err
+			}
 			if err := c.keep(slot, 0); err != nil {
 				return err
 			}
@@ -82,7 +86,8 @@ func run(c core, prompts, ids, threads, passes int) error {
 	return nil
 }
 
-// saturate runs the same passes on all lanes of a layout at once and answers how long the last of them took.
+// saturate runs the same passes on all lanes of a layout at once and answers how long the last of them took. One pass before
+// does not count: it wakes the threads that this layout needs, and lets those of another go to sleep.
 func (r *rig) saturate(l layout, prompts, ids, passes int) (time.Duration, error) {
 	cores := make([]core, l.lanes)
 	for i := range cores {
@@ -91,24 +96,32 @@ func (r *rig) saturate(l layout, prompts, ids, passes int) (time.Duration, error
 			return 0, err
 		}
 	}
-	errs := make([]error, l.lanes)
-	var all sync.WaitGroup
+	if err := together(cores, func(c core) error { return run(c, prompts, ids, l.threads, 1) }); err != nil {
+		return 0, err
+	}
 	start := r.now()
-	for i, c := range cores {
-		all.Go(func() { errs[i] = run(c, prompts, ids, l.threads, passes) })
-	}
-	all.Wait()
-	took := r.now().Sub(start)
-	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
-		return 0, errs[i]
-	}
-	return took, nil
+	err := together(cores, func(c core) error { return run(c, prompts, ids, l.threads, passes) })
+	return r.now().Sub(start), err
 }
 
-// alone runs one prompt on the first lane and answers how long it took.
+// together calls f with each core at the same time, waits for all and answers the first error.
+func together(cores []core, f func(core) error) error {
+	errs := make([]error, len(cores))
+	var all sync.WaitGroup
+	for i, c := range cores {
+		all.Go(func() { errs[i] = f(c) })
+	}
+	all.Wait()
+	return cmp.Or(errs...)
+}
+
+// alone runs one prompt on the first lane and answers how long it took, after one that does not count.
 func (r *rig) alone(ids, threads int) (time.Duration, error) {
 	c, err := r.lane(0, r.limits.slots, r.limits.threads)
 	if err != nil {
+		return 0, err
+	}
+	if err := run(c, 1, ids, threads, 1); err != nil {
 		return 0, err
 	}
 	start := r.now()

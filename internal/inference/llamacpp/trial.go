@@ -23,13 +23,15 @@ type size struct{ ids, prompts, passes, rounds int }
 func (z size) of(l layout) int { return max(1, min(z.prompts, max(minSlots/l.lanes, slotsPerLane))) }
 
 // sizes are tried in order until one fits into the time: from what a busy server has to what still tells threads apart.
-func sizes() []size { return []size{{trialIDs, minSlots, 2, 5}, {trialIDs, 1, 1, 3}, {32, 1, 1, 3}, {16, 1, 1, 3}} }
+func sizes() []size {
+	return []size{{trialIDs, minSlots, 2, 5}, {trialIDs, 1, 1, 3}, {32, 1, 1, 3}, {16, 1, 1, 3}}
+}
 
 // cost estimates the time of all rounds, at so much an id on one thread.
 func (z size) cost(all []layout, threads int, each time.Duration) time.Duration {
-	ids := float64(z.ids) * (1 + 1/float64(threads)) // alone, on one thread and on all
+	ids := 2 * float64(z.ids) * (1 + 1/float64(threads)) // alone, on one thread and on all
 	for _, l := range all {
-		ids += float64(z.of(l)*z.ids*z.passes) / float64(l.threads)
+		ids += float64(z.of(l)*z.ids*(1+z.passes)) / float64(l.threads)
 	}
 	return time.Duration(float64(z.rounds) * ids * float64(each))
 }
@@ -82,18 +84,12 @@ func (t *trial) measure(ctx context.Context) (tried, error) {
 	return found, nil
 }
 
-// probe answers the time of an id on one thread, after a pass that brings code and weights into the caches.
+// probe answers the time of an id on one thread.
 func (t *trial) probe() (time.Duration, error) {
-	for range 2 {
-		d, err := t.rig.alone(probeIDs, 1)
-		if err != nil {
-			return 0, err
-		}
-		if d > t.budget/4 {
-			return 0, errTooLong
-		}
-	}
 	d, err := t.rig.alone(probeIDs, 1)
+	if err == nil && d > t.budget/4 {
+		err = errTooLong
+	}
 	return d / probeIDs, err
 }
 

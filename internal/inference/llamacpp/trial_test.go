@@ -158,10 +158,12 @@ func TestTrialShrinksOrGivesUp(t *testing.T) {
 		ids     int // of a prompt of the trial, 0 = nothing was tried
 	}{
 		{90 * time.Microsecond, 8 << 20, trialIDs},
-		{time.Millisecond, 8 << 20, 32},
+		{time.Millisecond, 8 << 20, 16},
 		{7 * time.Millisecond, 8 << 20, 0},
-		{7 * time.Millisecond, 335 << 20, 16},
-		{2 * time.Millisecond, 335 << 20, trialIDs},
+		{4 * time.Millisecond, 335 << 20, 16},
+		{7 * time.Millisecond, 335 << 20, 0},
+		{2 * time.Millisecond, 335 << 20, 32},
+		{time.Millisecond, 335 << 20, trialIDs},
 		{40 * time.Millisecond, 335 << 20, 0},
 	} {
 		m := scaling(t, c.each, perfect)
