@@ -60,8 +60,10 @@ func startOwn(ctx context.Context, o Options) (*server, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "the temporary folder can't be made: "+err.Error())
 	}
-	s := &server{self: *o.Self, dir: dir, data: filepath.Join(dir, "data")}
-	err = s.prepare(ctx)
+	s := &server{self: *o.Self, dir: dir}
+	if err = s.absolute(); err == nil {
+		err = s.prepare(ctx)
+	}
 	for range o.Self.Starts {
 		if err == nil {
 			err = s.stop()
@@ -77,6 +79,20 @@ func startOwn(ctx context.Context, o Options) (*server, error) {
 		return nil, errors.Join(err, s.remove())
 	}
 	return s, nil
+}
+
+// absolute keeps the names good for children, which run in the folder itself.
+func (s *server) absolute() (err error) {
+	for _, name := range []*string{&s.dir, &s.self.GGUF} {
+		if *name == "" {
+			continue
+		}
+		if *name, err = filepath.Abs(*name); err != nil {
+			return err
+		}
+	}
+	s.data = filepath.Join(s.dir, "data")
+	return nil
 }
 
 // environ is ours without settings: a person's own must not leak into the measurement.

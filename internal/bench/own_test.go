@@ -42,6 +42,8 @@ func program(how string, args []string) int {
 			fmt.Fprintln(os.Stderr, "guardhouse: the disk is full")
 			return 1
 		}
+	case strings.Join(args[:2], " ") == "model import" && !filepath.IsAbs(args[2]):
+		return 1
 	case strings.Join(args[:2], " ") == "key create":
 		fmt.Println(`{"key":"gh_made"}`)
 	case args[0] == "serve":
@@ -172,6 +174,17 @@ func TestAnInterruptionEndsTheOwnServer(t *testing.T) {
 	require.ErrorContains(t, err, "interrupted")
 	require.True(t, r.Interrupted)
 	require.NotEmpty(t, r.Rounds)
+	requireGone(t, scratch)
+}
+
+// Children run in the folder itself: a name that is relative to ours would lead them elsewhere.
+func TestRelativeNames(t *testing.T) {
+	o, scratch := ownOptions(t, "well")
+	t.Chdir(filepath.Dir(scratch))
+	o.Self.Scratch, o.Self.GGUF = filepath.Base(scratch), "a guard.gguf"
+	o.Texts = Generated(2)
+	r := run(t, o)
+	require.Equal(t, 10, r.Summary[0].Verdicts)
 	requireGone(t, scratch)
 }
 
