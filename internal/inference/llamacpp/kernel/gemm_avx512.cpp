@@ -13,9 +13,6 @@ namespace gh {
 
 namespace {
 
-template <int n> struct panel; // a panel of n columns
-
-inline float f32(const uint8_t *p) { return *reinterpret_cast<const float *>(p); }
 inline __m512 same(const uint8_t *p) { return _mm512_set1_ps(*reinterpret_cast<const float *>(p)); }
 inline __m512i word(const uint8_t *p) { return _mm512_set1_epi32(*reinterpret_cast<const int32_t *>(p)); }
 inline __m512i words(const uint8_t *p) { return _mm512_loadu_si512(p); }
@@ -27,95 +24,136 @@ inline __m512 signed_bytes(const uint8_t *p) {
 	return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p))));
 }
 
-// biggest answers the largest magnitude's bits: as integers a NaN is larger than infinity, and that than all numbers.
-inline uint32_t biggest(__m512i bits) { return uint32_t(_mm512_reduce_max_epi32(bits)); }
-
 inline __m512i magnitude(__m512 v) { return _mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32(0x7fffffff)); }
 
-// scale_of answers what a quantised value is worth, and in *inverse what turns a value into it: ggml's 127 steps. Values too
-// small to be counted are zeros, and a block with a NaN or an infinity makes its whole column NaN, as it would in floats.
-inline float scale_of(uint32_t bits, float *inverse) {
-	float top;
-	__builtin_memcpy(&top, &bits, 4);
-	*inverse = 0;
-	if (bits >= 0x7f800000) return __builtin_nanf("");
-	if (top < 1e-36f) return 0;
-	*inverse = 127.0f / top;
-	return top / 127.0f;
+// A panel is quantised eight columns at a time, one in each lane of a ymm. `used` of them (1, 2, 4 or 8) are computed; where
+// the panel has fewer, some repeat the first column, and lanes without a column are not written.
+
+// largest answers each column's largest magnitude from its sixteen lanes. As integers a NaN is larger than infinity, and
+// that than all numbers.
+inline __m256i largest(const __m512i *v) {
+	__m256i w[8];
+#pragma GCC unroll 8
+	for (int i = 0; i < 8; i++) w[i] = _mm256_max_epi32(_mm512_castsi512_si256(v[i]), _mm512_extracti64x4_epi64(v[i], 1));
+#pragma GCC unroll 4
+	for (int i = 0; i < 4; i++) w[i] = _mm256_max_epi32(_mm256_unpacklo_epi32(w[2 * i], w[2 * i + 1]), _mm256_unpackhi_epi32(w[2 * i], w[2 * i + 1]));
+#pragma GCC unroll 2
+	for (int i = 0; i < 2; i++) w[i] = _mm256_max_epi32(_mm256_unpacklo_epi64(w[2 * i], w[2 * i + 1]), _mm256_unpackhi_epi64(w[2 * i], w[2 * i + 1]));
+	return _mm256_max_epi32(_mm256_permute2x128_si256(w[0], w[1], 0x20), _mm256_permute2x128_si256(w[0], w[1], 0x31));
 }
 
-// rounded answers 16 values as bytes, and adds their sum to *sum.
-inline __m128i rounded(__m512 v, __m512 inverse, __m512i *sum) {
-	const __mmask16 number = _mm512_cmp_ps_mask(inverse, _mm512_setzero_ps(), _CMP_NEQ_OQ); // 0 times a NaN is none
-	const __m512i q = _mm512_maskz_cvtps_epi32(number, _mm512_mul_ps(v, inverse));
-	*sum = _mm512_add_epi32(*sum, q);
-	return _mm512_cvtepi32_epi8(q);
+// scales answers what quantised values are worth, and writes what turns values into them: ggml's 127 steps. Values too small to
+// be counted are zeros, and a block with a NaN or an infinity makes its whole column NaN, as it would in floats.
+inline __m256 scales(__m256i bits, float *inverse) {
+	const __m256 top = _mm256_castsi256_ps(bits), steps = _mm256_set1_ps(127);
+	const __mmask8 number = _mm256_cmplt_epu32_mask(bits, _mm256_set1_epi32(0x7f800000));
+	const __mmask8 counts = _mm256_mask_cmp_ps_mask(number, top, _mm256_set1_ps(1e-36f), _CMP_GE_OQ);
+	_mm256_storeu_ps(inverse, _mm256_maskz_div_ps(counts, steps, top));
+	return _mm256_mask_div_ps(_mm256_maskz_mov_ps(__mmask8(~number), _mm256_set1_ps(__builtin_nanf(""))), counts, top, steps);
 }
 
-// put writes a column's 4 words of 16 values between those of the other columns.
-inline void put(__m128i q, uint8_t *to, int columns) {
-	const auto v = reinterpret_cast<const int32_t *>(&q);
-	for (int i = 0; i < 4; i++) __builtin_memcpy(to + 4 * columns * i, v + i, 4);
-}
-
-template <int bias> void quantise_32(const float *const *x, int columns, int64_t first, int64_t last, void *out) {
-	for (int64_t b = first; b < last; b++) {
-		uint8_t *to = static_cast<uint8_t *>(out) + b * columns * column_32;
-		for (int c = 0; c < columns; c++) {
-			const __m512 low = _mm512_loadu_ps(x[c] + 32 * b), high = _mm512_loadu_ps(x[c] + 32 * b + 16);
-			float inverse;
-			const float scale = scale_of(biggest(_mm512_max_epi32(magnitude(low), magnitude(high))), &inverse);
-			__m512i sum = _mm512_setzero_si512();
-			const __m512 by = _mm512_set1_ps(inverse);
-			put(rounded(low, by, &sum), to + 8 * columns + 4 * c, columns);
-			put(rounded(high, by, &sum), to + 8 * columns + 4 * c + 16 * columns, columns);
-			const int32_t start = -bias * _mm512_reduce_add_epi32(sum);
-			__builtin_memcpy(to + 4 * c, &scale, 4);
-			__builtin_memcpy(to + 4 * columns + 4 * c, &start, 4);
+// quantised writes 32 values of each column as eight words, those of all columns side by side, and answers the sums of
+// the first and of the second sixteen.
+template <int used> inline void quantised(const float *const *x, int64_t at, const float *inverse, uint8_t *to, int columns, __m256i *sums) {
+	const __mmask8 lanes = __mmask8((1 << columns) - 1);
+	__m256i q[8], t[8];
+#pragma GCC unroll 8
+	for (int c = 0; c < 8; c++) {
+		if (c >= used) {
+			q[c] = _mm256_setzero_si256();
+			continue;
 		}
+		const __m512 by = _mm512_set1_ps(inverse[c]);
+		// 0 times what is no number converts to the smallest integer, whose lowest byte is 0.
+		const __m128i low = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x[c] + at), by)));
+		const __m128i high = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x[c] + at + 16), by)));
+		q[c] = _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+	}
+#pragma GCC unroll 4
+	for (int i = 0; i < 4; i++) { // words 0 1 4 5 of two columns, then 2 3 6 7
+		t[2 * i] = _mm256_unpacklo_epi32(q[2 * i], q[2 * i + 1]);
+		t[2 * i + 1] = _mm256_unpackhi_epi32(q[2 * i], q[2 * i + 1]);
+	}
+	sums[0] = sums[1] = _mm256_setzero_si256();
+#pragma GCC unroll 4
+	for (int i = 0; i < 4; i++) { // word i of columns 0..3 and 4..7, and word i + 4
+		const int k = i / 2;
+		const __m256i a = i % 2 == 0 ? _mm256_unpacklo_epi64(t[k], t[k + 2]) : _mm256_unpackhi_epi64(t[k], t[k + 2]);
+		const __m256i b = i % 2 == 0 ? _mm256_unpacklo_epi64(t[k + 4], t[k + 6]) : _mm256_unpackhi_epi64(t[k + 4], t[k + 6]);
+		const __m256i first = _mm256_permute2x128_si256(a, b, 0x20), second = _mm256_permute2x128_si256(a, b, 0x31);
+		_mm256_mask_storeu_epi32(to + 4 * columns * i, lanes, first);
+		_mm256_mask_storeu_epi32(to + 4 * columns * (i + 4), lanes, second);
+		sums[0] = _mm256_dpbusd_epi32(sums[0], _mm256_set1_epi8(1), first);
+		sums[1] = _mm256_dpbusd_epi32(sums[1], _mm256_set1_epi8(1), second);
 	}
 }
 
-// sums writes what a format wants of the sums of 16 values.
+template <int used, int bias> void quantise_panel_32(const float *const *columns_at, int columns, int64_t first, int64_t last, void *out) {
+	const __mmask8 lanes = __mmask8((1 << columns) - 1);
+	const float *x[8];
+	for (int c = 0; c < 8; c++) x[c] = columns_at[c < columns ? c : 0];
+	for (int64_t b = first; b < last; b++) {
+		uint8_t *to = static_cast<uint8_t *>(out) + b * columns * column_32;
+		__m512i top[8];
+#pragma GCC unroll 8
+		for (int c = 0; c < 8; c++) {
+			top[c] = c < used ? _mm512_max_epi32(magnitude(_mm512_loadu_ps(x[c] + 32 * b)), magnitude(_mm512_loadu_ps(x[c] + 32 * b + 16)))
+							  : _mm512_setzero_si512();
+		}
+		float inverse[8];
+		__m256i sums[2];
+		_mm256_mask_storeu_ps(to, lanes, scales(largest(top), inverse));
+		quantised<used>(x, 32 * b, inverse, to + 8 * columns, columns, sums);
+		const __m256i start = _mm256_mullo_epi32(_mm256_add_epi32(sums[0], sums[1]), _mm256_set1_epi32(-bias));
+		_mm256_mask_storeu_epi32(to + 4 * columns, lanes, start);
+	}
+}
+
+template <int bias> void quantise_32(const float *const *x, int columns, int64_t first, int64_t last, void *out) {
+	(columns == 1 ? quantise_panel_32<1, bias> : columns == 2 ? quantise_panel_32<2, bias> :
+	 columns <= 4 ? quantise_panel_32<4, bias> : quantise_panel_32<8, bias>)(x, columns, first, last, out);
+}
+
+// What a format wants of the sums of 16 values.
 struct sums_32 {
 	enum { bytes = 8 * 4 };
-	static void write(const int32_t *s, uint8_t *to, int columns) {
-		for (int j = 0; j < 8; j++) {
-			const float f = float(s[2 * j] + s[2 * j + 1]);
-			__builtin_memcpy(to + 4 * columns * j, &f, 4);
-		}
+	static void write(const __m256i *s, int i, uint8_t *to, int columns, __mmask8 lanes) {
+		_mm256_mask_storeu_ps(to + 4 * columns * i, lanes, _mm256_cvtepi32_ps(_mm256_add_epi32(s[0], s[1])));
 	}
 };
 struct sums_16 {
 	enum { bytes = 16 * 4 };
-	static void write(const int32_t *s, uint8_t *to, int columns) {
-		for (int j = 0; j < 16; j++) {
-			const int32_t n = -q6_k_bias * s[j];
-			__builtin_memcpy(to + 4 * columns * j, &n, 4);
+	static void write(const __m256i *s, int i, uint8_t *to, int columns, __mmask8 lanes) {
+		for (int k = 0; k < 2; k++) {
+			_mm256_mask_storeu_epi32(to + 4 * columns * (2 * i + k), lanes, _mm256_mullo_epi32(s[k], _mm256_set1_epi32(-q6_k_bias)));
 		}
 	}
 };
 
-template <typename S> void quantise_256(const float *const *x, int columns, int64_t first, int64_t last, void *out) {
+template <int used, typename S> void quantise_panel_256(const float *const *columns_at, int columns, int64_t first, int64_t last, void *out) {
+	const __mmask8 lanes = __mmask8((1 << columns) - 1);
+	const float *x[8];
+	for (int c = 0; c < 8; c++) x[c] = columns_at[c < columns ? c : 0];
 	for (int64_t b = first; b < last; b++) {
 		uint8_t *to = static_cast<uint8_t *>(out) + b * columns * (4 + S::bytes + 256);
-		for (int c = 0; c < columns; c++) {
-			const float *from = x[c] + 256 * b;
-			__m512i top = _mm512_setzero_si512();
-			for (int i = 0; i < 16; i++) top = _mm512_max_epi32(top, magnitude(_mm512_loadu_ps(from + 16 * i)));
-			float inverse;
-			const float scale = scale_of(biggest(top), &inverse);
-			const __m512 by = _mm512_set1_ps(inverse);
-			int32_t sum[16];
-			for (int i = 0; i < 16; i++) {
-				__m512i s = _mm512_setzero_si512();
-				put(rounded(_mm512_loadu_ps(from + 16 * i), by, &s), to + (4 + S::bytes) * columns + 16 * columns * i + 4 * c, columns);
-				sum[i] = _mm512_reduce_add_epi32(s);
-			}
-			__builtin_memcpy(to + 4 * c, &scale, 4);
-			S::write(sum, to + 4 * columns + 4 * c, columns);
+		__m512i top[8];
+		for (int c = 0; c < 8; c++) {
+			top[c] = _mm512_setzero_si512();
+			for (int i = 0; i < 16 && c < used; i++) top[c] = _mm512_max_epi32(top[c], magnitude(_mm512_loadu_ps(x[c] + 256 * b + 16 * i)));
+		}
+		float inverse[8];
+		_mm256_mask_storeu_ps(to, lanes, scales(largest(top), inverse));
+		for (int i = 0; i < 8; i++) {
+			__m256i sums[2];
+			quantised<used>(x, 256 * b + 32 * i, inverse, to + (4 + S::bytes) * columns + 32 * columns * i, columns, sums);
+			S::write(sums, i, to + 4 * columns, columns, lanes);
 		}
 	}
+}
+
+template <typename S> void quantise_256(const float *const *x, int columns, int64_t first, int64_t last, void *out) {
+	(columns == 1 ? quantise_panel_256<1, S> : columns == 2 ? quantise_panel_256<2, S> :
+	 columns <= 4 ? quantise_panel_256<4, S> : quantise_panel_256<8, S>)(x, columns, first, last, out);
 }
 
 // Each product below computes n tiles times c columns. Integers start at what the weights' bias adds, in blocks of 32 no
