@@ -56,7 +56,8 @@ func (c *crew) take(ids int) grant {
 func (c *crew) give(g grant) {
 	c.mu.Lock()
 	c.free += g.threads
-	if !g.shared && c.busy() <= 1 {
+	// Who came while a pass had all the cores did not compute: the passes that go wrong are those that others queue behind.
+	if !g.shared && (c.busy() <= 1 || g.threads == c.total) {
 		c.gauge.note(g.threads, g.ids, c.now().Sub(g.since))
 	}
 	c.mu.Unlock()

@@ -57,6 +57,22 @@ func TestCrewShares(t *testing.T) {
 	c.give(b)
 }
 
+// What a pass on all cores took is known, whoever came meanwhile: a slow one is what others come behind.
+func TestCrewNotesAPassThatOthersWaitedFor(t *testing.T) {
+	now := time.Unix(0, 0)
+	c := newCrew(2, 2, large, func() time.Time { return now })
+	c.gauge.wait, c.gauge.wide, c.gauge.solo = longTry, 1000, 2000
+	c.join()
+	g := c.take(100)
+	require.Equal(t, 2, g.threads)
+	c.join()
+	now = now.Add(time.Second)
+	c.give(g)
+	require.True(t, c.gauge.preferSolo(), "ten milliseconds an id")
+	c.leave()
+	require.Equal(t, 1, c.take(100).threads)
+}
+
 func TestGaugeAsksForWorthwhileThreads(t *testing.T) {
 	g := gauge{weightBytes: 8 << 20, wait: longTry, wide: 1}
 	require.Equal(t, 1, g.advise(8, 1), "a tail's id on a small model is one thread's work")
@@ -87,7 +103,9 @@ func TestGaugeTurnsToWhatIsFaster(t *testing.T) {
 	require.Greater(t, quiet, 180)
 	disturbed := run(200, 400*time.Millisecond, 6*time.Millisecond)
 	require.Less(t, disturbed, 12)
-	run(3*longTry, 3*time.Millisecond, 5*time.Millisecond)
+	disturbed = run(tryShare*400/6*4, 400*time.Millisecond, 6*time.Millisecond)
+	require.Less(t, disturbed, 5, "a try costs at most a hundredth of the time")
+	run(tryShare*400/6*2, 3*time.Millisecond, 5*time.Millisecond)
 	require.Greater(t, run(100, 3*time.Millisecond, 5*time.Millisecond), 90, "it comes back")
 }
 

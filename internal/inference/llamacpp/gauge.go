@@ -18,6 +18,9 @@ const (
 	// tryPasses is how often in a row the slower way is tried: the first time its threads have to be woken, which takes as
 	// long as a small model's pass. One that takes farFrom times as long is not tried again.
 	tryPasses, farFrom = 3, 2
+	// tryShare: a slower way is tried again only when the passes since have taken so many times what it took. At a load of
+	// 14 on two cores a try took between one second and eleven.
+	tryShare, mostWait = 100, 1 << 20
 )
 
 // gauge learns whether a pass over several threads is faster than one over a single thread. It is, unless
@@ -83,5 +86,8 @@ func (g *gauge) note(threads, ids int, took time.Duration) {
 	}
 	if g.preferSolo() != before {
 		g.passes, g.wait, g.trying = 0, shortTry, 0
+	}
+	if threads > 1 && g.solo > 0 && g.preferSolo() {
+		g.wait = max(g.wait, int(min(tryShare*each/g.solo, mostWait)))
 	}
 }
