@@ -133,7 +133,8 @@ template <typename S> void quantise_256(const float *const *x, int columns, int6
 	}
 }
 
-// Each product computes h halves of one tile, from the one that `tile` and `scales` point to, times c columns.
+// Each product computes h halves of one tile, from the one that `scales` and `w` point into, times c columns. Their loops over
+// words stay loops: unrolled, the compiler takes loads out of order and spends more registers than there are.
 
 template <int h, int c> void q8_0(const uint8_t *scales, const uint8_t *w, int64_t blocks, const uint8_t *x, float *const *out, int row) {
 	const __m256i four = _mm256_set1_epi8(15);
@@ -148,7 +149,7 @@ template <int h, int c> void q8_0(const uint8_t *scales, const uint8_t *w, int64
 		for (int i = 0; i < h; i++)
 #pragma GCC unroll 4
 			for (int j = 0; j < c; j++) low[i][j] = high[i][j] = _mm256_setzero_si256();
-#pragma GCC unroll 8
+#pragma GCC unroll 1
 		for (int g = 0; g < q8_0_words; g++)
 #pragma GCC unroll 4
 			for (int i = 0; i < h; i++) {
@@ -190,7 +191,7 @@ template <int h, int c> void q4_0(const uint8_t *scales, const uint8_t *w, int64
 		for (int i = 0; i < h; i++)
 #pragma GCC unroll 4
 			for (int j = 0; j < c; j++) sum[i][j] = _mm256_setzero_si256();
-#pragma GCC unroll 8
+#pragma GCC unroll 1
 		for (int g = 0; g < q4_0_words; g++)
 #pragma GCC unroll 4
 			for (int i = 0; i < h; i++) {
@@ -240,7 +241,7 @@ template <int h, int c> void q4_k(const uint8_t *scales, const uint8_t *w, int64
 			for (int i = 0; i < h; i++)
 #pragma GCC unroll 4
 				for (int j = 0; j < c; j++) sum[i][j] = _mm256_setzero_si256();
-#pragma GCC unroll 8
+#pragma GCC unroll 1
 			for (int g = 0; g < 8; g++)
 #pragma GCC unroll 4
 				for (int i = 0; i < h; i++) {
