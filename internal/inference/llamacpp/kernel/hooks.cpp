@@ -15,6 +15,8 @@ const hook *hooks(size_t *count) {
 		{GGML_OP_MUL, rows_traits},
 		{GGML_OP_ROPE, rows_traits},
 		{GGML_OP_GET_ROWS, rows_traits},
+		{GGML_OP_GLU, rows_traits},
+		{GGML_OP_CPY, rows_traits},
 	};
 	*count = sizeof all / sizeof *all;
 	return all;

@@ -19,6 +19,10 @@ struct gh_rows {
 	void (*turn)(const float *x, const float *cosines, const float *sines, int half, float *y);
 	// widen writes what a row of q8_0 stands for: blocks of a half float and 32 bytes that it multiplies. n is a multiple of 32.
 	void (*widen)(const void *blocks, float *y, int64_t n);
+	// gate writes x / (1 + e^-x) * g.
+	void (*gate)(const float *x, const float *g, float *y, int64_t n);
+	// halve writes x in half precision, rounded to the nearest even.
+	void (*halve)(const float *x, uint16_t *y, int64_t n);
 };
 
 extern const gh_rows gh_rows_avx512, gh_rows_avx2;

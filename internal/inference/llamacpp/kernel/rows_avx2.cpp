@@ -7,6 +7,6 @@
 #include "vector_avx2.h"
 #include "rows_body.h"
 
-const gh_rows gh_rows_avx2 = {norm_row, times_row, angles_of, turn_row, widen_row};
+const gh_rows gh_rows_avx2 = {norm_row, times_row, angles_of, turn_row, widen_row, gate_row, halve_row};
 
 #endif

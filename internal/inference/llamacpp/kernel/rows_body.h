@@ -2,6 +2,7 @@
 #ifndef GUARDHOUSE_KERNEL_ROWS_BODY_H
 #define GUARDHOUSE_KERNEL_ROWS_BODY_H
 
+#include "exp_body.h"
 #include "rows.h"
 
 namespace {
@@ -83,6 +84,18 @@ static void widen_row(const void *blocks, float *y, int64_t n) {
 		const vf by = v_all(_cvtsh_ss(half));
 		for (int j = 0; j < 32; j += W) v_store(y + i + j, v_mul(v_bytes((const int8_t *)b + 2 + j), by));
 	}
+}
+
+static void gate_row(const float *x, const float *g, float *y, int64_t n) {
+	const vf one = v_all(1.0f), zero = v_zero();
+	for (int64_t i = 0; i < n; i += W) {
+		const vf v = v_load(x + i);
+		v_store(y + i, v_mul(v_div(v, v_add(one, v_exp(v_sub(zero, v)))), v_load(g + i)));
+	}
+}
+
+static void halve_row(const float *x, uint16_t *y, int64_t n) {
+	for (int64_t i = 0; i < n; i += W) v_halve(y + i, v_load(x + i));
 }
 
 static void turn_row(const float *x, const float *cosines, const float *sines, int half, float *y) {

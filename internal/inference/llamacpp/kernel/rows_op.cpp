@@ -110,6 +110,35 @@ void widen(const gh_rows &with, const ggml_compute_params *params, ggml_tensor *
 	}
 }
 
+bool gate_fits(const ggml_tensor *node) {
+	const ggml_tensor *g = node->src[1];
+	return ggml_get_glu_op(node) == GGML_GLU_OP_SWIGLU && g != nullptr && like(node->src[0], node) && like(g, node) &&
+		ggml_is_contiguous_1(node->src[0]) && ggml_is_contiguous_1(g) && ggml_is_contiguous_1(node);
+}
+
+void gate(const gh_rows &with, const ggml_compute_params *params, ggml_tensor *node) {
+	const ggml_tensor *x = node->src[0], *g = node->src[1];
+	const int64_t n = ggml_nrows(node), end = n * (params->ith + 1) / params->nth;
+	for (int64_t i = n * params->ith / params->nth; i < end; i++) {
+		with.gate(row<const float>(x, i, 0, 0), row<const float>(g, i, 0, 0), row<float>(node, i, 0, 0), node->ne[0]);
+	}
+}
+
+// The mask of a pass, cast for attention: the engine does it bit by bit where its build has no AVX-512.
+bool halve_fits(const ggml_tensor *node) {
+	const ggml_tensor *x = node->src[0];
+	return floats(x) && node->type == GGML_TYPE_F16 && node->nb[0] == sizeof(ggml_fp16_t) && ggml_are_same_shape(x, node) && x->ne[0] % 16 == 0;
+}
+
+void halve(const gh_rows &with, const ggml_compute_params *params, ggml_tensor *node) {
+	const ggml_tensor *x = node->src[0];
+	const int64_t n = ggml_nrows(x), end = n * (params->ith + 1) / params->nth;
+	for (int64_t i = n * params->ith / params->nth; i < end; i++) {
+		const int64_t i1 = i % x->ne[1], i2 = i / x->ne[1] % x->ne[2], i3 = i / x->ne[1] / x->ne[2];
+		with.halve(row<const float>(x, i1, i2, i3), row<uint16_t>(node, i1, i2, i3), x->ne[0]);
+	}
+}
+
 class rows_op : public ggml::cpu::tensor_traits {
   public:
 	using kernel = void (*)(const gh_rows &, const ggml_compute_params *, ggml_tensor *);
@@ -132,8 +161,8 @@ class rows_op : public ggml::cpu::tensor_traits {
 };
 
 struct rows_ops {
-	rows_op norms, products, ropes, lookups;
-	explicit rows_ops(const gh_rows &with) : norms(with, norm), products(with, times), ropes(with, rope), lookups(with, widen) {}
+	rows_op norms, products, ropes, lookups, gates, casts;
+	explicit rows_ops(const gh_rows &with) : norms(with, norm), products(with, times), ropes(with, rope), lookups(with, widen), gates(with, gate), casts(with, halve) {}
 };
 
 rows_ops *ops_of(const set &with) {
@@ -155,6 +184,8 @@ ggml::cpu::tensor_traits *rows_traits(const set &with, const ggml_tensor *node) 
 	case GGML_OP_MUL: return times_fits(node) ? &ops->products : nullptr;
 	case GGML_OP_ROPE: return rope_fits(node) ? &ops->ropes : nullptr;
 	case GGML_OP_GET_ROWS: return widen_fits(node) ? &ops->lookups : nullptr;
+	case GGML_OP_GLU: return gate_fits(node) ? &ops->gates : nullptr;
+	case GGML_OP_CPY: return halve_fits(node) ? &ops->casts : nullptr;
 	default: return nullptr;
 	}
 }

@@ -147,6 +147,19 @@ gh_node *gh_node_lookup(int64_t width, int64_t count, const float *x, const int3
 	return n;
 }
 
+gh_node *gh_node_gate(const int64_t ne[4], const float *x, const float *g, int place) {
+	gh_node *n = start(2 * bytes_of(ne));
+	ggml_tensor *t = rows(n, ne, x, place), *by = put(ggml_new_tensor_4d(n->ctx, GGML_TYPE_F32, ne[0], ne[1], ne[2], ne[3]), g);
+	n->node = ggml_swiglu_split(n->ctx, t, by);
+	return n;
+}
+
+gh_node *gh_node_cast(const int64_t ne[4], const float *x, int place) {
+	gh_node *n = start(bytes_of(ne));
+	n->node = ggml_cast(n->ctx, rows(n, ne, x, place), GGML_TYPE_F16);
+	return n;
+}
+
 int gh_node_taken(gh_node *n, const char *kernels) {
 	as_if now(kernels);
 	if (!now.have) return -1;
@@ -175,7 +188,12 @@ int64_t gh_node_compute(gh_node *n, const char *kernels, int threads, int times,
 	ggml_threadpool_free(pool);
 	for (int64_t i = 0; i < ggml_nrows(node); i++) {
 		const int64_t i1 = i % node->ne[1], i2 = i / node->ne[1] % node->ne[2], i3 = i / node->ne[1] / node->ne[2];
-		memcpy(out + i * node->ne[0], static_cast<char *>(node->data) + i1 * node->nb[1] + i2 * node->nb[2] + i3 * node->nb[3], size_t(node->ne[0]) * 4);
+		const void *row = static_cast<char *>(node->data) + i1 * node->nb[1] + i2 * node->nb[2] + i3 * node->nb[3];
+		if (node->type == GGML_TYPE_F16) {
+			ggml_fp16_to_fp32_row(static_cast<const ggml_fp16_t *>(row), out + i * node->ne[0], node->ne[0]);
+		} else {
+			memcpy(out + i * node->ne[0], row, size_t(node->ne[0]) * 4);
+		}
 	}
 	return least;
 }

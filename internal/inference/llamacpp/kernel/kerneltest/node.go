@@ -94,6 +94,18 @@ func NewLookup(width int, x []float32, ids []int32) *Node {
 	return &Node{C.gh_node_lookup(C.int64_t(width), C.int64_t(len(x)/width), (*C.float)(&x[0]), (*C.int32_t)(&ids[0]), C.int64_t(len(ids)))}
 }
 
+// NewGate makes x / (1 + e^-x) * g.
+func NewGate(shape [4]int, x, g []float32, p Place) *Node {
+	ne := sizes(shape)
+	return &Node{C.gh_node_gate(&ne[0], (*C.float)(&x[0]), (*C.float)(&g[0]), C.int(p))}
+}
+
+// NewCast makes the cast to half precision.
+func NewCast(shape [4]int, x []float32, p Place) *Node {
+	ne := sizes(shape)
+	return &Node{C.gh_node_cast(&ne[0], (*C.float)(&x[0]), C.int(p))}
+}
+
 func sizes(shape [4]int) (ne [4]C.int64_t) {
 	for i, n := range shape {
 		ne[i] = C.int64_t(n)

@@ -34,6 +34,9 @@ gh_node *gh_node_rope(const int64_t shape[4], const float *x, const int32_t *pos
 // gh_node_lookup reads rows by their ids from a q8_0 tensor that holds count rows of x.
 gh_node *gh_node_lookup(int64_t width, int64_t count, const float *x, const int32_t *ids, int64_t n);
 
+gh_node *gh_node_gate(const int64_t shape[4], const float *x, const float *g, int place);
+gh_node *gh_node_cast(const int64_t shape[4], const float *x, int place); // to half precision; computed values are floats again
+
 // gh_node_taken says whether the kernels of that name compute the node; -1 where this processor lacks them.
 int gh_node_taken(gh_node *n, const char *kernels);
 
