@@ -94,9 +94,7 @@ func (sh *shared) bench(ctx context.Context, f benchFlags) error {
 	if err := sh.benchOptions(&f); err != nil {
 		return err
 	}
-	f.o.Progress = func(r bench.Round) {
-		fmt.Fprintf(sh.err, "round %d, %d clients: %d verdicts, %.1f/s\n", r.Number, r.Clients, r.Verdicts, r.PerSecond)
-	}
+	f.o.Progress = func(r bench.Round) { fmt.Fprintln(sh.err, r) }
 	report, err := bench.Run(ctx, f.o)
 	if report != nil && (len(report.Rounds) > 0 || len(report.Start) > 0) {
 		report.Version = buildInfo()

@@ -125,7 +125,7 @@ func (s *session) measure(ctx context.Context) error {
 				return interrupted(ctx)
 			}
 			if round.Verdicts == 0 {
-				return fault.Newf(fault.Busy, "no verdict in round %d with %d clients: %s", n+1, clients, round.errorsInWords())
+				return fault.Newf(fault.Busy, "no verdict in round %d with %s: %s", n+1, clientsInWords(clients), round.errorsInWords())
 			}
 		}
 	}

@@ -139,7 +139,7 @@ func TestARoundWithoutVerdictIsAnError(t *testing.T) {
 		w.WriteHeader(http.StatusBadGateway)
 	}
 	r, err := Run(t.Context(), f.options(t))
-	require.ErrorContains(t, err, "no verdict in round 1 with 1 clients: 502 x 5")
+	require.ErrorContains(t, err, "no verdict in round 1 with 1 client: 502 x 5")
 	require.Len(t, r.Rounds, 1)
 }
 

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -86,6 +87,11 @@ type Round struct {
 
 	samples []sample
 	waits   []time.Duration
+}
+
+// String says a round in a line.
+func (r Round) String() string {
+	return fmt.Sprintf("round %d, %s: %d verdicts, %s/s", r.Number, clientsInWords(r.Clients), r.Verdicts, rate(r.PerSecond))
 }
 
 // Sample is one text's measurement.

@@ -119,7 +119,7 @@ func total(counts map[string]int) (n int) {
 func (r *Report) notes() []string {
 	var notes []string
 	for _, s := range r.Summary {
-		words := fmt.Sprintf("%d clients: %s", s.Clients, countsInWords(s.Answers))
+		words := clientsInWords(s.Clients) + ": " + countsInWords(s.Answers)
 		if s.Cached > 0 {
 			words += fmt.Sprintf("; %d of %d remembered", s.Cached, s.Verdicts)
 		}
@@ -144,6 +144,13 @@ func (r *Report) notes() []string {
 		notes = append(notes, "Interrupted: the last round is shorter than the others.")
 	}
 	return notes
+}
+
+func clientsInWords(n int) string {
+	if n == 1 {
+		return "1 client"
+	}
+	return fmt.Sprintf("%d clients", n)
 }
 
 // busiest answers how many cores our own side took in the round where it took most.
