@@ -57,7 +57,8 @@ func (c *crew) give(g grant) {
 	c.mu.Lock()
 	c.free += g.threads
 	// Who came while a pass had all the cores did not compute: the passes that go wrong are those that others queue behind.
-	if !g.shared && (c.busy() <= 1 || g.threads == c.total) {
+	alone := !g.shared && (c.busy() <= 1 || g.threads == c.total)
+	if alone || g.threads == 1 && c.gauge.solo == 0 { // what one thread took in company is better than no idea of it
 		c.gauge.note(g.threads, g.ids, c.now().Sub(g.since))
 	}
 	c.mu.Unlock()

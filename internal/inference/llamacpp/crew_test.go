@@ -45,7 +45,7 @@ func TestCrewNeverDealsMoreThanThereAre(t *testing.T) {
 
 func TestCrewShares(t *testing.T) {
 	c := newCrew(8, 2, large, time.Now)
-	c.gauge.wait, c.gauge.wide = longTry, 1 // wide is known to be fast, and no tries here
+	c.gauge.wait, c.gauge.wide, c.gauge.solo = longTry, 1, math.MaxFloat64 // wide is known to be fast, and no tries here
 	c.join()
 	g := c.take(100)
 	require.Equal(t, 8, g.threads, "the only lane gets all")
@@ -55,6 +55,21 @@ func TestCrewShares(t *testing.T) {
 	require.Equal(t, []int{4, 4}, []int{a.threads, b.threads})
 	c.give(a)
 	c.give(b)
+}
+
+func TestCrewNotesASoloPassInCompanyWhereNothingIsKnown(t *testing.T) {
+	now := time.Unix(0, 0)
+	c := newCrew(4, 2, large, func() time.Time { return now })
+	c.join()
+	c.join()
+	for _, want := range []float64{10000, 10000} {
+		g := c.take(100)
+		require.Equal(t, 1, g.threads)
+		now = now.Add(time.Millisecond)
+		c.give(g)
+		require.InDelta(t, want, c.gauge.solo, 1)
+		now = now.Add(time.Second)
+	}
 }
 
 // What a pass on all cores took is known, whoever came meanwhile: a slow one is what others come behind.
@@ -74,13 +89,27 @@ func TestCrewNotesAPassThatOthersWaitedFor(t *testing.T) {
 }
 
 func TestGaugeAsksForWorthwhileThreads(t *testing.T) {
-	g := gauge{weightBytes: 8 << 20, wait: longTry, wide: 1}
+	g := gauge{weightBytes: 8 << 20, wait: longTry, wide: 1, solo: 2}
 	require.Equal(t, 1, g.advise(8, 1), "a tail's id on a small model is one thread's work")
 	require.Equal(t, 2, g.advise(8, 17))
 	require.Equal(t, 8, g.advise(8, 200))
 	require.Equal(t, 1, g.advise(1, 200))
-	g = gauge{weightBytes: large, wait: longTry, wide: 1}
+	g = gauge{weightBytes: large, wait: longTry, wide: 1, solo: 2}
 	require.Equal(t, 8, g.advise(8, 1), "a large model's is not")
+}
+
+// A first wide pass that stalls looks like the best there is, as long as there is nothing to hold it against.
+func TestGaugeKnowsOneThreadFirst(t *testing.T) {
+	g := gauge{weightBytes: large}
+	for range 3 * longTry {
+		require.Equal(t, 1, g.advise(2, 100))
+	}
+	g.note(1, 100, time.Millisecond)
+	wide := 0
+	for range 3 * startTry {
+		wide += g.advise(2, 100) - 1
+	}
+	require.Positive(t, wide)
 }
 
 // When somebody else computes on the cores wide passes become slow: the gauge turns to single threads, and

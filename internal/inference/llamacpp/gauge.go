@@ -49,6 +49,9 @@ func (g *gauge) advise(offer, ids int) int {
 	if n == 1 || ids < gaugeIDs {
 		return n
 	}
+	if g.solo == 0 {
+		return 1 // there is nothing to hold a wide pass against: a bad one would look like the best there is
+	}
 	if g.passes++; g.passes >= max(startTry, g.wait) {
 		g.passes = 0
 		g.wait = min(longTry, max(shortTry, 2*g.wait))
@@ -60,7 +63,7 @@ func (g *gauge) advise(offer, ids int) int {
 	return n
 }
 
-func (g *gauge) preferSolo() bool { return g.wide == 0 || g.solo > 0 && g.wide > g.solo }
+func (g *gauge) preferSolo() bool { return g.wide == 0 || g.solo == 0 || g.wide > g.solo }
 
 // note records what a pass took. A change of what is better makes the next try come soon.
 func (g *gauge) note(threads, ids int, took time.Duration) {
