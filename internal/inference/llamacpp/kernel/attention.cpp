@@ -100,6 +100,9 @@ ggml::cpu::tensor_traits *attention_traits(const set &with, const ggml_tensor *n
 	static attention on_avx512(gh_attention_avx512), on_avx2(gh_attention_avx2);
 	if (strcmp(with.name, "avx512") == 0) return &on_avx512;
 	if (strcmp(with.name, "avx2") == 0) return &on_avx2;
+#elif defined(__aarch64__)
+	static attention on_neon(gh_attention_neon);
+	if (strcmp(with.name, "neon") == 0) return &on_neon;
 #endif
 	return nullptr;
 }
@@ -107,8 +110,8 @@ ggml::cpu::tensor_traits *attention_traits(const set &with, const ggml_tensor *n
 } // namespace gh
 
 size_t gh_attention_scratch(int64_t width) {
-	const int64_t keys = 64, rows = 64 + 8, lanes = 16; // attention_parts.h: block, most_rows + ROWS, W
+	const int64_t keys = 64, most_rows = 128, rows = most_rows + 8, lanes = 16; // attention_parts.h: block, most_rows + ROWS, W
 	const int64_t floats = 2 * width * keys + rows * width + rows * lanes + rows + lanes;
-	const size_t bytes = size_t(floats) * sizeof(float) + 64 * sizeof(uint64_t);
+	const size_t bytes = size_t(floats) * sizeof(float) + most_rows * sizeof(uint64_t);
 	return (bytes + gh::line - 1) / gh::line * gh::line;
 }

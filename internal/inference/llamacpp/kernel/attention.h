@@ -29,5 +29,6 @@ size_t gh_attention_scratch(int64_t width);
 // or an infinity among a row's own inputs makes that row NaN.
 void gh_attention_avx512(const gh_attention *a, void *scratch, int index, int threads);
 void gh_attention_avx2(const gh_attention *a, void *scratch, int index, int threads);
+void gh_attention_neon(const gh_attention *a, void *scratch, int index, int threads);
 
 #endif

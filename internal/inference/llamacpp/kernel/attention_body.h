@@ -20,12 +20,14 @@ static inline void lay_out(tile *t, char *scratch) {
 	t->top = t->weights + rows * W;
 }
 
-// attention computes every threads-th tile. Tiles are as long as scratch allows, or shorter when some threads had none.
+// attention computes every threads-th tile. Tiles are as long as scratch allows, or shorter where some threads had none, or
+// less than others had.
 static inline void attention(const gh_attention *a, void *scratch, int index, int threads) {
 	const int64_t group = a->heads / a->kv_heads, rows = group * a->tokens, pairs = a->streams * a->kv_heads;
 	const int64_t longest = most_rows / ROWS * ROWS;
 	int64_t tiles = (rows + longest - 1) / longest;
 	if (tiles * pairs < threads) tiles = (threads + pairs - 1) / pairs;
+	while (tiles * pairs % threads != 0 && tiles * pairs < 4 * threads && rows > 2 * ROWS * tiles) tiles++;
 	int64_t length = (rows + tiles - 1) / tiles;
 	if (a->tokens > 1) length = (length + ROWS - 1) / ROWS * ROWS;
 

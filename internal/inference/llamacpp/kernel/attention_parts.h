@@ -8,7 +8,7 @@
 
 namespace {
 
-enum { block = 64, most_rows = 64 }; // keys of a block; query rows of a tile
+enum { block = 64, most_rows = 128 }; // keys of a block; query rows of a tile
 
 // tile is a run of query rows of one key head and one stream: row i is token i / group, head i % group of the key head.
 struct tile {

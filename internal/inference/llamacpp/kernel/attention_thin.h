@@ -22,12 +22,7 @@ template <int R> static inline void score_four(const float *const *q, const uint
 			for (int r = 0; r < R; r++) sum[j][r] = v_fma(key, x[r], sum[j][r]);
 		}
 	}
-	for (int r = 0; r < R; r++) {
-		const __m256 a = _mm256_hadd_ps(v_fold(sum[0][r]), v_fold(sum[1][r]));
-		const __m256 b = _mm256_hadd_ps(v_fold(sum[2][r]), v_fold(sum[3][r]));
-		const __m256 c = _mm256_hadd_ps(a, b);
-		_mm_storeu_ps(s + r * block, _mm_add_ps(_mm256_castps256_ps128(c), _mm256_extractf128_ps(c, 1)));
-	}
+	for (int r = 0; r < R; r++) v_store_sums(s + r * block, sum[0][r], sum[1][r], sum[2][r], sum[3][r]);
 }
 
 // blend_live adds N registers of the live keys' values, by R rows' weights, to their shrunk sums.

@@ -109,7 +109,7 @@ template <int R> static inline void attend_rows(tile *t, const float *const *que
 		const uint16_t *m = mask_of(t, token_of(t, row + r), from, n, room);
 		shrink[r] = soften(s + r * block, m, start, stop, t->a->scale, t->top + row + r);
 	}
-	v_store(shrink, v_exp(v_load(shrink)));
+	for (int r = 0; r < R; r += W) v_store(shrink + r, v_exp(v_load(shrink + r)));
 	for (int r = 0; r < rows; r++) add_weights(t->weights + (row + r) * W, shrink[r], s + r * block, start, stop);
 
 	float *sums = t->sums + row * width;

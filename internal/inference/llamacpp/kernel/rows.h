@@ -25,6 +25,6 @@ struct gh_rows {
 	void (*halve)(const float *x, uint16_t *y, int64_t n);
 };
 
-extern const gh_rows gh_rows_avx512, gh_rows_avx2;
+extern const gh_rows gh_rows_avx512, gh_rows_avx2, gh_rows_neon;
 
 #endif

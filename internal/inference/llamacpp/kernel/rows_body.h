@@ -79,9 +79,7 @@ static void angles_of(const int32_t *positions, int count, int half, float scale
 static void widen_row(const void *blocks, float *y, int64_t n) {
 	const uint8_t *b = (const uint8_t *)blocks;
 	for (int64_t i = 0; i < n; i += 32, b += 34) {
-		uint16_t half;
-		__builtin_memcpy(&half, b, 2);
-		const vf by = v_all(_cvtsh_ss(half));
+		const vf by = v_half_all(b);
 		for (int j = 0; j < 32; j += W) v_store(y + i + j, v_mul(v_bytes((const int8_t *)b + 2 + j), by));
 	}
 }

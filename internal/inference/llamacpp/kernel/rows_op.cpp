@@ -170,6 +170,9 @@ rows_ops *ops_of(const set &with) {
 	static rows_ops avx512(gh_rows_avx512), avx2(gh_rows_avx2);
 	if (strcmp(with.name, "avx512") == 0) return &avx512;
 	if (strcmp(with.name, "avx2") == 0) return &avx2;
+#elif defined(__aarch64__)
+	static rows_ops neon(gh_rows_neon);
+	if (strcmp(with.name, "neon") == 0) return &neon;
 #endif
 	return nullptr;
 }

@@ -24,6 +24,12 @@ static inline vf v_div(vf a, vf b) { return _mm512_div_ps(a, b); }
 static inline vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static inline vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static inline vf v_half(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
+// v_half_all answers a register full of one half float, of any alignment.
+static inline vf v_half_all(const void *p) {
+	uint16_t h;
+	__builtin_memcpy(&h, p, 2);
+	return v_all(_cvtsh_ss(h));
+}
 // v_halve writes the values in half precision, rounded to the nearest even.
 static inline void v_halve(uint16_t *p, vf x) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT)); }
 static inline vf v_round(vf x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
@@ -50,6 +56,13 @@ static inline float v_hmax(vf x) {
 // v_fold answers the eight sums of a register's halves.
 static inline __m256 v_fold(vf x) {
 	return _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
+}
+
+// v_store_sums writes the sums of four registers.
+static inline void v_store_sums(float *p, vf a, vf b, vf c, vf d) {
+	const __m256 two = _mm256_hadd_ps(v_fold(a), v_fold(b)), more = _mm256_hadd_ps(v_fold(c), v_fold(d));
+	const __m256 all = _mm256_hadd_ps(two, more);
+	_mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1)));
 }
 
 // v_hsum answers the sum of a register.
