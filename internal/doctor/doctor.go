@@ -1,7 +1,7 @@
 // Package doctor looks at a machine and a data folder and says what is right, what is doubtful and what is wrong, each with
 // what to do about it. It changes nothing: no file is made or touched in the data folder, no lock is taken that a server
 // would meet, no port is opened. It works beside a running server, without one, and on a folder that is broken. It may
-// import audit, catalog, db, fault and isa; settings reach it as plain values.
+// import audit, catalog, db, fault, inference and isa; settings reach it as plain values.
 package doctor
 
 import (
@@ -11,7 +11,6 @@ import (
 	"unicode"
 
 	"guardhouse/internal/inference"
-
 	"guardhouse/internal/isa"
 )
 
