@@ -127,7 +127,9 @@ func (l *lane) decode() error {
 // build fills the pass. Tails go first and together, since each id of them costs a pass; then prompts,
 // at most chunk ids each: the oldest gets up to half of the batch, the rest goes to the shortest, so
 // that neither a long prompt nor a stream of short ones holds the other up. A prompt that a pass could
-// hold whole waits for one that has room for it: two passes for it would cost more than the room is worth.
+// hold whole waits for one that has room for it: two passes for it would cost more than the room is worth. It waits for one
+// pass only; then it comes before the oldest, or a long prompt would keep it out until its end. The oldest
+// itself goes without its half for one pass only.
 func (l *lane) build() {
 	l.pass.reset()
 	var tails, prompts []*slot
@@ -141,19 +143,31 @@ func (l *lane) build() {
 			prompts = append(prompts, s)
 		}
 	}
-	room := l.core.info().batch
-	chosen := tails
+	batch := l.core.info().batch
+	room, chosen := batch, tails
+	var oldest *slot // nil while there are tails: prompts wait for them
 	if len(tails) == 0 {
 		chosen = prompts
-		oldest := slices.MinFunc(prompts, func(a, b *slot) int { return cmp.Compare(a.used, b.used) })
-		room -= oldest.grow(max(1, room/2))
+		slices.SortFunc(prompts, func(a, b *slot) int { return cmp.Compare(a.used, b.used) })
+		oldest = prompts[0]
+		for _, s := range prompts {
+			if s.passed && !oldest.passed && len(s.pending) <= room {
+				room -= s.grow(room)
+			}
+		}
+		room -= oldest.grow(min(room, max(1, batch/2)))
 	}
 	slices.SortStableFunc(chosen, func(a, b *slot) int { return cmp.Compare(len(a.pending), len(b.pending)) })
 	for _, s := range chosen {
-		if whole := len(s.pending) <= min(chunk, l.core.info().batch); whole && s.share == 0 && len(s.pending) > room && !s.tail {
+		if whole := len(s.pending) <= min(chunk, batch); whole && s.share == 0 && len(s.pending) > room && !s.tail {
 			continue
 		}
 		room -= s.grow(room)
+	}
+	if oldest != nil {
+		for _, s := range prompts {
+			s.passed = s.share == 0 || s == oldest && s.share < min(batch/2, len(s.pending))
+		}
 	}
 	for _, s := range l.slots { // in increasing order of slots: the engine splits runs of neighbours best
 		s.trim()

@@ -40,6 +40,7 @@ type slot struct {
 	guessed []int32 // the guesses that are in the pass being built
 	tail    bool    // the label is known: forced and greedy ids follow
 	share   int     // ids of pending in the pass being built
+	passed  bool    // a pass went by without any id of this prompt, or the oldest's half
 	row     int     // the entry whose logits this slot waits for, those of guessed follow it; -1 if none
 }
 
@@ -53,7 +54,7 @@ func (s *slot) fits(q inference.Query) bool {
 func (l *lane) seat(j *job) error {
 	s := l.pick(j.q)
 	l.seats++
-	s.used, s.job, s.tail, s.row, s.guess, s.guessed = l.seats, j, false, -1, 0, nil
+	s.used, s.job, s.tail, s.row, s.guess, s.guessed, s.passed = l.seats, j, false, -1, 0, nil, false
 	keep := min(s.held, j.q.Prefix, len(j.q.Prompt)-1) // the last id is always computed: its logits are wanted
 	if !s.fits(j.q) {
 		keep = 0
