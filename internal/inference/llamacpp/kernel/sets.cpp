@@ -10,7 +10,7 @@ extern const set neon;
 
 const set *const *sets(size_t *count) {
 #if defined(__x86_64__)
-	static const set *const all[] = {&avx512};
+	static const set *const all[] = {&avx512, &avx2};
 	*count = sizeof all / sizeof *all;
 	return all;
 #elif defined(__aarch64__) && defined(__linux__)
