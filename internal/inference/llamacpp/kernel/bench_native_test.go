@@ -19,7 +19,7 @@ func BenchmarkProduct(b *testing.B) {
 	for _, s := range []struct {
 		name    string
 		rows, k int
-	}{{"nano-qkv", 256, 256}, {"nano-up", 768, 256}, {"nano-down", 256, 768}, {"nano-out", 16384, 256}, {"0.6B-q", 2048, 1024}, {"0.6B-up", 3072, 1024}, {"0.6B-down", 1024, 3072}} {
+	}{{"nano-qkv", 256, 256}, {"nano-up", 768, 256}, {"nano-down", 256, 768}, {"nano-out", 16384, 256}, {"0.6B-q", 2048, 1024}, {"0.6B-up", 3072, 1024}, {"0.6B-down", 1024, 3072}, {"0.6B-out", 151936, 1024}} {
 		for _, ty := range types {
 			weight := ty.Quantise(uniform(r, s.rows*s.k, 0.1), s.k)
 			for _, columns := range []int{1, 2, 4, 8, 57, 151, 512} {

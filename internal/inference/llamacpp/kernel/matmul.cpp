@@ -17,6 +17,7 @@ struct columns {
 	const ggml_tensor *t;
 	int64_t count() const { return t->ne[1] * t->ne[2] * t->ne[3]; }
 	char *at(int64_t i) const {
+		if (t->ne[2] == 1 && t->ne[3] == 1) return static_cast<char *>(t->data) + i * t->nb[1];
 		const int64_t i1 = i % t->ne[1], i2 = i / t->ne[1] % t->ne[2], i3 = i / t->ne[1] / t->ne[2];
 		return static_cast<char *>(t->data) + i1 * t->nb[1] + i2 * t->nb[2] + i3 * t->nb[3];
 	}
@@ -57,8 +58,9 @@ struct job {
 			const int64_t n = std::min(group, tile_end - tile);
 			for (int64_t p = panel_from; p < panel_end; p++) {
 				float *at[max_width];
-				for (int c = 0; c < width(p); c++) at[c] = reinterpret_cast<float *>(y.at(p * with.width + c)) + tile * tile_rows;
-				in.product(static_cast<char *>(weight->data) + tile * stride, n, blocks, panel(p), width(p), at);
+				const int wide = width(p);
+				for (int c = 0; c < wide; c++) at[c] = reinterpret_cast<float *>(y.at(p * with.width + c)) + tile * tile_rows;
+				in.product(static_cast<char *>(weight->data) + tile * stride, n, blocks, panel(p), wide, at);
 			}
 		}
 	}

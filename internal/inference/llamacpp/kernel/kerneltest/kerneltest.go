@@ -76,7 +76,8 @@ func New(kernels string, t Type, weight []byte, rows, k, columns, batches, strid
 	return &Product{c: p, rows: rows, columns: columns * batches}, nil
 }
 
-// Compute multiplies so many times, and answers rows x columns and how long the fastest took.
+// Compute multiplies so many times, and answers rows x columns and the processor time of
+// the calling thread in the fastest.
 func (p *Product) Compute(x []float32, times int) ([]float32, time.Duration) {
 	y := make([]float32, p.rows*p.columns)
 	ns := C.gh_product_compute(p.c, (*C.float)(&x[0]), C.size_t(len(x)), (*C.float)(&y[0]), C.int(times))
