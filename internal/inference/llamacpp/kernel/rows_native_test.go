@@ -3,6 +3,7 @@
 package kernel_test
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -159,7 +160,7 @@ func TestRowsThatAreLeftToTheEngine(t *testing.T) {
 	each(t, func(t *testing.T, kernels string) {
 		r := rand.New(rand.NewPCG(23, 24))
 		make := func(width int, by kerneltest.Rope) *kerneltest.Node {
-			by.Base, by.Scale = 1e4, 1
+			by.Base, by.Scale = cmp.Or(by.Base, 1e4), cmp.Or(by.Scale, 1)
 			return kerneltest.NewRope([4]int{width, 2, 3, 1}, normal(r, width*6), []int32{5, 6, 7}, by, kerneltest.Apart)
 		}
 		for name, n := range map[string]*kerneltest.Node{
@@ -168,6 +169,9 @@ func TestRowsThatAreLeftToTheEngine(t *testing.T) {
 			"neighbours":        make(64, kerneltest.Rope{Mode: 0, Turned: 64}),
 			"half of a head":    make(64, kerneltest.Rope{Mode: 2, Turned: 32}),
 			"ramp":              make(64, kerneltest.Rope{Mode: 2, Turned: 64, Ramp: 1}),
+			"angles that grow":  make(64, kerneltest.Rope{Mode: 2, Turned: 64, Base: 0.5}),
+			"large angles":      make(64, kerneltest.Rope{Mode: 2, Turned: 64, Scale: 1e6}),
+			"no number":         make(64, kerneltest.Rope{Mode: 2, Turned: 64, Scale: float32(math.NaN())}),
 			"wide":              make(288, kerneltest.Rope{Mode: 2, Turned: 288}),
 			"odd":               make(48, kerneltest.Rope{Mode: 2, Turned: 48}),
 		} {

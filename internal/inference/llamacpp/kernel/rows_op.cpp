@@ -66,6 +66,8 @@ enum { rope_width = 1, rope_mode = 2, rope_base = 5, rope_scale = 6, rope_ramp =
 
 bool rope_fits(const ggml_tensor *node) {
 	const ggml_tensor *positions = node->src[1];
+	// No angle is larger than its position then: kernels take them below 2^20, and a file may ask for others.
+	if (!(number(node, rope_base) >= 1 && fabsf(number(node, rope_scale)) <= 1)) return false;
 	const int64_t width = node->ne[0];
 	return like(node->src[0], node) && width % 32 == 0 && width <= gh_turn_max_width && node->ne[3] == 1 &&
 		node->op_params[rope_width] == width && node->op_params[rope_mode] == GGML_ROPE_TYPE_NEOX && node->src[2] == nullptr &&
