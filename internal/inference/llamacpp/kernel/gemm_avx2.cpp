@@ -2,7 +2,17 @@
 
 #if defined(__x86_64__)
 
-// Before everything: what follows runs only where avx2.runs() said yes, whatever the build's own processor is.
+namespace {
+
+// Before the pragma: it is asked everywhere, and so compiled as everything else is.
+bool runs() {
+	__builtin_cpu_init();
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+
+} // namespace
+
+// Before everything else: what follows runs only where avx2.runs() said yes, whatever the build's own processor is.
 #pragma GCC target("avx2,fma,f16c")
 
 #include "tile.h"
@@ -361,11 +371,6 @@ PRODUCT(q8_0)
 PRODUCT(q4_0)
 PRODUCT(q4_k)
 PRODUCT(q6_k)
-
-bool runs() {
-	__builtin_cpu_init();
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-}
 
 const format formats[] = {
 	{GGML_TYPE_Q8_0, 32, q8_0_bytes, column_32, pack_q8_0, quantise_32<q8_0_bias>, q8_0_tiles},

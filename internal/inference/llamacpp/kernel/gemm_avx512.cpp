@@ -2,7 +2,19 @@
 
 #if defined(__x86_64__)
 
-// Before everything: what follows runs only where avx512.runs() said yes, whatever the build's own processor is.
+namespace {
+
+// Before the pragma: it is asked everywhere, and so compiled as everything else is.
+bool runs() {
+	__builtin_cpu_init();
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") &&
+		__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+		__builtin_cpu_supports("avx512vnni");
+}
+
+} // namespace
+
+// Before everything else: what follows runs only where avx512.runs() said yes, whatever the build's own processor is.
 #pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 
 #include "tile.h"
@@ -345,13 +357,6 @@ PRODUCT(q8_0, q8_0_bytes, 4, 2)
 PRODUCT(q4_0, q4_0_bytes, 4, 2)
 PRODUCT(q4_k, q4_k_bytes, 1, 1)
 PRODUCT(q6_k, q6_k_bytes, 1, 1)
-
-bool runs() {
-	__builtin_cpu_init();
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx512f") &&
-		__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-		__builtin_cpu_supports("avx512vnni");
-}
 
 const format formats[] = {
 	{GGML_TYPE_Q8_0, 32, q8_0_bytes, column_32, pack_q8_0, quantise_32<q8_0_bias>, q8_0_tiles},
