@@ -1,0 +1,81 @@
+//go:build !nollama
+
+package llamacpp
+
+import (
+	"encoding/binary"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/gguf"
+	"guardhouse/internal/inference"
+)
+
+// poisoned answers a copy of guard-nano whose first layer computes values over all bounds for one id, and for no other.
+func poisoned(t *testing.T, id uint64) string {
+	t.Helper()
+	raw, err := os.ReadFile(nano(t))
+	require.NoError(t, err)
+	f, err := os.Open(nano(t))
+	require.NoError(t, err)
+	defer f.Close()
+	g, err := gguf.Read(f, int64(len(raw)))
+	require.NoError(t, err)
+	for _, tensor := range g.Tensors {
+		at := g.DataStart + tensor.Offset
+		switch tensor.Name {
+		case "blk.0.attn_norm.weight":
+			binary.LittleEndian.PutUint32(raw[at:], math.Float32bits(1e9)) // of the first value
+		case "token_embd.weight":
+			row := tensor.Size / tensor.Dims[1]
+			for i := range tensor.Dims[1] {
+				raw[at+i*row+2] = 0 // the first value, behind its block's scale
+			}
+			raw[at+id*row+2] = 127
+		}
+	}
+	name := filepath.Join(t.TempDir(), "poisoned.gguf")
+	require.NoError(t, os.WriteFile(name, raw, 0o600))
+	return name
+}
+
+// Numbers that are none lie in the cells of the text that made them: neither who computes beside it nor who comes later, on those
+// very cells, is touched.
+func TestWhatIsNoNumberStaysItsOwners(t *testing.T) {
+	const bad = 500
+	w, err := loadWeights(t.Context(), poisoned(t, bad), false)
+	require.NoError(t, err)
+	defer w.free()
+	for _, q8 := range []bool{false, true} {
+		n, err := openLane(w, laneLimits{slots: 3, slotTokens: 256, batch: chunk, threads: 1, share: 1, poll: poll, flash: true, cacheQ8: q8})
+		require.NoError(t, err)
+		m := newModel(plan{lanes: 1, threads: 1, slotTokens: 256, temperature: 1, weightBytes: w.bytes}, []core{n}, time.Now, func() {})
+		good := inference.Query{Prompt: []int32{600, 601, 602}, Labels: nanoLabels}
+		before, err := m.Judge(t.Context(), good)
+		require.NoError(t, err)
+		for round := range 6 {
+			worse := inference.Query{Prompt: []int32{700, bad}, Labels: nanoLabels}
+			for i := range int32(round * 40) {
+				worse.Prompt = append(worse.Prompt, 701+i)
+			}
+			beside := make(chan error, 1)
+			go func() {
+				_, err := m.Judge(t.Context(), worse)
+				beside <- err
+			}()
+			together, err := m.Judge(t.Context(), good)
+			require.NoError(t, err)
+			require.LessOrEqual(t, apart(before.Probs, together.Probs), companyTolerance)
+			require.ErrorIs(t, <-beside, errNotFinite)
+			after, err := m.Judge(t.Context(), good)
+			require.NoError(t, err)
+			require.LessOrEqual(t, apart(before.Probs, after.Probs), companyTolerance)
+		}
+		require.NoError(t, m.Close())
+	}
+}
