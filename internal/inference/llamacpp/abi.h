@@ -107,6 +107,7 @@ uint32_t llama_n_batch(const llama_context *ctx);
 uint32_t llama_n_seq_max(const llama_context *ctx);
 llama_memory_t llama_get_memory(const llama_context *ctx);
 bool llama_memory_seq_rm(llama_memory_t mem, int32_t seq, int32_t p0, int32_t p1);
+void llama_memory_clear(llama_memory_t mem, bool data);
 void llama_memory_seq_cp(llama_memory_t mem, int32_t src, int32_t dst, int32_t p0, int32_t p1);
 
 int32_t llama_decode(llama_context *ctx, llama_batch batch);

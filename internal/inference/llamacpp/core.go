@@ -11,6 +11,8 @@ type core interface {
 	keep(slot, from int) error
 	// copySlot replaces all that dst holds by all that src holds.
 	copySlot(src, dst int) error
+	// wipe empties all slots and clears their cells, so that nothing of what was computed is left in them.
+	wipe() error
 	// score reads the row of entry row of the last pass, which must have been wanted.
 	score(row int, temperature float64, labels []int32) (scores, error)
 	// abort makes the running pass and later ones fail until it is called with false. Any goroutine may
@@ -32,7 +34,8 @@ func (l laneLimits) shelves() int { return max(0, min(shelves, maxSlots-l.slots)
 // laneInfo is what the context really has.
 type laneInfo struct {
 	vocab, slots, slotTokens, batch int
-	shelves                         int // sequences beside the slots, each for a prefix of at most shelfIDs
+	shelves                         int  // sequences beside the slots, each for a prefix of at most shelfIDs
+	passesOver                      bool // attention multiplies others' cells by zero instead of leaving them out
 	memory                          memory
 }
 

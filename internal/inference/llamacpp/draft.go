@@ -44,7 +44,7 @@ func (l *lane) readTail(s *slot) {
 	for {
 		found, err := l.core.score(s.row+right, l.temperature, nil)
 		if err != nil {
-			l.answer(s, l.failure(s.job, err), true)
+			l.unread(s, err)
 			return
 		}
 		if a.Stopped = slices.Contains(q.Stop, found.best); a.Stopped {

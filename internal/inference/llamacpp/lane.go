@@ -29,6 +29,8 @@ type lane struct {
 	seats  uint64
 	pass   pass
 	asked  []int32 // room for the ids of one score
+	primed [][]int32
+	spoilt bool // the cells must be cleared before the next query
 
 	mu      sync.Mutex
 	live    int // jobs whose caller still waits
@@ -60,6 +62,11 @@ func (l *lane) run() {
 // wait blocks until there is a query, and answers false when the model is being closed.
 func (l *lane) wait() bool {
 	for {
+		if l.spoilt {
+			l.crew.join()
+			l.wipe()
+			l.crew.leave()
+		}
 		select {
 		case <-l.closing:
 			return false
@@ -76,7 +83,7 @@ func (l *lane) wait() bool {
 }
 
 func (l *lane) admitMore() {
-	for l.active < len(l.slots) {
+	for l.active < len(l.slots) && !l.spoilt {
 		select {
 		case j := <-l.jobs:
 			l.admit(j)
@@ -198,7 +205,7 @@ func (l *lane) read(s *slot) {
 	l.asked = append(append(l.asked[:0], q.Labels...), q.Hints...)
 	found, err := l.core.score(s.row, l.temperature, l.asked)
 	if err != nil {
-		l.answer(s, l.failure(s.job, err), true)
+		l.unread(s, err)
 		return
 	}
 	n := len(q.Labels)

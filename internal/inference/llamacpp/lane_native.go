@@ -41,6 +41,7 @@ func openLane(w *weights, l laneLimits) (*nativeLane, error) {
 	C.gh_describe_lane(n.c, &i)
 	n.i = laneInfo{
 		vocab: w.vocab, slots: int(i.slots), slotTokens: int(i.slot_tokens), batch: int(i.batch), shelves: l.shelves(),
+		passesOver: !l.flash,
 		memory: memory{
 			plain: int64(i.plain_bytes), packed: int64(i.packed_bytes), cache: int64(i.cache_bytes),
 			compute: int64(i.compute_bytes), row: int64(i.row_bytes),
@@ -66,6 +67,8 @@ func (n *nativeLane) keep(slot, from int) error {
 func (n *nativeLane) copySlot(src, dst int) error {
 	return codeError(C.gh_copy(n.c, C.int32_t(src), C.int32_t(dst)))
 }
+
+func (n *nativeLane) wipe() error { return codeError(C.gh_wipe(n.c)) }
 
 func (n *nativeLane) score(row int, temperature float64, labels []int32) (scores, error) {
 	var best C.int32_t

@@ -3,6 +3,7 @@ package llamacpp
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -94,7 +95,7 @@ func (m *model) Prime(ctx context.Context, prefixes [][]int32) error {
 			return err
 		}
 		if len(p) > 0 {
-			useful = append(useful, p)
+			useful = append(useful, slices.Clone(p))
 		}
 	}
 	if len(useful) == 0 {

@@ -51,8 +51,9 @@ func TestWhatIsNoNumberStaysItsOwners(t *testing.T) {
 	w, err := loadWeights(t.Context(), poisoned(t, bad), false)
 	require.NoError(t, err)
 	defer w.free()
-	for _, q8 := range []bool{false, true} {
-		n, err := openLane(w, laneLimits{slots: 3, slotTokens: 256, batch: chunk, threads: 1, share: 1, poll: poll, flash: true, cacheQ8: q8})
+	for _, k := range []laneLimits{{flash: true}, {flash: true, cacheQ8: true}} {
+		k.slots, k.slotTokens, k.batch, k.threads, k.share, k.poll = 3, 256, chunk, 1, 1, poll
+		n, err := openLane(w, k)
 		require.NoError(t, err)
 		m := newModel(plan{lanes: 1, threads: 1, slotTokens: 256, temperature: 1, weightBytes: w.bytes}, []core{n}, time.Now, func() {})
 		good := inference.Query{Prompt: []int32{600, 601, 602}, Labels: nanoLabels}
@@ -78,4 +79,33 @@ func TestWhatIsNoNumberStaysItsOwners(t *testing.T) {
 		}
 		require.NoError(t, m.Close())
 	}
+}
+
+// Without flash attention all cells are multiplied, at a weight of zero where they are not one's own. Who shares a pass with such
+// a text fails as it does; who comes later is answered, with the prefix that was resident.
+func TestWhatIsNoNumberIsClearedAway(t *testing.T) {
+	const bad = 500
+	w, err := loadWeights(t.Context(), poisoned(t, bad), false)
+	require.NoError(t, err)
+	defer w.free()
+	n, err := openLane(w, laneLimits{slots: 3, slotTokens: 256, batch: chunk, threads: 1, share: 1, poll: poll})
+	require.NoError(t, err)
+	m := newModel(plan{lanes: 1, threads: 1, slotTokens: 256, temperature: 1, weightBytes: w.bytes}, []core{n}, time.Now, func() {})
+	require.NoError(t, m.Prime(t.Context(), [][]int32{{600, 601}}))
+	good := inference.Query{Prompt: []int32{600, 601, 602}, Prefix: 2, Labels: nanoLabels}
+	before, err := m.Judge(t.Context(), good)
+	require.NoError(t, err)
+	for round := range int32(6) {
+		worse := inference.Query{Prompt: []int32{600, 601, 700, bad}, Prefix: 2, Labels: nanoLabels}
+		for i := range round * 40 {
+			worse.Prompt = append(worse.Prompt, 701+i)
+		}
+		_, err := m.Judge(t.Context(), worse)
+		require.ErrorIs(t, err, errNotFinite)
+		after, err := m.Judge(t.Context(), good)
+		require.NoError(t, err)
+		require.LessOrEqual(t, apart(before.Probs, after.Probs), companyTolerance)
+		require.Equal(t, 1, after.Evaluated, "the prefix is resident again")
+	}
+	require.NoError(t, m.Close())
 }

@@ -23,6 +23,7 @@ func (l *lane) prime(p *primeJob) error {
 		l.core.abort(false)
 	}
 	l.mu.Unlock()
+	l.primed = p.prefixes
 	for _, s := range slices.Concat(l.shelf, l.slots) {
 		s.resident, s.held = nil, 0
 		if err := l.core.keep(s.id, 0); err != nil {

@@ -23,6 +23,7 @@ type scripted struct {
 	cells  [][]int32
 	rows   map[int]uint64
 	copies int
+	wipes  int
 	passes int
 	widest int // ids of the largest pass
 
@@ -111,6 +112,15 @@ func (c *scripted) copySlot(src, dst int) error {
 	defer c.alone()()
 	c.copies++
 	c.cells[dst] = slices.Clone(c.cells[src])
+	return nil
+}
+
+func (c *scripted) wipe() error {
+	defer c.alone()()
+	c.wipes++
+	for i := range c.cells {
+		c.cells[i] = nil
+	}
 	return nil
 }
 

@@ -334,6 +334,15 @@ int gh_copy(gh_lane *e, int32_t src, int32_t dst) {
 	}
 }
 
+int gh_wipe(gh_lane *e) {
+	try {
+		llama_memory_clear(llama_get_memory(e->ctx), true);
+		return GH_OK;
+	} catch (...) {
+		return GH_EXCEPTION;
+	}
+}
+
 int gh_score(gh_lane *e, int32_t i, double temperature, const int32_t *labels, int32_t n, double *probs, float *logits, int32_t *best) {
 	if (!(temperature >= 0.01 && temperature <= 100) || n < 0) return GH_INVALID;
 	for (int32_t j = 0; j < n; j++) {

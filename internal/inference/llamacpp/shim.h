@@ -73,6 +73,8 @@ int gh_decode(gh_lane *e, const int32_t *ids, const int32_t *pos, const int32_t 
 int gh_keep(gh_lane *e, int32_t slot, int32_t n);
 // gh_copy replaces what slot dst holds by all that slot src holds: both then share its cells, nothing is moved.
 int gh_copy(gh_lane *e, int32_t src, int32_t dst);
+// gh_wipe empties all slots and clears the cells' bytes.
+int gh_wipe(gh_lane *e);
 
 // gh_score reads the row of entry i of the last pass: per label its logit and its share of the softmax
 // over the whole vocabulary at the temperature, and the id with the largest logit.
