@@ -50,8 +50,11 @@ func sameHost(r *http.Request) bool {
 	return true
 }
 
+// linger is how long what is left of a refused body is still taken, and thrown away (RFC 9112, 9.6).
+const linger = time.Second
+
 // closeUnlessRead ends an HTTP/1 connection whose request has a body, unless readAll takes that back: a refusal must not wait
-// for a body that nobody will look at, neither before the answer nor after it. After a chunked body it ends in any case: who
+// for a body that nobody will look at, not before the answer and for no longer than linger after it. After a chunked body it ends in any case: who
 // disagrees with us about where such a body stops (a proxy that believed a Content-Length beside it) gets no second request
 // past us. The answered function is for when the request is over.
 func closeUnlessRead(c *gin.Context) (over func()) {
@@ -61,8 +64,9 @@ func closeUnlessRead(c *gin.Context) (over func()) {
 	c.Header("Connection", "close")
 	return func() {
 		if !exchangeOf(c).whole {
-			// net/http would read on to be polite.
-			_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now()) //nolint:forbidigo // the socket's clock
+			// net/http reads on behind the answer, at most 256 KiB. Without that who is still sending finds the connection
+			// reset before the answer; without an end to it a stranger would hold it.
+			_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(linger)) //nolint:forbidigo // the socket's clock
 		}
 	}
 }

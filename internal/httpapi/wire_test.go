@@ -128,6 +128,25 @@ func TestRefusalsDoNotWait(t *testing.T) {
 	require.False(t, res.Close, "a body that was read keeps the connection")
 }
 
+// TestTheAnswerOutlivesTheBody: who is still sending when he is refused finds the answer, and no connection reset under it.
+func TestTheAnswerOutlivesTheBody(t *testing.T) {
+	l := newLive(t, nil)
+	const size = 200 << 10
+	conn := l.dial()
+	_, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n", moderations, size)
+	require.NoError(t, err)
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	r := bufio.NewReader(conn)
+	line, err := r.ReadString('\n') // before any of the body was sent
+	require.NoError(t, err)
+	require.Contains(t, line, " 401 ")
+	_, err = io.WriteString(conn, strings.Repeat("x", size))
+	require.NoError(t, err)
+	rest, err := io.ReadAll(r)
+	require.NoError(t, err)
+	require.Contains(t, string(rest), "request_id")
+}
+
 // TestSmuggling: of two requests in one, at most one is answered, and the second never.
 func TestSmuggling(t *testing.T) {
 	l := newLive(t, nil)
