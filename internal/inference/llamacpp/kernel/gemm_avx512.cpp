@@ -243,82 +243,110 @@ template <int n, int c> void q4_0(const uint8_t *tile, size_t stride, int64_t bl
 		for (int j = 0; j < c; j++) _mm512_storeu_ps(out[j] + tile_rows * t, acc[t][j]);
 }
 
-template <int n, int c> void q4_k(const uint8_t *tile, size_t, int64_t blocks, const uint8_t *x, float *const *out) {
-	static_assert(n == 1, "one tile at a time");
+template <int n, int c> void q4_k(const uint8_t *tile, size_t stride, int64_t blocks, const uint8_t *x, float *const *out) {
 	const __m512i low = _mm512_set1_epi8(15);
-	__m512 acc[c];
+	__m512 acc[n][c];
 #pragma GCC unroll 8
-	for (int j = 0; j < c; j++) acc[j] = _mm512_setzero_ps();
+	for (int t = 0; t < n; t++)
+#pragma GCC unroll 8
+		for (int j = 0; j < c; j++) acc[t][j] = _mm512_setzero_ps();
 	const uint8_t *w = tile + blocks * q4_k_head;
 	for (int64_t b = 0; b < blocks; b++, x += c * column_q4_k, w += q4_k_words * word_bytes, tile += q4_k_head) {
-		const __m512 d = halves(tile), least = halves(tile + 32);
-		__m512 part[c];
+		__m512 part[n][c];
 #pragma GCC unroll 8
-		for (int j = 0; j < c; j++) part[j] = _mm512_setzero_ps();
+		for (int t = 0; t < n; t++)
+#pragma GCC unroll 8
+			for (int j = 0; j < c; j++) part[t][j] = _mm512_setzero_ps();
 		// Two blocks of 32 share their words: low halves, then high halves.
 		for (int i = 0; i < 8; i++) {
 			const uint8_t *from = w + i / 2 * 8 * word_bytes, *by = x + (4 + 8 * 4) * c + 32 * c * i;
 			const __m128i shift = _mm_cvtsi32_si128(i % 2 * 4);
-			__m512i dot[c];
+			__m512i dot[n][c];
 #pragma GCC unroll 8
-			for (int j = 0; j < c; j++) dot[j] = _mm512_setzero_si512();
+			for (int t = 0; t < n; t++)
 #pragma GCC unroll 8
-			for (int g = 0; g < 8; g++) {
-				const __m512i v = _mm512_and_si512(_mm512_srl_epi16(words(from + g * word_bytes), shift), low);
+				for (int j = 0; j < c; j++) dot[t][j] = _mm512_setzero_si512();
 #pragma GCC unroll 8
-				for (int j = 0; j < c; j++) dot[j] = _mm512_dpbusd_epi32(dot[j], v, word(by + 4 * (c * g + j)));
-			}
-			const __m512 s = _mm512_mul_ps(d, bytes(tile + 64 + 32 * i)), m = _mm512_mul_ps(least, bytes(tile + 64 + 32 * i + 16));
+			for (int g = 0; g < 8; g++)
 #pragma GCC unroll 8
-			for (int j = 0; j < c; j++) {
-				part[j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[j]), s, part[j]);
-				part[j] = _mm512_fnmadd_ps(m, same(x + 4 * c + 4 * (c * i + j)), part[j]);
+				for (int t = 0; t < n; t++) {
+					const __m512i v = _mm512_and_si512(_mm512_srl_epi16(words(from + t * stride + g * word_bytes), shift), low);
+#pragma GCC unroll 8
+					for (int j = 0; j < c; j++) dot[t][j] = _mm512_dpbusd_epi32(dot[t][j], v, word(by + 4 * (c * g + j)));
+				}
+#pragma GCC unroll 8
+			for (int t = 0; t < n; t++) {
+				const uint8_t *head = tile + t * stride;
+				const __m512 s = _mm512_mul_ps(halves(head), bytes(head + 64 + 32 * i)), m = _mm512_mul_ps(halves(head + 32), bytes(head + 64 + 32 * i + 16));
+#pragma GCC unroll 8
+				for (int j = 0; j < c; j++) {
+					part[t][j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[t][j]), s, part[t][j]);
+					part[t][j] = _mm512_fnmadd_ps(m, same(x + 4 * c + 4 * (c * i + j)), part[t][j]);
+				}
 			}
 		}
 #pragma GCC unroll 8
-		for (int j = 0; j < c; j++) acc[j] = _mm512_fmadd_ps(part[j], same(x + 4 * j), acc[j]);
+		for (int t = 0; t < n; t++)
+#pragma GCC unroll 8
+			for (int j = 0; j < c; j++) acc[t][j] = _mm512_fmadd_ps(part[t][j], same(x + 4 * j), acc[t][j]);
 	}
 #pragma GCC unroll 8
-	for (int j = 0; j < c; j++) _mm512_storeu_ps(out[j], acc[j]);
+	for (int t = 0; t < n; t++)
+#pragma GCC unroll 8
+		for (int j = 0; j < c; j++) _mm512_storeu_ps(out[j] + tile_rows * t, acc[t][j]);
 }
 
-template <int n, int c> void q6_k(const uint8_t *tile, size_t, int64_t blocks, const uint8_t *x, float *const *out) {
-	static_assert(n == 1, "one tile at a time");
+template <int n, int c> void q6_k(const uint8_t *tile, size_t stride, int64_t blocks, const uint8_t *x, float *const *out) {
 	const __m512i low = _mm512_set1_epi8(15), two = _mm512_set1_epi8(0x30);
-	__m512 acc[c];
+	__m512 acc[n][c];
 #pragma GCC unroll 8
-	for (int j = 0; j < c; j++) acc[j] = _mm512_setzero_ps();
+	for (int t = 0; t < n; t++)
+#pragma GCC unroll 8
+		for (int j = 0; j < c; j++) acc[t][j] = _mm512_setzero_ps();
 	const uint8_t *w = tile + blocks * q6_k_head;
 	for (int64_t b = 0; b < blocks; b++, x += c * column_q6_k, w += q6_k_words * word_bytes, tile += q6_k_head) {
-		const __m512 d = halves(tile);
-		__m512 part[c];
+		__m512 part[n][c];
 #pragma GCC unroll 8
-		for (int j = 0; j < c; j++) part[j] = _mm512_setzero_ps();
+		for (int t = 0; t < n; t++)
+#pragma GCC unroll 8
+			for (int j = 0; j < c; j++) part[t][j] = _mm512_setzero_ps();
 		for (int i = 0; i < 16; i++) { // 16 values: which half, which quarter of it, which half of that
 			const int quarter = i / 2 % 4;
 			const uint8_t *half = w + i / 8 * 24 * word_bytes, *by = x + (4 + 16 * 4) * c + 16 * c * i;
 			const uint8_t *ql = half + (quarter % 2 * 8 + i % 2 * 4) * word_bytes, *qh = half + (16 + i % 2 * 4) * word_bytes;
 			const __m128i fours = _mm_cvtsi32_si128(quarter / 2 * 4), twos = _mm_cvtsi32_si128(2 * quarter);
-			__m512i dot[c];
+			__m512i dot[n][c];
 #pragma GCC unroll 8
-			for (int j = 0; j < c; j++) dot[j] = word(x + 4 * c + 4 * (c * i + j));
+			for (int t = 0; t < n; t++)
+#pragma GCC unroll 8
+				for (int j = 0; j < c; j++) dot[t][j] = word(x + 4 * c + 4 * (c * i + j));
 #pragma GCC unroll 4
-			for (int g = 0; g < 4; g++) {
-				const __m512i l = _mm512_and_si512(_mm512_srl_epi16(words(ql + g * word_bytes), fours), low);
-				const __m512i h = _mm512_and_si512(_mm512_slli_epi16(_mm512_srl_epi16(words(qh + g * word_bytes), twos), 4), two);
-				const __m512i v = _mm512_or_si512(l, h);
+			for (int g = 0; g < 4; g++)
 #pragma GCC unroll 8
-				for (int j = 0; j < c; j++) dot[j] = _mm512_dpbusd_epi32(dot[j], v, word(by + 4 * (c * g + j)));
+				for (int t = 0; t < n; t++) {
+					const __m512i l = _mm512_and_si512(_mm512_srl_epi16(words(ql + t * stride + g * word_bytes), fours), low);
+					const __m512i h = _mm512_and_si512(_mm512_slli_epi16(_mm512_srl_epi16(words(qh + t * stride + g * word_bytes), twos), 4), two);
+					const __m512i v = _mm512_or_si512(l, h);
+#pragma GCC unroll 8
+					for (int j = 0; j < c; j++) dot[t][j] = _mm512_dpbusd_epi32(dot[t][j], v, word(by + 4 * (c * g + j)));
+				}
+#pragma GCC unroll 8
+			for (int t = 0; t < n; t++) {
+				const uint8_t *head = tile + t * stride;
+				const __m512 s = _mm512_mul_ps(halves(head), signed_bytes(head + 32 + 16 * i));
+#pragma GCC unroll 8
+				for (int j = 0; j < c; j++) part[t][j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[t][j]), s, part[t][j]);
 			}
-			const __m512 s = _mm512_mul_ps(d, signed_bytes(tile + 32 + 16 * i));
-#pragma GCC unroll 8
-			for (int j = 0; j < c; j++) part[j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[j]), s, part[j]);
 		}
 #pragma GCC unroll 8
-		for (int j = 0; j < c; j++) acc[j] = _mm512_fmadd_ps(part[j], same(x + 4 * j), acc[j]);
+		for (int t = 0; t < n; t++)
+#pragma GCC unroll 8
+			for (int j = 0; j < c; j++) acc[t][j] = _mm512_fmadd_ps(part[t][j], same(x + 4 * j), acc[t][j]);
 	}
 #pragma GCC unroll 8
-	for (int j = 0; j < c; j++) _mm512_storeu_ps(out[j], acc[j]);
+	for (int t = 0; t < n; t++)
+#pragma GCC unroll 8
+		for (int j = 0; j < c; j++) _mm512_storeu_ps(out[j] + tile_rows * t, acc[t][j]);
 }
 
 typedef void (*product)(const uint8_t *, size_t, int64_t, const uint8_t *, float *const *);
@@ -355,8 +383,8 @@ enum {
 
 PRODUCT(q8_0, q8_0_bytes, 4, 2)
 PRODUCT(q4_0, q4_0_bytes, 4, 2)
-PRODUCT(q4_k, q4_k_bytes, 1, 1)
-PRODUCT(q6_k, q6_k_bytes, 1, 1)
+PRODUCT(q4_k, q4_k_bytes, 4, 2)
+PRODUCT(q6_k, q6_k_bytes, 4, 2)
 
 const format formats[] = {
 	{GGML_TYPE_Q8_0, 32, q8_0_bytes, column_32, pack_q8_0, quantise_32<q8_0_bias>, q8_0_tiles},
