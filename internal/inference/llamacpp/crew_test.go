@@ -132,10 +132,42 @@ func TestGaugeTurnsToWhatIsFaster(t *testing.T) {
 	require.Greater(t, quiet, 180)
 	disturbed := run(200, 400*time.Millisecond, 6*time.Millisecond)
 	require.Less(t, disturbed, 12)
+	disturbed = run(tryShare*400/6*2, 400*time.Millisecond, 6*time.Millisecond)
+	require.Less(t, disturbed, 6, "tries become rarer")
 	disturbed = run(tryShare*400/6*4, 400*time.Millisecond, 6*time.Millisecond)
 	require.Less(t, disturbed, 5, "a try costs at most a hundredth of the time")
 	run(tryShare*400/6*2, 3*time.Millisecond, 5*time.Millisecond)
 	require.Greater(t, run(100, 3*time.Millisecond, 5*time.Millisecond), 90, "it comes back")
+}
+
+// A large model's pass takes half a second: what stalled one of them must not cost minutes, nor what slowed one a little an hour.
+func TestGaugeComesBackToALargeModel(t *testing.T) {
+	const wide, solo, ids = 270 * time.Millisecond, 500 * time.Millisecond, 150
+	for name, bad := range map[string]time.Duration{"a stall": 9 * time.Second, "a slow pass": 3 * time.Second, "many": 700 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			g := gauge{weightBytes: large}
+			g.seed(inference.Choice{IDs: ids, Solo: solo, Wide: wide})
+			for range 8 {
+				if n := g.advise(2, ids); n > 1 {
+					g.note(n, ids, bad)
+				} else {
+					g.note(n, ids, solo)
+				}
+			}
+			require.True(t, g.preferSolo())
+			var lost time.Duration // on one thread, until several are taken for good
+			for range 1000 {
+				n := g.advise(2, ids)
+				took := wide
+				if n == 1 {
+					took = solo
+					lost += solo
+				}
+				g.note(n, ids, took)
+			}
+			require.Less(t, lost, 2*soonAgain+20*solo)
+		})
+	}
 }
 
 // The first wide pass after a while wakes its threads: the gauge looks once more before it turns away.

@@ -18,9 +18,12 @@ const (
 	// tryPasses is how often in a row the slower way is tried: the first time its threads have to be woken, which takes as
 	// long as a small model's pass. One that takes farFrom times as long is not tried again.
 	tryPasses, farFrom = 3, 2
-	// tryShare: a slower way is tried again only when the passes since have taken so many times what it took. At a load of
-	// 14 on two cores a try took between one second and eleven.
+	// tryShare: in the long run tries of several threads may lose one part of so many. At a load of 14 on two cores a try took
+	// between one second and eleven.
 	tryShare, mostWait = 100, 1 << 20
+	// soonAgain is the computing after which they are tried for the first time: what else the machine did may be over. Every
+	// try that fails doubles it, until tryShare is kept.
+	soonAgain = 10 * time.Second
 )
 
 // gauge learns whether a pass over several threads is faster than one over a single thread. It is, unless
@@ -54,7 +57,9 @@ func (g *gauge) advise(offer, ids int) int {
 	}
 	if g.passes++; g.passes >= max(startTry, g.wait) {
 		g.passes = 0
-		g.wait = min(longTry, max(shortTry, 2*g.wait))
+		if !g.preferSolo() {
+			g.wait = min(longTry, max(shortTry, 2*g.wait))
+		}
 		g.trying = tryPasses
 	}
 	if g.preferSolo() != (g.trying > 0) {
@@ -90,7 +95,17 @@ func (g *gauge) note(threads, ids int, took time.Duration) {
 	if g.preferSolo() != before {
 		g.passes, g.wait, g.trying = 0, shortTry, 0
 	}
-	if threads > 1 && g.solo > 0 && g.preferSolo() {
-		g.wait = max(g.wait, int(min(tryShare*each/g.solo, mostWait)))
+	if threads > 1 && g.solo > 0 && g.preferSolo() && g.trying == 0 {
+		g.wait = g.patience(each, ids, before)
 	}
+}
+
+// patience answers how many passes of one thread come before several threads are tried again, after a pass of theirs that took
+// each nanoseconds an id: failed says that it was a try itself, and not what ended their preference.
+func (g *gauge) patience(each float64, ids int, failed bool) int {
+	next := float64(soonAgain) / (g.solo * float64(ids))
+	if failed {
+		next = 2 * float64(g.wait)
+	}
+	return int(max(startTry, min(next, tryShare*(each-g.solo)/g.solo, mostWait)))
 }
