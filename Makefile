@@ -68,7 +68,7 @@ dev: build ## serve beside Vite with hot reload at http://localhost:5173/ui/
 .PHONY: test test-fast test-race test-native test-web test-sdk test-schema test-kill test-old-cpu soak e2e screenshots fuzz bench golden check-data check-reference ci
 test: ## install what the tests need and run all of them; seconds per stage and the counts at the end
 	@python3 --version >/dev/null 2>&1 || scripts/setup.sh test
-	@$(ENV) python3 scripts/stages.py setup! build! check-generated test-race test-native test-web test-sdk test-schema test-kill test-old-cpu e2e
+	@$(ENV) python3 scripts/stages.py setup! build! check-generated test-race test-native test-web test-sdk test-schema test-kill test-flat test-old-cpu e2e
 
 test-fast: ## Go with the race detector, shuffled, without the engine and the tests that take seconds: some minutes
 	@$(ENV) python3 scripts/gotest.py -p 4 -short -race -shuffle=on -timeout 10m -tags $(FAST_TAGS) ./...
