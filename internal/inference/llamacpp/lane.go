@@ -3,7 +3,6 @@ package llamacpp
 import (
 	"cmp"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -49,9 +48,6 @@ func (l *lane) run() {
 				l.fail(fault.New(fault.Canceled, "the model is being closed"))
 				continue
 			default:
-			}
-			if l.active < len(l.slots) {
-				runtime.Gosched() // whoever was just answered makes room for the next, who then shares this pass
 			}
 			l.admitMore()
 			l.step()
