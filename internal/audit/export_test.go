@@ -1,9 +1,6 @@
 package audit
 
-import (
-	"context"
-	"strings"
-)
+import "context"
 
 // Plan answers how SQLite would find the rows of a filter.
 func (l *Log) Plan(ctx context.Context, f Filter) (string, error) {
@@ -12,12 +9,17 @@ func (l *Log) Plan(ctx context.Context, f Filter) (string, error) {
 		return "", err
 	}
 	var rows []row
-	stmt := q.Session(dryRun()).Order("seq DESC").Limit(50).Find(&rows).Statement
-	var steps []struct{ Detail string }
-	err = l.db.Read(ctx).Raw("EXPLAIN QUERY PLAN "+stmt.SQL.String(), stmt.Vars...).Scan(&steps).Error
-	out := make([]string, 0, len(steps))
-	for _, s := range steps {
-		out = append(out, s.Detail)
+	stmt := q.Session(dryRun()).Order(f.order()).Limit(50).Find(&rows).Statement
+	return explain(l.db.Read(ctx), stmt.SQL.String(), stmt.Vars)
+}
+
+// VolumePlan answers how SQLite would count a volume.
+func (l *Log) VolumePlan(ctx context.Context, f Filter, v Volume) (string, error) {
+	q, err := volumeQuery(l.db.Read(ctx), f, &v)
+	if err != nil {
+		return "", err
 	}
-	return strings.Join(out, "; "), err
+	var found []struct{}
+	stmt := q.Session(dryRun()).Scan(&found).Statement
+	return explain(l.db.Read(ctx), stmt.SQL.String(), stmt.Vars)
 }

@@ -113,6 +113,43 @@ func TestListPages(t *testing.T) {
 	require.Len(t, p.Items, 42, "fifty by default")
 }
 
+func TestListOldestFirst(t *testing.T) {
+	log, _ := listed(t)
+	var seen []int64
+	f := audit.Filter{Actor: "rita", Decision: "deny", OldestFirst: true, Limit: 3}
+	for {
+		p, err := log.List(t.Context(), f)
+		require.NoError(t, err)
+		for _, e := range p.Items {
+			seen = append(seen, e.Seq)
+		}
+		if f.Cursor = p.NextCursor; f.Cursor == "" {
+			break
+		}
+	}
+	require.Equal(t, []int64{1, 11, 21, 31}, seen, "her first refusal comes first")
+}
+
+func TestNeighbours(t *testing.T) {
+	log, _ := listed(t)
+	page, err := log.List(t.Context(), audit.Filter{OldestFirst: true})
+	require.NoError(t, err)
+	rows := page.Items
+	newer, older, err := log.Neighbours(t.Context(), rows[7].ID)
+	require.NoError(t, err)
+	require.Equal(t, []audit.Event{rows[8], rows[6]}, []audit.Event{*newer, *older})
+	newer, older, err = log.Neighbours(t.Context(), rows[0].ID)
+	require.NoError(t, err)
+	require.Nil(t, older)
+	require.Equal(t, rows[1], *newer)
+	newer, older, err = log.Neighbours(t.Context(), rows[39].ID)
+	require.NoError(t, err)
+	require.Nil(t, newer)
+	require.Equal(t, rows[38], *older)
+	_, _, err = log.Neighbours(t.Context(), "evt_unknown")
+	require.Equal(t, fault.NotFound, fault.CodeOf(err))
+}
+
 func TestListRefuses(t *testing.T) {
 	log, _ := listed(t)
 	for name, f := range map[string]audit.Filter{
@@ -142,7 +179,7 @@ func TestEveryFilterHasItsIndex(t *testing.T) {
 	for name, f := range map[string]audit.Filter{
 		"actor": {Actor: "rita"}, "qualified": {Actor: "user:rita"}, "id": {Actor: "usr_1"}, "key": {Actor: "key_1"}, "key:": {Actor: "key:key_1"},
 		"action": {Action: "moderation.run"}, "model": {Model: "m"}, "decision": {Decision: "deny"}, "ip": {IP: "192.0.2.1"},
-		"request": {RequestID: "req_1"}, "cursor": {Cursor: "zz"},
+		"request": {RequestID: "req_1"}, "cursor": {Cursor: "zz"}, "oldest": {Decision: "deny", OldestFirst: true},
 	} {
 		plan, err := log.Plan(t.Context(), f)
 		require.NoError(t, err)

@@ -25,11 +25,12 @@ type Filter struct {
 	Actor, Action, Model, Decision, IP string
 	From, To                           time.Time
 	RequestID, Q                       string
+	OldestFirst                        bool
 	Limit                              int
 	Cursor                             string
 }
 
-// Page is a part of a list, newest first. NextCursor is "" at the end.
+// Page is a part of a list, newest first unless asked otherwise. NextCursor is "" at the end.
 type Page struct {
 	Items      []Event
 	NextCursor string
@@ -57,7 +58,7 @@ type row struct {
 // TableName is for gorm.
 func (row) TableName() string { return "audit_events" }
 
-// List answers one page, newest first. It refuses a limit outside 1 to 500, an unknown decision and a foreign cursor.
+// List answers one page, in the order asked for. It refuses a limit outside 1 to 500, an unknown decision and a foreign cursor.
 func (l *Log) List(ctx context.Context, f Filter) (Page, error) {
 	limit, err := limitOf(f.Limit)
 	if err != nil {
@@ -69,7 +70,7 @@ func (l *Log) List(ctx context.Context, f Filter) (Page, error) {
 	}
 	var rows []row
 	// One more than asked says whether there is a next page.
-	if err := q.Order("seq DESC").Limit(limit + 1).Find(&rows).Error; err != nil {
+	if err := q.Order(f.order()).Limit(limit + 1).Find(&rows).Error; err != nil {
 		return Page{}, db.Translate(err)
 	}
 	var p Page
@@ -82,6 +83,13 @@ func (l *Log) List(ctx context.Context, f Filter) (Page, error) {
 		return Page{}, err
 	}
 	return p, nil
+}
+
+func (f Filter) order() string {
+	if f.OldestFirst {
+		return "seq"
+	}
+	return "seq DESC"
 }
 
 func events(rows []row) ([]Event, error) {
@@ -118,6 +126,32 @@ func (l *Log) Get(ctx context.Context, id string) (Event, error) {
 	return r.event()
 }
 
+// Neighbours answers the rows on both sides of an event in the chain, nil where there is none; NotFound for an unknown event.
+// A side whose number is not the next one says that rows are missing between.
+func (l *Log) Neighbours(ctx context.Context, id string) (newer, older *Event, err error) {
+	ev, err := l.Get(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if newer, err = l.nearest(ctx, "seq > ?", "seq", ev.Seq); err != nil {
+		return nil, nil, err
+	}
+	older, err = l.nearest(ctx, "seq < ?", "seq DESC", ev.Seq)
+	return newer, older, err
+}
+
+func (l *Log) nearest(ctx context.Context, side, order string, seq int64) (*Event, error) {
+	var rows []row
+	if err := l.db.Read(ctx).Where(side, seq).Order(order).Limit(1).Find(&rows).Error; err != nil {
+		return nil, db.Translate(err)
+	}
+	list, err := events(rows)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return &list[0], nil
+}
+
 // Head answers the end of the chain: seq 0 and Genesis while the log is empty.
 func (l *Log) Head(ctx context.Context) (seq int64, hash string, at time.Time, err error) {
 	var rows []row
@@ -149,7 +183,11 @@ func narrow(q *gorm.DB, f Filter) (*gorm.DB, error) {
 		if err != nil || seq <= 0 || strconv.FormatInt(seq, 36) != f.Cursor {
 			return nil, fault.New(fault.Invalid, "the cursor is not one of ours").WithField("cursor")
 		}
-		q = q.Where("seq < ?", seq)
+		if f.OldestFirst {
+			q = q.Where("seq > ?", seq)
+		} else {
+			q = q.Where("seq < ?", seq)
+		}
 	}
 	if !f.From.IsZero() {
 		q = q.Where("at >= ?", ceilMilli(f.From))

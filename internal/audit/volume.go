@@ -1,0 +1,113 @@
+package audit
+
+import (
+	"context"
+	"time"
+
+	"guardhouse/internal/fault"
+)
+
+// maxBuckets bounds a volume's answer: a screen is no wider than this many bars that one can hit.
+const (
+	defaultBuckets = 48
+	maxBuckets     = 200
+)
+
+// Counts is how many rows came to which decision.
+type Counts struct{ Allow, Deny, Error int64 }
+
+// Sum answers all of them together.
+func (c Counts) Sum() int64 { return c.Allow + c.Deny + c.Error }
+
+// Bucket counts the rows of Volume.Width from Start on.
+type Bucket struct {
+	Start time.Time
+	Counts
+}
+
+// Volume is how many rows a filter finds, over time. Buckets follow each other without a gap from From to To, empty ones
+// included; Rows counts what lies between the two without any filter. Without a single row to begin at there are no buckets.
+type Volume struct {
+	From, To time.Time
+	Width    time.Duration
+	Rows     int64
+	Total    Counts
+	Buckets  []Bucket
+}
+
+// Volume counts what List would list between From and To in so many equal buckets (0 means 48). A zero From is the first
+// row's time, a zero To is now. It refuses a number of buckets outside 1 to 200, an end that is not after its beginning, and
+// what List refuses. Limit and Cursor do not matter to it.
+func (l *Log) Volume(ctx context.Context, f Filter, buckets int, now time.Time) (Volume, error) {
+	if buckets == 0 {
+		buckets = defaultBuckets
+	}
+	if buckets < 1 || buckets > maxBuckets {
+		return Volume{}, fault.Newf(fault.Invalid, "buckets must be between 1 and %d", maxBuckets).WithField("buckets")
+	}
+	f.Cursor, f.Limit = "", 0
+	v, err := l.span(ctx, f, now)
+	if err != nil || v.From.IsZero() {
+		return v, err
+	}
+	v.lay(int64(buckets))
+	f.From, f.To = v.From, v.To
+	if err := l.count(ctx, f, &v); err != nil {
+		return Volume{}, err
+	}
+	if v.Rows = v.Total.Sum(); f.narrows() {
+		v.Rows, err = l.countAll(ctx, v.From, v.To)
+	}
+	return v, err
+}
+
+// span answers from when to when is counted; a zero From where there is no row to begin at.
+func (l *Log) span(ctx context.Context, f Filter, now time.Time) (Volume, error) {
+	v := Volume{From: f.From, To: f.To}
+	if v.To.IsZero() {
+		v.To = time.UnixMilli(ceilMilli(now) + 1) // the newest row is inside
+	}
+	if v.From.IsZero() {
+		first, err := l.first(ctx)
+		if err != nil || first.IsZero() {
+			return Volume{}, err
+		}
+		v.From = first
+		if f.To.IsZero() && !v.To.After(v.From) {
+			v.To = v.From.Add(time.Millisecond) // the clock was set back since
+		}
+	}
+	if !v.To.After(v.From) {
+		return Volume{}, fault.New(fault.Invalid, "to must be after from").WithField("to")
+	}
+	return v, nil
+}
+
+// lay makes empty buckets of whole milliseconds; the last one may reach beyond To, where nothing is counted.
+func (v *Volume) lay(n int64) {
+	from, to := ceilMilli(v.From), ceilMilli(v.To)
+	width := max((to-from+n-1)/n, 1)
+	v.From, v.To, v.Width = time.UnixMilli(from).UTC(), time.UnixMilli(to).UTC(), time.Duration(width)*time.Millisecond
+	for at := from; at < to; at += width {
+		v.Buckets = append(v.Buckets, Bucket{Start: time.UnixMilli(at).UTC()})
+	}
+}
+
+// add counts n rows of one decision into their bucket.
+func (v *Volume) add(bucket int64, decision string, n int64) {
+	for _, c := range []*Counts{&v.Buckets[bucket].Counts, &v.Total} {
+		switch decision {
+		case Allow:
+			c.Allow += n
+		case Deny:
+			c.Deny += n
+		default:
+			c.Error += n
+		}
+	}
+}
+
+// narrows says whether the filter leaves anything out but by time.
+func (f Filter) narrows() bool {
+	return f.Actor != "" || f.Action != "" || f.Model != "" || f.Decision != "" || f.IP != "" || f.RequestID != "" || f.Q != ""
+}
