@@ -1,43 +1,41 @@
-import { createRouter, createWebHistory } from "vue-router";
+import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
+import { pageOf, startPage } from "@/pages";
 import { useSession } from "@/stores/session";
+
+export { pages, startPage } from "@/pages";
 
 declare module "vue-router" {
   interface RouteMeta {
-    /** The action a person needs; a missing one hides the page from the navigation and from the router. */
-    action?: string;
     title: string;
+    /** The row of the navigation that this page belongs to; its own name for most. */
+    page?: string;
+    /** The actions of which a person needs one; else the page is hidden, and refused when its address is typed. */
+    action?: string | readonly string[];
     group?: string;
     gate?: boolean;
   }
 }
 
-/** The pages in the order of the navigation. Only built ones stand here. */
-export const pages = [
-  { name: "moderate", group: "work", icon: "moderate", action: "moderation.run", keys: "g m" },
-  { name: "history", group: "work", icon: "history", action: "moderation.read", keys: "g h" },
-  { name: "audit", group: "evidence", icon: "audit", action: "audit.read", keys: "g a" },
-] as const;
-
-const startByRole: Record<string, string> = { auditor: "audit" };
-
-/** Where a person begins: the page of the role if it is built and allowed, else the first allowed one, else a calm page. */
-export function startPage(role: string, actions: string[]): { name: string } {
-  const allowed = pages.filter((p) => actions.includes(p.action)).map((p) => p.name as string);
-  const own = startByRole[role];
-  return { name: own && allowed.includes(own) ? own : (allowed[0] ?? "nothing") };
+/** A page of the console. `page` is the row of the navigation whose action and group hold for it, too. */
+function at(path: string, name: string, component: () => Promise<unknown>, page = name): RouteRecordRaw {
+  const row = pageOf(page);
+  return { path, name, component, meta: { title: "page." + name, page, action: row?.action, group: row?.group === "menu" ? undefined : row?.group } };
 }
 
+const gate = (path: string, name: string, title: string, component: () => Promise<unknown>): RouteRecordRaw => ({ path, name, component, meta: { title, gate: true } });
+
+// One line a page; its row in pages.ts stands for the navigation, the palette and the keys.
 export const router = createRouter({
   history: createWebHistory("/ui/"),
   routes: [
-    { path: "/setup", name: "setup", component: () => import("@/views/SetupView.vue"), meta: { title: "setup.title", gate: true } },
-    { path: "/sign-in", name: "sign-in", component: () => import("@/views/SignInView.vue"), meta: { title: "signIn.title", gate: true } },
-    { path: "/moderate", name: "moderate", component: () => import("@/views/ModerateView.vue"), meta: { title: "page.moderate", group: "work", action: "moderation.run" } },
-    { path: "/history/:id?", name: "history", component: () => import("@/views/HistoryView.vue"), meta: { title: "page.history", group: "work", action: "moderation.read" } },
-    { path: "/audit/:id?", name: "audit", component: () => import("@/views/AuditView.vue"), meta: { title: "page.audit", group: "evidence", action: "audit.read" } },
-    { path: "/nothing", name: "nothing", component: () => import("@/views/NothingView.vue"), meta: { title: "page.nothing" } },
+    gate("/setup", "setup", "setup.title", () => import("@/views/SetupView.vue")),
+    gate("/sign-in", "sign-in", "signIn.title", () => import("@/views/SignInView.vue")),
+    at("/moderate", "moderate", () => import("@/views/ModerateView.vue")),
+    at("/history/:id?", "history", () => import("@/views/HistoryView.vue")),
+    at("/audit/:id?", "audit", () => import("@/views/AuditView.vue")),
+    at("/nothing", "nothing", () => import("@/views/NothingView.vue")),
     { path: "/", name: "start", component: () => import("@/views/NothingView.vue"), meta: { title: "page.nothing" } },
-    { path: "/:rest(.*)*", name: "unknown", component: () => import("@/views/UnknownView.vue"), meta: { title: "page.unknown" } },
+    at("/:rest(.*)*", "unknown", () => import("@/views/UnknownView.vue")),
   ],
 });
 

@@ -1,10 +1,8 @@
 import { createPinia, setActivePinia } from "pinia";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createApp, defineComponent } from "vue";
-import { createI18n } from "vue-i18n";
+import { makeI18n } from "@/i18n";
 import type { AuditEvent } from "@/api/types";
-import en from "@/i18n/en.json";
-import zh from "@/i18n/zh-CN.json";
 import { useAuditTexts } from "./useAuditTexts";
 
 const event: AuditEvent = {
@@ -20,7 +18,7 @@ function texts(locale: "en" | "zh-CN"): ReturnType<typeof useAuditTexts> {
       return () => null;
     },
   });
-  createApp(host).use(createI18n({ legacy: false, locale, messages: { en, "zh-CN": zh } })).mount(document.createElement("div"));
+  createApp(host).use(makeI18n(locale)).mount(document.createElement("div"));
   const [first] = found;
   if (!first) throw new Error("not mounted");
   return first;

@@ -65,7 +65,7 @@ export function useAuditTexts() {
     const text = reason(event);
     if (text) return text;
     const items = event.details.items;
-    if (typeof items === "number" && items > 1) return t("audit.items", { n: items }, items);
+    if (typeof items === "number" && items > 1) return t("audit.items", { n: items });
     // signing in and out: the object is the person or the session, which stands elsewhere already
     return (event.action.startsWith("auth.") ? "" : resource(event)) || "–";
   };

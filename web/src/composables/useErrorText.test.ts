@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { createApp, defineComponent } from "vue";
-import { createI18n } from "vue-i18n";
 import { errorFrom } from "@/api/error";
-import en from "@/i18n/en.json";
-import zh from "@/i18n/zh-CN.json";
+import { makeI18n, messages } from "@/i18n";
 import { useErrorText } from "./useErrorText";
+
+const texts = messages.en.error as Record<string, { title: string }>;
 
 type Locale = "en" | "zh-CN";
 
@@ -17,7 +17,7 @@ function read(locale: Locale, status: number, body: unknown, headers: Record<str
       return () => null;
     },
   });
-  const i18n = createI18n({ legacy: false, locale, messages: { en, "zh-CN": zh } });
+  const i18n = makeI18n(locale);
   createApp(host).use(i18n).mount(document.createElement("div"));
   return said;
 }
@@ -49,9 +49,9 @@ describe("useErrorText", () => {
   });
 
   it("finds the words of every code in the catalogue, and of a newer server's code the general ones", () => {
-    const codes = Object.keys(en.error).filter((key) => typeof (en.error as Record<string, unknown>)[key] === "object");
-    for (const code of codes) expect(read("en", 400, { code, detail: "" }).title, code).toBe((en.error as unknown as Record<string, { title: string }>)[code]?.title);
-    expect(read("en", 500, { code: "of a newer server", detail: "x" }).title).toBe(en.error.internal.title);
+    const codes = Object.keys(texts).filter((key) => typeof texts[key] === "object");
+    for (const code of codes) expect(read("en", 400, { code, detail: "" }).title, code).toBe(texts[code]?.title);
+    expect(read("en", 500, { code: "of a newer server", detail: "x" }).title).toBe(texts.internal?.title);
   });
 
   it("adds what the server says where it names the thing in the way", () => {

@@ -11,9 +11,9 @@ export function useErrorText() {
   const { t } = useI18n();
 
   function wait(seconds: number): string {
-    if (seconds < 90) return t("error.waitSeconds", { n: seconds }, seconds);
+    if (seconds < 90) return t("error.waitSeconds", { n: seconds });
     const minutes = Math.ceil(seconds / 60);
-    return t("error.waitMinutes", { n: minutes }, minutes);
+    return t("error.waitMinutes", { n: minutes });
   }
 
   return (error: ApiError): { title: string; detail: string } => {

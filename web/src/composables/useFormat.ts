@@ -16,6 +16,9 @@ export function useFormat() {
 
   const today = (d: Date) => d.toDateString() === new Date().toDateString();
 
+  /** One figure after the point: finer than that nobody reads a duration. */
+  const rounded = (n: number) => Math.round(n * 10) / 10;
+
   function iso(d: Date): string {
     const p = (n: number) => String(n).padStart(2, "0");
     return `${d.getFullYear()}-${p(d.getMonth() + 1)}-${p(d.getDate())}`;
@@ -41,15 +44,15 @@ export function useFormat() {
     },
     utc: (at: string) => at.replace("T", " ").replace(/\.\d+Z$|Z$/, ""),
     utcTime: (at: string) => at.slice(11, 19),
-    ms: (n: number) => (n >= 10_000 ? t("unit.seconds", { n: (n / 1000).toFixed(1) }) : t("unit.ms", { n: n >= 100 ? Math.round(n) : n.toFixed(1) })),
+    ms: (n: number) => (n >= 10_000 ? t("unit.seconds", { n: rounded(n / 1000) }) : t("unit.ms", { n: n >= 100 ? Math.round(n) : rounded(n) })),
     ago: (from: number, now: number) => {
       const s = Math.max(0, Math.round((now - from) / 1000));
       if (s < 60) return t("ago.now");
       const m = Math.floor(s / 60);
-      if (m < 60) return t("ago.minutes", { n: m }, m);
+      if (m < 60) return t("ago.minutes", { n: m });
       const h = Math.floor(m / 60);
-      if (h < 48) return t("ago.hours", { n: h }, h);
-      return t("ago.days", { n: Math.floor(h / 24) }, Math.floor(h / 24));
+      if (h < 48) return t("ago.hours", { n: h });
+      return t("ago.days", { n: Math.floor(h / 24) });
     },
   };
 }

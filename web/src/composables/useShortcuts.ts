@@ -5,6 +5,8 @@ import { usePrefs } from "@/stores/prefs";
 export interface Shortcut {
   keys: string;
   label: string;
+  /** The label names a page, and the keys lead there. */
+  goes?: boolean;
   run: () => void;
 }
 

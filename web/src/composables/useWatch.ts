@@ -48,12 +48,12 @@ export function useWatch() {
       return { lamp: "ring", title: t("watch.notReady"), text: t(`watch.reason.${["loading", "audit_unavailable", "offline"].includes(ready.value) ? ready.value : "other"}`) };
     }
     const head = chain.chain?.head;
-    const row = head ? t("watch.row", { row: format.number(head.seq) }) : "";
+    const row = head ? t("watch.row", { row: head.seq }) : "";
     const since = head?.at ? format.ago(Date.parse(head.at), now.value) : "";
     const text = [row, since].filter(Boolean).join(" · ");
     if (chain.state === "broken") {
       const verified = chain.chain?.verified;
-      const title = verified?.finding_seq ? t("watch.brokenAt", { row: format.number(verified.finding_seq) }) : t("watch.broken");
+      const title = verified?.finding_seq ? t("watch.brokenAt", { row: verified.finding_seq }) : t("watch.broken");
       return { lamp: "broken", title, text: t("finding." + findingKey(verified?.finding ?? "")) };
     }
     if (chain.state === "whole") return { lamp: "lit", title: t("watch.whole"), text };

@@ -1,5 +1,5 @@
 import type { RouteLocationRaw } from "vue-router";
-import { pages } from "@/router";
+import { opens, pages } from "@/pages";
 
 export interface JumpTarget {
   id: string;
@@ -26,7 +26,7 @@ function byId(query: string, can: (action: string) => boolean, t: (key: string, 
 /** Pages, deeds and pasted ids that match; only what this person may. */
 export function jumpTargets(query: string, can: (action: string) => boolean, t: (key: string, values?: Record<string, string>) => string): JumpTarget[] {
   const all: JumpTarget[] = [
-    ...pages.filter((p) => can(p.action)).map((p) => ({ id: p.name, icon: p.icon, label: t("page." + p.name), keys: p.keys.split(" "), to: { name: p.name } })),
+    ...pages.filter((p) => opens(p, can)).map((p) => ({ id: p.name, icon: p.icon, label: t("page." + p.name), keys: p.keys.split(" "), to: { name: p.name } })),
     { id: "theme", icon: "moon", label: t("jump.theme"), keys: [], act: "theme" },
     { id: "language", icon: "chat", label: t("jump.language"), keys: [], act: "language" },
   ];

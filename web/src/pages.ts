@@ -1,0 +1,36 @@
+/** A page of the navigation. Without `action` it is everybody's; with several, one of them is enough. */
+export interface Page {
+  name: string;
+  /** menu: stands in the person's menu, not in the navigation. */
+  group: "work" | "govern" | "evidence" | "menu";
+  icon: string;
+  action?: string | readonly string[];
+  /** The keys that lead there, after "g" by custom. */
+  keys: string;
+}
+
+export const groups = ["work", "govern", "evidence"] as const;
+
+/** The pages in the order of the navigation. Only built ones stand here. */
+export const pages: readonly Page[] = [
+  { name: "moderate", group: "work", icon: "moderate", action: "moderation.run", keys: "g m" },
+  { name: "history", group: "work", icon: "history", action: "moderation.read", keys: "g h" },
+  { name: "audit", group: "evidence", icon: "audit", action: "audit.read", keys: "g a" },
+];
+
+export const pageOf = (name: unknown): Page | undefined => pages.find((p) => p.name === name);
+
+/** Whether somebody with these actions may open a page; `can` answers for one action. */
+export function opens(page: Pick<Page, "action">, can: (action: string) => boolean): boolean {
+  if (page.action === undefined) return true;
+  return typeof page.action === "string" ? can(page.action) : page.action.some(can);
+}
+
+const startByRole: Record<string, string> = { admin: "overview", reviewer: "moderate", radiologist: "models", nurse: "models", guest: "examples", auditor: "audit" };
+
+/** Where a person begins: the page of the role if it is built and allowed, else the first allowed one, else a calm page. */
+export function startPage(role: string, actions: string[]): { name: string } {
+  const allowed = pages.filter((p) => p.action !== undefined && opens(p, (a) => actions.includes(a))).map((p) => p.name);
+  const own = startByRole[role];
+  return { name: own && allowed.includes(own) ? own : (allowed[0] ?? "nothing") };
+}
