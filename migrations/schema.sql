@@ -162,6 +162,24 @@ CREATE TABLE policy_versions (
     reason     TEXT NOT NULL
 ) STRICT;
 
+-- What the console changed, between the configuration file and the defaults; hidden where a flag, the environment or the file
+-- sets the key.
+CREATE TABLE settings (
+    key        TEXT PRIMARY KEY NOT NULL,
+    value      TEXT NOT NULL CHECK (length(value) <= 1024),
+    changed_at INTEGER NOT NULL,
+    actor_id   TEXT NOT NULL,
+    actor_name TEXT NOT NULL,
+    event_id   TEXT NOT NULL
+) STRICT;
+
+-- One row per change of settings: what an ETag names.
+CREATE TABLE settings_versions (
+    version    INTEGER PRIMARY KEY NOT NULL,
+    changed_at INTEGER NOT NULL,
+    event_id   TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE models (
     id              TEXT PRIMARY KEY NOT NULL,
     kind            TEXT NOT NULL CHECK (kind IN ('guard', 'chat', 'vision', 'image')),

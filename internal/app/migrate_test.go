@@ -9,6 +9,7 @@ import (
 	_ "github.com/mattn/go-sqlite3"
 	"github.com/stretchr/testify/require"
 
+	"guardhouse/internal/apptest"
 	"guardhouse/internal/fault"
 	"guardhouse/migrations"
 )
@@ -64,7 +65,7 @@ func TestNoCommandMigratesUnderARunningServer(t *testing.T) {
 	require.Equal(t, 1, schemaVersion(t, data), "the server's own statements still fit")
 	pending, err := DryRun(t.Context(), c)
 	require.NoError(t, err)
-	require.Equal(t, []string{"0002_people.sql"}, pending, "a copy may be tried beside it")
+	require.Equal(t, apptest.Migrations(t, 1), pending, "a copy may be tried beside it")
 
 	require.NoError(t, release())
 	a, err := Open(t.Context(), c, Options{})
@@ -78,5 +79,5 @@ func TestNoCommandMigratesUnderARunningServer(t *testing.T) {
 func TestAServerMigratesItsOwnFolder(t *testing.T) {
 	data := olderFolder(t)
 	serve(t, data).end(t)
-	require.Equal(t, 2, schemaVersion(t, data))
+	require.Equal(t, len(apptest.Migrations(t, 0)), schemaVersion(t, data))
 }

@@ -68,3 +68,17 @@ func OpenDBAt(t testing.TB, path string, now func() time.Time) *db.DB {
 	})
 	return d
 }
+
+// Migrations answers the names of the migrations after number after, in order.
+func Migrations(t testing.TB, after int) []string {
+	t.Helper()
+	paths, err := filepath.Glob("../../migrations/0*.sql")
+	if err != nil || len(paths) <= after {
+		t.Fatalf("there are %d migrations (%v), and those after %d are asked for", len(paths), err, after)
+	}
+	names := make([]string, 0, len(paths))
+	for _, path := range paths[after:] {
+		names = append(names, filepath.Base(path))
+	}
+	return names
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/apptest"
 	"guardhouse/internal/audit"
 	"guardhouse/internal/backup"
 	"guardhouse/internal/db"
@@ -174,6 +175,6 @@ func TestAnOlderArchiveIsMigrated(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "fresh")
 	restored, err := backup.Restore(t.Context(), system(), restoration(out, data, backup.KeyOf(1)))
 	require.NoError(t, err)
-	require.Equal(t, []string{"0002_people.sql"}, restored.Migrated)
+	require.Equal(t, apptest.Migrations(t, 1), restored.Migrated)
 	require.NoError(t, db.CheckFile(t.Context(), filepath.Join(data, "guardhouse.db")))
 }

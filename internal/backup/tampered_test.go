@@ -267,7 +267,7 @@ func TestHostileDatabasesAreRefused(t *testing.T) {
 		"a deleted row":      {unguarded("DELETE FROM audit_events WHERE seq = 1"), "does not verify: deleted"},
 		"a broken rule":      {[]string{"PRAGMA ignore_check_constraints = ON", "UPDATE users SET status = 'root'", "INSERT INTO roles (name, builtin, created_at) VALUES ('x', 9, 0)"}, "damaged"},
 		"a broken reference": {[]string{"PRAGMA foreign_keys = OFF", "INSERT INTO casbin_rules (ptype, v0, v1) VALUES ('p', 'nobody', 'x')"}, "damaged"},
-		"a newer version":    {[]string{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (3, 1)"}, "newer binary"},
+		"a newer version":    {[]string{"INSERT INTO goose_db_version (version_id, is_applied) SELECT max(version_id) + 1, 1 FROM goose_db_version"}, "newer binary"},
 		"nothing in it":      {[]string{"DROP TABLE IF EXISTS never"}, ""},
 	}
 	f := newFolder(t)

@@ -68,7 +68,7 @@ func TestPendingOnANewFile(t *testing.T) {
 	d := apptest.OpenDBAt(t, filepath.Join(t.TempDir(), "g.db"), time.Now)
 	pending, err := d.Pending(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []string{"0001_init.sql", "0002_people.sql"}, pending)
+	require.Equal(t, apptest.Migrations(t, 0), pending)
 	applied, err := d.Migrate(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, pending, applied)
