@@ -18,15 +18,16 @@ type Stats struct {
 	Rows       map[RowKind]uint64 // rows that are durable
 	VerifiedAt time.Time          // when the last walk over the chain ended; zero = none yet
 	VerifiedOK bool
+	Verified   Report // what that walk found
 }
 
 // stats counts for Stats.
 type stats struct {
 	rows *tally.Counts[RowKind]
 
-	mu   sync.Mutex
-	at   time.Time
-	good bool
+	mu     sync.Mutex
+	at     time.Time
+	report Report
 }
 
 func newStats() *stats {
@@ -37,7 +38,7 @@ func newStats() *stats {
 func (l *Log) Stats() Stats {
 	l.stats.mu.Lock()
 	defer l.stats.mu.Unlock()
-	return Stats{Rows: l.stats.rows.Snapshot(), VerifiedAt: l.stats.at, VerifiedOK: l.stats.good}
+	return Stats{Rows: l.stats.rows.Snapshot(), VerifiedAt: l.stats.at, VerifiedOK: !l.stats.at.IsZero() && l.stats.report.OK(), Verified: l.stats.report}
 }
 
 // durable notes a row of this process.
@@ -51,5 +52,5 @@ func (l *Log) verified(r Report) {
 	now := l.db.Now()
 	l.stats.mu.Lock()
 	defer l.stats.mu.Unlock()
-	l.stats.at, l.stats.good = now, r.OK()
+	l.stats.at, l.stats.report = now, r
 }

@@ -1,0 +1,4 @@
+package moderation
+
+// VolumeSQL is for the test of its plan.
+const VolumeSQL = volumeSQL
