@@ -40,6 +40,10 @@ type Model struct {
 	TemplateSHA256 string
 	State          string // loading, ready or failed in this process
 	StateReason    string // why it failed, safe to show; "" otherwise
+	StateCode      string // why it failed, as one word
+	StateSince     time.Time
+	Stage          string  // what it is doing while it loads
+	Progress       float64 // how much of loading is done, 0 to 1
 	SizeBytes      int64
 	ContextLength  int
 	Default        bool
@@ -71,21 +75,12 @@ type Service struct {
 	memfd func(name string, data []byte) (*File, error) // nil = sealedMemory
 }
 
-type state struct{ name, reason string }
-
 // New answers a service over the catalogue in d. It reads nothing yet: Sync does.
 func New(d *db.DB, g *access.Guard, o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
 	}
 	return &Service{db: d, guard: g, o: o, states: map[string]state{}, memfd: sealedMemory}
-}
-
-// SetState records what became of loading a model in this process. reason must be safe to show.
-func (s *Service) SetState(id, name, reason string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.states[id] = state{name, reason}
 }
 
 // Refresh reads the table again and answers whether anything changed: another process may have imported
@@ -114,9 +109,9 @@ func (s *Service) All(ctx context.Context) ([]Model, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, m := range *p {
-		m.State = StateLoading
+		m.State, m.Stage = StateLoading, StageWaiting
 		if st, ok := s.states[m.ID]; ok {
-			m.State, m.StateReason = st.name, st.reason
+			st.apply(&m)
 		}
 		out[i] = m
 	}

@@ -40,11 +40,16 @@ type stamp struct {
 // descriptor (threat M4). It refuses what is not a regular file, what others may write, and any bytes
 // whose hash is not the row's.
 func (s *Service) Open(ctx context.Context, m Model) (*File, error) {
+	return s.OpenTold(ctx, m, nil)
+}
+
+// OpenTold is Open that tells how much is hashed, 0 to 1, whenever another mebibyte is.
+func (s *Service) OpenTold(ctx context.Context, m Model, told func(done float64)) (*File, error) {
 	f, err := s.open(m)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.check(ctx); err != nil {
+	if err := f.check(ctx, told); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
@@ -71,7 +76,7 @@ func (s *Service) open(m Model) (*File, error) {
 func (s *Service) openUnpacked(m Model, data []byte) (*File, error) {
 	path := filepath.Join(s.o.RunDir, m.SHA256+".gguf")
 	if f, err := openStored(path, m.SHA256); err == nil {
-		if err = f.check(context.Background()); err == nil { //nolint:contextcheck // a few megabytes
+		if err = f.check(context.Background(), nil); err == nil { //nolint:contextcheck // a few megabytes
 			return f, nil
 		}
 		if err := f.Close(); err != nil {
@@ -100,7 +105,7 @@ func openStored(path, sum string) (*File, error) {
 	case !info.Mode().IsRegular():
 		err = fault.New(fault.Unprocessable, "the model's file is not a regular file")
 	case info.Mode().Perm()&0o222 != 0:
-		err = fault.New(fault.Unprocessable, "the model's file can be written to; it must be read-only (mode 0400)")
+		err = fault.Wrap(errWritable, fault.Unprocessable, "the model's file can be written to; it must be read-only (mode 0400)")
 	default:
 		return &File{File: f, sha256: sum}, nil
 	}
@@ -108,17 +113,21 @@ func openStored(path, sum string) (*File, error) {
 }
 
 // check hashes the file and remembers its stamp, taken before the first byte was read.
-func (f *File) check(ctx context.Context) error {
+func (f *File) check(ctx context.Context, told func(done float64)) error {
 	seen, err := f.stamp()
 	if err != nil {
 		return err
 	}
-	sum, n, err := hashAll(ctx, f.File)
+	sum, n, err := hashAll(ctx, f.File, func(n int64) {
+		if told != nil && seen.size > 0 {
+			told(float64(n) / float64(seen.size))
+		}
+	})
 	if err != nil {
 		return err
 	}
 	if sum != f.sha256 || n != seen.size {
-		return fault.New(fault.Unprocessable, "the model's file is not the one that was imported: its SHA-256 differs")
+		return fault.Wrap(errChanged, fault.Unprocessable, "the model's file is not the one that was imported: its SHA-256 differs")
 	}
 	f.mu.Lock()
 	f.seen = seen
@@ -142,7 +151,7 @@ func (f *File) Confirm(ctx context.Context) error {
 	if same {
 		return nil
 	}
-	return f.check(ctx)
+	return f.check(ctx, nil)
 }
 
 func (f *File) stamp() (stamp, error) {
@@ -156,8 +165,8 @@ func (f *File) stamp() (stamp, error) {
 	}, nil
 }
 
-// hashAll hashes f from its start without moving its offset, looking at ctx now and then.
-func hashAll(ctx context.Context, f io.ReaderAt) (sum string, n int64, err error) {
+// hashAll hashes f from its start without moving its offset, looking at ctx and telling how far it is now and then.
+func hashAll(ctx context.Context, f io.ReaderAt, told func(n int64)) (sum string, n int64, err error) {
 	h := sha256.New()
 	buf := make([]byte, 1<<20)
 	for {
@@ -167,6 +176,7 @@ func hashAll(ctx context.Context, f io.ReaderAt) (sum string, n int64, err error
 		got, err := f.ReadAt(buf, n)
 		_, _ = h.Write(buf[:got]) // a hash never refuses
 		n += int64(got)
+		told(n)
 		if errors.Is(err, io.EOF) {
 			return hex.EncodeToString(h.Sum(nil)), n, nil
 		}

@@ -6,6 +6,7 @@ package inference
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 )
@@ -26,7 +27,13 @@ type Spec struct {
 	Measure     bool    // try layouts for a moment where size and machine alone do not say which is fastest
 	Temperature float64 // divides the logits before the softmax; 0 = 1
 	Kernels     string  // who computes products: "auto" or "" (the fastest that runs here), "avx512", "avx2", "neon", "none"
+	// Progress hears how much of the weights is read, 0 to 1, a few times a second at most, until Load answers; nil = nobody
+	// listens. It must answer at once.
+	Progress func(done float64)
 }
+
+// ErrNoRoom is in the chain of a refusal to load for want of memory.
+var ErrNoRoom = errors.New("there is not enough memory")
 
 // Engine loads models. Load refuses with fault.Unprocessable what the file cannot do and with
 // fault.NotAvailable what this build cannot do.
@@ -62,6 +69,8 @@ type Description struct {
 	Choice      Choice
 	// Kernels names who computes products: our kernels, or "none" where the engine's own do.
 	Kernels string
+	// Device is where it computes: "cpu".
+	Device string
 }
 
 // Memory is what a model holds, in bytes. Beside it stands only what does not grow with the model: threads' stacks, the

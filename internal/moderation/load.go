@@ -98,7 +98,7 @@ func (s *Service) load(ctx context.Context, m catalog.Model, measure bool) error
 	start := s.o.Now()
 	l, err := s.start(ctx, m, measure)
 	if err != nil {
-		s.d.Catalog.SetState(m.ID, catalog.StateFailed, fault.From(err).Message)
+		s.d.Catalog.SetFailed(m.ID, reasonOf(err), fault.From(err).Message)
 		s.d.Log.ErrorContext(ctx, "loading a model", "model", m.ID, "sha256", m.SHA256, "err", err)
 		return fmt.Errorf("loading %s: %w", m.ID, err)
 	}
@@ -124,7 +124,7 @@ func (s *Service) has(m catalog.Model) bool {
 // start checks the file through one descriptor, hands that descriptor to the engine and has the model
 // judge the canary before anybody else may use it.
 func (s *Service) start(ctx context.Context, m catalog.Model, measure bool) (l *loaded, err error) {
-	f, err := s.d.Catalog.Open(ctx, m)
+	f, err := s.d.Catalog.OpenTold(ctx, m, s.telling(m.ID, catalog.StageChecking, 0, checkedPart))
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +146,7 @@ func (s *Service) start(ctx context.Context, m catalog.Model, measure bool) (l *
 		ModelID: m.ID, File: f.File, Slots: s.o.Slots, SlotTokens: l.window + g.Overhead(), Threads: s.o.Threads,
 		Lanes: s.o.Lanes, Batch: s.o.Batch, Flash: s.o.FlashAttention, Cache: s.o.KVCache,
 		Temperature: g.Temperature(), Kernels: s.o.Kernels, Measure: measure,
+		Progress: s.reading(m.ID),
 	}
 	return l, s.d.Scheduler.Add(ctx, checked{s.d.Engine, l}, spec)
 }

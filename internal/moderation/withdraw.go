@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"guardhouse/internal/catalog"
 	"guardhouse/internal/fault"
 )
 
@@ -48,7 +47,7 @@ func (s *Service) withdraw(l *loaded, err error) {
 	if !current {
 		return // withdrawn by another, or replaced since
 	}
-	s.d.Catalog.SetState(id, catalog.StateFailed, fault.From(err).Message)
+	s.d.Catalog.SetFailed(id, reasonOf(err), fault.From(err).Message)
 	s.d.Log.Error("a model's file changed in use", "model", id, "err", err)
 }
 

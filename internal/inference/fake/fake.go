@@ -84,6 +84,9 @@ func (e *Engine) Load(ctx context.Context, s inference.Spec) (inference.Model, e
 	if err := ctx.Err(); err != nil {
 		return nil, fault.From(err)
 	}
+	if s.Progress != nil {
+		s.Progress(1)
+	}
 	e.held++
 	return &model{engine: e, spec: s}, nil
 }

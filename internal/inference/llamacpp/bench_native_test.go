@@ -108,7 +108,7 @@ func BenchmarkTail(b *testing.B) {
 // BenchmarkRows is one pass of a few ids behind a prompt, each with its row of logits, on one thread: what a drafted id
 // costs, and what a pass does.
 func BenchmarkRows(b *testing.B) {
-	w, err := loadWeights(b.Context(), nano(b), true)
+	w, err := loadWeights(b.Context(), nano(b), true, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -6,11 +6,14 @@ import (
 	"guardhouse/internal/inference"
 )
 
+// deviceCPU is the one place where this build computes.
+const deviceCPU = "cpu"
+
 // describe answers the numbers that the contexts really have.
 func describe(p plan, cores []core) inference.Description {
 	d := inference.Description{
 		WeightBytes: p.weightBytes, SlotTokens: p.slotTokens, Threads: p.threads, Lanes: len(cores),
-		Flash: p.lane.flash, Cache: cacheF16, Choice: p.choice,
+		Flash: p.lane.flash, Cache: cacheF16, Choice: p.choice, Device: deviceCPU,
 	}
 	if p.lane.cacheQ8 {
 		d.Cache = cacheQ8

@@ -186,7 +186,7 @@ func (g golden) checkFree(t *testing.T, m *model) {
 
 // The four masses of the goldens' model add up to one, added id by id over its whole vocabulary.
 func TestGoldenScoresSumToOne(t *testing.T) {
-	w, err := loadWeights(t.Context(), tinyGuard(t), false)
+	w, err := loadWeights(t.Context(), tinyGuard(t), false, nil)
 	require.NoError(t, err)
 	defer w.free()
 	n, err := openLane(w, laneLimits{slots: 1, slotTokens: 1024, batch: 256, threads: 1, flash: true})

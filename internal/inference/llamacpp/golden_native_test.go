@@ -109,7 +109,7 @@ func load(t testing.TB, name string, s inference.Spec) *model {
 
 func TestGoldenLogits(t *testing.T) {
 	goldens := readGoldens(t)
-	w, err := loadWeights(t.Context(), tinyGuard(t), false)
+	w, err := loadWeights(t.Context(), tinyGuard(t), false, nil)
 	require.NoError(t, err)
 	defer w.free()
 	p, err := newPlan(inference.Spec{Slots: 1, SlotTokens: 4096, Threads: 2}, w.bytes, 2)

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func TestGuardNanoSpeaks(t *testing.T) {
 // The softmax is over the whole vocabulary: with every id as a label the shares add up to one, and the
 // temperature flattens them.
 func TestProbabilitiesAreOverTheVocabulary(t *testing.T) {
-	w, err := loadWeights(t.Context(), nano(t), false)
+	w, err := loadWeights(t.Context(), nano(t), false, nil)
 	require.NoError(t, err)
 	defer w.free()
 	n, err := openLane(w, laneLimits{slots: 1, slotTokens: 512, batch: 256, threads: 1, flash: true})
@@ -294,4 +295,15 @@ func TestLoadRefuses(t *testing.T) {
 			require.NotContains(t, fault.From(err).Message, "gguf", "and clients do not")
 		}
 	}
+}
+
+// TestLoadTellsHowFarItIs: what is told grows, and ends at the whole.
+func TestLoadTellsHowFarItIs(t *testing.T) {
+	var heard []float64
+	w, err := loadWeights(t.Context(), nano(t), false, func(part float64) { heard = append(heard, part) })
+	require.NoError(t, err)
+	defer w.free()
+	require.NotEmpty(t, heard)
+	require.True(t, slices.IsSorted(heard))
+	require.InDelta(t, 1, heard[len(heard)-1], 0)
 }

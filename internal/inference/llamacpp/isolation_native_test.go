@@ -79,7 +79,7 @@ func apart(a, b []float64) (most float64) {
 // All slots of a context share one pool of cells. Whoever else comes, leaves in the middle of a pass or fails there, and
 // however full and scattered the pool is: nobody's answer knows of another's text, and the pool is never too small.
 func TestNobodySeesAnothersCells(t *testing.T) {
-	w, err := loadWeights(t.Context(), nano(t), false)
+	w, err := loadWeights(t.Context(), nano(t), false, nil)
 	require.NoError(t, err)
 	defer w.free()
 	for _, c := range []struct {

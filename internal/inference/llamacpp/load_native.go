@@ -31,7 +31,7 @@ func (e *Engine) Load(ctx context.Context, s inference.Spec) (inference.Model, e
 	if err := useKernels(s.Kernels); err != nil {
 		return nil, err
 	}
-	w, err := loadWeights(ctx, fmt.Sprintf("/proc/self/fd/%d", s.File.Fd()), sealed(s.File))
+	w, err := loadWeights(ctx, fmt.Sprintf("/proc/self/fd/%d", s.File.Fd()), sealed(s.File), s.Progress)
 	runtime.KeepAlive(s.File)
 	if err != nil {
 		return nil, err

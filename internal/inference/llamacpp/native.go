@@ -22,6 +22,7 @@ import (
 	_ "github.com/ollama/ollama/llama"
 
 	"guardhouse/internal/fault"
+	"guardhouse/internal/inference"
 )
 
 // wordsSize bounds what is kept of the engine's own complaint about a file.
@@ -38,8 +39,8 @@ type weights struct {
 }
 
 // loadWeights reads the model behind path. It refuses with fault.Unprocessable what the engine refuses,
-// and ends early with the context's error.
-func loadWeights(ctx context.Context, path string, mmap bool) (*weights, error) {
+// and ends early with the context's error. told, where there is one, hears now and then how far it is, 0 to 1.
+func loadWeights(ctx context.Context, path string, mmap bool, told func(float64)) (*weights, error) {
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
 	words := (*C.char)(C.calloc(1, wordsSize))
@@ -56,6 +57,7 @@ func loadWeights(ctx context.Context, path string, mmap bool) (*weights, error) 
 			<-heard // the flag must outlive its writer
 		}
 	}()
+	defer watch((*int32)(unsafe.Pointer(&flag.done)), told)()
 
 	w := &weights{}
 	if code := C.gh_load(name, C.bool(mmap), flag, &w.c, words, wordsSize); code != C.GH_OK {
@@ -96,7 +98,7 @@ func (w *weights) tokenize(text string) ([]int32, error) {
 
 // What only loading complains of.
 var (
-	errMemory = errors.New("the engine is out of memory")
+	errMemory = fmt.Errorf("the engine: %w", inference.ErrNoRoom)
 	errLayout = errors.New("the linked engine is another version than the shim was written for")
 )
 

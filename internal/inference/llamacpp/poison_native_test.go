@@ -48,7 +48,7 @@ func poisoned(t *testing.T, id uint64) string {
 // very cells, is touched.
 func TestWhatIsNoNumberStaysItsOwners(t *testing.T) {
 	const bad = 500
-	w, err := loadWeights(t.Context(), poisoned(t, bad), false)
+	w, err := loadWeights(t.Context(), poisoned(t, bad), false, nil)
 	require.NoError(t, err)
 	defer w.free()
 	for _, k := range []laneLimits{{flash: true}, {flash: true, cacheQ8: true}} {
@@ -85,7 +85,7 @@ func TestWhatIsNoNumberStaysItsOwners(t *testing.T) {
 // a text fails as it does; who comes later is answered, with the prefix that was resident.
 func TestWhatIsNoNumberIsClearedAway(t *testing.T) {
 	const bad = 500
-	w, err := loadWeights(t.Context(), poisoned(t, bad), false)
+	w, err := loadWeights(t.Context(), poisoned(t, bad), false, nil)
 	require.NoError(t, err)
 	defer w.free()
 	n, err := openLane(w, laneLimits{slots: 3, slotTokens: 256, batch: chunk, threads: 1, share: 1, poll: poll})

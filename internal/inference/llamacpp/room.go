@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"guardhouse/internal/fault"
+	"guardhouse/internal/inference"
 )
 
 const (
@@ -113,8 +114,8 @@ func (p *plan) squeeze(room int64) error {
 		case n.of(p.lane, p.lanes) <= room:
 			return nil
 		default:
-			return fault.Newf(fault.Unprocessable, "%s and %s of %d tokens need %s of memory beside the model, %s is available",
-				counted(p.lanes, "lane"), counted(p.slots, "slot"), p.slotTokens, mebibytes(n.of(p.lane, p.lanes)), mebibytes(room))
+			return fault.Wrap(inference.ErrNoRoom, fault.Unprocessable, fmt.Sprintf("%s and %s of %d tokens need %s of memory beside the model, %s is available",
+				counted(p.lanes, "lane"), counted(p.slots, "slot"), p.slotTokens, mebibytes(n.of(p.lane, p.lanes)), mebibytes(room)))
 		}
 	}
 	return nil

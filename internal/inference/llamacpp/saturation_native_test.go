@@ -41,7 +41,7 @@ func saturate(b *testing.B, file *os.File, slots int) {
 	defer func() { require.NoError(b, s.Close(context.Background())) }() // the benchmark's own context has ended
 	require.NoError(b, s.Prime(b.Context(), "guard-nano", [][]int32{nanoPrefix()}))
 	lanes := s.Status()[0].Description.Lanes
-	w, err := loadWeights(b.Context(), nano(b), true)
+	w, err := loadWeights(b.Context(), nano(b), true, nil)
 	require.NoError(b, err)
 	defer w.free()
 	bare := make([]*nativeLane, lanes)

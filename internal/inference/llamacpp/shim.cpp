@@ -85,7 +85,12 @@ bool same_layout(const llama_model_params &m, const llama_context_params &c) {
 
 const int q8_0 = 8; // ggml's number of the type
 
-bool go_on(float, void *data) { return static_cast<gh_flag *>(data)->set == 0; }
+bool go_on(float part, void *data) {
+	gh_flag *flag = static_cast<gh_flag *>(data);
+	const float done = part >= 0 && part <= 1 ? part : 0; // what is no number is no conversion either
+	__atomic_store_n(&flag->done, int32_t(done * 10000), __ATOMIC_RELAXED);
+	return flag->set == 0;
+}
 
 bool aborted(void *data) { return static_cast<gh_lane *>(data)->abort.load(std::memory_order_relaxed); }
 

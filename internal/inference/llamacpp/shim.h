@@ -28,8 +28,8 @@ enum {
 typedef struct gh_model gh_model;
 typedef struct gh_lane gh_lane;
 
-// gh_flag ends a load when it is set.
-typedef struct gh_flag { volatile int32_t set; } gh_flag;
+// gh_flag ends a load when it is set, and says how far the load is, in ten-thousandths: either side may look at any time.
+typedef struct gh_flag { volatile int32_t set, done; } gh_flag;
 
 typedef struct gh_lane_params {
 	uint32_t slots, slot_tokens, batch;

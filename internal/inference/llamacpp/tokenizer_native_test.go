@@ -82,7 +82,7 @@ func compare(t *testing.T, w *weights, tok *tokenizer.Tokenizer, text string) {
 func TestTokenizerEqualsEngine(t *testing.T) {
 	for name, file := range map[string]func(testing.TB) string{"guard-nano": nano, "qwen3": tinyGuard} {
 		t.Run(name, func(t *testing.T) {
-			w, err := loadWeights(t.Context(), file(t), true)
+			w, err := loadWeights(t.Context(), file(t), true, nil)
 			require.NoError(t, err)
 			defer w.free()
 			tok := nanoTokenizer(t, file(t))
@@ -103,7 +103,7 @@ func TestTokenizerEqualsEngineOnGoldens(t *testing.T) {
 	f, err := os.Open(sharedFile(t, "goldens", "qwen", "guard-template", "cases.jsonl"))
 	require.NoError(t, err)
 	defer f.Close()
-	w, err := loadWeights(t.Context(), tinyGuard(t), true)
+	w, err := loadWeights(t.Context(), tinyGuard(t), true, nil)
 	require.NoError(t, err)
 	defer w.free()
 	tok := nanoTokenizer(t, tinyGuard(t))
