@@ -22,7 +22,11 @@ func (s *Server) admit(c *gin.Context) {
 	if !known {
 		return // the console's files, and what matched nothing
 	}
-	if op.action != actionPublic && !s.signIn(c, access.Action(op.action)) {
+	needs := access.Action(op.action)
+	if op.action == actionSignedIn {
+		needs = ""
+	}
+	if op.action != actionPublic && !s.signIn(c, needs) {
 		return
 	}
 	if err := s.readRequest(c, op); err != nil {

@@ -15,13 +15,17 @@ import (
 //go:embed openapi.yaml
 var document []byte
 
-// actionPublic marks the operations that need no credential. It is the whole allow-list.
-const actionPublic = "public"
+const (
+	// actionPublic marks the operations that need no credential. It is the whole allow-list.
+	actionPublic = "public"
+	// actionSignedIn marks those that any credential is enough for.
+	actionSignedIn = "signed-in"
+)
 
 // operation is what the document says of one route and the middleware needs.
 type operation struct {
 	id       string
-	action   string // an access.Action, or actionPublic
+	action   string // an access.Action, actionPublic or actionSignedIn
 	body     *openapi3.Schema
 	bodyMust bool // a body has to be there
 	query    map[string]*openapi3.Schema
@@ -88,9 +92,9 @@ func newOperation(op *openapi3.Operation) (*operation, error) {
 }
 
 // knownAction says that somebody decides about the action: the roles, the gate's own rule for signing in, or the allow-list
-// of what is public.
+// of what is public or for everybody who is signed in.
 func knownAction(name string) bool {
 	signing := []access.Action{access.AuthSetup, access.AuthLogin, access.AuthLogout, access.AuthRefresh}
 	a := access.Action(name)
-	return name == actionPublic || slices.Contains(signing, a) || slices.Contains(access.AllActions(), a)
+	return name == actionPublic || name == actionSignedIn || slices.Contains(signing, a) || slices.Contains(access.AllActions(), a)
 }

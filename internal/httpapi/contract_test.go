@@ -65,6 +65,11 @@ func TestEveryOperationHasAKnownAction(t *testing.T) {
 			require.Empty(t, *s.op.Security)
 			continue
 		}
+		if action == "signed-in" { // written down a second time, too
+			require.Equal(t, "GET /api/v1/openapi.json", s.method+" "+s.path)
+			require.Nil(t, s.op.Security)
+			continue
+		}
 		require.Contains(t, access.AllActions(), access.Action(action), "%s %s", s.method, s.path)
 		require.Nil(t, s.op.Security, "%s %s says that it needs none", s.method, s.path)
 	}

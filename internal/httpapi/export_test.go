@@ -17,6 +17,9 @@ func ReadContract(document []byte) error {
 	return err
 }
 
+// DocumentJSON is how a document is published.
+func DocumentJSON(document []byte) ([]byte, error) { return documentJSON(document) }
+
 // BehindMiddleware is the context of a handler that was reached by p without any check.
 func BehindMiddleware(ctx context.Context, p access.Principal) context.Context {
 	c, _ := gin.CreateTestContext(httptest.NewRecorder())

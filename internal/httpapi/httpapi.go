@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -70,24 +71,25 @@ type Options struct {
 
 // Server answers every route of the contract. It is an http.Handler.
 type Server struct {
-	deps     Deps
-	o        Options
-	log      *slog.Logger
-	now      func() time.Time
-	contract contract
-	unbuilt  map[route]bool
-	statuses map[fault.Code]int
-	hosts    map[string]bool
-	proxies  prefixes
-	allowed  prefixes
-	clients  *counter // requests under way through trusted proxies
-	bodies   *budget
-	drain    drain
-	origins  *http.CrossOriginProtection
-	ui       *ui
-	verifier verifier
-	writable probe
-	engine   *gin.Engine
+	deps      Deps
+	o         Options
+	log       *slog.Logger
+	now       func() time.Time
+	contract  contract
+	unbuilt   map[route]bool
+	statuses  map[fault.Code]int
+	hosts     map[string]bool
+	proxies   prefixes
+	allowed   prefixes
+	clients   *counter // requests under way through trusted proxies
+	bodies    *budget
+	drain     drain
+	origins   *http.CrossOriginProtection
+	ui        *ui
+	published func() (asset, error) // the document as JSON, made when it is first asked for
+	verifier  verifier
+	writable  probe
+	engine    *gin.Engine
 }
 
 // New answers a server over the services. It refuses a document with an operation that no action is named for,
@@ -107,6 +109,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.proxies, s.allowed, s.clients = o.TrustedProxies, o.AllowFrom, newCounter(perClient)
 	s.bodies = newBudget(s.o.MaxBody)
 	s.unbuilt = unbuiltRoutes()
+	s.published = sync.OnceValues(func() (asset, error) { return publish(document) })
 	s.engine = s.newEngine()
 	return s, nil
 }
