@@ -61,6 +61,7 @@ type Config struct {
 
 	ModelsDir      string
 	MaxInputTokens int
+	DefaultModel   string // "" = the catalogue's own
 	Aliases        map[string]string
 
 	Threads, Slots, Queue int
@@ -77,4 +78,7 @@ type Config struct {
 	CacheEntries       int // 0 = none
 	CacheTTL           time.Duration
 	CacheShareServices bool
+
+	// given answers what flags, environment and file say of each key. It is a function so that no printing shows a secret.
+	given func() []resolved
 }

@@ -55,6 +55,7 @@ func TestExplainedYAMLIsAFile(t *testing.T) {
 			require.NoError(t, err)
 			got, err := load(t, printed, nil, nil)
 			require.NoError(t, err, printed)
+			want.given, got.given = nil, nil // functions equal nothing
 			require.Equal(t, want, got)
 		})
 	}

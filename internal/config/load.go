@@ -58,7 +58,7 @@ func resolve(s Sources) ([]resolved, error) {
 	}
 	var out []resolved
 	for _, o := range Options() {
-		r := resolved{o, o.Default, "default"}
+		r := resolved{o, o.Default, fromDefault}
 		for _, layer := range []struct {
 			name   string
 			values map[string]string
@@ -74,7 +74,7 @@ func resolve(s Sources) ([]resolved, error) {
 
 // apply answers the settings that the values make.
 func apply(values []resolved) (*Config, error) {
-	c := &Config{}
+	c := &Config{given: func() []resolved { return slices.Clone(values) }}
 	for _, r := range values {
 		if err := set(c, r.option, r.value, r.source); err != nil {
 			return nil, err
@@ -91,12 +91,12 @@ func apply(values []resolved) (*Config, error) {
 
 func set(c *Config, o Option, value, source string) error {
 	if !o.Built() {
-		if source == "default" {
+		if source == fromDefault {
 			return nil
 		}
 		return fmt.Errorf("%s (from %s) is not available in this release: remove it", o.Key, source)
 	}
-	if value == "" && source == "default" {
+	if value == "" && source == fromDefault {
 		return nil
 	}
 	if err := o.apply(c, value); err != nil {
@@ -109,8 +109,8 @@ func (c *Config) check() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errors.New("tls.cert and tls.key go together: give both or neither")
 	}
-	if c.SessionIdle > c.SessionMax {
-		return errors.New("auth.session_idle is longer than auth.session_max")
+	if err := c.checkSessions(); err != nil {
+		return err
 	}
 	if c.AllowPlainLoopback && !c.ListensOnLoopback() {
 		return fmt.Errorf("http.allow_plain_loopback: %s is not a loopback address", c.Listen)
