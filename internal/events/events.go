@@ -57,6 +57,8 @@ const (
 	pollEvery = 400 * time.Millisecond
 	// pace lets commits gather, so that a busy server reads in batches.
 	pace = 50 * time.Millisecond
+	// progressEvery is how often a model's loading is told of, where nothing but its progress has moved.
+	progressEvery = 300 * time.Millisecond
 	// coolAfter is how long rows are kept when nobody follows: a page that is loaded again finds them.
 	coolAfter = 30 * time.Second
 )
@@ -115,6 +117,7 @@ type Hub struct {
 	streams map[*Subscription]struct{}
 	people  map[string]int
 	states  states
+	moved   time.Time // when states last changed
 }
 
 // New answers a hub that reads nothing until somebody follows. Run has to be running for anything to arrive.

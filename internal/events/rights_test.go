@@ -268,7 +268,7 @@ func TestStatesAreToldWhenTheyChange(t *testing.T) {
 		_, err := r.guard.AllowModel(tx, "closed", []string{"role:nurse"}, "admin")
 		return err
 	}))
-	next(4, `{"id":"closed","state":"loading"}`)
+	next(4, `{"id":"closed","state":"loading","progress":0}`)
 	require.Len(t, s.of(events.TypePolicy), 2)
 	require.NotContains(t, fmt.Sprint(s.frames()), "cli:")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"slices"
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/catalog"
@@ -28,13 +29,56 @@ func (h *Hub) look(ctx context.Context) {
 		}
 		return
 	}
-	now := states{h.d.Guard.PolicyVersion(), models}
+	now, at := states{h.d.Guard.PolicyVersion(), models}, h.o.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if at.Sub(h.moved) < progressEvery {
+		now.models = calm(now.models, h.states.models)
+	}
 	if !now.equal(h.states) {
-		h.states = now
+		h.states, h.moved = now, at
 		h.wakeAll()
 	}
+}
+
+// calm answers the models with their old progress where nothing else has moved: a busy log would tell it too often.
+func calm(now, before []catalog.Model) []catalog.Model {
+	now = slices.Clone(now)
+	for i := range now {
+		for _, b := range before {
+			if b.ID == now[i].ID && b.State == now[i].State {
+				now[i].Stage, now[i].Progress = b.Stage, b.Progress
+			}
+		}
+	}
+	return now
+}
+
+// sight is what a stream tells of a model. Progress is told in hundredths: nobody sees more.
+type sight struct {
+	state, stage string
+	percent      int
+}
+
+func seen(m catalog.Model) sight {
+	return sight{m.State, m.Stage, int(m.Progress * 100)}
+}
+
+// modelEvent is a sight as it stands on the wire.
+type modelEvent struct {
+	ID       string   `json:"id"`
+	State    string   `json:"state"`
+	Stage    string   `json:"stage,omitempty"`
+	Progress *float64 `json:"progress,omitempty"`
+}
+
+func (s sight) event(id string) modelEvent {
+	e := modelEvent{ID: id, State: s.state, Stage: s.stage}
+	if s.state == catalog.StateLoading {
+		part := float64(s.percent) / 100
+		e.Progress = &part
+	}
+	return e
 }
 
 func (s states) equal(o states) bool {
@@ -42,7 +86,7 @@ func (s states) equal(o states) bool {
 		return false
 	}
 	for i := range s.models {
-		if s.models[i].ID != o.models[i].ID || s.models[i].State != o.models[i].State {
+		if s.models[i].ID != o.models[i].ID || seen(s.models[i]) != seen(o.models[i]) {
 			return false
 		}
 	}
@@ -52,7 +96,7 @@ func (s states) equal(o states) bool {
 // told is what a stream's reader knows of the states.
 type told struct {
 	policy int64
-	models map[string]string // by id
+	models map[string]sight // by id
 }
 
 // news answers what p has to be told, and remembers that it was. What p may not see is gone to it.
@@ -75,14 +119,14 @@ func (t *told) news(h *Hub, p access.Principal) ([]Event, error) {
 	now := h.visible(p)
 	for id := range t.models {
 		if _, there := now[id]; !there {
-			if err := add(TypeModels, map[string]string{"id": id, "state": stateGone}); err != nil {
+			if err := add(TypeModels, modelEvent{ID: id, State: stateGone}); err != nil {
 				return nil, err
 			}
 		}
 	}
-	for id, state := range now {
-		if t.models[id] != state {
-			if err := add(TypeModels, map[string]string{"id": id, "state": state}); err != nil {
+	for id, s := range now {
+		if t.models[id] != s {
+			if err := add(TypeModels, s.event(id)); err != nil {
 				return nil, err
 			}
 		}
@@ -92,8 +136,8 @@ func (t *told) news(h *Hub, p access.Principal) ([]Event, error) {
 }
 
 // visible answers the states of the models that p's list of models would have.
-func (h *Hub) visible(p access.Principal) map[string]string {
-	out := map[string]string{}
+func (h *Hub) visible(p access.Principal) map[string]sight {
+	out := map[string]sight{}
 	if !h.d.Guard.Can(p, access.ModelView) {
 		return out
 	}
@@ -101,9 +145,9 @@ func (h *Hub) visible(p access.Principal) map[string]string {
 	models := h.states.models
 	h.mu.RUnlock()
 	ids := make([]string, len(models))
-	all := make(map[string]string, len(models))
+	all := make(map[string]sight, len(models))
 	for i, m := range models {
-		ids[i], all[m.ID] = m.ID, m.State
+		ids[i], all[m.ID] = m.ID, seen(m)
 	}
 	for _, id := range h.d.Guard.VisibleModels(p, ids) {
 		out[id] = all[id]

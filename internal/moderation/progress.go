@@ -44,8 +44,9 @@ func reasonOf(err error) string {
 		return catalog.NoEngine
 	case fault.Invalid, fault.Unprocessable, fault.TooLarge:
 		return catalog.FileRefused
+	default:
+		return catalog.Broken
 	}
-	return catalog.Broken
 }
 
 // Layout is how a loaded model runs.
