@@ -27,7 +27,7 @@ func (s *Server) ListAuditEvents(ctx context.Context, r gen.ListAuditEventsReque
 	page, err := s.deps.Audit.List(requestContext(ctx), audit.Filter{
 		Actor: value(p.Actor), Action: value(p.Action), Model: value(p.Model), Decision: string(value(p.Decision)),
 		IP: value(p.IP), From: value(p.From), To: value(p.To), RequestID: value(p.RequestID), Q: value(p.Q),
-		Limit: limitOf(p.Limit), Cursor: value(p.Cursor),
+		OldestFirst: value(p.Order) == gen.Oldest, Limit: limitOf(p.Limit), Cursor: value(p.Cursor),
 	})
 	if err != nil {
 		return nil, err

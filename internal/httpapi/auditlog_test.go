@@ -23,6 +23,14 @@ func auditRoutes(b *bench) map[string]func(context.Context) error {
 			_, err := b.server.GetAuditEvent(ctx, gen.GetAuditEventRequestObject{ID: b.rows()[0].ID})
 			return err
 		},
+		"volume": func(ctx context.Context) error {
+			_, err := b.server.GetAuditVolume(ctx, gen.GetAuditVolumeRequestObject{})
+			return err
+		},
+		"neighbours": func(ctx context.Context) error {
+			_, err := b.server.GetAuditNeighbours(ctx, gen.GetAuditNeighboursRequestObject{ID: b.rows()[0].ID})
+			return err
+		},
 		"chain": func(ctx context.Context) error {
 			_, err := b.server.GetAuditChain(ctx, gen.GetAuditChainRequestObject{})
 			return err

@@ -96,6 +96,7 @@ func TestAnswers(t *testing.T) {
 		})
 	}
 	for op, path := range map[string]string{
+		"getAuditVolume": "/api/v1/audit/volume?buckets=3&decision=allow", "getAuditNeighbours": "/api/v1/audit/events/" + event.ID + "/neighbours",
 		"listUsers": "/api/v1/users", "listRoles": "/api/v1/roles", "listUserSessions": "/api/v1/users/" + b.idOf("rita") + "/sessions", "listModerations": moderations, "listAuditEvents": "/api/v1/audit/events?limit=500", "getAuditChain": "/api/v1/audit/chain",
 	} {
 		w := b.do(call{method: "GET", path: path, as: "alice"})

@@ -66,6 +66,8 @@ GET    /v1/models                        401  403   200   200   200    403   200
 GET    /v1/models/{model}                401  403   200   200   200    403   404    200 200  200
 GET    /api/v1/audit/events              401  403   403   403   403    200   403    200 403  200
 GET    /api/v1/audit/events/{id}         401  403   403   403   403    404   403    404 403  404
+GET    /api/v1/audit/events/{id}/neighbours 401 403   403   403   403    404   403    404 403  404
+GET    /api/v1/audit/volume              401  403   403   403   403    200   403    200 403  200
 GET    /api/v1/audit/chain               401  403   403   403   403    200   403    200 403  200
 POST   /api/v1/audit/verify              401  403   403   403   403    200   403    200 403  200
 `

@@ -533,6 +533,24 @@ func (e IfNoneMatch) Valid() bool {
 	}
 }
 
+// Defines values for ListAuditEventsParamsOrder.
+const (
+	Newest ListAuditEventsParamsOrder = "newest"
+	Oldest ListAuditEventsParamsOrder = "oldest"
+)
+
+// Valid indicates whether the value is a known member of the ListAuditEventsParamsOrder enum.
+func (e ListAuditEventsParamsOrder) Valid() bool {
+	switch e {
+	case Newest:
+		return true
+	case Oldest:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListModerationsParamsScope.
 const (
 	All ListModerationsParamsScope = "all"
@@ -584,6 +602,14 @@ type Actor struct {
 // ActorType defines model for Actor.Type.
 type ActorType string
 
+// AuditBucket defines model for AuditBucket.
+type AuditBucket struct {
+	Allow int64     `json:"allow"`
+	Deny  int64     `json:"deny"`
+	Error int64     `json:"error"`
+	Start Timestamp `json:"start"`
+}
+
 // AuditChain defines model for AuditChain.
 type AuditChain struct {
 	Head struct {
@@ -594,8 +620,21 @@ type AuditChain struct {
 	Verified *AuditVerification `json:"verified"`
 }
 
+// AuditCounts defines model for AuditCounts.
+type AuditCounts struct {
+	Allow int64 `json:"allow"`
+	Deny  int64 `json:"deny"`
+	Error int64 `json:"error"`
+}
+
 // AuditEvent The published form of docs/audit.md; hash is computed over every other member.
 type AuditEvent = json.RawMessage
+
+// AuditNeighbours defines model for AuditNeighbours.
+type AuditNeighbours struct {
+	Newer *AuditEvent `json:"newer"`
+	Older *AuditEvent `json:"older"`
+}
 
 // AuditPage defines model for AuditPage.
 type AuditPage struct {
@@ -625,6 +664,22 @@ type AuditVerification struct {
 	Last        int64    `json:"last"`
 	NotProvable []string `json:"not_provable"`
 	Rows        int64    `json:"rows"`
+}
+
+// AuditVolume defines model for AuditVolume.
+type AuditVolume struct {
+	Buckets []AuditBucket `json:"buckets"`
+
+	// From null while the log is empty.
+	From *wire.Time `json:"from"`
+
+	// Rows All rows of that time, whatever the filters.
+	Rows  int64       `json:"rows"`
+	To    *wire.Time  `json:"to"`
+	Total AuditCounts `json:"total"`
+
+	// WidthMs What a bucket covers.
+	WidthMs int64 `json:"width_ms"`
 }
 
 // CellSource Whether the role came so or somebody changed it.
@@ -1319,6 +1374,24 @@ type VerdictPolicy struct {
 	Version int64      `json:"version"`
 }
 
+// AuditAction defines model for AuditAction.
+type AuditAction = string
+
+// AuditActor defines model for AuditActor.
+type AuditActor = string
+
+// AuditDecision defines model for AuditDecision.
+type AuditDecision = Decision
+
+// AuditIP defines model for AuditIP.
+type AuditIP = string
+
+// AuditModel defines model for AuditModel.
+type AuditModel = string
+
+// AuditWords defines model for AuditWords.
+type AuditWords = string
+
 // Cursor defines model for Cursor.
 type Cursor = string
 
@@ -1384,12 +1457,17 @@ type ListAuditEventsParams struct {
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor next_cursor of the page before.
-	Cursor   *Cursor   `form:"cursor,omitempty" json:"cursor,omitempty"`
-	Actor    *string   `form:"actor,omitempty" json:"actor,omitempty"`
-	Action   *string   `form:"action,omitempty" json:"action,omitempty"`
-	Model    *string   `form:"model,omitempty" json:"model,omitempty"`
-	Decision *Decision `form:"decision,omitempty" json:"decision,omitempty"`
-	IP       *string   `form:"ip,omitempty" json:"ip,omitempty"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Order oldest turns the list round; a cursor goes on in the order that is asked for with it.
+	Order *ListAuditEventsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// Actor A name, user:NAME, the id of a user or of a key.
+	Actor    *AuditActor    `form:"actor,omitempty" json:"actor,omitempty"`
+	Action   *AuditAction   `form:"action,omitempty" json:"action,omitempty"`
+	Model    *AuditModel    `form:"model,omitempty" json:"model,omitempty"`
+	Decision *AuditDecision `form:"decision,omitempty" json:"decision,omitempty"`
+	IP       *AuditIP       `form:"ip,omitempty" json:"ip,omitempty"`
 
 	// From First moment, inclusive.
 	From *From `form:"from,omitempty" json:"from,omitempty"`
@@ -1397,7 +1475,35 @@ type ListAuditEventsParams struct {
 	// To Last moment, exclusive.
 	To        *To              `form:"to,omitempty" json:"to,omitempty"`
 	RequestID *RequestIDFilter `form:"request_id,omitempty" json:"request_id,omitempty"`
-	Q         *string          `form:"q,omitempty" json:"q,omitempty"`
+
+	// Q Part of an id, name, resource, model, reason, rule or address.
+	Q *AuditWords `form:"q,omitempty" json:"q,omitempty"`
+}
+
+// ListAuditEventsParamsOrder defines parameters for ListAuditEvents.
+type ListAuditEventsParamsOrder string
+
+// GetAuditVolumeParams defines parameters for GetAuditVolume.
+type GetAuditVolumeParams struct {
+	// Buckets At most this many; a span is cut into whole milliseconds.
+	Buckets *int `form:"buckets,omitempty" json:"buckets,omitempty"`
+
+	// Actor A name, user:NAME, the id of a user or of a key.
+	Actor    *AuditActor    `form:"actor,omitempty" json:"actor,omitempty"`
+	Action   *AuditAction   `form:"action,omitempty" json:"action,omitempty"`
+	Model    *AuditModel    `form:"model,omitempty" json:"model,omitempty"`
+	Decision *AuditDecision `form:"decision,omitempty" json:"decision,omitempty"`
+	IP       *AuditIP       `form:"ip,omitempty" json:"ip,omitempty"`
+
+	// From First moment, inclusive.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Last moment, exclusive.
+	To        *To              `form:"to,omitempty" json:"to,omitempty"`
+	RequestID *RequestIDFilter `form:"request_id,omitempty" json:"request_id,omitempty"`
+
+	// Q Part of an id, name, resource, model, reason, rule or address.
+	Q *AuditWords `form:"q,omitempty" json:"q,omitempty"`
 }
 
 // StreamEventsParams defines parameters for StreamEvents.
@@ -1746,9 +1852,15 @@ type ServerInterface interface {
 	// GetAuditEvent One audit event
 	// (GET /api/v1/audit/events/{id})
 	GetAuditEvent(c *gin.Context, id ID)
+	// GetAuditNeighbours The rows on both sides of an event in the chain
+	// (GET /api/v1/audit/events/{id}/neighbours)
+	GetAuditNeighbours(c *gin.Context, id ID)
 	// VerifyAudit Walk the whole chain now
 	// (POST /api/v1/audit/verify)
 	VerifyAudit(c *gin.Context)
+	// GetAuditVolume How many rows the same filters find, over time and by decision
+	// (GET /api/v1/audit/volume)
+	GetAuditVolume(c *gin.Context, params GetAuditVolumeParams)
 	// Login Sign in
 	// (POST /api/v1/auth/login)
 	Login(c *gin.Context)
@@ -1961,6 +2073,14 @@ func (siw *ServerInterfaceWrapper) ListAuditEvents(c *gin.Context) {
 		return
 	}
 
+	// ------------- Optional query parameter "order" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "order", c.Request.URL.Query(), &params.Order, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter order: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	// ------------- Optional query parameter "actor" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", c.Request.URL.Query(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -2068,6 +2188,31 @@ func (siw *ServerInterfaceWrapper) GetAuditEvent(c *gin.Context) {
 	siw.Handler.GetAuditEvent(c, id)
 }
 
+// GetAuditNeighbours operation middleware
+func (siw *ServerInterfaceWrapper) GetAuditNeighbours(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAuditNeighbours(c, id)
+}
+
 // VerifyAudit operation middleware
 func (siw *ServerInterfaceWrapper) VerifyAudit(c *gin.Context) {
 
@@ -2079,6 +2224,105 @@ func (siw *ServerInterfaceWrapper) VerifyAudit(c *gin.Context) {
 	}
 
 	siw.Handler.VerifyAudit(c)
+}
+
+// GetAuditVolume operation middleware
+func (siw *ServerInterfaceWrapper) GetAuditVolume(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAuditVolumeParams
+
+	// ------------- Optional query parameter "buckets" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "buckets", c.Request.URL.Query(), &params.Buckets, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter buckets: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "actor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", c.Request.URL.Query(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter actor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", c.Request.URL.Query(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter action: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "model" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "model", c.Request.URL.Query(), &params.Model, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "decision" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "decision", c.Request.URL.Query(), &params.Decision, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter decision: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "ip" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ip", c.Request.URL.Query(), &params.IP, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter ip: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "request_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "request_id", c.Request.URL.Query(), &params.RequestID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter request_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter q: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAuditVolume(c, params)
 }
 
 // Login operation middleware
@@ -3387,6 +3631,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/models/:id/queue", wrapper.GetModelQueue)
 	router.GET(options.BaseURL+"/api/v1/audit/events", wrapper.ListAuditEvents)
 	router.GET(options.BaseURL+"/api/v1/audit/events/:id", wrapper.GetAuditEvent)
+	router.GET(options.BaseURL+"/api/v1/audit/events/:id/neighbours", wrapper.GetAuditNeighbours)
+	router.GET(options.BaseURL+"/api/v1/audit/volume", wrapper.GetAuditVolume)
 	router.GET(options.BaseURL+"/api/v1/audit/chain", wrapper.GetAuditChain)
 	router.POST(options.BaseURL+"/api/v1/audit/verify", wrapper.VerifyAudit)
 	router.GET(options.BaseURL+"/api/v1/events", wrapper.StreamEvents)
@@ -3571,6 +3817,45 @@ func (response GetAuditEventdefaultApplicationProblemPlusJSONResponse) VisitGetA
 	return err
 }
 
+type GetAuditNeighboursRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetAuditNeighboursResponseObject interface {
+	VisitGetAuditNeighboursResponse(w http.ResponseWriter) error
+}
+
+type GetAuditNeighbours200JSONResponse AuditNeighbours
+
+func (response GetAuditNeighbours200JSONResponse) VisitGetAuditNeighboursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditNeighboursdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAuditNeighboursdefaultApplicationProblemPlusJSONResponse) VisitGetAuditNeighboursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type VerifyAuditRequestObject struct {
 }
 
@@ -3598,6 +3883,45 @@ type VerifyAuditdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response VerifyAuditdefaultApplicationProblemPlusJSONResponse) VisitVerifyAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditVolumeRequestObject struct {
+	Params GetAuditVolumeParams
+}
+
+type GetAuditVolumeResponseObject interface {
+	VisitGetAuditVolumeResponse(w http.ResponseWriter) error
+}
+
+type GetAuditVolume200JSONResponse AuditVolume
+
+func (response GetAuditVolume200JSONResponse) VisitGetAuditVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditVolumedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAuditVolumedefaultApplicationProblemPlusJSONResponse) VisitGetAuditVolumeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5401,9 +5725,15 @@ type StrictServerInterface interface {
 	// GetAuditEvent One audit event
 	// (GET /api/v1/audit/events/{id})
 	GetAuditEvent(ctx context.Context, request GetAuditEventRequestObject) (GetAuditEventResponseObject, error)
+	// GetAuditNeighbours The rows on both sides of an event in the chain
+	// (GET /api/v1/audit/events/{id}/neighbours)
+	GetAuditNeighbours(ctx context.Context, request GetAuditNeighboursRequestObject) (GetAuditNeighboursResponseObject, error)
 	// VerifyAudit Walk the whole chain now
 	// (POST /api/v1/audit/verify)
 	VerifyAudit(ctx context.Context, request VerifyAuditRequestObject) (VerifyAuditResponseObject, error)
+	// GetAuditVolume How many rows the same filters find, over time and by decision
+	// (GET /api/v1/audit/volume)
+	GetAuditVolume(ctx context.Context, request GetAuditVolumeRequestObject) (GetAuditVolumeResponseObject, error)
 	// Login Sign in
 	// (POST /api/v1/auth/login)
 	Login(ctx context.Context, request LoginRequestObject) (LoginResponseObject, error)
@@ -5706,6 +6036,32 @@ func (sh *strictHandler) GetAuditEvent(ctx *gin.Context, id ID) {
 	}
 }
 
+// GetAuditNeighbours operation middleware
+func (sh *strictHandler) GetAuditNeighbours(ctx *gin.Context, id ID) {
+	var request GetAuditNeighboursRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuditNeighbours(ctx, request.(GetAuditNeighboursRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuditNeighbours")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAuditNeighboursResponseObject); ok {
+		if err := validResponse.VisitGetAuditNeighboursResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // VerifyAudit operation middleware
 func (sh *strictHandler) VerifyAudit(ctx *gin.Context) {
 	var request VerifyAuditRequestObject
@@ -5723,6 +6079,32 @@ func (sh *strictHandler) VerifyAudit(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(VerifyAuditResponseObject); ok {
 		if err := validResponse.VisitVerifyAuditResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAuditVolume operation middleware
+func (sh *strictHandler) GetAuditVolume(ctx *gin.Context, params GetAuditVolumeParams) {
+	var request GetAuditVolumeRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuditVolume(ctx, request.(GetAuditVolumeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuditVolume")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAuditVolumeResponseObject); ok {
+		if err := validResponse.VisitGetAuditVolumeResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -532,6 +532,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/events/{id}/neighbours": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows on both sides of an event in the chain
+         * @description null where the chain begins or ends. A side whose seq is not the next one says that rows are missing between.
+         */
+        get: operations["getAuditNeighbours"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/volume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many rows the same filters find, over time and by decision
+         * @description Equal buckets from `from` (default the first row's time) to `to` (default now), empty ones included; without a row to begin at
+         *     there are none.
+         */
+        get: operations["getAuditVolume"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/chain": {
         parameters: {
             query?: never;
@@ -1209,6 +1250,48 @@ export interface components {
             items: components["schemas"]["AuditEvent"][];
             next_cursor: string | null;
         };
+        AuditNeighbours: {
+            newer: components["schemas"]["AuditEvent"] | null;
+            older: components["schemas"]["AuditEvent"] | null;
+        };
+        AuditCounts: {
+            /** Format: int64 */
+            allow: number;
+            /** Format: int64 */
+            deny: number;
+            /** Format: int64 */
+            error: number;
+        };
+        AuditBucket: {
+            start: components["schemas"]["Timestamp"];
+            /** Format: int64 */
+            allow: number;
+            /** Format: int64 */
+            deny: number;
+            /** Format: int64 */
+            error: number;
+        };
+        AuditVolume: {
+            /**
+             * Format: date-time
+             * @description null while the log is empty.
+             */
+            from: string | null;
+            /** Format: date-time */
+            to: string | null;
+            /**
+             * Format: int64
+             * @description What a bucket covers.
+             */
+            width_ms: number;
+            /**
+             * Format: int64
+             * @description All rows of that time, whatever the filters.
+             */
+            rows: number;
+            total: components["schemas"]["AuditCounts"];
+            buckets: components["schemas"]["AuditBucket"][];
+        };
         AuditVerification: {
             checked_at: components["schemas"]["Timestamp"];
             /** Format: double */
@@ -1471,6 +1554,14 @@ export interface components {
         /** @description Last moment, exclusive. */
         To: string;
         RequestIdFilter: string;
+        /** @description A name, user:NAME, the id of a user or of a key. */
+        AuditActor: string;
+        AuditAction: string;
+        AuditModel: string;
+        AuditDecision: components["schemas"]["Decision"];
+        AuditIP: string;
+        /** @description Part of an id, name, resource, model, reason, rule or address. */
+        AuditWords: string;
     };
     requestBodies: {
         Login: {
@@ -2451,17 +2542,21 @@ export interface operations {
                 limit?: number;
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["Cursor"];
-                actor?: string;
-                action?: string;
-                model?: string;
-                decision?: components["schemas"]["Decision"];
-                ip?: string;
+                /** @description oldest turns the list round; a cursor goes on in the order that is asked for with it. */
+                order?: "newest" | "oldest";
+                /** @description A name, user:NAME, the id of a user or of a key. */
+                actor?: components["parameters"]["AuditActor"];
+                action?: components["parameters"]["AuditAction"];
+                model?: components["parameters"]["AuditModel"];
+                decision?: components["parameters"]["AuditDecision"];
+                ip?: components["parameters"]["AuditIP"];
                 /** @description First moment, inclusive. */
                 from?: components["parameters"]["From"];
                 /** @description Last moment, exclusive. */
                 to?: components["parameters"]["To"];
                 request_id?: components["parameters"]["RequestIdFilter"];
-                q?: string;
+                /** @description Part of an id, name, resource, model, reason, rule or address. */
+                q?: components["parameters"]["AuditWords"];
             };
             header?: never;
             path?: never;
@@ -2499,6 +2594,66 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditEvent"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAuditNeighbours: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Both sides. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditNeighbours"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAuditVolume: {
+        parameters: {
+            query?: {
+                /** @description At most this many; a span is cut into whole milliseconds. */
+                buckets?: number;
+                /** @description A name, user:NAME, the id of a user or of a key. */
+                actor?: components["parameters"]["AuditActor"];
+                action?: components["parameters"]["AuditAction"];
+                model?: components["parameters"]["AuditModel"];
+                decision?: components["parameters"]["AuditDecision"];
+                ip?: components["parameters"]["AuditIP"];
+                /** @description First moment, inclusive. */
+                from?: components["parameters"]["From"];
+                /** @description Last moment, exclusive. */
+                to?: components["parameters"]["To"];
+                request_id?: components["parameters"]["RequestIdFilter"];
+                /** @description Part of an id, name, resource, model, reason, rule or address. */
+                q?: components["parameters"]["AuditWords"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The counts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVolume"];
                 };
             };
             default: components["responses"]["Problem"];
