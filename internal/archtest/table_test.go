@@ -28,7 +28,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		imports: []string{
 			"internal/access", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/catalog", "internal/config", "internal/db", "internal/doctor", "internal/events",
 			"internal/fault", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/inference", "internal/metrics",
-			"internal/moderation", "internal/prompt", "web",
+			"internal/moderation", "internal/overview", "internal/prompt", "web",
 		},
 		reason:      "the one composition: knows every package but the engine, which is handed in, so that it builds without C++",
 		nativeTests: true,
@@ -104,10 +104,17 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		reason:  "shows principals what their lists would: it reads the log and asks the gate, and decides nothing",
 	},
 
+	"internal/overview": {
+		imports: []string{
+			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/doctor", "internal/fault", "internal/inference", "internal/moderation",
+		},
+		reason: "one look over everything: it reads through the services, owns no data and decides nothing",
+	},
+
 	"internal/httpapi": {
 		imports: []string{
 			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/events", "internal/fault", "internal/httpapi/gen", "internal/httpapi/strictjson",
-			"internal/httpapi/wire", "internal/metrics", "internal/moderation", "internal/prompt",
+			"internal/httpapi/wire", "internal/metrics", "internal/moderation", "internal/overview", "internal/prompt",
 		},
 		reason: "translates between HTTP and the domain; of audit only reading, never a model",
 	},

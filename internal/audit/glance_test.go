@@ -59,9 +59,19 @@ func TestCountTakesWhatWasAskedForAndNothingElse(t *testing.T) {
 	of.Decision = audit.Allow
 	require.EqualValues(t, 4, count(of).Attempts)
 
+	of = all
+	of.Code = "busy"
+	require.Zero(t, count(of).Attempts)
+	full := entry("rita")
+	full.Decision, full.Reason, full.Details = audit.Error, "failed", map[string]any{"code": "busy"}
+	_, err := log.Record(full)
+	require.NoError(t, err)
+	of.Decision = audit.Error
+	require.EqualValues(t, 1, count(of).Attempts)
+
 	e := entry("")
 	e.Decision, e.Reason, e.Details = audit.Deny, "summed", map[string]any{"refusals": 41, "minute": "2026-11-21T09:40:00Z"}
-	_, err := log.Record(e)
+	_, err = log.Record(e)
 	require.NoError(t, err)
 	require.EqualValues(t, 49, count(all).Attempts, "a row that sums counts what it sums")
 	require.EqualValues(t, 9, count(all).Rows)

@@ -47,11 +47,12 @@ func (l *Log) First(ctx context.Context) (time.Time, error) {
 	return time.UnixMilli(at).UTC(), db.Translate(err)
 }
 
-// CountOf says which rows are counted: Decision, of Action where that is given, with one of Reasons where there are any.
+// CountOf says which rows are counted: Decision, of Action where that is given, with one of Reasons where there are any, and
+// with Code in details.code where there is one.
 type CountOf struct {
-	Action, Decision string
-	Reasons          []string
-	From, To         time.Time // To is not in it
+	Action, Decision, Code string
+	Reasons                []string
+	From, To               time.Time // To is not in it
 }
 
 // Count answers how many attempts of a kind there were. It looks at no more than the newest 100,000 rows of the decision or,
@@ -88,6 +89,10 @@ func (of CountOf) query(first int64) (string, []any) {
 		for _, r := range of.Reasons {
 			args = append(args, r)
 		}
+	}
+	if of.Code != "" {
+		outer += ` AND json_extract(details, '$.code') = ?`
+		args = append(args, of.Code)
 	}
 	return `SELECT coalesce(sum(CASE reason WHEN 'summed' THEN coalesce(json_extract(details, '$.refusals'), 1) ELSE 1 END), 0),
 		count(*), count(DISTINCT ip), min(at), max(at) FROM (` + inner + `)` + outer, args

@@ -1,0 +1,211 @@
+package overview
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/audit"
+	"guardhouse/internal/auth"
+	"guardhouse/internal/catalog"
+)
+
+const (
+	day = 24 * time.Hour
+	// A key that nobody uses is one that nobody would miss if it were stolen.
+	unusedAfter = 30 * day
+	endsWithin  = 14 * day
+	// renewWithin is when who has to ask somebody for a certificate should do so, as the doctor has it.
+	renewWithin = 30 * day
+	urgentDays  = 7 * day
+	// A backup is made every night where somebody looks after one.
+	backupEvery = 7 * day
+	// A server that is tried out for an afternoon needs none.
+	backupFirst = 3 * day
+	// The console walks the chain once in a session: a server that has just started is not told off.
+	walkFirst = 15 * time.Minute
+	walkEvery = 7 * day
+
+	// What is left of the disk before it should be looked at, and before the server stops answering, as the doctor has it.
+	lowShare  = 0.10
+	lowBytes  = 10 << 30
+	fullShare = 0.01
+	fullBytes = 1 << 30
+
+	// Fewer wrong passwords in an hour are people, fewer full queues a moment.
+	burst    = 20
+	fullness = 5
+)
+
+// facts are what needs are made of. can says what the person who looks may do.
+type facts struct {
+	now, started  time.Time
+	can           func(access.Action) bool
+	notReady      []string
+	chain         Chain
+	models        []Model
+	certificate   Certificate
+	disk          Disk
+	diskKnown     bool
+	standing      auth.Standing
+	first, backup time.Time
+	signIns, full audit.Count
+	report        *Round
+}
+
+// needs answers everything that waits for a person, the gravest first.
+func (f facts) needs() []Need {
+	var out []Need
+	for _, look := range []func() []Need{
+		f.chainNeeds, f.writeNeeds, f.diskNeeds, f.modelNeeds, f.certificateNeeds, f.pressureNeeds, f.keyNeeds, f.peopleNeeds, f.backupNeeds, f.reportNeeds,
+	} {
+		out = append(out, look()...)
+	}
+	rank := map[string]int{Urgent: 0, Soon: 1, Note: 2}
+	slices.SortStableFunc(out, func(a, b Need) int { return cmp.Compare(rank[a.Severity], rank[b.Severity]) })
+	return out
+}
+
+func (f facts) chainNeeds() []Need {
+	c, to := f.chain, Target{Page: "audit"}
+	switch {
+	case c.State == ChainBroken:
+		return []Need{{"chain_broken", Urgent, c.VerifiedAt, map[string]any{"row": c.FindingSeq, "finding": c.Finding}, to}}
+	case c.State == ChainUnverified && f.now.Sub(f.started) > walkFirst:
+		return []Need{{"chain_unchecked", Note, f.started, nil, to}}
+	case c.State == ChainWhole && f.now.Sub(c.VerifiedAt) > walkEvery:
+		return []Need{{"chain_stale", Note, c.VerifiedAt, map[string]any{"days": days(f.now.Sub(c.VerifiedAt))}, to}}
+	}
+	return nil
+}
+
+func (f facts) writeNeeds() []Need {
+	if !slices.Contains(f.notReady, "audit_unavailable") {
+		return nil
+	}
+	return []Need{{"audit_unwritable", Urgent, time.Time{}, nil, Target{Page: "system"}}}
+}
+
+func (f facts) diskNeeds() []Need {
+	d := f.disk
+	params := map[string]any{"percent": int64(d.FreeShare * 100), "bytes": int64(min(d.FreeBytes, 1<<62))}
+	switch to := (Target{Page: "system"}); {
+	case !f.diskKnown:
+		return nil
+	case d.FreeShare < fullShare && d.FreeBytes < fullBytes:
+		return []Need{{"disk_full", Urgent, time.Time{}, params, to}}
+	case d.FreeShare < lowShare && d.FreeBytes < lowBytes:
+		return []Need{{"disk_low", Soon, time.Time{}, params, to}}
+	}
+	return nil
+}
+
+func (f facts) modelNeeds() (out []Need) {
+	for _, m := range f.models {
+		n := Need{Since: m.StateSince, Params: map[string]any{"model": m.ID}, To: Target{Page: "models", ID: m.ID}}
+		switch {
+		case failed(m):
+			n.Code, n.Severity = "model_failed", Soon
+			if m.Default {
+				n.Severity = Urgent
+			}
+			n.Params["reason"] = m.StateCode
+		case m.State == catalog.StateLoading && m.Default:
+			n.Code, n.Severity = "model_loading", Note
+		default:
+			continue
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// certificateNeeds leaves the server's own certificate out: it renews that itself.
+func (f facts) certificateNeeds() []Need {
+	c := f.certificate
+	if c.Ends.IsZero() || c.Own {
+		return nil
+	}
+	left := c.Ends.Sub(f.now)
+	params := map[string]any{"ends": c.Ends.UTC().Format(time.RFC3339), "days": days(left)}
+	switch to := (Target{Page: "system"}); {
+	case left <= 0:
+		return []Need{{"certificate_ended", Urgent, c.Ends, params, to}}
+	case left < urgentDays:
+		return []Need{{"certificate_ends", Urgent, c.Ends.Add(-renewWithin), params, to}}
+	case left < renewWithin:
+		return []Need{{"certificate_ends", Soon, c.Ends.Add(-renewWithin), params, to}}
+	}
+	return nil
+}
+
+func (f facts) pressureNeeds() (out []Need) {
+	if f.signIns.Attempts >= burst {
+		out = append(out, Need{"sign_in_burst", Soon, f.signIns.First, map[string]any{"attempts": f.signIns.Attempts, "addresses": f.signIns.Addresses}, Target{
+			Page: "audit", Query: map[string]string{"action": string(access.AuthLogin), "decision": audit.Deny, "range": "24h"},
+		}})
+	}
+	if f.full.Attempts >= fullness {
+		out = append(out, Need{"queue_full", Soon, f.full.First, map[string]any{"requests": f.full.Attempts}, Target{
+			Page: "audit", Query: map[string]string{"decision": audit.Error, "range": "24h"},
+		}})
+	}
+	return out
+}
+
+func (f facts) keyNeeds() (out []Need) {
+	if !f.can(access.KeyManage) {
+		return nil
+	}
+	add := func(code, severity string, g auth.KeyGroup, since time.Time) {
+		if g.Count > 0 {
+			params := map[string]any{"count": g.Count, "label": g.Label, "at": g.At.UTC().Format(time.RFC3339), "days": days(f.now.Sub(g.At).Abs())}
+			out = append(out, Need{code, severity, since, params, Target{Page: "keys", ID: g.ID}})
+		}
+	}
+	st := f.standing
+	add("keys_suspended", Soon, st.Suspended, st.Suspended.At)
+	add("keys_ending", Note, st.Ending, time.Time{})
+	add("keys_unused", Note, st.Unused, st.Unused.At)
+	return out
+}
+
+func (f facts) peopleNeeds() []Need {
+	if !f.can(access.UserManage) || f.standing.Admins != 1 {
+		return nil
+	}
+	return []Need{{"last_admin", Note, time.Time{}, map[string]any{"name": f.standing.Admin}, Target{Page: "people"}}}
+}
+
+func (f facts) backupNeeds() []Need {
+	if !f.can(access.SettingsManage) || f.first.IsZero() {
+		return nil
+	}
+	switch to := (Target{Page: "system"}); {
+	case f.backup.IsZero() && f.now.Sub(f.first) > backupFirst:
+		return []Need{{"backup_none", Note, f.first, map[string]any{"days": days(f.now.Sub(f.first))}, to}}
+	case !f.backup.IsZero() && f.now.Sub(f.backup) > backupEvery:
+		return []Need{{"backup_old", Soon, f.backup, map[string]any{"days": days(f.now.Sub(f.backup))}, to}}
+	}
+	return nil
+}
+
+// reportNeeds tells of the last round through the machine, as far as it found what stands nowhere else here.
+func (f facts) reportNeeds() []Need {
+	if f.report == nil || !f.can(access.SettingsManage) {
+		return nil
+	}
+	failed := int64(0)
+	for _, c := range f.report.Failed() {
+		if !slices.Contains([]string{"certificate", "disk", "models", "audit log"}, c.Name) {
+			failed++
+		}
+	}
+	if failed == 0 {
+		return nil
+	}
+	return []Need{{"checks_failed", Soon, f.report.At, map[string]any{"count": failed}, Target{Page: "system"}}}
+}
+
+func days(d time.Duration) int64 { return int64(max(d, 0) / day) }
