@@ -91,6 +91,13 @@ func (s *Scheduler) Add(ctx context.Context, engine Engine, spec Spec) error {
 	return nil
 }
 
+// SetQueue changes how many leases may wait per model. Who waits already keeps his place.
+func (s *Scheduler) SetQueue(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue = max(0, n)
+}
+
 // Prime computes a model's fixed prefixes ahead of the first query. It refuses models that are not ready
 // with fault.Loading.
 func (s *Scheduler) Prime(ctx context.Context, modelID string, prefixes [][]int32) error {

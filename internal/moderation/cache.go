@@ -38,13 +38,13 @@ type kept struct {
 	severity, action, refusal uint8
 }
 
-// newCache answers nil, which remembers nothing, without room, life or key.
-func newCache(o Options, secret []byte) *cache {
-	if o.CacheEntries <= 0 || o.CacheTTL <= 0 || len(secret) == 0 {
+// newCache answers nil, which remembers nothing, without a key. One without room remembers nothing until it is given some.
+func newCache(now time.Time, t Tuning, secret []byte) *cache {
+	if len(secret) == 0 {
 		return nil
 	}
 	return &cache{
-		keys: newCacheKeys(secret), ttl: o.CacheTTL, limit: o.CacheEntries, began: o.Now(),
+		keys: newCacheKeys(secret), ttl: t.CacheTTL, limit: max(t.CacheEntries, 0), began: now,
 		at: map[cacheKey]int32{}, kept: make([]kept, 1),
 	}
 }
@@ -70,11 +70,14 @@ func (c *cache) put(key cacheKey, o outcome, now time.Time) {
 	if !ok {
 		return
 	}
-	k.key, k.until = key, now.Sub(c.began)+c.ttl
+	k.key = key
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	k.until = now.Sub(c.began) + c.ttl
 	i, known := c.at[key]
 	switch {
+	case c.limit == 0: // it was closed meanwhile
+		return
 	case known:
 		c.unlink(i)
 	case len(c.at) < c.limit:

@@ -17,7 +17,7 @@ import (
 
 func newTestCache(entries int, ttl time.Duration) (*cache, time.Time) {
 	began := time.Unix(1_790_000_000, 0)
-	return newCache(Options{CacheEntries: entries, CacheTTL: ttl, Now: func() time.Time { return began }}, []byte("secret")), began
+	return newCache(began, Tuning{CacheEntries: entries, CacheTTL: ttl}, []byte("secret")), began
 }
 
 func numberedKey(n int) (k cacheKey) {
@@ -237,10 +237,10 @@ func TestTheCacheFromManySides(t *testing.T) {
 }
 
 func TestNoRoomOrNoSecretIsNoCache(t *testing.T) {
-	o := Options{CacheEntries: 1, CacheTTL: time.Second, Now: time.Now}
-	require.NotNil(t, newCache(o, []byte("s")))
-	require.Nil(t, newCache(o, nil))
-	o.CacheEntries = 0
-	require.Nil(t, newCache(o, []byte("s")))
+	some, none := Tuning{CacheEntries: 1, CacheTTL: time.Second}, Tuning{CacheTTL: time.Second}
+	require.True(t, newCache(time.Now(), some, []byte("s")).open())
+	require.Nil(t, newCache(time.Now(), some, nil))
+	require.False(t, newCache(time.Now(), none, []byte("s")).open())
+	require.False(t, newCache(time.Now(), some, nil).open())
 	require.Zero(t, (*cache)(nil).stats())
 }

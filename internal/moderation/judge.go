@@ -19,6 +19,7 @@ type job struct {
 	s      *Service
 	pass   *access.Pass
 	start  time.Time
+	tuning *Tuning // what was in force when the request began
 	mode   string
 	items  []outcome
 	totals []time.Duration // from the request's start to each item's verdict
@@ -43,7 +44,7 @@ func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) error 
 		return err
 	}
 	defer lease.Release()
-	prompts, err := l.encode(inputs, j.s.o.MaxInputTokens, j.known)
+	prompts, err := l.encode(inputs, j.tuning.MaxInputTokens, j.known)
 	if err != nil {
 		return err
 	}

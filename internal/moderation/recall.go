@@ -8,8 +8,9 @@ import (
 
 // recalled is what the cache said of one input.
 type recalled struct {
-	key cacheKey
-	hit bool
+	key   cacheKey
+	asked bool
+	hit   bool
 }
 
 // recall fills the items that the cache knows and answers whether it knew all. It runs behind the gate, and for a model
@@ -17,17 +18,17 @@ type recalled struct {
 func (j *job) recall(m catalog.Model, l *loaded, inputs []Input) (all bool) {
 	j.items, j.totals, j.known = make([]outcome, len(inputs)), make([]time.Duration, len(inputs)), make([]recalled, len(inputs))
 	c := j.s.cache
-	if c == nil || j.reference { // what is compared must be computed
+	if !c.open() || j.reference { // what is compared must be computed
 		return false
 	}
 	in := keyScope{
-		owner: cacheOwner(j.pass.Principal(), j.s.o.CacheShareServices), model: m.SHA256, template: m.TemplateSHA256,
+		owner: cacheOwner(j.pass.Principal(), j.tuning.CacheShareServices), model: m.SHA256, template: m.TemplateSHA256,
 		policyVersion: j.pass.PolicyVersion(), mode: j.mode,
 	}
 	all = true
 	for i := range inputs {
 		now, k := j.s.o.Now(), &j.known[i]
-		k.key = c.keys.of(in, inputs[i].Messages, l.guard.Prompt.Normalize)
+		k.key, k.asked = c.keys.of(in, inputs[i].Messages, l.guard.Prompt.Normalize), true
 		if j.items[i], k.hit = c.find(k.key, now); k.hit {
 			j.totals[i] = now.Sub(j.start)
 		}
@@ -44,7 +45,7 @@ func (j *job) remember() {
 	}
 	now := j.s.o.Now()
 	for i, k := range j.known {
-		if !k.hit {
+		if k.asked && !k.hit {
 			c.put(k.key, j.items[i], now)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -28,7 +29,7 @@ type Deps struct {
 	Log       *slog.Logger // nil = none; ids and timings only
 }
 
-// Options are the settings. Zero values mean the defaults of the contract.
+// Options are the settings as they are at the start; Tune changes those that are in Tuning. Zero values mean the defaults of the contract.
 type Options struct {
 	Mode           string // strict (default) or loose: the reading of a request that names none
 	KeepContent    string // hash (default) or none
@@ -63,6 +64,7 @@ type Service struct {
 	entropy ulid.MonotonicReader
 	stats   *stats
 	cache   *cache // nil = verdicts are not remembered
+	tuning  atomic.Pointer[Tuning]
 
 	loading sync.Mutex // one load at a time
 	mu      sync.RWMutex
@@ -73,17 +75,8 @@ type Service struct {
 
 // New answers a service without models: Load brings them.
 func New(d Deps, o Options) *Service {
-	if o.Mode == "" {
-		o.Mode = Strict
-	}
-	if o.MaxInputTokens <= 0 {
-		o.MaxInputTokens = defaultMaxInput
-	}
 	if o.WindowCap <= 0 {
 		o.WindowCap = defaultWindowCap
-	}
-	if o.CacheTTL <= 0 {
-		o.CacheTTL = defaultCacheTTL
 	}
 	if o.Now == nil {
 		o.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
@@ -91,10 +84,13 @@ func New(d Deps, o Options) *Service {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{
-		d: d, o: o, stats: newStats(), cache: newCache(o, d.CacheKey), models: map[string]*loaded{}, withdrawn: map[string]*withdrawn{},
+	t := o.tuning()
+	s := &Service{
+		d: d, o: o, stats: newStats(), cache: newCache(o.Now(), t, d.CacheKey), models: map[string]*loaded{}, withdrawn: map[string]*withdrawn{},
 		entropy: &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
 	}
+	s.tuning.Store(&t)
+	return s
 }
 
 // Evaluate answers one verdict per input, in order, after their rows and the audit row are durable. It
@@ -102,8 +98,8 @@ func New(d Deps, o Options) *Service {
 // queue and the engine refuse; each refusal leaves one audit row too. A caller that left gets none of
 // the verdicts.
 func (s *Service) Evaluate(ctx context.Context, p access.Principal, r Request) (out []Verdict, err error) {
-	start := s.o.Now()
-	ctx, cancel := s.bound(ctx, r.Within)
+	start, tuning := s.o.Now(), s.tuning.Load()
+	ctx, cancel := bound(ctx, tuning.Deadline, r.Within)
 	defer cancel()
 	op := access.Op{
 		Action: access.ModerationRun, Operation: access.Infer, Items: len(r.Inputs), Content: s.content(r),
@@ -131,9 +127,9 @@ func (s *Service) Evaluate(ctx context.Context, p access.Principal, r Request) (
 	if op.Unknown { // the gate refuses these itself; never go on without a model
 		return nil, err
 	}
-	job := job{s: s, pass: pass, start: start, mode: r.Mode, reference: r.Reference}
+	job := job{s: s, pass: pass, start: start, tuning: tuning, mode: r.Mode, reference: r.Reference}
 	if job.mode == "" {
-		job.mode = s.o.Mode
+		job.mode = tuning.Mode
 	}
 	if err := job.judge(ctx, m, r.Inputs); err != nil {
 		return nil, err
@@ -142,8 +138,7 @@ func (s *Service) Evaluate(ctx context.Context, p access.Principal, r Request) (
 }
 
 // bound ends ctx when the time of a request is over: the caller's own or the setting's, whichever is shorter.
-func (s *Service) bound(ctx context.Context, within time.Duration) (context.Context, context.CancelFunc) {
-	limit := s.o.Deadline
+func bound(ctx context.Context, limit, within time.Duration) (context.Context, context.CancelFunc) {
 	if within > 0 && (limit <= 0 || within < limit) {
 		limit = within
 	}
