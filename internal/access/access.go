@@ -47,6 +47,7 @@ const (
 	AuthLogin   Action = "auth.login"
 	AuthLogout  Action = "auth.logout"
 	AuthRefresh Action = "auth.refresh"
+	AuthConfirm Action = "auth.confirm"
 )
 
 // AllActions lists what a role can hold, in the order of the roles table.
@@ -107,6 +108,9 @@ type Principal struct {
 	Via    string
 	Until  time.Time
 	Origin Origin
+	// Unconfirmed: it came by a browser's cookie, and nobody typed the password to this session within the last minutes. What
+	// the tiers call TierPassword is refused to it.
+	Unconfirmed bool
 }
 
 // ViaCookie is the Via of a session that was shown by its cookie.

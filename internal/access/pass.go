@@ -146,7 +146,7 @@ func (p *Pass) keep(refused *audit.Entry, err error) {
 	}
 	code := fault.CodeOf(err)
 	switch code {
-	case fault.Forbidden, fault.Unauthenticated:
+	case fault.Forbidden, fault.Unauthenticated, fault.ConfirmationRequired:
 		refused.Decision = audit.Deny
 	case fault.Invalid, fault.NotFound, fault.Conflict, fault.Stale, fault.Unprocessable:
 		refused.Decision = audit.Error

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -56,6 +57,9 @@ func (g *Guard) judgeRole(tx *db.Tx, p Principal, w roleWrite, c RoleChange, old
 	}
 	if !st.Covers(w.granted) {
 		return fault.New(fault.Forbidden, "Among these actions are some that you do not hold: ask somebody who holds all of them.").WithField("actions")
+	}
+	if err := p.Confirmed(); err != nil {
+		return err
 	}
 	switch {
 	case !w.fresh && c.Create:
@@ -133,7 +137,7 @@ func (g *Guard) planRoleEnd(tx *db.Tx, p Principal, name string, version *int64)
 	if w.revoked, _, err = roleActions(tx, name); err != nil {
 		return w, err
 	}
-	if err := g.Administer(tx, p, UserManage, name); err != nil {
+	if err := errors.Join(g.Administer(tx, p, UserManage, name), p.Confirmed()); err != nil {
 		return w, err
 	}
 	var rules int

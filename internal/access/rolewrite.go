@@ -10,7 +10,8 @@ import (
 // PutRole makes or changes a role for a caller with user.manage, and answers it and whether it is new. What it holds now and
 // what it shall hold must both be within the caller's own actions (Forbidden, threat Z4), asked again in the transaction.
 // It refuses a name that is none (Invalid), an unknown action and one role too many (Unprocessable), another version than the given one (Stale),
-// a role that exists where Create is set and admin without its administration (Conflict). The change is in force when this
+// a role that exists where Create is set and admin without its administration (Conflict), and a browser's session that did not
+// confirm (ConfirmationRequired). The change is in force when this
 // returns; sessions go on, because rights are read at every request.
 func (g *Guard) PutRole(ctx context.Context, p Principal, name string, c RoleChange) (r Role, created bool, err error) {
 	pass, err := g.Enter(ctx, p, Op{Action: UserManage, Resource: RoleTarget(name)})

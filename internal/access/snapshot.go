@@ -74,7 +74,7 @@ func (s *snapshot) permits(p Principal, a Action) bool {
 	case KindAnonymous:
 		return openToAnonymous(a)
 	case KindUser:
-		return a == AuthLogout || a == AuthRefresh || s.roles.allow(p.Role, a)
+		return a == AuthLogout || a == AuthRefresh || a == AuthConfirm || s.roles.allow(p.Role, a)
 	case KindKey:
 		return p.KeyID != "" && s.roles.allow(p.Role, a) && (!scoped(p) || openToScoped(a))
 	}

@@ -28,6 +28,13 @@ type User struct {
 	LastLoginAt                                             *time.Time
 	MFA                                                     bool
 	Version                                                 int64 // counts the changes that administration made
+	Use                                                     *Use  // nil where nobody asked for it
+}
+
+// Use is what a user was seen doing: when last, by session or key, and how many sessions and keys live.
+type Use struct {
+	LastSeenAt     *time.Time
+	Sessions, Keys int
 }
 
 // NewUser asks for a user. Kind is person if empty; a service account has no Password.
@@ -59,8 +66,12 @@ type LoginRequest struct {
 	Browser                         bool
 }
 
-// Credential is what a request carries. Bearer hides Cookie, so a bad Bearer is never saved by a good Cookie.
-type Credential struct{ Bearer, Cookie string }
+// Credential is what a request carries. Bearer hides Cookie, so a bad Bearer is never saved by a good Cookie. Browser says
+// that a browser sent it.
+type Credential struct {
+	Bearer, Cookie string
+	Browser        bool
+}
 
 // NewKey asks for an API key. No Models or Operations means all that the owner may. UserID names a service account
 // (empty = the caller); UserName is for the command line, which may name anybody.

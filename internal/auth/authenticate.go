@@ -23,7 +23,7 @@ func (s *Service) Authenticate(ctx context.Context, c Credential, o access.Origi
 	case c.Bearer != "":
 		return s.byBearer(ctx, c.Bearer, o)
 	case c.Cookie != "":
-		return s.byCookie(ctx, c.Cookie, o)
+		return s.byCookie(ctx, c, o)
 	}
 	return access.Principal{}, unauthenticated()
 }
@@ -32,21 +32,27 @@ func unauthenticated() error {
 	return fault.New(fault.Unauthenticated, "Sign in first, or send a valid key or token.")
 }
 
-func (s *Service) byCookie(ctx context.Context, token string, o access.Origin) (access.Principal, error) {
-	if len(token) != tokenLen {
+func (s *Service) byCookie(ctx context.Context, c Credential, o access.Origin) (access.Principal, error) {
+	if len(c.Cookie) != tokenLen {
 		return access.Principal{}, unauthenticated()
 	}
-	ses, ok, err := s.store.sessionByToken(ctx, token)
+	now := s.clock()
+	ses, ok, err := s.store.sessionByToken(ctx, c.Cookie)
+	former := false
+	if err == nil && !ok {
+		ses, former, err = s.formerSession(ctx, c.Cookie, now)
+		ok = former
+	}
 	if err != nil {
 		return access.Principal{}, err
 	}
-	now := s.clock()
 	if !ok || !ses.alive(now) || !s.cookieGood(ses, now) {
 		return access.Principal{}, unauthenticated()
 	}
 	s.touchSession(ctx, ses, o, now)
 	p := ses.principal(o)
 	p.Via = access.ViaCookie
+	p.Unconfirmed = (c.Browser || ses.kind == kindBrowser) && (former || !s.confirmed.holds(ses.id, now))
 	return p, nil
 }
 
@@ -151,4 +157,9 @@ func (s *Service) Me(ctx context.Context, p access.Principal) (User, error) {
 		return User{}, fault.New(fault.NotFound, "There is no such user.")
 	}
 	return u.user(), nil
+}
+
+// Helpers answers up to three names of active people who can give p a right, whoever signed in last first.
+func (s *Service) Helpers(ctx context.Context, p access.Principal) ([]string, error) {
+	return s.store.helpers(context.WithoutCancel(ctx), p.UserID)
 }

@@ -108,6 +108,7 @@ func (b *bench) principal(cookie string) access.Principal {
 	b.t.Helper()
 	p, err := b.Authenticate(context.Background(), Credential{Cookie: cookie}, origin())
 	require.NoError(b.t, err)
+	p.Unconfirmed = false // what a password confirms is asked for in confirm_test.go
 	return p
 }
 

@@ -35,7 +35,10 @@ func (s *Service) ConfirmKey(ctx context.Context, p access.Principal, id string)
 			if err != nil {
 				return nil, err
 			}
-			return nil, aboutThem(s.guard.Administer(tx, p, access.KeyManage, u.Role))
+			if err := s.guard.Administer(tx, p, access.KeyManage, u.Role); err != nil {
+				return nil, aboutThem(err)
+			}
+			return nil, s.confirmedFor(tx, p, u.Role)
 		},
 	}
 	if err = commit(ctx, pass, out, func(tx *db.Tx) error { return confirmKey(tx, row.ID) }); err != nil {

@@ -19,7 +19,8 @@ const (
 
 // CreateKey makes an API key and answers its secret, which is told this once. Callers make keys for themselves; a holder
 // of key.manage also for service accounts whose role holds no more than his own; the command line for anybody. A person's
-// key for somebody else is Forbidden (threat Z5), as is a key made by a key. A repeated idem is Conflict naming the id
+// key for somebody else is Forbidden (threat Z5), as is a key made by a key. One that nothing narrows, of an owner who
+// administers, needs a confirmed session of a browser (ConfirmationRequired). A repeated idem is Conflict naming the id
 // (threat K3).
 func (s *Service) CreateKey(ctx context.Context, p access.Principal, k NewKey, idem *Idempotency) (made Key, secret string, err error) {
 	pass, err := s.guard.Enter(ctx, p, access.Op{Action: k.action(p)})
@@ -66,6 +67,12 @@ func (s *Service) stillMayMake(tx *db.Tx, p access.Principal, k NewKey, owner us
 	}
 	if err := s.guard.Administer(tx, p, action, roles...); err != nil {
 		return aboutThem(err)
+	}
+	if len(k.Models)+len(k.Operations) == 0 {
+		// A key that nothing narrows does all that its owner may, and is never asked for a password.
+		if err := s.confirmedFor(tx, p, owner.Role); err != nil {
+			return err
+		}
 	}
 	u, err := lockedUser(tx, owner.ID)
 	if err == nil && (u.Status != statusActive || u.Role != owner.Role) {

@@ -47,6 +47,6 @@ func (s *Service) recheckSession(ctx context.Context, p access.Principal) (acces
 		return access.Principal{}, unauthenticated()
 	}
 	fresh := ses.principal(p.Origin)
-	fresh.Via, fresh.Until = p.Via, p.Until
+	fresh.Via, fresh.Until, fresh.Unconfirmed = p.Via, p.Until, p.Unconfirmed
 	return fresh, nil
 }

@@ -65,6 +65,7 @@ type Service struct {
 	setupClosed atomic.Bool
 	setup       setupToken
 	touched     touches
+	confirmed   confirmations
 	refreshing  [64]sync.Mutex
 }
 
@@ -171,7 +172,7 @@ func (r *refusal) judge() {
 	}
 	code := fault.CodeOf(r.err)
 	r.decision, r.reason = audit.Error, string(code)
-	if code == fault.Forbidden || code == fault.Unauthenticated {
+	if code == fault.Forbidden || code == fault.Unauthenticated || code == fault.ConfirmationRequired {
 		r.decision = audit.Deny
 	}
 }

@@ -144,6 +144,7 @@ func (s *Service) Logout(ctx context.Context, p access.Principal) (err error) {
 	err = commit(ctx, pass, access.Outcome{}, func(tx *db.Tx) error { return endSession(tx, p.SessionID, now) })
 	if err == nil {
 		s.touched.forget(p.SessionID)
+		s.confirmed.forget(p.SessionID)
 	}
 	return err
 }

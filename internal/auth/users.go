@@ -17,7 +17,8 @@ const maxDisplayName = 128
 
 // CreateUser makes a user for a caller with user.manage. It refuses a role that holds more than the caller's own
 // (Forbidden, threat Z4), an unknown role (Unprocessable), a name that is or was taken, also by a look-alike (Conflict),
-// and names and passwords that the rules forbid (Invalid). The first admin made this way closes the set-up.
+// names and passwords that the rules forbid (Invalid), and an administrator's role from a browser's session that did not confirm
+// (ConfirmationRequired). The first admin made this way closes the set-up.
 func (s *Service) CreateUser(ctx context.Context, p access.Principal, u NewUser) (made User, err error) {
 	pass, err := s.guard.Enter(ctx, p, access.Op{Action: access.UserManage})
 	if err != nil {
@@ -40,6 +41,9 @@ func (s *Service) CreateUser(ctx context.Context, p access.Principal, u NewUser)
 				return details, err
 			}
 			if err := freeName(tx, row.UsernameKey); err != nil {
+				return details, err
+			}
+			if err := s.confirmedFor(tx, p, row.Role); err != nil {
 				return details, err
 			}
 			details["username"] = row.Username // a name that nobody got may be anything, a password too
@@ -77,6 +81,18 @@ func (s *Service) mayGrant(ctx context.Context, p access.Principal, role string)
 		}
 	}
 	return nil
+}
+
+// confirmedFor asks for the password where somebody would come to a role that administers.
+func (s *Service) confirmedFor(tx *db.Tx, p access.Principal, role string) error {
+	if !p.Unconfirmed {
+		return nil
+	}
+	administers, err := s.guard.Administrates(tx, role)
+	if err == nil && administers {
+		err = p.Confirmed()
+	}
+	return err
 }
 
 // aboutThem gives a refusal words of its own where it is about the role that somebody has, not about one that was asked for.

@@ -21,7 +21,8 @@ type UserChange struct {
 // be within the caller's own actions (Forbidden, threat Z4), asked again in the transaction. A new role, status or password
 // ends every session and bearer of the user at once; keys rest while the user is disabled. It refuses an unknown user
 // (NotFound), another version (Stale), an unknown role (Unprocessable), what the rules of names and passwords forbid
-// (Invalid), one's own password, which is changed with the old one (Forbidden), and taking the last active admin (Conflict).
+// (Invalid), one's own password, which is changed with the old one (Forbidden), and taking the last active admin (Conflict). A
+// password, and a rise to a role that administers, need a confirmed session of a browser (ConfirmationRequired).
 func (s *Service) ChangeUser(ctx context.Context, p access.Principal, id string, c UserChange) (changed User, err error) {
 	pass, err := s.guard.Enter(ctx, p, access.Op{Action: access.UserManage, Resource: userTarget(id)})
 	if err != nil {
@@ -115,6 +116,9 @@ func (s *Service) prepareChange(ctx context.Context, p access.Principal, id stri
 	if err := s.mayGrant(ctx, p, row.Role); err != nil {
 		return "", aboutThem(err)
 	}
+	if err := p.Confirmed(); err != nil {
+		return "", err
+	}
 	if row.Kind == KindService {
 		return "", fault.New(fault.Invalid, "A service account has keys, not a password.").WithField("password")
 	}
@@ -163,10 +167,25 @@ func (s *Service) planChange(tx *db.Tx, p access.Principal, id string, c UserCha
 	if err := s.guard.Administer(tx, p, access.UserManage, plan.next.Role); err != nil {
 		return plan, err
 	}
+	if err := s.confirmedRise(tx, p, old, plan.next); err != nil {
+		return plan, err
+	}
 	if c.Version != nil && *c.Version != old.Version {
 		return plan, staleUser()
 	}
 	return plan, keepAdmin(tx, old, plan.next)
+}
+
+// confirmedRise asks for the password where the user gets a password from others, a role that administers, or gets in again
+// with one.
+func (s *Service) confirmedRise(tx *db.Tx, p access.Principal, old, next userRow) error {
+	if next.PasswordHash != old.PasswordHash {
+		return p.Confirmed()
+	}
+	if next.Status != statusActive || (next.Role == old.Role && old.Status == statusActive) {
+		return nil
+	}
+	return s.confirmedFor(tx, p, next.Role)
 }
 
 func staleUser() error {

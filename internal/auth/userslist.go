@@ -69,7 +69,28 @@ func (s *Service) ListUsers(ctx context.Context, p access.Principal, f UserFilte
 	for _, r := range rows {
 		page.Items = append(page.Items, r.user())
 	}
-	return page, nil
+	return page, s.addUse(ctx, page.Items)
+}
+
+// addUse fills in what the users were seen doing.
+func (s *Service) addUse(ctx context.Context, users []User) error {
+	ids := make([]string, 0, len(users))
+	for _, u := range users {
+		ids = append(ids, u.ID)
+	}
+	uses, err := s.store.uses(context.WithoutCancel(ctx), ids, s.clock(), s.sessionIdle)
+	if err != nil {
+		return err
+	}
+	for i := range users {
+		of := uses[users[i].ID]
+		seen := fromMillisPtr(of.Seen)
+		if in := users[i].LastLoginAt; seen == nil || (in != nil && in.After(*seen)) {
+			seen = in
+		}
+		users[i].Use = &Use{LastSeenAt: seen, Sessions: of.Sessions, Keys: of.Keys}
+	}
+	return nil
 }
 
 // GetUser answers one user to a caller with user.manage; NotFound for an unknown or deleted one.
@@ -81,7 +102,12 @@ func (s *Service) GetUser(ctx context.Context, p access.Principal, id string) (U
 	if err == nil && !ok {
 		err = noSuchUser()
 	}
-	return row.user(), err
+	if err != nil {
+		return User{}, err
+	}
+	users := []User{row.user()}
+	err = s.addUse(ctx, users)
+	return users[0], err
 }
 
 // forbidList leaves the refusal's row: plain lists have none, refused ones do.

@@ -15,26 +15,28 @@ type Code string
 
 // The codes, with the HTTP status that httpapi gives each.
 const (
-	Invalid          Code = "invalid"             // 400
-	Unauthenticated  Code = "unauthenticated"     // 401
-	Forbidden        Code = "forbidden"           // 403
-	NotFound         Code = "not_found"           // 404
-	NotAvailable     Code = "not_available"       // 404: a route of the contract that is not built yet
-	MethodNotAllowed Code = "method_not_allowed"  // 405
-	Conflict         Code = "conflict"            // 409
-	Stale            Code = "precondition_failed" // 412
-	TooLarge         Code = "too_large"           // 413
-	UnsupportedMedia Code = "unsupported_media"   // 415
-	Misdirected      Code = "misdirected"         // 421
-	Unprocessable    Code = "unprocessable"       // 422
-	RateLimited      Code = "rate_limited"        // 429
-	Canceled         Code = "canceled"            // 499: the client left
-	Internal         Code = "internal"            // 500
-	SetupRequired    Code = "setup_required"      // 503
-	Busy             Code = "busy"                // 503: the queue is full
-	Loading          Code = "loading"             // 503: the model is not loaded yet
-	AuditUnavailable Code = "audit_unavailable"   // 503: the row could not be made durable
-	Timeout          Code = "timeout"             // 504
+	Invalid         Code = "invalid"         // 400
+	Unauthenticated Code = "unauthenticated" // 401
+	Forbidden       Code = "forbidden"       // 403
+	// ConfirmationRequired: 403 until the session's password was typed again (ADR 0033).
+	ConfirmationRequired Code = "confirmation_required"
+	NotFound             Code = "not_found"           // 404
+	NotAvailable         Code = "not_available"       // 404: a route of the contract that is not built yet
+	MethodNotAllowed     Code = "method_not_allowed"  // 405
+	Conflict             Code = "conflict"            // 409
+	Stale                Code = "precondition_failed" // 412
+	TooLarge             Code = "too_large"           // 413
+	UnsupportedMedia     Code = "unsupported_media"   // 415
+	Misdirected          Code = "misdirected"         // 421
+	Unprocessable        Code = "unprocessable"       // 422
+	RateLimited          Code = "rate_limited"        // 429
+	Canceled             Code = "canceled"            // 499: the client left
+	Internal             Code = "internal"            // 500
+	SetupRequired        Code = "setup_required"      // 503
+	Busy                 Code = "busy"                // 503: the queue is full
+	Loading              Code = "loading"             // 503: the model is not loaded yet
+	AuditUnavailable     Code = "audit_unavailable"   // 503: the row could not be made durable
+	Timeout              Code = "timeout"             // 504
 )
 
 // Codes lists every code, so that a test can hold each mapping against it.
@@ -42,7 +44,7 @@ func Codes() []Code {
 	return []Code{
 		Invalid, Unauthenticated, Forbidden, NotFound, NotAvailable, MethodNotAllowed, Conflict, Stale, TooLarge,
 		UnsupportedMedia, Misdirected, Unprocessable, RateLimited, Canceled, Internal, SetupRequired, Busy, Loading,
-		AuditUnavailable, Timeout,
+		AuditUnavailable, Timeout, ConfirmationRequired,
 	}
 }
 

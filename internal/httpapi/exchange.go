@@ -79,7 +79,7 @@ func (s *Server) credential(r *http.Request) auth.Credential {
 		return auth.Credential{Bearer: token}
 	}
 	if cookies := r.CookiesNamed(s.cookieName()); len(cookies) == 1 && !cookies[0].Quoted {
-		return auth.Credential{Cookie: cookies[0].Value}
+		return auth.Credential{Cookie: cookies[0].Value, Browser: isBrowser(r)}
 	}
 	return auth.Credential{}
 }

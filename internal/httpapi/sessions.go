@@ -86,6 +86,16 @@ func (s *Server) ChangePassword(ctx context.Context, r gen.ChangePasswordRequest
 	return gen.ChangePassword200JSONResponse(s.signedIn(ctx, in)), nil
 }
 
+// ConfirmSession takes the password again, and leaves the session's new cookie.
+func (s *Server) ConfirmSession(ctx context.Context, r gen.ConfirmSessionRequestObject) (gen.ConfirmSessionResponseObject, error) {
+	c, err := s.deps.Auth.Confirm(requestContext(ctx), exchangeOf(ctx).principal, r.Body.Password, s.deviceToken(ctx))
+	if err != nil {
+		return nil, throttled(ctx, err)
+	}
+	s.setCookie(ctx, c.CookieToken)
+	return gen.ConfirmSession200JSONResponse{ConfirmedUntil: wire.At(c.Until)}, nil
+}
+
 func sessionDTO(v auth.Session) gen.Session {
 	return gen.Session{
 		ID: v.ID, UserID: v.UserID, Username: v.Username, Kind: gen.SessionKind(v.Kind), Device: v.Device, UserAgent: v.UserAgent,

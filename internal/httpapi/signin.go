@@ -12,6 +12,7 @@ import (
 	"guardhouse/internal/auth"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/httpapi/gen"
+	"guardhouse/internal/httpapi/wire"
 )
 
 // GetSetup answers whether there is an admin yet, and what a person compares before typing a password.
@@ -144,7 +145,16 @@ func (s *Server) GetMe(ctx context.Context, _ gen.GetMeRequestObject) (gen.GetMe
 	if err != nil {
 		return nil, err
 	}
-	me := gen.Me{User: userDTO(u), Actions: []string{}, KeyID: orNil(p.KeyID), SessionID: orNil(p.SessionID)}
+	ask, err := s.deps.Auth.Helpers(requestContext(ctx), p)
+	if err != nil {
+		return nil, err
+	}
+	me := gen.Me{
+		User: userDTO(u), Actions: []string{}, KeyID: orNil(p.KeyID), SessionID: orNil(p.SessionID), Ask: ask, Tiers: access.Tiers(),
+	}
+	if until := s.deps.Auth.ConfirmedUntil(p); !until.IsZero() {
+		me.ConfirmedUntil = wire.Maybe(&until)
+	}
 	for _, a := range s.deps.Guard.Actions(p) {
 		me.Actions = append(me.Actions, string(a))
 	}

@@ -112,11 +112,15 @@ func permissionDTO(l auth.PermissionLine) gen.PermissionLine {
 }
 
 func userDTO(u auth.User) gen.User {
-	return gen.User{
+	out := gen.User{
 		ID: u.ID, Username: u.Username, DisplayName: u.DisplayName, Role: u.Role, Kind: gen.UserKind(u.Kind),
 		Language: gen.Language(u.Language), Status: gen.UserStatus(u.Status), CreatedAt: wire.At(u.CreatedAt),
 		UpdatedAt: wire.At(u.UpdatedAt), LastLoginAt: wire.Maybe(u.LastLoginAt), Mfa: u.MFA, Version: u.Version,
 	}
+	if u.Use != nil {
+		out.LastSeenAt, out.Sessions, out.Keys = wire.Maybe(u.Use.LastSeenAt), &u.Use.Sessions, &u.Use.Keys
+	}
+	return out
 }
 
 // defaultLimit is how many rows a page has when nobody says; the contract names the same number.

@@ -85,26 +85,27 @@ func (e Decision) Valid() bool {
 
 // Defines values for ErrorCode.
 const (
-	ErrorCodeAuditUnavailable   ErrorCode = "audit_unavailable"
-	ErrorCodeBusy               ErrorCode = "busy"
-	ErrorCodeCanceled           ErrorCode = "canceled"
-	ErrorCodeConflict           ErrorCode = "conflict"
-	ErrorCodeForbidden          ErrorCode = "forbidden"
-	ErrorCodeInternal           ErrorCode = "internal"
-	ErrorCodeInvalid            ErrorCode = "invalid"
-	ErrorCodeLoading            ErrorCode = "loading"
-	ErrorCodeMethodNotAllowed   ErrorCode = "method_not_allowed"
-	ErrorCodeMisdirected        ErrorCode = "misdirected"
-	ErrorCodeNotAvailable       ErrorCode = "not_available"
-	ErrorCodeNotFound           ErrorCode = "not_found"
-	ErrorCodePreconditionFailed ErrorCode = "precondition_failed"
-	ErrorCodeRateLimited        ErrorCode = "rate_limited"
-	ErrorCodeSetupRequired      ErrorCode = "setup_required"
-	ErrorCodeTimeout            ErrorCode = "timeout"
-	ErrorCodeTooLarge           ErrorCode = "too_large"
-	ErrorCodeUnauthenticated    ErrorCode = "unauthenticated"
-	ErrorCodeUnprocessable      ErrorCode = "unprocessable"
-	ErrorCodeUnsupportedMedia   ErrorCode = "unsupported_media"
+	ErrorCodeAuditUnavailable     ErrorCode = "audit_unavailable"
+	ErrorCodeBusy                 ErrorCode = "busy"
+	ErrorCodeCanceled             ErrorCode = "canceled"
+	ErrorCodeConfirmationRequired ErrorCode = "confirmation_required"
+	ErrorCodeConflict             ErrorCode = "conflict"
+	ErrorCodeForbidden            ErrorCode = "forbidden"
+	ErrorCodeInternal             ErrorCode = "internal"
+	ErrorCodeInvalid              ErrorCode = "invalid"
+	ErrorCodeLoading              ErrorCode = "loading"
+	ErrorCodeMethodNotAllowed     ErrorCode = "method_not_allowed"
+	ErrorCodeMisdirected          ErrorCode = "misdirected"
+	ErrorCodeNotAvailable         ErrorCode = "not_available"
+	ErrorCodeNotFound             ErrorCode = "not_found"
+	ErrorCodePreconditionFailed   ErrorCode = "precondition_failed"
+	ErrorCodeRateLimited          ErrorCode = "rate_limited"
+	ErrorCodeSetupRequired        ErrorCode = "setup_required"
+	ErrorCodeTimeout              ErrorCode = "timeout"
+	ErrorCodeTooLarge             ErrorCode = "too_large"
+	ErrorCodeUnauthenticated      ErrorCode = "unauthenticated"
+	ErrorCodeUnprocessable        ErrorCode = "unprocessable"
+	ErrorCodeUnsupportedMedia     ErrorCode = "unsupported_media"
 )
 
 // Valid indicates whether the value is a known member of the ErrorCode enum.
@@ -115,6 +116,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeBusy:
 		return true
 	case ErrorCodeCanceled:
+		return true
+	case ErrorCodeConfirmationRequired:
 		return true
 	case ErrorCodeConflict:
 		return true
@@ -685,6 +688,16 @@ type AuditVolume struct {
 // CellSource Whether the role came so or somebody changed it.
 type CellSource string
 
+// Confirm defines model for Confirm.
+type Confirm struct {
+	Password string `json:"password"`
+}
+
+// Confirmed defines model for Confirmed.
+type Confirmed struct {
+	ConfirmedUntil Timestamp `json:"confirmed_until"`
+}
+
 // CreatedKey defines model for CreatedKey.
 type CreatedKey struct {
 	CreatedAt Timestamp `json:"created_at"`
@@ -778,10 +791,20 @@ type LoginRequest struct {
 // Me defines model for Me.
 type Me struct {
 	// Actions The actions this credential may do; the console shows only these.
-	Actions   []string `json:"actions"`
-	KeyID     *string  `json:"key_id"`
-	SessionID *string  `json:"session_id"`
-	User      User     `json:"user"`
+	Actions []string `json:"actions"`
+
+	// Ask Up to three active people who can give a right.
+	Ask []string `json:"ask"`
+
+	// ConfirmedUntil Until when acts of tier 4 are open to this session; null where it has to confirm.
+	ConfirmedUntil *wire.Time `json:"confirmed_until"`
+	KeyID          *string    `json:"key_id"`
+	SessionID      *string    `json:"session_id"`
+
+	// Tiers How each act is confirmed before it is done: 1 at once, 2 in a dialog, 3 by typing the name, 4 by typing one's password again,
+	// 5 by a second person.
+	Tiers map[string]int `json:"tiers"`
+	User  User           `json:"user"`
 }
 
 // Message defines model for Message.
@@ -1295,17 +1318,26 @@ type Timings struct {
 
 // User defines model for User.
 type User struct {
-	CreatedAt   Timestamp  `json:"created_at"`
-	DisplayName string     `json:"display_name"`
-	ID          string     `json:"id"`
+	CreatedAt   Timestamp `json:"created_at"`
+	DisplayName string    `json:"display_name"`
+	ID          string    `json:"id"`
+
+	// Keys In lists and details: keys that are neither revoked nor past their end.
+	Keys        *int       `json:"keys,omitempty"`
 	Kind        UserKind   `json:"kind"`
 	Language    Language   `json:"language"`
 	LastLoginAt *wire.Time `json:"last_login_at"`
-	Mfa         bool       `json:"mfa"`
-	Role        string     `json:"role"`
-	Status      UserStatus `json:"status"`
-	UpdatedAt   Timestamp  `json:"updated_at"`
-	Username    string     `json:"username"`
+
+	// LastSeenAt In lists and details: the last use of any session or key.
+	LastSeenAt *wire.Time `json:"last_seen_at,omitempty"`
+	Mfa        bool       `json:"mfa"`
+	Role       string     `json:"role"`
+
+	// Sessions In lists and details: sessions that live.
+	Sessions  *int       `json:"sessions,omitempty"`
+	Status    UserStatus `json:"status"`
+	UpdatedAt Timestamp  `json:"updated_at"`
+	Username  string     `json:"username"`
 
 	// Version Counts the changes; the ETag is this with a v before it.
 	Version int64 `json:"version"`
@@ -1655,6 +1687,9 @@ type OpenaiCreateModerationParams struct {
 // AuditAliasJSONRequestBody defines body for AuditAlias for application/json ContentType.
 type AuditAliasJSONRequestBody = AuditTextRequest
 
+// ConfirmSessionJSONRequestBody defines body for ConfirmSession for application/json ContentType.
+type ConfirmSessionJSONRequestBody = Confirm
+
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = LoginRequest
 
@@ -1861,6 +1896,9 @@ type ServerInterface interface {
 	// GetAuditVolume How many rows the same filters find, over time and by decision
 	// (GET /api/v1/audit/volume)
 	GetAuditVolume(c *gin.Context, params GetAuditVolumeParams)
+	// ConfirmSession Type one's own password again
+	// (POST /api/v1/auth/confirm)
+	ConfirmSession(c *gin.Context)
 	// Login Sign in
 	// (POST /api/v1/auth/login)
 	Login(c *gin.Context)
@@ -2323,6 +2361,19 @@ func (siw *ServerInterfaceWrapper) GetAuditVolume(c *gin.Context) {
 	}
 
 	siw.Handler.GetAuditVolume(c, params)
+}
+
+// ConfirmSession operation middleware
+func (siw *ServerInterfaceWrapper) ConfirmSession(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ConfirmSession(c)
 }
 
 // Login operation middleware
@@ -3604,6 +3655,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/v1/auth/refresh", wrapper.Refresh)
 	router.POST(options.BaseURL+"/api/v1/auth/logout", wrapper.Logout)
 	router.GET(options.BaseURL+"/api/v1/auth/me", wrapper.GetMe)
+	router.POST(options.BaseURL+"/api/v1/auth/confirm", wrapper.ConfirmSession)
 	router.POST(options.BaseURL+"/api/v1/auth/password", wrapper.ChangePassword)
 	router.DELETE(options.BaseURL+"/api/v1/sessions", wrapper.EndSessions)
 	router.GET(options.BaseURL+"/api/v1/sessions", wrapper.ListSessions)
@@ -3922,6 +3974,64 @@ type GetAuditVolumedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetAuditVolumedefaultApplicationProblemPlusJSONResponse) VisitGetAuditVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmSessionRequestObject struct {
+	Body *ConfirmSessionJSONRequestBody
+}
+
+type ConfirmSessionResponseObject interface {
+	VisitConfirmSessionResponse(w http.ResponseWriter) error
+}
+
+type ConfirmSession200JSONResponse Confirmed
+
+func (response ConfirmSession200JSONResponse) VisitConfirmSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmSession429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmSession429ApplicationProblemPlusJSONResponse) VisitConfirmSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ConfirmSessiondefaultApplicationProblemPlusJSONResponse) VisitConfirmSessionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5734,6 +5844,9 @@ type StrictServerInterface interface {
 	// GetAuditVolume How many rows the same filters find, over time and by decision
 	// (GET /api/v1/audit/volume)
 	GetAuditVolume(ctx context.Context, request GetAuditVolumeRequestObject) (GetAuditVolumeResponseObject, error)
+	// ConfirmSession Type one's own password again
+	// (POST /api/v1/auth/confirm)
+	ConfirmSession(ctx context.Context, request ConfirmSessionRequestObject) (ConfirmSessionResponseObject, error)
 	// Login Sign in
 	// (POST /api/v1/auth/login)
 	Login(ctx context.Context, request LoginRequestObject) (LoginResponseObject, error)
@@ -6105,6 +6218,48 @@ func (sh *strictHandler) GetAuditVolume(ctx *gin.Context, params GetAuditVolumeP
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetAuditVolumeResponseObject); ok {
 		if err := validResponse.VisitGetAuditVolumeResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ConfirmSession operation middleware
+func (sh *strictHandler) ConfirmSession(ctx *gin.Context) {
+	var request ConfirmSessionRequestObject
+
+	var body ConfirmSessionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmSession(ctx, request.(ConfirmSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ConfirmSessionResponseObject); ok {
+		if err := validResponse.VisitConfirmSessionResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

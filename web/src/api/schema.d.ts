@@ -181,6 +181,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Type one's own password again
+         * @description For five minutes after it the session may do what the tiers of `GET /api/v1/auth/me` call 4; without it a browser's session is
+         *     refused those with 403 and the code confirmation_required. Keys, bearers and programs are never asked. The session gets a new
+         *     cookie. A wrong password is 403 and counts like one at sign-in. For sessions by cookie.
+         */
+        post: operations["confirmSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/password": {
         parameters: {
             query?: never;
@@ -747,7 +769,7 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** @enum {string} */
-        ErrorCode: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "not_available" | "method_not_allowed" | "conflict" | "precondition_failed" | "too_large" | "unsupported_media" | "misdirected" | "unprocessable" | "rate_limited" | "canceled" | "internal" | "setup_required" | "busy" | "loading" | "audit_unavailable" | "timeout";
+        ErrorCode: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "not_available" | "method_not_allowed" | "conflict" | "precondition_failed" | "too_large" | "unsupported_media" | "misdirected" | "unprocessable" | "rate_limited" | "canceled" | "internal" | "setup_required" | "busy" | "loading" | "audit_unavailable" | "timeout" | "confirmation_required";
         Problem: {
             type: string;
             title: string;
@@ -861,6 +883,26 @@ export interface components {
             actions: string[];
             key_id: string | null;
             session_id: string | null;
+            /** @description Up to three active people who can give a right. */
+            ask: string[];
+            /**
+             * @description How each act is confirmed before it is done: 1 at once, 2 in a dialog, 3 by typing the name, 4 by typing one's password again,
+             *     5 by a second person.
+             */
+            tiers: {
+                [key: string]: number;
+            };
+            /**
+             * Format: date-time
+             * @description Until when acts of tier 4 are open to this session; null where it has to confirm.
+             */
+            confirmed_until: string | null;
+        };
+        Confirm: {
+            password: string;
+        };
+        Confirmed: {
+            confirmed_until: components["schemas"]["Timestamp"];
         };
         /** @enum {string} */
         UserKind: "person" | "service";
@@ -886,6 +928,15 @@ export interface components {
              * @description Counts the changes; the ETag is this with a v before it.
              */
             version: number;
+            /**
+             * Format: date-time
+             * @description In lists and details: the last use of any session or key.
+             */
+            last_seen_at?: string | null;
+            /** @description In lists and details: sessions that live. */
+            sessions?: number;
+            /** @description In lists and details: keys that are neither revoked nor past their end. */
+            keys?: number;
         };
         UserPage: {
             items: components["schemas"]["User"][];
@@ -1838,6 +1889,37 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
+            default: components["responses"]["Problem"];
+        };
+    };
+    confirmSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "password": "a long and private sentence"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Confirm"];
+            };
+        };
+        responses: {
+            /** @description Confirmed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Confirmed"];
+                };
+            };
+            429: components["responses"]["RateLimited"];
             default: components["responses"]["Problem"];
         };
     };

@@ -1,0 +1,52 @@
+package access
+
+import (
+	"slices"
+
+	"guardhouse/internal/db"
+	"guardhouse/internal/fault"
+)
+
+// Tiers of confirmation: how an act is asked about before it is done. The pages ask; TierPassword the server asks for itself.
+const (
+	TierUndo     = 1 // done at once
+	TierDialog   = 2 // a dialog names the object and the effect
+	TierName     = 3 // the name is typed
+	TierPassword = 4 // the password is typed again, good for some minutes
+	TierSecond   = 5 // a second person decides
+)
+
+// Tiers answers the tier of every act of administration. Acts that come to the same have the same tier: whoever gives an
+// administrator's role, sets somebody's password, edits a role or makes an administrator's key can act as an administrator
+// from then on.
+func Tiers() map[string]int {
+	return map[string]int{
+		"user.create": TierDialog, "user.set_role": TierDialog, "user.set_name": TierUndo, "user.disable": TierDialog, "user.enable": TierDialog,
+		"user.grant_admin": TierPassword, "user.reset_password": TierPassword, "user.delete": TierName, "user.end_sessions": TierDialog,
+		"role.create": TierPassword, "role.change": TierPassword, "role.delete": TierPassword,
+		"key.create": TierDialog, "key.create_admin": TierPassword, "key.confirm": TierPassword, "key.revoke": TierDialog,
+		"session.end": TierUndo, "settings.change": TierDialog,
+	}
+}
+
+// Confirmed refuses an act of TierPassword (ConfirmationRequired) to a browser's session whose password was not typed again
+// lately. Keys, bearers and the command line are never asked: whoever holds one has nothing to type.
+func (p Principal) Confirmed() error {
+	if p.Unconfirmed {
+		return fault.New(fault.ConfirmationRequired, "Type your password again first: this act needs it.")
+	}
+	return nil
+}
+
+// Administrative says whether a role with these actions can come to more rights, or give others more, than it was given.
+func Administrative(actions []Action) bool {
+	return slices.ContainsFunc(actions, func(a Action) bool {
+		return slices.Contains([]Action{UserManage, KeyManage, ModelManage, ACLManage, SettingsManage}, a)
+	})
+}
+
+// Administrates is Administrative for what the role holds inside the transaction.
+func (g *Guard) Administrates(tx *db.Tx, role string) (bool, error) {
+	actions, _, err := roleActions(tx, role)
+	return Administrative(actions), err
+}
