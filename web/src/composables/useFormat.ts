@@ -45,6 +45,15 @@ export function useFormat() {
     utc: (at: string) => at.replace("T", " ").replace(/\.\d+Z$|Z$/, ""),
     utcTime: (at: string) => at.slice(11, 19),
     ms: (n: number) => (n >= 10_000 ? t("unit.seconds", { n: rounded(n / 1000) }) : t("unit.ms", { n: n >= 100 ? Math.round(n) : rounded(n) })),
+    day: (at: string) => day(new Date(at)),
+    /** How long something takes or is old, in its largest unit. */
+    span: (ms: number) => {
+      const s = Math.max(0, Math.round(ms / 1000));
+      if (s < 90) return t("span.seconds", { n: s });
+      if (s < 90 * 60) return t("span.minutes", { n: Math.round(s / 60) });
+      if (s < 48 * 3600) return t("span.hours", { n: Math.round(s / 3600) });
+      return t("span.days", { n: Math.round(s / 86400) });
+    },
     ago: (from: number, now: number) => {
       const s = Math.max(0, Math.round((now - from) / 1000));
       if (s < 60) return t("ago.now");

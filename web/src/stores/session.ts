@@ -2,7 +2,7 @@ import { defineStore } from "pinia";
 import { computed, ref, shallowRef } from "vue";
 import { api, listen, unwrap } from "@/api/client";
 import { ApiError } from "@/api/error";
-import type { SetupState, User } from "@/api/types";
+import type { Me, SetupState, User } from "@/api/types";
 import { usePrefs } from "./prefs";
 
 /** unknown: not asked yet · setup: no admin yet · out: signed out · in: signed in · down: the server did not answer. */
@@ -51,6 +51,12 @@ export const useSession = defineStore("session", () => {
   const state = ref<SessionState>("unknown");
   const user = shallowRef<User | null>(null);
   const actions = ref<string[]>([]);
+  /** Up to three people who can give a right. */
+  const ask = ref<string[]>([]);
+  /** How strictly each operation is confirmed, 1 to 5, as the server says. */
+  const tiers = ref<Record<string, number>>({});
+  /** Until when operations of tier 4 need no password. */
+  const confirmedUntil = ref(0);
   const server = shallowRef<SetupState | null>(null);
   const expired = ref(false);
   const id = ref("");
@@ -71,17 +77,27 @@ export const useSession = defineStore("session", () => {
     user.value = null;
     id.value = "";
     actions.value = [];
+    ask.value = [];
+    tiers.value = {};
+    confirmedUntil.value = 0;
     lifetimeMs.value = 0;
     setHint(false);
     state.value = "out";
+  }
+
+  function take(me: Me & { ask?: string[]; tiers?: Record<string, number>; confirmed_until?: string | null }): void {
+    user.value = me.user;
+    actions.value = me.actions;
+    ask.value = me.ask ?? [];
+    tiers.value = me.tiers ?? {};
+    confirmedUntil.value = me.confirmed_until ? Date.parse(me.confirmed_until) : 0;
   }
 
   async function enter(): Promise<void> {
     const me = await unwrap(api.GET("/api/v1/auth/me"), true);
     const prefs = usePrefs();
     if (me.user.language && !prefs.languageChosen()) prefs.language = me.user.language;
-    user.value = me.user;
-    actions.value = me.actions;
+    take(me);
     id.value = me.session_id ?? "";
     lastUser.value = me.user.id;
     lifetimeMs.value = recallLifetime();
@@ -101,8 +117,7 @@ export const useSession = defineStore("session", () => {
     try {
       const me = await unwrap(api.GET("/api/v1/auth/me"));
       if (state.value !== "in") return;
-      user.value = me.user;
-      actions.value = me.actions;
+      take(me);
     } catch {
       // refused: the client has signed out already; else the next event or call tells
     }
@@ -161,5 +176,5 @@ export const useSession = defineStore("session", () => {
     }
   }
 
-  return { state, id, user, actions, server, expired, lastUser, endsAt, failure, load, refresh, close, signIn, setUp, prolong, signOut };
+  return { state, id, user, actions, ask, tiers, confirmedUntil, server, expired, lastUser, endsAt, failure, load, refresh, close, signIn, setUp, prolong, signOut };
 });
