@@ -41,6 +41,7 @@ type Role struct {
 type Cell struct {
 	Action             Action
 	Allowed            bool
+	Keeps              bool // it can't be taken from the role
 	Source             string
 	ChangedAt          *time.Time
 	ChangedBy, EventID string

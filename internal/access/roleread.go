@@ -150,6 +150,7 @@ func (r *Role) fill(held map[permission]bool, changes map[permission]Cell) {
 			c = Cell{Source: SourceShipped}
 		}
 		c.Action, c.Allowed = a, held[of]
+		c.Keeps = r.Name == adminRole && slices.Contains(adminFloor(), a)
 		r.Cells = append(r.Cells, c)
 		if c.Allowed {
 			r.Actions = append(r.Actions, a)

@@ -92,7 +92,7 @@ func roleDTO(r access.Role) gen.Role {
 
 func cellDTO(c access.Cell) gen.RoleCell {
 	return gen.RoleCell{
-		Action: string(c.Action), Allowed: c.Allowed, Source: gen.CellSource(c.Source), ChangedAt: wire.Maybe(c.ChangedAt),
+		Action: string(c.Action), Allowed: c.Allowed, Keeps: c.Keeps, Source: gen.CellSource(c.Source), ChangedAt: wire.Maybe(c.ChangedAt),
 		ChangedBy: orNil(c.ChangedBy), EventID: orNil(c.EventID),
 	}
 }

@@ -1160,6 +1160,9 @@ type RoleCell struct {
 	ChangedBy *string    `json:"changed_by"`
 	EventID   *string    `json:"event_id"`
 
+	// Keeps The role can not lose it: without it nobody could administer any more.
+	Keeps bool `json:"keeps"`
+
 	// Source Whether the role came so or somebody changed it.
 	Source CellSource `json:"source"`
 }

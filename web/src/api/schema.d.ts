@@ -990,6 +990,8 @@ export interface components {
         RoleCell: {
             action: string;
             allowed: boolean;
+            /** @description The role can not lose it: without it nobody could administer any more. */
+            keeps: boolean;
             source: components["schemas"]["CellSource"];
             /** Format: date-time */
             changed_at: string | null;
