@@ -1,59 +1,64 @@
-// One Chromium with an empty profile, and pages that report everything a visitor should never cause.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+// One Chromium, contexts with a look and a person, and pages that report everything a visitor should never cause.
 import { chromium } from "playwright-core";
 
-const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const common = { ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 }, locale: "en-GB", timezoneId: "Asia/Shanghai", permissions: ["clipboard-read", "clipboard-write"] };
 
+export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: flags, headless: true });
+
+/** A browser with one plain context, for scripts that take their pictures themselves. */
 export async function openBrowser() {
-  const profile = mkdtempSync(join(tmpdir(), "guardhouse-e2e-"));
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-    args: flags,
-    ignoreHTTPSErrors: true,
-    viewport: { width: 1440, height: 900 },
-    locale: "en-GB",
-    permissions: ["clipboard-read", "clipboard-write"],
-  });
-  return {
-    context,
-    close: async () => {
-      await context.close();
-      rmSync(profile, { recursive: true, force: true });
-    },
-  };
+  const browser = await launch();
+  return { context: await browser.newContext(common), close: () => browser.close() };
 }
 
-/** What went wrong on a page. `expect(status, path)` announces one refusal that the test itself provokes. */
-export function watchPage(page) {
+/** What went wrong on the pages that it watches. `expect(status, path)` announces refusals that the test itself provokes. */
+export function newWatch() {
   const problems = [];
   const expected = [];
-  const take = (status, url) => {
-    const i = expected.findIndex((e) => e.status === status && url.includes(e.path));
-    return i >= 0;
+  const announced = (status, url) => expected.some((e) => e.status === status && url.includes(e.path));
+  const on = (page) => {
+    page.on("console", (m) => {
+      if (m.type() !== "error" && m.type() !== "warning") return;
+      const refused = /status of (\d{3})/.exec(m.text());
+      if (refused && announced(Number(refused[1]), m.location().url)) return;
+      problems.push(`console ${m.type()}: ${m.text()} (${m.location().url})`);
+    });
+    page.on("pageerror", (e) => problems.push("page error: " + e.message));
+    page.on("requestfailed", (r) => {
+      const why = r.failure()?.errorText ?? "";
+      if (why !== "net::ERR_ABORTED") problems.push(`request failed: ${r.method()} ${r.url()} ${why}`);
+    });
+    page.on("response", (r) => {
+      if (r.status() >= 400 && !announced(r.status(), r.url())) problems.push(`answer ${r.status()}: ${r.request().method()} ${r.url()}`);
+    });
+    return page;
   };
-  page.on("console", (m) => {
-    if (m.type() !== "error" && m.type() !== "warning") return;
-    const refused = /status of (\d{3})/.exec(m.text());
-    if (refused && take(Number(refused[1]), m.location().url)) return;
-    problems.push(`console ${m.type()}: ${m.text()} (${m.location().url})`);
-  });
-  page.on("pageerror", (e) => problems.push("page error: " + e.message));
-  page.on("requestfailed", (r) => {
-    const why = r.failure()?.errorText ?? "";
-    if (why !== "net::ERR_ABORTED") problems.push(`request failed: ${r.method()} ${r.url()} ${why}`);
-  });
-  page.on("response", (r) => {
-    if (r.status() >= 400 && !take(r.status(), r.url())) problems.push(`answer ${r.status()}: ${r.request().method()} ${r.url()}`);
-  });
-  return { problems, expect: (status, path) => expected.push({ status, path }) };
+  return { problems, on, expect: (status, path) => expected.push({ status, path }) };
+}
+
+export function watchPage(page) {
+  const watch = newWatch();
+  watch.on(page);
+  return watch;
 }
 
 /** Policy violations are collected in the page itself from its first moment on. */
-export async function watchPolicy(context, problems) {
+async function watchPolicy(context, problems) {
   await context.exposeFunction("ghViolation", (text) => problems.push("policy violation: " + text));
   await context.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (e) => globalThis.ghViolation(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber} ${e.sample}`));
   });
+}
+
+/** A context in a look ("en-light"), signed in with the cookies given; its pages report to the watch. */
+export async function lookContext(browser, { url, cookies = [], look, watch, more = {} }) {
+  const [language, theme] = look.split("-");
+  const localStorage = [{ name: "gh.theme", value: theme }, { name: "gh.language", value: language === "zh" ? "zh-CN" : "en" }];
+  if (cookies.length > 0) localStorage.push({ name: "gh.signed-in", value: "1" });
+  const context = await browser.newContext({ ...common, storageState: { cookies, origins: [{ origin: url, localStorage }] }, ...more });
+  context.setDefaultTimeout(20_000);
+  context.on("page", watch.on);
+  await watchPolicy(context, watch.problems);
+  return context;
 }

@@ -1,27 +1,42 @@
 // Pictures, axe, and no sideways scrolling, at the three widths.
+import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { sizes } from "./looks.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const sizes = [[1440, 900], [1024, 768], [390, 844]];
-const out = process.env.GUARDHOUSE_SCREENSHOTS;
+export const out = process.env.GUARDHOUSE_SCREENSHOTS;
 if (out) mkdirSync(out, { recursive: true });
 
-export async function picture(page, name) {
-  await page.waitForTimeout(300);
-  if (out) await page.screenshot({ path: join(out, name + ".png") });
+/** Returns when fonts are there and nothing that ends is still moving. */
+export async function settle(page) {
+  await page.evaluate(async () => {
+    const frame = () => new Promise((r) => requestAnimationFrame(() => r()));
+    await document.fonts.ready;
+    await frame();
+    const ending = document.getAnimations().filter((a) => Number.isFinite(a.effect?.getComputedTiming().endTime));
+    await Promise.race([Promise.allSettled(ending.map((a) => a.finished)), new Promise((r) => setTimeout(r, 1000))]);
+    await frame();
+  });
+}
+
+export async function picture(page, name, options = {}) {
+  if (!out) return;
+  await settle(page);
+  await page.screenshot({ path: join(out, name + ".png"), ...options });
 }
 
 export async function audit(page, name, problems) {
+  await settle(page);
   // Evaluated through the debugger, so the page's own policy stays as it is.
-  await page.evaluate(axe + ";0");
-  const result = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-  for (const v of result.violations) {
-    if (v.impact !== "serious" && v.impact !== "critical") continue;
-    problems.push(`axe ${v.impact} on ${name}: ${v.id}: ${v.nodes.slice(0, 4).map((n) => n.target.join(" ") + " " + (n.any[0]?.message ?? n.all[0]?.message ?? n.none[0]?.message ?? "")).join(" | ")}`);
-  }
-  return result.violations.map((v) => `${v.impact} ${v.id} ${v.nodes[0]?.target.join(" ")}`);
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axe + ";0");
+  const violations = await page.evaluate(async () => {
+    const result = await globalThis.axe.run(document, { resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] });
+    const why = (n) => n.any[0]?.message ?? n.all[0]?.message ?? n.none[0]?.message ?? "";
+    return result.violations.map((v) => ({ impact: v.impact, id: v.id, where: v.nodes.slice(0, 4).map((n) => n.target.join(" ") + " " + why(n)).join(" | ") }));
+  });
+  for (const v of violations) if (v.impact === "serious" || v.impact === "critical") problems.push(`axe ${v.impact} on ${name}: ${v.id}: ${v.where}`);
 }
 
 /** Letters as far apart as WCAG 1.4.12 allows a reader to set them: wider than any font another machine may have. */
@@ -32,30 +47,42 @@ const space = (page, on) =>
     document.adoptedStyleSheets = [sheet];
   }, on);
 
-export async function checkPage(page, name, problems) {
-  const minor = new Set();
-  for (const [width, height] of sizes) {
-    // The middle width arranges the same parts anew: a picture of it is for people, axe finds nothing else there.
-    if (width === 1024 && !out) continue;
-    await page.setViewportSize({ width, height });
-    await page.mouse.move(0, 0);
-    await page.waitForTimeout(out ? 350 : 150);
-    if (out) await page.screenshot({ path: join(out, `${name}.${width}.png`) });
-    if (width !== 1024) (await audit(page, `${name} ${width}`, problems)).forEach((m) => minor.add(m));
-  }
+/** How many pixels the page or its main part scrolls sideways, and the element that reaches out furthest. */
+export const sideways = (page) =>
+  page.evaluate(() => {
+    const main = document.querySelector("main");
+    const over = Math.max(document.documentElement.scrollWidth - innerWidth, main ? main.scrollWidth - main.clientWidth : 0);
+    if (over <= 0) return null;
+    const widest = [...document.querySelectorAll("body *")].map((e) => [e, e.getBoundingClientRect()]).filter(([, r]) => r.width > 0 && r.right > innerWidth + 1);
+    const [element] = widest.sort((a, b) => b[1].right - a[1].right)[0] ?? [];
+    return `by ${over} px${element ? `, most of all <${element.tagName.toLowerCase()} class="${element.getAttribute("class") ?? ""}">` : ""}`;
+  });
+
+export async function checkSideways(page, name, problems) {
   for (const [width, spaced] of [[390, false], [320, false], [320, true]]) {
     await page.setViewportSize({ width, height: 700 });
     await space(page, spaced);
-    await page.waitForTimeout(100);
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    const inner = await page.evaluate(() => {
-      const m = document.querySelector("main");
-      return m ? m.scrollWidth - m.clientWidth : 0;
-    });
-    if (wide > 0 || inner > 0) problems.push(`${name} scrolls sideways at ${width}${spaced ? " with wide letters" : ""} by ${Math.max(wide, inner)} px`);
+    await settle(page);
+    const over = await sideways(page);
+    if (over) problems.push(`${name} scrolls sideways at ${width}${spaced ? " with wide letters" : ""} ${over}`);
   }
   await space(page, false);
+}
+
+/** `name` is page.language-theme; the width is added. axe looks at every width, scrolling is tried below the smallest. */
+export async function checkPage(page, name, problems) {
+  for (const [width, height] of sizes) {
+    await page.setViewportSize({ width, height });
+    await page.mouse.move(0, 0);
+    await picture(page, `${name}.${width}`);
+    await audit(page, `${name}.${width}`, problems);
+  }
+  await checkSideways(page, name, problems);
   await page.setViewportSize({ width: 1440, height: 900 });
-  await page.waitForTimeout(150);
-  return [...minor];
+  await settle(page);
+}
+
+export async function assertSoon(test, what) {
+  for (let i = 0; i < 100 && !test(); i++) await new Promise((r) => setTimeout(r, 100));
+  assert.ok(test(), what);
 }

@@ -1,26 +1,17 @@
 // What happens on the server reaches every tab over one stream, and ends with the session in all of them.
 import assert from "node:assert/strict";
-import { watchPage } from "./browser.mjs";
+import { assertSoon } from "./checks.mjs";
 import * as step from "./steps.mjs";
 
-const onHistory = (page) => page.goto(new URL("/ui/history", page.url()).href).then(() => page.locator("tbody tr").first().waitFor());
-
 /** Three tabs: one judges, the others offer the new row and move nothing; the second takes the stream over from the first. */
-export async function live(page, context, problems) {
+export async function live(page, ctx) {
   const streams = [];
-  const count = (request) => request.url().includes("/api/v1/events") && streams.push(request.url());
-  context.on("request", count);
-  await onHistory(page);
-  const tabs = [await context.newPage(), await context.newPage()];
-  const watches = tabs.map(watchPage);
-  for (const tab of tabs) {
-    tab.setDefaultTimeout(20_000);
-    await tab.goto(page.url());
-    await tab.locator("tbody tr").first().waitFor();
-  }
+  page.context().on("request", (request) => request.url().includes("/api/v1/events") && streams.push(request.url()));
+  await ctx.go("/history", "tbody tr");
+  const [reader, judge] = [await ctx.tab("/history"), await ctx.tab("/history")];
+  for (const tab of [reader, judge]) await tab.locator("tbody tr").first().waitFor();
   await assertSoon(() => streams.length >= 1, "a stream is open");
   assert.equal(streams.length, 1, "one stream for three tabs: " + streams);
-  const [reader, judge] = tabs;
   await judge.goto(new URL("/ui/moderate", page.url()).href);
   const first = await reader.locator("tbody tr button").first().getAttribute("data-row");
   const verdict = await step.judgeText(judge, "seen in another tab");
@@ -37,15 +28,7 @@ export async function live(page, context, problems) {
   await step.judgeText(judge, "seen after the first tab left");
   await reader.locator("[data-test=fresh]").waitFor();
 
-  for (const watch of watches) watch.expect(401, "/api/v1/");
+  ctx.expect(401, "/api/v1/");
   await step.signOut(judge);
   await reader.waitForURL("**/ui/sign-in**");
-  for (const tab of tabs) await tab.close();
-  context.off("request", count);
-  problems.push(...watches.flatMap((w) => w.problems));
-}
-
-async function assertSoon(test, what) {
-  for (let i = 0; i < 100 && !test(); i++) await new Promise((r) => setTimeout(r, 100));
-  assert.ok(test(), what);
 }

@@ -1,0 +1,70 @@
+// One job: the pages of an area in every look and manner, or its walks, in a house of its own.
+import { lookContext, newWatch } from "./browser.mjs";
+import { out } from "./checks.mjs";
+import { walkContext } from "./context.mjs";
+import { openHouse } from "./house.mjs";
+import { visits } from "./visit.mjs";
+
+const errorLine = (e) => String(e.stack ?? e).split("\n").filter((l) => !l.includes("node_modules")).slice(0, 8).join("\n");
+
+/** Runs one piece of the job; what its pages reported counts as its failure. */
+async function piece(name, result, watch, run) {
+  const problems = [];
+  try {
+    await run(problems);
+  } catch (e) {
+    problems.push("stopped: " + errorLine(e));
+  }
+  problems.push(...watch.problems.splice(0));
+  if (problems.length > 0) result.failed++;
+  else result.passed++;
+  result.problems.push(...problems.map((p) => `${name}: ${p}`));
+  return problems.length === 0;
+}
+
+const signedIn = async (house, as) => (as === "nobody" ? [] : house.roles[as].cookies());
+
+async function visitPage(browser, house, page, result) {
+  for (const visit of visits(page)) {
+    const watch = newWatch();
+    const context = await lookContext(browser, { url: house.url, cookies: await signedIn(house, page.as), look: visit.look, watch, more: visit.more });
+    const tab = await context.newPage();
+    const name = `${page.name}.${visit.look}${visit.manner ? "." + visit.manner : ""}`;
+    const good = await piece(name, result, watch, (problems) => visit.run(tab, { house, watch, name, page, look: visit.look, problems }));
+    if (!good && out) await tab.screenshot({ path: `${out}/stopped.${name}.png` }).catch(() => {});
+    await context.close();
+  }
+}
+
+async function walk(browser, house, way, result) {
+  const watch = newWatch();
+  const look = way.look ?? "en-light";
+  const contexts = [];
+  const open = async (as, more = {}) => {
+    const context = await lookContext(browser, { url: house.url, cookies: await signedIn(house, as), look, watch, more });
+    contexts.push(context);
+    return context;
+  };
+  const page = await (await open(way.as ?? "admin")).newPage();
+  const good = await piece(way.name, result, watch, (problems) => way.run(page, walkContext({ page, house, watch, look, problems, open, result })));
+  if (!good && out) await page.screenshot({ path: `${out}/stopped.${way.name}.png` }).catch(() => {});
+  for (const context of contexts) await context.close();
+}
+
+/** What passed, what failed, and every problem by the name of its page. A house that does not open fails its job. */
+export async function runJob(job, binary, launch) {
+  const result = { passed: 0, failed: 0, problems: [] };
+  let browser, house;
+  try {
+    [browser, house] = [await launch(), await openHouse(binary, { empty: job.empty })];
+    for (const page of job.pages) await visitPage(browser, house, page, result);
+    for (const way of job.walks) await walk(browser, house, way, result);
+  } catch (e) {
+    result.failed++;
+    result.problems.push(`${job.name}: stopped: ${errorLine(e)}`);
+  } finally {
+    await browser?.close();
+    await house?.close();
+  }
+  return result;
+}
