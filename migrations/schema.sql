@@ -162,6 +162,18 @@ CREATE TABLE policy_versions (
     reason     TEXT NOT NULL
 ) STRICT;
 
+-- A person's own names for the query strings of pages with lists; removed with the account.
+CREATE TABLE saved_filters (
+    id         TEXT PRIMARY KEY NOT NULL,
+    user_id    TEXT NOT NULL REFERENCES users (id),
+    page       TEXT NOT NULL CHECK (length(page) BETWEEN 1 AND 32),
+    name       TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 60),
+    name_key   TEXT NOT NULL,
+    query      TEXT NOT NULL CHECK (length(query) BETWEEN 1 AND 1024),
+    created_at INTEGER NOT NULL,
+    UNIQUE (user_id, page, name_key)
+) STRICT;
+
 -- What the console changed, between the configuration file and the defaults; hidden where a flag, the environment or the file
 -- sets the key.
 CREATE TABLE settings (
@@ -228,7 +240,6 @@ CREATE TABLE audit_events (
     prev_hash      TEXT NOT NULL UNIQUE,
     hash           TEXT NOT NULL UNIQUE
 ) STRICT;
-CREATE INDEX audit_events_at ON audit_events (at);
 CREATE INDEX audit_events_actor ON audit_events (actor_name, seq);
 CREATE INDEX audit_events_actor_id ON audit_events (actor_id, seq);
 CREATE INDEX audit_events_key_id ON audit_events (key_id, seq) WHERE key_id <> '';
@@ -237,6 +248,7 @@ CREATE INDEX audit_events_action ON audit_events (action, seq);
 CREATE INDEX audit_events_model ON audit_events (model, seq);
 CREATE INDEX audit_events_decision ON audit_events (decision, seq);
 CREATE INDEX audit_events_request_id ON audit_events (request_id);
+CREATE INDEX audit_events_at ON audit_events (at, decision);
 
 -- The text itself is never here in this release; its keyed hash stands in the audit row.
 CREATE TABLE verdicts (

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"guardhouse/internal/filters"
 	"guardhouse/internal/httpapi"
 	"guardhouse/internal/httpapi/tlsfiles"
 	"guardhouse/web"
@@ -99,7 +100,7 @@ func (a *App) addDoor(e *edge, name, address string, o httpapi.Options) error {
 // services answers what every listener serves.
 func (a *App) services() httpapi.Deps {
 	return httpapi.Deps{
-		Auth: a.Auth, Guard: a.Guard, Moderation: a.Moderation, Catalog: a.Catalog, Audit: a.Audit, Events: a.Events, Writable: a.writable,
+		Auth: a.Auth, Guard: a.Guard, Moderation: a.Moderation, Catalog: a.Catalog, Audit: a.Audit, Filters: filters.Open(a.DB), Events: a.Events, Writable: a.writable,
 		CommitsFailed: a.DB.CommitsFailed, DiskLow: a.diskLow, Metrics: a.Metrics,
 	}
 }

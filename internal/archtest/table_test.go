@@ -27,7 +27,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/app": {
 		imports: []string{
 			"internal/access", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/catalog", "internal/config", "internal/db", "internal/doctor", "internal/events",
-			"internal/fault", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/inference", "internal/metrics",
+			"internal/fault", "internal/filters", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/inference", "internal/metrics",
 			"internal/moderation", "internal/overview", "internal/prompt", "web",
 		},
 		reason:      "the one composition: knows every package but the engine, which is handed in, so that it builds without C++",
@@ -43,7 +43,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/audit":  {imports: []string{"internal/db", "internal/fault", "internal/tally"}, reason: "the log knows no gate, so the gate may write to it"},
 	"internal/access": {imports: []string{"internal/audit", "internal/db", "internal/fault"}, reason: "decides and records; knows neither credentials nor models"},
 	"internal/auth": {
-		imports: []string{"internal/access", "internal/audit", "internal/auth/keyring", "internal/auth/names", "internal/auth/password", "internal/auth/secretfile", "internal/db", "internal/fault"},
+		imports: []string{"internal/access", "internal/audit", "internal/auth/keyring", "internal/auth/names", "internal/auth/password", "internal/auth/secretfile", "internal/db", "internal/fault", "internal/filters"},
 		reason:  "credentials into principals; user and key administration passes the gate and names its audit entries",
 	},
 	"internal/auth/keyring": {
@@ -71,6 +71,8 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/logfile": {reason: "the server's log as a file: bytes in, whole lines out"},
 	"internal/tally":   {reason: "plain counts that anybody may keep and metrics reads"},
 	"internal/metrics": {imports: []string{"internal/tally"}, reason: "names of metrics and their registry; asks plain functions, knows no service"},
+
+	"internal/filters": {imports: []string{"internal/db", "internal/fault"}, reason: "a person's bookmarks: opens nothing, so it asks nobody; auth ends them with the account"},
 
 	"internal/gguf":      {imports: []string{"internal/fault"}, reason: "reads hostile files: as little around it as possible"},
 	"internal/tokenizer": {imports: []string{"internal/fault", "internal/gguf"}, reason: "its vocabulary comes out of a model file"},
@@ -113,7 +115,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 
 	"internal/httpapi": {
 		imports: []string{
-			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/events", "internal/fault", "internal/httpapi/gen", "internal/httpapi/strictjson",
+			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/events", "internal/fault", "internal/filters", "internal/httpapi/gen", "internal/httpapi/strictjson",
 			"internal/httpapi/wire", "internal/metrics", "internal/moderation", "internal/overview", "internal/prompt",
 		},
 		reason: "translates between HTTP and the domain; of audit only reading, never a model",

@@ -5,6 +5,7 @@ import (
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/db"
+	"guardhouse/internal/filters"
 )
 
 // DeleteUser ends a user for ever, for a caller with user.manage whose own actions cover the user's role: keys and sessions
@@ -63,6 +64,9 @@ func (s *Service) storeDelete(tx *db.Tx, id string) error {
 		return err
 	}
 	if err := endUserSessions(tx, id, now); err != nil {
+		return err
+	}
+	if err := filters.Forget(tx, id); err != nil {
 		return err
 	}
 	return revokeUserKeys(tx, id, now)

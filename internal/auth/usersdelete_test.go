@@ -10,6 +10,7 @@ import (
 	"guardhouse/internal/access"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/filters"
 )
 
 func TestDeleteUserEndsEverything(t *testing.T) {
@@ -21,6 +22,11 @@ func TestDeleteUserEndsEverything(t *testing.T) {
 	_, err := b.ChangeUser(context.Background(), admin, rita.ID, UserChange{DisplayName: ptr("Rita Meier")})
 	require.NoError(t, err)
 	fresh := b.login("rita", true)
+	saved := filters.Open(b.db)
+	_, err = saved.Save(rita.ID, filters.New{Page: "audit", Name: "refusals", Query: "decision=deny"})
+	require.NoError(t, err)
+	_, err = saved.Save(admin.UserID, filters.New{Page: "audit", Name: "refusals", Query: "decision=deny"})
+	require.NoError(t, err)
 	r := b.oneRow(func() {
 		requireCode(t, fault.Stale, b.DeleteUser(context.Background(), admin, rita.ID, ptr(int64(1))))
 	})
@@ -41,6 +47,10 @@ func TestDeleteUserEndsEverything(t *testing.T) {
 		AND deleted_at = ? AND updated_at = deleted_at`, rita.ID, millis(b.clock.now())))
 	require.Zero(t, b.count("SELECT count(*) FROM api_keys WHERE user_id = ? AND revoked_at IS NULL", rita.ID))
 	require.Zero(t, b.count("SELECT count(*) FROM sessions WHERE user_id = ? AND revoked_at IS NULL", rita.ID))
+	require.Zero(t, b.count("SELECT count(*) FROM saved_filters WHERE user_id = ?", rita.ID))
+	require.Equal(t, 1, b.count("SELECT count(*) FROM saved_filters"), "other people's stay")
+	_, err = saved.Save(rita.ID, filters.New{Page: "audit", Name: "late", Query: "decision=deny"})
+	requireCode(t, fault.Forbidden, err)
 
 	for name, act := range map[string]func() error{
 		"get":    func() error { _, err := b.GetUser(context.Background(), admin, rita.ID); return err },

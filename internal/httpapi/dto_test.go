@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "rewrite testdata/*.json") //nolint:goch
 // neutral takes out what differs from run to run.
 func neutral(body []byte) []byte {
 	for _, r := range []struct{ find, put string }{
-		{`"(usr|ses|key|evt|mod|req)_[0-9A-Za-z]+"`, `"${1}_X"`},
+		{`"(usr|ses|key|evt|mod|req|flt)_[0-9A-Za-z]+"`, `"${1}_X"`},
 		{`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`, `"2026-11-21T09:00:00.000Z"`},
 		{`"gh_[0-9A-Za-z]+"`, `"gh_X"`},
 		{`"eyJ[^"]+"`, `"JWT"`},
@@ -81,6 +81,8 @@ func TestAnswers(t *testing.T) {
 		{"sessions", "listSessions", 200, call{method: "GET", path: "/api/v1/sessions?limit=1", header: merge(bearer, map[string]string{"User-Agent": "python-requests/2.32"})}},
 		{"permissions", "getUserPermissions", 200, call{method: "GET", path: "/api/v1/users/" + b.idOf("rita") + "/permissions", as: "rita"}},
 		{"role", "getRole", 200, call{method: "GET", path: "/api/v1/roles/auditor", as: "alice"}},
+		{"saved_filter", "saveFilter", 201, call{method: "POST", path: "/api/v1/filters", as: "alice", body: `{"page":"audit","name":"Refusals","query":"range=7d&decision=deny"}`}},
+		{"saved_filters", "listFilters", 200, call{method: "GET", path: "/api/v1/filters?page=audit", as: "alice"}},
 		{"stale", "putRole", 412, call{method: "PUT", path: "/api/v1/roles/auditor", as: "alice", body: `{"actions":[]}`, header: ifMatch(`"v9"`)}},
 		{"problem", "createModeration", 400, call{method: "POST", path: moderations, as: "rita", body: `{"input":1}`}},
 		{"openai_error", "openaiCreateModeration", 404, call{method: "POST", path: "/v1/moderations", as: "rita", body: `{"input":"x","model":"nope"}`}},

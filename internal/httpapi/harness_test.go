@@ -27,6 +27,7 @@ import (
 	"guardhouse/internal/auth"
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/db"
+	"guardhouse/internal/filters"
 	"guardhouse/internal/gguf"
 	"guardhouse/internal/httpapi"
 	"guardhouse/internal/inference"
@@ -246,7 +247,7 @@ func newBenchAt(t testing.TB, dir string, r ready, settings ...setting) *bench {
 	b := &bench{t: t, services: s, ready: r, logs: &lockedBuffer{}}
 	b.keys = maps.Clone(r.keys)
 	o := httpapi.Options{ServerName: "ward-server", TrustedHosts: []string{"Guard.Example"}, TLS: true, Log: slog.New(slog.NewJSONHandler(b.logs, nil))}
-	d := httpapi.Deps{Auth: s.auth, Guard: s.guard, Moderation: s.judge, Catalog: s.catalog, Audit: s.log, UI: builtUI()}
+	d := httpapi.Deps{Auth: s.auth, Guard: s.guard, Moderation: s.judge, Catalog: s.catalog, Audit: s.log, Filters: filters.Open(s.db), UI: builtUI()}
 	for _, set := range settings {
 		set(&o, &d)
 	}

@@ -24,6 +24,7 @@ import (
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/events"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/filters"
 	"guardhouse/internal/httpapi/gen"
 	"guardhouse/internal/metrics"
 	"guardhouse/internal/moderation"
@@ -45,6 +46,7 @@ type Deps struct {
 	Moderation    *moderation.Service
 	Catalog       *catalog.Service
 	Audit         *audit.Log
+	Filters       *filters.Service
 	Events        *events.Hub
 	Writable      func() error      // whether a row could be made durable now; nil = not asked
 	CommitsFailed func() uint64     // transactions that could not be made durable, so far; nil = not counted

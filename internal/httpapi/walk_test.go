@@ -71,6 +71,9 @@ GET    /api/v1/audit/events/{id}/neighbours 401 403   403   403   403    404   4
 GET    /api/v1/audit/volume              401  403   403   403   403    200   403    200 403  200
 GET    /api/v1/audit/chain               401  403   403   403   403    200   403    200 403  200
 POST   /api/v1/audit/verify              401  403   403   403   403    200   403    200 403  200
+GET    /api/v1/filters                   401  200   200   200   200    200   403    200 200  200
+POST   /api/v1/filters                   401  403   403   403   403    201   403    201 403  201
+DELETE /api/v1/filters/{id}              401  404   404   404   404    404   403    404 404  404
 `
 
 // expected reads the matrix: route to credential to status.
@@ -126,6 +129,7 @@ func bodies() map[string]string {
 		"createModeration": `{"input":"hello"}`, "openaiCreateModeration": `{"input":"hello"}`, "auditAlias": `{"text":"hello"}`,
 		"createUser": `{"username":"mallory","kind":"service","role":"admin"}`, "createKey": `{"label":"mine"}`,
 		"changeUser": `{"display_name":"Mallory"}`, "putRole": `{"actions":["session.own"]}`, "refresh": `{"refresh_token":"unknown"}`,
+		"saveFilter":     `{"page":"audit","name":"refusals","query":"decision=deny"}`,
 		"confirmSession": `{"password":"wrong"}`, "changePassword": `{"current_password":"` + password + `","new_password":"short"}`,
 	}
 }

@@ -632,6 +632,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/filters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own saved filters, by page and name */
+        get: operations["listFilters"];
+        put?: never;
+        /**
+         * Keep a filter
+         * @description For a page that the caller may open (audit.read, moderation.read). The query is what stands in the page's address; a parameter
+         *     that the page does not know is 400. A name that he has on the page already, whatever its case, and a 51st filter are 409. It
+         *     leaves no audit row.
+         */
+        post: operations["saveFilter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/filters/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forget one's own filter */
+        delete: operations["deleteFilter"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -1344,6 +1384,26 @@ export interface components {
             rows: number;
             total: components["schemas"]["AuditCounts"];
             buckets: components["schemas"]["AuditBucket"][];
+        };
+        /** @enum {string} */
+        FilterPage: "audit" | "history";
+        NewFilter: {
+            page: components["schemas"]["FilterPage"];
+            name: string;
+            query: string;
+        };
+        SavedFilter: {
+            id: string;
+            page: components["schemas"]["FilterPage"];
+            name: string;
+            /** @description Its parameters in the order of their names, without a question mark. */
+            query: string;
+            created_at: components["schemas"]["Timestamp"];
+        };
+        SavedFilters: {
+            items: components["schemas"]["SavedFilter"][];
+            /** @description Always null. */
+            next_cursor: string | null;
         };
         AuditVerification: {
             checked_at: components["schemas"]["Timestamp"];
@@ -2781,6 +2841,84 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AuditVerification"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listFilters: {
+        parameters: {
+            query?: {
+                /** @description Of one page only. */
+                page?: components["schemas"]["FilterPage"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them; there are at most 50. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedFilters"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    saveFilter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "page": "audit",
+                 *       "name": "Refusals of the week",
+                 *       "query": "decision=deny&range=7d"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewFilter"];
+            };
+        };
+        responses: {
+            /** @description Kept. */
+            201: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedFilter"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteFilter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forgotten. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };
