@@ -16,6 +16,7 @@ export const pages: readonly Page[] = [
   { name: "moderate", group: "work", icon: "moderate", action: "moderation.run", keys: "g m" },
   { name: "history", group: "work", icon: "history", action: "moderation.read", keys: "g h" },
   { name: "audit", group: "evidence", icon: "audit", action: "audit.read", keys: "g a" },
+  { name: "api", group: "menu", icon: "link", keys: "g i" },
 ];
 
 export const pageOf = (name: unknown): Page | undefined => pages.find((p) => p.name === name);

@@ -20,7 +20,7 @@ describe("startPage", () => {
 describe("jumpTargets", () => {
   const t = (key: string) => key;
   it("offers only what the person may", () => {
-    expect(jumpTargets("", (a) => a === "moderation.run", t).map((x) => x.id)).toEqual(["moderate", "theme", "language"]);
+    expect(jumpTargets("", (a) => a === "moderation.run", t).map((x) => x.id)).toEqual(["moderate", "api", "theme", "language"]);
     expect(jumpTargets("req_1ABC", (a) => a === "moderation.read", t).map((x) => x.id)).toEqual(["request-history"]);
     expect(jumpTargets("req_1ABC", () => true, t).map((x) => x.id)).toEqual(["request-audit", "request-history"]);
     expect(jumpTargets("evt_1 or 1=1", () => true, t)).toEqual([]);

@@ -33,6 +33,7 @@ export const router = createRouter({
     at("/moderate", "moderate", () => import("@/views/ModerateView.vue")),
     at("/history/:id?", "history", () => import("@/views/HistoryView.vue")),
     at("/audit/:id?", "audit", () => import("@/views/AuditView.vue")),
+    at("/api", "api", () => import("@/views/ApiView.vue")),
     at("/nothing", "nothing", () => import("@/views/NothingView.vue")),
     { path: "/", name: "start", component: () => import("@/views/NothingView.vue"), meta: { title: "page.nothing" } },
     at("/:rest(.*)*", "unknown", () => import("@/views/UnknownView.vue")),
