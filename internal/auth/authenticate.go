@@ -46,7 +46,7 @@ func (s *Service) byCookie(ctx context.Context, c Credential, o access.Origin) (
 	if err != nil {
 		return access.Principal{}, err
 	}
-	if !ok || !ses.alive(now) || !s.cookieGood(ses, now) {
+	if !ok || !s.lives(ses, now) || !s.cookieGood(ses, now) {
 		return access.Principal{}, unauthenticated()
 	}
 	s.touchSession(ctx, ses, o, now)
@@ -59,8 +59,8 @@ func (s *Service) byCookie(ctx context.Context, c Credential, o access.Origin) (
 // cookieGood says whether a living session may still be shown by its cookie: not idle for too long, and not older than a
 // session may be. A program's bearers may last longer than that.
 func (s *Service) cookieGood(ses session, now time.Time) bool {
-	last := s.touched.last(ses.id, fromMillis(ses.lastUsed))
-	return ses.cookie && now.Sub(last) < s.sessionIdle && !last.After(now.Add(clockSlack)) && now.Before(fromMillis(ses.created).Add(s.sessionMax))
+	last, t := s.touched.last(ses.id, fromMillis(ses.lastUsed)), s.times.Load()
+	return ses.cookie && now.Sub(last) < t.Idle && !last.After(now.Add(clockSlack)) && now.Before(fromMillis(ses.created).Add(t.Max))
 }
 
 func (s *Service) byBearer(ctx context.Context, token string, o access.Origin) (access.Principal, error) {
@@ -73,7 +73,7 @@ func (s *Service) byBearer(ctx context.Context, token string, o access.Origin) (
 		return access.Principal{}, err
 	}
 	now := s.clock()
-	if !ok || ses.kind != kindProgram || !ses.alive(now) || ses.userID != c.UserID || ses.epoch != c.Epoch {
+	if !ok || ses.kind != kindProgram || !s.lives(ses, now) || ses.userID != c.UserID || ses.epoch != c.Epoch {
 		return access.Principal{}, unauthenticated()
 	}
 	if s.buryCookie(ctx, ses, now) {

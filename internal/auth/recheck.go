@@ -37,7 +37,7 @@ func (s *Service) recheckSession(ctx context.Context, p access.Principal) (acces
 		return access.Principal{}, err
 	}
 	now := s.clock()
-	good := ok && ses.userID == p.UserID && ses.alive(now)
+	good := ok && ses.userID == p.UserID && s.lives(ses, now)
 	if good && p.Via == access.ViaCookie {
 		good = s.cookieGood(ses, now)
 	} else if good {

@@ -61,7 +61,7 @@ func (s *Service) rotate(ctx context.Context, r refresh, o access.Origin, old st
 	switch {
 	case r.usedAt != nil:
 		return SignIn{}, s.endFamily(ctx, r, access.Anonymous(o), op, refusal{err: ended, decision: audit.Deny, reason: reasonReuse})
-	case !r.alive(now) || millis(now) >= r.expiresAt:
+	case !s.lives(r.session, now) || millis(now) >= r.expiresAt:
 		return SignIn{}, s.reject(ctx, access.Anonymous(o), op, refusal{err: ended, decision: audit.Deny, reason: reasonEnded})
 	}
 	fresh, err := newToken()

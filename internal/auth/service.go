@@ -57,10 +57,10 @@ type Service struct {
 	now   func() time.Time
 	log   *slog.Logger
 
-	accessTTL, sessionIdle, sessionMax time.Duration
-	keyHash, nameHash, cursorKey       []byte
-	deviceKey                          []byte
-	serverNames                        []string
+	times                        atomic.Pointer[Times]
+	keyHash, nameHash, cursorKey []byte
+	deviceKey                    []byte
+	serverNames                  []string
 
 	setupClosed atomic.Bool
 	setup       setupToken
@@ -85,10 +85,10 @@ func New(d *db.DB, g *access.Guard, o Options) (*Service, error) {
 	}
 	s := &Service{
 		throttle: slowly, guard: g, store: newStore(d), ring: ring, slots: newSlots(o.HashSlots), now: o.Now, log: o.Log,
-		accessTTL: o.AccessTTL, sessionIdle: o.SessionIdle, sessionMax: o.SessionMax,
 		keyHash: o.Root.Sub(labelKeyHash), nameHash: o.Root.Sub(labelNameHash), cursorKey: o.Root.Sub(labelCursor),
 		deviceKey: o.Root.Sub(labelDevice), serverNames: o.ServerNames,
 	}
+	s.times.Store(&Times{Access: o.AccessTTL, Idle: o.SessionIdle, Max: o.SessionMax})
 	return s, s.useCost(password.StandardCost())
 }
 

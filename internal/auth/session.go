@@ -37,7 +37,7 @@ type sessionPlan struct {
 // plan makes the id and the tokens of a new session for u: a cookie for everybody, and a bearer with its refresh token
 // beside it for a program. None of them was ever known to a client before.
 func (s *Service) plan(u userRow, o access.Origin, browser bool) (sessionPlan, error) {
-	now := s.clock()
+	now, t := s.clock(), s.times.Load()
 	id, err := newID("ses_", now)
 	if err != nil {
 		return sessionPlan{}, err
@@ -49,24 +49,24 @@ func (s *Service) plan(u userRow, o access.Origin, browser bool) (sessionPlan, e
 	hash := hashToken(cookie)
 	p := sessionPlan{user: u, cookie: cookie, row: sessionRow{
 		ID: id, UserID: u.ID, Kind: kindBrowser, TokenHash: &hash, Epoch: u.Epoch, IP: addressOf(o), LastIP: addressOf(o),
-		UserAgent: cut(o.UserAgent, maxAgentBytes), CreatedAt: millis(now), LastUsedAt: millis(now), ExpiresAt: millis(now.Add(s.sessionMax)),
+		UserAgent: cut(o.UserAgent, maxAgentBytes), CreatedAt: millis(now), LastUsedAt: millis(now), ExpiresAt: millis(now.Add(t.Max)),
 	}}
 	if browser {
-		p.expiresIn = min(s.sessionIdle, s.sessionMax)
+		p.expiresIn = min(t.Idle, t.Max)
 		return p, nil
 	}
 	if p.refresh, err = newToken(); err != nil {
 		return sessionPlan{}, err
 	}
 	// A family never ends before its first bearer does; its cookie does.
-	p.row.Kind, p.row.ExpiresAt = kindProgram, millis(now.Add(max(s.sessionMax, s.accessTTL)))
+	p.row.Kind, p.row.ExpiresAt = kindProgram, millis(now.Add(max(t.Max, t.Access)))
 	p.access, p.expiresIn, err = s.bearer(u.ID, id, u.Epoch, now, fromMillis(p.row.ExpiresAt))
 	return p, err
 }
 
 // bearer signs an access token that ends after the access TTL, at the latest with its session.
 func (s *Service) bearer(userID, sessionID string, epoch int64, now, sessionEnd time.Time) (string, time.Duration, error) {
-	until := now.Add(s.accessTTL)
+	until := now.Add(s.times.Load().Access)
 	if sessionEnd.Before(until) {
 		until = sessionEnd
 	}
@@ -167,7 +167,8 @@ func (s *Service) RefreshBrowser(ctx context.Context, p access.Principal) (in Si
 		return SignIn{}, err
 	}
 	s.touched.mark(ses.id, use{now: now, stored: now, addr: p.Origin.IP, storedIP: ip})
-	left := min(s.sessionIdle, fromMillis(ses.created).Add(s.sessionMax).Sub(now))
+	t := s.times.Load()
+	left := min(t.Idle, fromMillis(ses.created).Add(t.Max).Sub(now))
 	return SignIn{User: u.user(), ExpiresIn: left, SessionID: ses.id}, nil
 }
 
@@ -178,7 +179,7 @@ func (s *Service) cookieSession(ctx context.Context, p access.Principal) (sessio
 		return ses, userRow{}, err
 	case p.SessionID == "" || p.Via != access.ViaCookie:
 		return ses, userRow{}, fault.New(fault.Invalid, "Send the refresh token: only a session by cookie is renewed without one.").WithField("refresh_token")
-	case !ok || !ses.alive(s.clock()) || ses.userID != p.UserID || !s.cookieGood(ses, s.clock()):
+	case !ok || !s.lives(ses, s.clock()) || ses.userID != p.UserID || !s.cookieGood(ses, s.clock()):
 		return ses, userRow{}, fault.New(fault.Unauthenticated, endedMessage)
 	}
 	u, ok, err := s.store.userByID(ctx, ses.userID)

@@ -55,7 +55,7 @@ func (s *Service) ListSessions(ctx context.Context, p access.Principal, userID s
 	if err != nil {
 		return SessionPage{}, err
 	}
-	rows, err := s.store.sessionPage(ctx, u, before, s.clock(), s.sessionIdle, limit+1)
+	rows, err := s.store.sessionPage(ctx, u, before, s.clock(), s.times.Load().Idle, limit+1)
 	if err != nil {
 		return SessionPage{}, err
 	}
@@ -78,12 +78,12 @@ func (s *Service) view(r sessionRow, u userRow, p access.Principal) (Session, bo
 	ses := Session{
 		ID: r.ID, UserID: r.UserID, Username: u.Username, Kind: r.Kind, Device: deviceName(r.UserAgent), UserAgent: r.UserAgent,
 		IP: r.IP, LastIP: s.touched.lastIP(r.ID, r.LastIP), CreatedAt: fromMillis(r.CreatedAt), LastUsedAt: used,
-		ExpiresAt: fromMillis(r.ExpiresAt), Current: r.ID == p.SessionID,
+		ExpiresAt: s.ends(r.Kind, fromMillis(r.CreatedAt), fromMillis(r.ExpiresAt)), Current: r.ID == p.SessionID,
 	}
 	if r.Kind != kindBrowser {
-		return ses, true
+		return ses, s.clock().Before(ses.ExpiresAt)
 	}
-	ends := used.Add(s.sessionIdle)
+	ends := used.Add(s.times.Load().Idle)
 	ses.IdleUntil = &ends
-	return ses, s.clock().Before(ends)
+	return ses, s.clock().Before(ends) && s.clock().Before(ses.ExpiresAt)
 }

@@ -69,7 +69,7 @@ func (s *Service) ownPassword(ctx context.Context, p access.Principal, current, 
 	switch {
 	case err != nil:
 		return ses, a, err
-	case !found || !a.known || ses.userID != p.UserID || !ses.alive(s.clock()):
+	case !found || !a.known || ses.userID != p.UserID || !s.lives(ses, s.clock()):
 		return ses, a, fault.New(fault.Unauthenticated, endedMessage)
 	case len(current) > password.MaxBytes:
 		a.reason = reasonPassword

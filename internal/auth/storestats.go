@@ -20,6 +20,6 @@ const livingSQL = `SELECT
 // Living answers how many sessions and keys let somebody in now. It names none of them.
 func (s *Service) Living(ctx context.Context) (l Living, err error) {
 	now := s.now()
-	row := s.store.db.ReadSQL().QueryRowContext(ctx, livingSQL, millis(now), millis(now.Add(-s.sessionIdle)))
+	row := s.store.db.ReadSQL().QueryRowContext(ctx, livingSQL, millis(now), millis(now.Add(-s.times.Load().Idle)))
 	return l, db.Translate(row.Scan(&l.Sessions, &l.Keys))
 }

@@ -78,7 +78,7 @@ func (s *Service) addUse(ctx context.Context, users []User) error {
 	for _, u := range users {
 		ids = append(ids, u.ID)
 	}
-	uses, err := s.store.uses(context.WithoutCancel(ctx), ids, s.clock(), s.sessionIdle)
+	uses, err := s.store.uses(context.WithoutCancel(ctx), ids, s.clock(), s.times.Load().Idle)
 	if err != nil {
 		return err
 	}

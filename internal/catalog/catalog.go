@@ -66,6 +66,7 @@ type Service struct {
 	guard *access.Guard
 	o     Options
 
+	chosen   atomic.Pointer[string]  // the default guard by name; nil or "" = the table's
 	snapshot atomic.Pointer[[]Model] // nil until first read
 	reading  sync.Mutex              // one reader of the table at a time
 
@@ -115,6 +116,7 @@ func (s *Service) All(ctx context.Context) ([]Model, error) {
 		}
 		out[i] = m
 	}
+	s.mark(out)
 	return out, nil
 }
 
