@@ -27,6 +27,7 @@ import (
 	"guardhouse/internal/inference"
 	"guardhouse/internal/metrics"
 	"guardhouse/internal/moderation"
+	console "guardhouse/internal/settings"
 )
 
 // Options is what the settings do not say.
@@ -41,7 +42,7 @@ type Options struct {
 
 // App holds the services of one opened data folder.
 type App struct {
-	Config     *config.Config
+	Config     *config.Config // as it was at the start; Settings says what is in force
 	DB         *db.DB
 	Audit      *audit.Log
 	Guard      *access.Guard
@@ -50,6 +51,7 @@ type App struct {
 	Scheduler  *inference.Scheduler
 	Moderation *moderation.Service
 	Events     *events.Hub
+	Settings   *console.Service
 
 	Metrics *metrics.Registry
 
@@ -133,6 +135,10 @@ func (a *App) build(ctx context.Context, o Options) (err error) {
 	if a.Guard, err = access.New(ctx, a.DB, a.Audit, access.Options{Default: c.ACLDefault, Now: o.Now, Log: o.Log}); err != nil {
 		return err
 	}
+	if err = a.openSettings(ctx); err != nil {
+		return err
+	}
+	c = a.Config
 	host, err := os.Hostname()
 	if err != nil {
 		return fmt.Errorf("asking for this machine's name: %w", err)
@@ -163,6 +169,7 @@ func (a *App) build(ctx context.Context, o Options) (err error) {
 	a.Events = events.New(events.Deps{
 		Log: a.Audit, Guard: a.Guard, History: a.Moderation, Models: a.Catalog, Recheck: a.Auth.Recheck, Verdict: httpapi.HistoryJSON,
 	}, events.Options{Now: o.Now, Log: o.Log})
+	a.followSettings(ctx)
 	return nil
 }
 

@@ -17,6 +17,7 @@ func (a *App) runAll(ctx context.Context, e *edge) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var work sync.WaitGroup
+	work.Go(func() { a.Settings.Watch(background) })
 	work.Go(func() { a.Guard.Watch(background) })
 	work.Go(func() { a.keepModels(background) })
 	work.Go(func() { a.Events.Run(background) })

@@ -19,7 +19,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"cmd/guardhouse": {
 		imports: []string{
 			"internal/access", "internal/app", "internal/audit", "internal/auth", "internal/backup", "internal/bench", "internal/catalog", "internal/config",
-			"internal/doctor", "internal/fault", "internal/gguf", "internal/inference", engine, "internal/isa", "internal/logfile", "internal/moderation", "internal/prompt", "models",
+			"internal/doctor", "internal/fault", "internal/gguf", "internal/inference", engine, "internal/isa", "internal/logfile", "internal/moderation", "internal/prompt", "internal/settings", "models",
 		},
 		reason:      "hands the engine to app and speaks to the services that app built; the only one that links the engine",
 		nativeTests: true,
@@ -28,7 +28,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		imports: []string{
 			"internal/access", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/catalog", "internal/config", "internal/db", "internal/doctor", "internal/events",
 			"internal/fault", "internal/filters", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/inference", "internal/metrics",
-			"internal/moderation", "internal/overview", "internal/prompt", "web",
+			"internal/moderation", "internal/overview", "internal/prompt", "internal/settings", "web",
 		},
 		reason:      "the one composition: knows every package but the engine, which is handed in, so that it builds without C++",
 		nativeTests: true,
@@ -57,6 +57,11 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	},
 	"internal/auth/secretfile": {imports: []string{"internal/fault"}, reason: "files that only their owner reads: the root key and the bearer keys need the same checks"},
 
+	"internal/settings": {
+		imports: []string{"internal/access", "internal/audit", "internal/db", "internal/fault"},
+		reason:  "keeps what the console stored and who stored it; what a key means is app's to say",
+	},
+
 	"internal/backup": {
 		imports: []string{"internal/access", "internal/audit", "internal/auth", "internal/db", "internal/fault"},
 		reason:  "writes and reads one archive; a restore ends access and leaves its row, so it needs the gate, and no service above it",
@@ -65,7 +70,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/bench": {imports: []string{"internal/fault"}, reason: "measures a server from outside, as a client would: what it knew of the server's packages it could not measure"},
 
 	"internal/doctor": {
-		imports: []string{"internal/audit", "internal/catalog", "internal/db", "internal/fault", "internal/inference", "internal/isa", "models"},
+		imports: []string{"internal/audit", "internal/catalog", "internal/db", "internal/fault", "internal/inference", "internal/isa", "internal/settings", "models"},
 		reason:  "looks at a folder and a machine without the services: it must work where they refuse to start",
 	},
 	"internal/logfile": {reason: "the server's log as a file: bytes in, whole lines out"},
@@ -116,7 +121,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/httpapi": {
 		imports: []string{
 			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/events", "internal/fault", "internal/filters", "internal/httpapi/gen", "internal/httpapi/strictjson",
-			"internal/httpapi/wire", "internal/metrics", "internal/moderation", "internal/overview", "internal/prompt",
+			"internal/httpapi/wire", "internal/metrics", "internal/moderation", "internal/overview", "internal/prompt", "internal/settings",
 		},
 		reason: "translates between HTTP and the domain; of audit only reading, never a model",
 	},

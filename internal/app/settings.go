@@ -1,0 +1,115 @@
+package app
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"guardhouse/internal/auth"
+	"guardhouse/internal/config"
+	"guardhouse/internal/fault"
+	"guardhouse/internal/moderation"
+	console "guardhouse/internal/settings"
+)
+
+// defaultModel is the key whose values only the catalogue can judge.
+const defaultModel = "models.default"
+
+// openSettings reads what is stored, and puts it under what flags, environment and file say, for everything that is built
+// from here on.
+func (a *App) openSettings(ctx context.Context) (err error) {
+	given := a.Config
+	a.Settings, err = console.New(ctx, a.DB, a.Guard, console.Options{
+		Fields: settingFields(given), Log: a.log, Admit: a.admitSetting, Misplaced: a.misplaced,
+		Check: func(stored map[string]string) map[string]error {
+			_, problems := given.With(stored)
+			return problems
+		},
+	})
+	if err != nil {
+		return err
+	}
+	a.Config, _ = given.With(a.Settings.Stored()) // what has a problem was logged
+	return nil
+}
+
+// followSettings has the services work with what is stored, now and whenever it changes.
+func (a *App) followSettings(ctx context.Context) {
+	given := a.Config
+	a.Settings.Apply(func(stored map[string]string) {
+		c, _ := given.With(stored)
+		a.Moderation.Tune(tuning(c))
+		a.Scheduler.SetQueue(c.Queue)
+		a.Auth.SetTimes(auth.Times{Access: c.AccessTokenTTL, Idle: c.SessionIdle, Max: c.SessionMax})
+		a.Catalog.SetDefault(c.DefaultModel)
+	})
+	for _, i := range a.misplaced(ctx) {
+		a.log.WarnContext(ctx, "a setting is not in force", "key", i.Key, "why", i.Reason)
+	}
+}
+
+func tuning(c *config.Config) moderation.Tuning {
+	return moderation.Tuning{
+		Mode: c.Mode, MaxInputTokens: c.MaxInputTokens, Deadline: c.Deadline,
+		CacheEntries: c.CacheEntries, CacheTTL: c.CacheTTL, CacheShareServices: c.CacheShareServices,
+	}
+}
+
+// admitSetting asks the catalogue about a wanted default guard.
+func (a *App) admitSetting(ctx context.Context, key, value string) error {
+	if key != defaultModel || value == "" || a.Catalog == nil {
+		return nil
+	}
+	err := a.Catalog.MayDefault(ctx, value)
+	if fault.CodeOf(err) == fault.Unprocessable {
+		return fault.Newf(fault.Unprocessable, "%s", fault.From(err).Message).WithField(defaultModel)
+	}
+	return err
+}
+
+// misplaced names settings that are taken and still mean nothing here: a default guard that is not in the catalogue.
+func (a *App) misplaced(ctx context.Context) []console.Ignored {
+	if a.Catalog == nil {
+		return nil
+	}
+	if there, err := a.Catalog.HasDefault(ctx); err == nil && !there {
+		return []console.Ignored{{Key: defaultModel, Reason: "names no guard of the catalogue: its own default judges"}}
+	}
+	return nil
+}
+
+// Follow has what other processes change, settings and rights, in force within a second until stop is called: for a command
+// that runs for longer than that.
+func (a *App) Follow(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	work.Go(func() { a.Settings.Watch(ctx) })
+	work.Go(func() { a.Guard.Watch(ctx) })
+	return func() {
+		cancel()
+		work.Wait()
+	}
+}
+
+// settingFields answers what the console shows, as the settings' service takes it.
+func settingFields(c *config.Config) []console.Field {
+	verdicts := []string{"moderation.mode", defaultModel}
+	var out []console.Field
+	for _, f := range c.Fields() {
+		s := console.Field{
+			Key: f.Key, Default: f.Default, Type: f.Kind.Type, Min: f.Kind.Min, Max: f.Kind.Max, Choices: f.Kind.Choices,
+			Given: f.Value, Source: f.Source, Policy: slices.Contains(verdicts, f.Key),
+		}
+		if f.Source == "environment" {
+			s.Source = console.Environment
+		}
+		switch f.Console { //nolint:exhaustive // what is only shown applies never
+		case config.Now:
+			s.Applies = console.Now
+		case config.Restart:
+			s.Applies = console.Restart
+		}
+		out = append(out, s)
+	}
+	return out
+}
