@@ -66,7 +66,7 @@ for (const [key, text] of en) {
   if (own !== other) problems.push(`values differ: ${key}: en (${own}), zh-CN (${other})`);
 }
 for (const [key, text] of [...en, ...zh]) if (/ \| /.test(text) || /\{'/.test(text)) problems.push(`not ICU, the old plural or escape: ${key}`);
-for (const m of source.matchAll(/\bt\((?:"[\w.]+"|'[\w.]+'), (?:\{[^{}]*\}, )?[^{}"'()]+\)/g)) problems.push(`counts are values, not a further argument: ${m[0]}`);
+for (const m of source.matchAll(/\bt\((?:"[\w.]+"|'[\w.]+'), (?:\{[^{}]*\}, [^{}"'()]+|\d+)\)/g)) problems.push(`counts are values, not a further argument: ${m[0]}`);
 for (const [key, text] of zh) if (/[一-鿿][A-Za-z0-9]|[A-Za-z0-9][一-鿿]/.test(text.replace(/\{\w+, plural,|\{\w+(, number)?\}/g, "").replace(/(?:=\d|other) \{/g, ""))) problems.push(`zh-CN needs a space between Chinese and Latin: ${key}`);
 for (const [key, text] of [...en, ...zh]) if (/'/.test(text)) problems.push(`a straight apostrophe quotes in ICU; write ’: ${key}`);
 
@@ -90,8 +90,8 @@ for (const key of literals) {
 // A sentence in a template that is no key: words outside {{ }} between tags.
 for (const f of files.filter((f) => f.endsWith(".vue"))) {
   const text = readFileSync(join(root, f), "utf8");
-  const template = text.slice(text.indexOf("<template>"), text.lastIndexOf("</template>")).replace(/<!--[\s\S]*?-->/g, "");
-  for (const m of template.matchAll(/>([^<>{}]+)</g)) if (/[A-Za-z一-鿿]{2,}/.test(m[1]) && !/^\s*(K|JSON|sha256)\s*$/.test(m[1])) problems.push(`text outside the catalogues in ${f}: ${m[1].trim()}`);
+  const template = text.slice(text.indexOf("<template>"), text.lastIndexOf("</template>")).replace(/<!--[\s\S]*?-->/g, "").replace(/="[^"]*"/g, "");
+  for (const m of template.matchAll(/>([^<>{}]+)</g)) if (/[A-Za-z一-鿿]{2,}/.test(m[1]) && !/^\s*(Esc|JSON|sha256|openapi\.json)\s*$/.test(m[1])) problems.push(`text outside the catalogues in ${f}: ${m[1].trim()}`);
 }
 
 if (problems.length > 0) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { jumpTargets } from "@/lib/jump";
-import { safeNext, startPage } from "./router";
+import { opens } from "@/pages";
+import { router, pages, safeNext, startPage } from "./router";
 
 describe("safeNext", () => {
   it.each([["/audit?actor=x", "/audit?actor=x"], ["//evil.example", null], ["/\\evil.example", null], ["https://evil.example", null], ["javascript:alert(1)", null], ["/sign-in", null], ["/setup", null], [["/a"], null], [undefined, null]])("%j: %j", (next, answer) => {
@@ -17,12 +17,16 @@ describe("startPage", () => {
   });
 });
 
-describe("jumpTargets", () => {
-  const t = (key: string) => key;
-  it("offers only what the person may", () => {
-    expect(jumpTargets("", (a) => a === "moderation.run", t).map((x) => x.id)).toEqual(["moderate", "api", "theme", "language"]);
-    expect(jumpTargets("req_1ABC", (a) => a === "moderation.read", t).map((x) => x.id)).toEqual(["request-history"]);
-    expect(jumpTargets("req_1ABC", () => true, t).map((x) => x.id)).toEqual(["request-audit", "request-history"]);
-    expect(jumpTargets("evt_1 or 1=1", () => true, t)).toEqual([]);
+describe("pages", () => {
+  it("each have an address, a title and keys of their own", () => {
+    for (const page of pages) expect(router.hasRoute(page.name), page.name).toBe(true);
+    expect(new Set(pages.map((p) => p.keys)).size).toBe(pages.length);
+  });
+
+  it("open with one of their actions, or to everybody", () => {
+    const can = (a: string) => a === "session.own";
+    expect(opens({ action: ["key.own", "session.own"] }, can)).toBe(true);
+    expect(opens({ action: "key.own" }, can)).toBe(false);
+    expect(opens({}, can)).toBe(true);
   });
 });

@@ -1,5 +1,5 @@
 import createClient from "openapi-fetch";
-import { errorFrom, toApiError } from "./error";
+import { errorFrom, toApiError, type ApiError } from "./error";
 import type { paths } from "./schema";
 
 /** The one client. The cookie travels by itself; no script can read it and none holds a token. */
@@ -19,6 +19,18 @@ export function listen(events: { unauthenticated: Listener; answered: Listener }
   onAnswer = events.answered;
 }
 
+interface Followers {
+  failed: (error: ApiError) => void;
+  answered: Listener;
+}
+let followers: Followers[] = [];
+
+/** Tells of every call: that the server answered, or how it failed. Answers what ends that. */
+export function follow(events: Followers): Listener {
+  followers = [...followers, events];
+  return () => (followers = followers.filter((f) => f !== events));
+}
+
 interface Answer<T> {
   data?: T;
   error?: unknown;
@@ -31,13 +43,17 @@ export async function unwrap<T>(call: Promise<Answer<T>>, quiet = false): Promis
   try {
     answer = await call;
   } catch (thrown) {
-    throw toApiError(thrown);
+    const error = toApiError(thrown);
+    if (error.code !== "canceled") followers.forEach((f) => f.failed(error));
+    throw error;
   }
   if (!answer.response.ok) {
     const error = errorFrom(answer.response, answer.error);
+    followers.forEach((f) => f.failed(error));
     if (error.status === 401 && !quiet) onUnauthenticated();
     throw error;
   }
+  followers.forEach((f) => f.answered());
   if (!quiet) onAnswer();
   return answer.data as T;
 }

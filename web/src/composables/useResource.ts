@@ -2,6 +2,7 @@ import { getCurrentScope, onScopeDispose, readonly, ref, shallowRef, watch } fro
 import { toApiError, type ApiError } from "@/api/error";
 import type { Handlers, LiveType } from "@/lib/liveEvents";
 import { useLive } from "@/stores/live";
+import { useServer } from "@/stores/server";
 import { usePoll } from "./usePoll";
 
 export interface ResourceOptions<T> {
@@ -78,6 +79,9 @@ export function useResource<T>(load: (signal: AbortSignal) => Promise<T>, option
     const off = useLive().on(handlers);
     if (getCurrentScope()) onScopeDispose(off);
   }
+  // The server is back: what could not be read then, or was read long ago, is read now.
+  const server = useServer();
+  watch(() => server.backAt, soon);
   if (options.everyMs) usePoll(() => void reload(), options.everyMs);
   if (getCurrentScope()) {
     onScopeDispose(() => {

@@ -9,7 +9,7 @@ export function useStepUp() {
     needed: (): boolean => session.confirmedUntil < Date.now() + 5_000,
     /** Confirms, or throws the refusal: 403 is a wrong password, 429 too many of them. */
     async confirm(password: string): Promise<void> {
-      const answer: { confirmed_until: string } = await unwrap(api.POST("/api/v1/auth/confirm" as never, { body: { password } } as never));
+      const answer = await unwrap(api.POST("/api/v1/auth/confirm", { body: { password } }));
       session.confirmedUntil = Date.parse(answer.confirmed_until);
     },
     /** The server asked all the same. */

@@ -14,7 +14,7 @@ describe("texts", () => {
   });
 
   it("keep a value as it came, braces and all, and leave a gap where one is missing", () => {
-    expect(texts("en").t("jump.verdict", { id: "{n} <b>'x'</b>" })).toBe("Verdict {n} <b>'x'</b>");
+    expect(texts("en").t("palette.verdict", { id: "{n} <b>'x'</b>" })).toBe("Verdict {n} <b>'x'</b>");
     expect(texts("en").t("setup.done", {})).toContain(" is the administrator");
   });
 

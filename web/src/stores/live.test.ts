@@ -28,7 +28,7 @@ beforeEach(() => {
     const path = new URL(request.url).pathname;
     asked.push(path);
     const bodies: Record<string, unknown> = {
-      "/api/v1/auth/me": { user: person, actions, key_id: null, session_id: "ses_1" },
+      "/api/v1/auth/me": { user: person, actions, key_id: null, session_id: "ses_1", ask: [], tiers: {}, confirmed_until: null },
       "/api/v1/auth/login": { user: person, expires_in: 1800 },
       "/api/v1/models": { items: [{ id: "guard-nano", kind: "guard", state: "ready" }] },
       "/api/v1/audit/chain": { head: { seq: 5, hash: "a", at: "2026-11-21T09:00:00.000Z" }, verified: null },

@@ -20,12 +20,25 @@ function remember(key: string, value: string): void {
   }
 }
 
-/** Theme, language and keys: three words in local storage and nothing else, above all no credential. */
+/** Where a person put the keys: from a label to keys. What is not of that form counts as nothing remembered. */
+function readKeymap(text: string | null): Record<string, string> {
+  try {
+    const map: unknown = JSON.parse(text ?? "{}");
+    if (typeof map !== "object" || map === null || Array.isArray(map)) return {};
+    return Object.fromEntries(Object.entries(map).filter((e): e is [string, string] => typeof e[1] === "string" && e[1].length < 20));
+  } catch {
+    return {};
+  }
+}
+
+/** Theme, language and keys, in local storage and nothing else there, above all no credential. */
 export const usePrefs = defineStore("prefs", () => {
   const root = document.documentElement;
   const theme = ref<Theme>(root.classList.contains("dark") ? "dark" : "light");
   const language = ref<Language>(root.lang.startsWith("zh") ? "zh-CN" : "en");
   const shortcuts = ref(recall("gh.keys") !== "off");
+
+  const keymap = ref(readKeymap(recall("gh.keymap")));
 
   watch(theme, (t) => {
     root.classList.remove("light", "dark");
@@ -38,7 +51,22 @@ export const usePrefs = defineStore("prefs", () => {
   }, { flush: "sync" });
   watch(shortcuts, (on) => remember("gh.keys", on ? "on" : "off"));
 
+  /** The keys of a shortcut: where the person put it, else where it came. */
+  const keyOf = (label: string, keys: string): string => keymap.value[label] ?? keys;
+
+  /** Puts a shortcut on other keys; null puts it back. */
+  function setKey(label: string, keys: string | null): void {
+    const next = { ...keymap.value };
+    if (keys === null) delete next[label];
+    else next[label] = keys;
+    keymap.value = next;
+    remember("gh.keymap", JSON.stringify(next));
+  }
+
   return {
+    keymap,
+    keyOf,
+    setKey,
     theme,
     language,
     shortcuts,

@@ -6,7 +6,7 @@ import { useDraft } from "./draft";
 import { useSession } from "./session";
 
 const person = { id: "usr_1", username: "m.chen", display_name: "", role: "admin", kind: "person", language: "zh-CN", status: "active", created_at: "2026-11-21T09:00:00.000Z", last_login_at: null, mfa: false };
-const me = { user: person, actions: ["moderation.run", "audit.read"], key_id: null, session_id: "ses_1" };
+const me = { user: person, actions: ["moderation.run", "audit.read"], key_id: null, session_id: "ses_1", ask: ["j.hou"], tiers: { "user.delete": 3 }, confirmed_until: null };
 const setup = (required: boolean) => ({ required, server_name: "ward", certificate_sha256: null });
 
 type Reply = [status: number, body?: unknown, headers?: Record<string, string>];

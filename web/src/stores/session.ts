@@ -85,11 +85,11 @@ export const useSession = defineStore("session", () => {
     state.value = "out";
   }
 
-  function take(me: Me & { ask?: string[]; tiers?: Record<string, number>; confirmed_until?: string | null }): void {
+  function take(me: Me): void {
     user.value = me.user;
     actions.value = me.actions;
-    ask.value = me.ask ?? [];
-    tiers.value = me.tiers ?? {};
+    ask.value = me.ask;
+    tiers.value = me.tiers;
     confirmedUntil.value = me.confirmed_until ? Date.parse(me.confirmed_until) : 0;
   }
 

@@ -1,0 +1,43 @@
+import { pages } from "@/pages";
+
+/** A key that a person may put elsewhere. */
+export interface KeyRow {
+  /** The text's key in the catalogue, by which a remapping is remembered. */
+  label: string;
+  keys: string;
+  /** Where it counts: everywhere, or on one page. The same key may mean two things on two pages. */
+  scope: string;
+  goes?: boolean;
+}
+
+const parts: readonly KeyRow[] = [
+  { label: "keys.help", keys: "?", scope: "all" },
+  { label: "keys.search", keys: "/", scope: "all" },
+  { label: "keys.text", keys: "t", scope: "moderate" },
+  { label: "keys.conversation", keys: "c", scope: "moderate" },
+  { label: "api.keys.find", keys: "f", scope: "api" },
+  { label: "api.keys.next", keys: "j", scope: "api" },
+  { label: "api.keys.previous", keys: "k", scope: "api" },
+  { label: "api.keys.send", keys: "s", scope: "api" },
+  { label: "keys.next", keys: "j", scope: "lists" },
+  { label: "keys.previous", keys: "k", scope: "lists" },
+];
+
+/** All keys that can be remapped: those of the frame, of the pages, and the ways to the pages. */
+export function keyCatalog(): KeyRow[] {
+  return [...parts, ...pages.map((p) => ({ label: "page." + p.name, keys: p.keys, scope: "all", goes: true }))];
+}
+
+const caps: Record<string, string> = { Enter: "↵", Escape: "Esc", ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", ArrowRight: "→" };
+
+/** What is printed on the keys. */
+export function keyCaps(keys: string, mac = /Mac|iP(hone|ad)/.test(navigator.userAgent)): string[] {
+  return keys.split(" ").map((k) => (k === "Mod" ? (mac ? "⌘" : "Ctrl") : (caps[k] ?? (k.length === 1 ? k.toUpperCase() : k))));
+}
+
+/** Why these keys cannot be taken: they are another row's, or one would never be reached behind the other. Null if they can. */
+export function keyConflict(row: KeyRow, keys: string, all: readonly KeyRow[], effective: (row: KeyRow) => string): KeyRow | null {
+  const meet = (other: KeyRow) => other.label !== row.label && (other.scope === row.scope || other.scope === "all" || row.scope === "all");
+  const hides = (a: string, b: string) => a === b || a.startsWith(b + " ") || b.startsWith(a + " ");
+  return all.find((other) => meet(other) && hides(effective(other), keys)) ?? null;
+}
