@@ -283,6 +283,7 @@ CREATE TABLE verdicts (
     prompt_tokens   INTEGER NOT NULL,
     passes          INTEGER NOT NULL,
     windows         INTEGER NOT NULL,
+    deciding_window INTEGER NOT NULL DEFAULT 0 CHECK (deciding_window >= 0),
     UNIQUE (audit_seq, item)
 ) STRICT;
 CREATE INDEX verdicts_owner ON verdicts (owner_id, id);

@@ -23,6 +23,7 @@ import (
 	"guardhouse/internal/config"
 	"guardhouse/internal/db"
 	"guardhouse/internal/events"
+	"guardhouse/internal/examples"
 	"guardhouse/internal/httpapi"
 	"guardhouse/internal/inference"
 	"guardhouse/internal/metrics"
@@ -51,6 +52,7 @@ type App struct {
 	Scheduler  *inference.Scheduler
 	Moderation *moderation.Service
 	Events     *events.Hub
+	Examples   *examples.Service
 	Settings   *console.Service
 
 	Metrics *metrics.Registry
@@ -166,6 +168,7 @@ func (a *App) build(ctx context.Context, o Options) (err error) {
 		Threads: c.Threads, Kernels: c.Kernels, Deadline: c.Deadline, Now: o.Now,
 		CacheEntries: c.CacheEntries, CacheTTL: c.CacheTTL, CacheShareServices: c.CacheShareServices,
 	})
+	a.Examples = examples.New(a.Guard, a.Moderation, o.Now)
 	a.Events = events.New(events.Deps{
 		Log: a.Audit, Guard: a.Guard, History: a.Moderation, Models: a.Catalog, Recheck: a.Auth.Recheck, Verdict: httpapi.HistoryJSON,
 	}, events.Options{Now: o.Now, Log: o.Log})

@@ -101,7 +101,8 @@ func (a *App) addDoor(e *edge, name, address string, o httpapi.Options) error {
 func (a *App) services() httpapi.Deps {
 	return httpapi.Deps{
 		Auth: a.Auth, Guard: a.Guard, Moderation: a.Moderation, Catalog: a.Catalog, Audit: a.Audit, Filters: filters.Open(a.DB), Events: a.Events, Writable: a.writable,
-		CommitsFailed: a.DB.CommitsFailed, DiskLow: a.diskLow, Metrics: a.Metrics,
+		Examples: a.Examples,
+		Settings: a.Settings, CommitsFailed: a.DB.CommitsFailed, DiskLow: a.diskLow, Metrics: a.Metrics,
 	}
 }
 

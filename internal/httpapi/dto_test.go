@@ -74,6 +74,7 @@ func TestAnswers(t *testing.T) {
 		{"verdict", "createModeration", 200, call{method: "POST", path: moderations, as: "rita", body: `{"input":"zzviolent","policy":"strict"}`}},
 		{"history_row", "getModeration", 200, call{method: "GET", path: moderations + "/" + mod, as: "rita"}},
 		{"models", "listModels", 200, call{method: "GET", path: "/api/v1/models", as: "rita"}},
+		{"model", "getModel", 200, call{method: "GET", path: "/api/v1/models/guard-nano", as: "alice"}},
 		{"audit_event", "getAuditEvent", 200, call{method: "GET", path: "/api/v1/audit/events/" + event.ID, as: "alice"}},
 		{"openai_moderation", "openaiCreateModeration", 200, call{method: "POST", path: "/v1/moderations", as: "rita", body: `{"model":"omni-moderation-latest","input":"zzviolent"}`}},
 		{"openai_models", "openaiListModels", 200, call{method: "GET", path: "/v1/models", as: "rita"}},

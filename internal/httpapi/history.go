@@ -38,6 +38,7 @@ func historyDTO(r moderation.HistoryRow) gen.HistoryRow {
 		Severity: gen.Severity(r.Severity), Categories: orEmpty(r.Categories), Refusal: r.Refusal, Flagged: r.Flagged,
 		Action: gen.VerdictAction(r.Action), Cached: r.Cached, Scores: scoresDTO(r.Scores), Policy: verdictPolicy(r.Policy),
 		AuditSeq: r.AuditSeq, AuditID: r.AuditID, AuditHash: r.AuditHash, Timings: timings(r.Timings),
+		DecidingWindow: orNone(r.DecidingWindow),
 	}
 }
 

@@ -23,11 +23,13 @@ import (
 	"guardhouse/internal/auth"
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/events"
+	"guardhouse/internal/examples"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/filters"
 	"guardhouse/internal/httpapi/gen"
 	"guardhouse/internal/metrics"
 	"guardhouse/internal/moderation"
+	"guardhouse/internal/settings"
 )
 
 // Defaults of Options.
@@ -48,6 +50,8 @@ type Deps struct {
 	Audit         *audit.Log
 	Filters       *filters.Service
 	Events        *events.Hub
+	Examples      *examples.Service // nil = there are none
+	Settings      *settings.Service
 	Writable      func() error      // whether a row could be made durable now; nil = not asked
 	CommitsFailed func() uint64     // transactions that could not be made durable, so far; nil = not counted
 	DiskLow       func() bool       // whether the disk is about to refuse rows; nil = not asked

@@ -6,7 +6,6 @@ import (
 
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/httpapi/gen"
-	"guardhouse/internal/httpapi/wire"
 )
 
 // ownedBy is what the OpenAI shape has for "whose model is it".
@@ -14,11 +13,22 @@ const ownedBy = "guardhouse"
 
 // ListModels answers the models that the caller may see.
 func (s *Server) ListModels(ctx context.Context, _ gen.ListModelsRequestObject) (gen.ListModelsResponseObject, error) {
-	list, err := s.deps.Catalog.List(requestContext(ctx), exchangeOf(ctx).principal)
+	p := exchangeOf(ctx).principal
+	list, err := s.deps.Catalog.List(requestContext(ctx), p)
 	if err != nil {
 		return nil, err
 	}
-	return gen.ListModels200JSONResponse{Items: each(list, modelDTO)}, nil
+	return gen.ListModels200JSONResponse{Items: each(list, func(m catalog.Model) gen.Model { return s.modelFor(p, m) })}, nil
+}
+
+// GetModel answers one model; one that the caller may not see is as unknown as any other.
+func (s *Server) GetModel(ctx context.Context, r gen.GetModelRequestObject) (gen.GetModelResponseObject, error) {
+	p := exchangeOf(ctx).principal
+	m, err := s.deps.Catalog.Get(requestContext(ctx), p, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return gen.GetModel200JSONResponse(s.modelFor(p, m)), nil
 }
 
 // OpenaiListModels is ListModels in the OpenAI shape.
@@ -52,15 +62,6 @@ func (s *Server) GetModelQueue(ctx context.Context, r gen.GetModelQueueRequestOb
 
 // millis answers milliseconds to the microsecond.
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
-
-func modelDTO(m catalog.Model) gen.Model {
-	return gen.Model{
-		ID: m.ID, Kind: gen.ModelKind(m.Kind), Origin: gen.ModelOrigin(m.Origin), Architecture: m.Architecture,
-		Quantization: m.Quantization, Sha256: m.SHA256, TemplateSha256: m.TemplateSHA256, State: m.State,
-		StateReason: m.StateReason, SizeBytes: m.SizeBytes, ContextLength: m.ContextLength, Default: m.Default,
-		CreatedAt: wire.At(m.CreatedAt),
-	}
-}
 
 func openAIModel(m catalog.Model) gen.OpenAIModel {
 	return gen.OpenAIModel{ID: m.ID, Object: gen.OpenAIModelObjectModel, Created: m.CreatedAt.Unix(), OwnedBy: ownedBy}

@@ -68,8 +68,16 @@ func verdictDTO(v moderation.Verdict) gen.Verdict {
 		ID: v.ID, CreatedAt: wire.At(v.CreatedAt), RequestID: v.RequestID, Severity: gen.Severity(v.Severity),
 		Categories: orEmpty(v.Categories), Refusal: v.Refusal, Flagged: v.Flagged, Action: gen.VerdictAction(v.Action),
 		Scores: scoresDTO(v.Scores), Model: verdictModel(v.Model), Policy: verdictPolicy(v.Policy), Cached: v.Cached,
-		AuditHash: v.AuditHash, Timings: timings(v.Timings),
+		AuditHash: v.AuditHash, Timings: timings(v.Timings), DecidingWindow: orNone(v.DecidingWindow),
 	}
+}
+
+// orNone answers null for a number that is not known.
+func orNone(n int) *int {
+	if n == 0 {
+		return nil
+	}
+	return &n
 }
 
 func scoresDTO(s moderation.Scores) gen.Scores {

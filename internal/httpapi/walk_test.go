@@ -18,7 +18,7 @@ import (
 //
 // anon: nothing shown. guest, nurse, radio, review, audit: unscoped keys of accounts with that role, where audit is a role of
 // session.own, audit.read and audit.export. narrow: an admin's key for looking at a model that is not there. key: an admin's
-// key. user: a reviewer's bearer. admin: an admin's cookie. Metrics and events have nothing behind them in this bench: there
+// key. user: a reviewer's bearer. admin: an admin's cookie. Metrics, events and examples have nothing behind them in this bench: there
 // 404 is the answer to who was let in.
 const matrix = `
                                          anon guest nurse radio review audit narrow key user admin
@@ -61,7 +61,9 @@ POST   /api/v1/moderations               401  403   403   403   200    403   404
 GET    /api/v1/moderations/{id}          401  403   403   403   404    403   404    404 404  404
 POST   /api/audit                        401  403   403   403   200    403   404    200 200  200
 POST   /v1/moderations                   401  403   403   403   200    403   404    200 200  200
+GET    /api/v1/examples                  401  404   404   404   404    403   404    404 404  404
 GET    /api/v1/models                    401  403   200   200   200    403   200    200 200  200
+GET    /api/v1/models/{id}               401  403   200   200   200    403   404    200 200  200
 GET    /api/v1/models/{id}/queue         401  403   200   200   200    403   404    200 200  200
 GET    /v1/models                        401  403   200   200   200    403   200    200 200  200
 GET    /v1/models/{model}                401  403   200   200   200    403   404    200 200  200

@@ -11,8 +11,8 @@ import (
 
 const insertSQL = `INSERT INTO verdicts (id, audit_seq, item, request_id, created_at, owner_id, actor_type, actor_id, actor_name,
 model_id, model_sha256, quantization, template_sha256, policy_version, mode, severity, categories, refusal, flagged, action,
-score_safe, score_contro, score_unsafe, score_other, cached, queue_us, model_us, total_us, prompt_tokens, passes, windows)
-VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+score_safe, score_contro, score_unsafe, score_other, cached, queue_us, model_us, total_us, prompt_tokens, passes, windows, deciding_window)
+VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
 // insertVerdicts writes one row per verdict beside the audit row ev, in the same transaction. This is
 // the hot path of the product: one statement, prepared once.
@@ -33,7 +33,7 @@ func insertVerdicts(tx *db.Tx, ev audit.Event, p access.Principal, vs []Verdict)
 			v.Severity, string(names), v.Refusal, v.Flagged, v.Action,
 			v.Scores.Safe, v.Scores.Controversial, v.Scores.Unsafe, v.Scores.Other, v.Cached,
 			micros(v.Timings.QueueMS), micros(v.Timings.ModelMS), micros(v.Timings.TotalMS),
-			v.Timings.PromptTokens, v.Timings.Passes, v.Timings.Windows,
+			v.Timings.PromptTokens, v.Timings.Passes, v.Timings.Windows, v.DecidingWindow,
 		)
 		if err != nil {
 			return db.Translate(err)

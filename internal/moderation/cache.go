@@ -32,7 +32,7 @@ type kept struct {
 	key                       cacheKey
 	until                     time.Duration
 	scores                    Scores
-	windows                   int32
+	windows, decided          int32
 	behind, before            int32
 	categories                uint16 // one bit each, in card order
 	severity, action, refusal uint8
@@ -124,7 +124,7 @@ const (
 // keep packs a verdict. It refuses one of doubt, and anything that it could not give back as it was.
 func keep(o outcome) (kept, bool) {
 	k := kept{
-		scores: o.scores, windows: int32(min(o.windows, 1<<30)),
+		scores: o.scores, windows: int32(min(o.windows, 1<<30)), decided: int32(min(o.decided, 1<<30)),
 		severity: uint8(severityRank(o.severity)), action: uint8(actionRank(o.action)),
 	}
 	for i, name := range categories() {
@@ -147,7 +147,7 @@ func keep(o outcome) (kept, bool) {
 
 // outcome answers the verdict with nothing of what it cost: this time it cost nothing.
 func (k kept) outcome() outcome {
-	o := outcome{action: [...]string{Allow, Review, Block}[k.action], windows: int(k.windows)}
+	o := outcome{action: [...]string{Allow, Review, Block}[k.action], windows: int(k.windows), decided: int(k.decided)}
 	o.severity, o.scores, o.categories = severities()[k.severity], k.scores, []string{}
 	if k.categories != 0 {
 		for i, name := range categories() {

@@ -26,7 +26,7 @@ func numberedKey(n int) (k cacheKey) {
 }
 
 func numberedOutcome(n int) outcome {
-	return outcome{reading: reading{severity: Safe, scores: Scores{Safe: 1 / float64(n+1)}, categories: []string{}}, action: Allow, windows: n + 1}
+	return outcome{reading: reading{severity: Safe, scores: Scores{Safe: 1 / float64(n+1)}, categories: []string{}}, action: Allow, windows: n + 1, decided: n + 1}
 }
 
 // TestTheCacheAgainstAModel holds every answer against a plain list of what was kept, oldest use first.
@@ -92,7 +92,7 @@ func TestWhatIsKeptComesBackAsItWas(t *testing.T) {
 		require.Equal(t, !doubt, ok, "a verdict of doubt is not kept, any other is")
 		require.Equal(t, outcome{
 			reading: reading{severity: o.severity, scores: o.scores, categories: o.categories, refusal: o.refusal},
-			action:  o.action, windows: o.windows,
+			action:  o.action, windows: o.windows, decided: o.decided,
 		}, k.outcome(), "all of the verdict, none of its cost")
 	})
 }

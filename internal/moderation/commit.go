@@ -50,12 +50,13 @@ func (j *job) verdict(i int, id string, m catalog.Model) Verdict {
 		ID: id, RequestID: j.pass.Principal().Origin.RequestID,
 		Severity: o.severity, Categories: o.categories, Refusal: o.refusal, Flagged: flagged(o.severity, j.mode),
 		Action: o.action, Scores: o.scores, Cached: j.known[i].hit,
-		Model:  ModelRef{ID: m.ID, SHA256: m.SHA256, Quantization: m.Quantization, TemplateSHA256: m.TemplateSHA256},
+		Model:  refOf(m),
 		Policy: PolicyRef{Version: j.pass.PolicyVersion(), Mode: j.mode},
 		Timings: Timings{
 			QueueMS: millis(o.queue), ModelMS: millis(o.compute), TotalMS: millis(j.totals[i]),
 			PromptTokens: o.tokens, Passes: o.passes, Windows: o.windows, QueuePosition: o.place,
 		},
+		DecidingWindow: o.decided,
 	}
 }
 

@@ -42,7 +42,7 @@ func TestAVerdictHasThePublishedShape(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{
 		"id", "created_at", "request_id", "severity", "categories", "refusal", "flagged", "action", "scores", "model", "policy",
-		"cached", "audit_hash", "timings",
+		"cached", "audit_hash", "timings", "deciding_window",
 	}, keysOf(m))
 	require.ElementsMatch(t, []string{"safe", "controversial", "unsafe", "other"}, keysOf(m["scores"]))
 	require.ElementsMatch(t, []string{"id", "sha256", "quantization", "template_sha256"}, keysOf(m["model"]))
@@ -51,6 +51,7 @@ func TestAVerdictHasThePublishedShape(t *testing.T) {
 	s := v.Scores
 	require.InDelta(t, 1, s.Safe+s.Controversial+s.Unsafe+s.Other, 1e-4)
 	require.Equal(t, 1, v.Timings.Windows)
+	require.Equal(t, 1, v.DecidingWindow)
 	require.Positive(t, v.Timings.PromptTokens)
 	require.EqualValues(t, 1, v.Policy.Version)
 }

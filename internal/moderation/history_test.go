@@ -194,7 +194,7 @@ func TestAHistoryRowHasThePublishedShape(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &m))
 	for _, key := range []string{
 		"id", "request_id", "created_at", "actor", "model", "severity", "categories", "refusal", "flagged", "action", "cached",
-		"scores", "policy", "audit_seq", "audit_id", "audit_hash", "timings",
+		"scores", "policy", "audit_seq", "audit_id", "audit_hash", "timings", "deciding_window",
 	} {
 		require.Contains(t, m, key)
 	}

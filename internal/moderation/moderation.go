@@ -95,6 +95,9 @@ type Verdict struct {
 	Cached     bool      `json:"cached"`
 	AuditHash  string    `json:"audit_hash"`
 	Timings    Timings   `json:"timings"`
+	// DecidingWindow is the window whose severity and scores these are, 1 to Timings.Windows; 0 in rows that are older than
+	// its being kept.
+	DecidingWindow int `json:"deciding_window"`
 	// Reference is nil unless it was asked for. It is not stored.
 	Reference *Reference `json:"reference,omitempty"`
 }

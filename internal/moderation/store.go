@@ -42,6 +42,7 @@ type row struct {
 	PromptTokens   int
 	Passes         int
 	Windows        int
+	DecidingWindow int
 	AuditID        string
 	AuditHash      string
 }
@@ -141,6 +142,7 @@ func (r row) history() (HistoryRow, error) {
 				QueueMS: float64(r.QueueUS) / 1e3, ModelMS: float64(r.ModelUS) / 1e3, TotalMS: float64(r.TotalUS) / 1e3,
 				PromptTokens: r.PromptTokens, Passes: r.Passes, Windows: r.Windows,
 			},
+			DecidingWindow: r.DecidingWindow,
 		},
 		Actor:    audit.Actor{Type: r.ActorType, ID: r.ActorID, Name: r.ActorName},
 		AuditSeq: r.AuditSeq, AuditID: r.AuditID,

@@ -99,6 +99,7 @@ type outcome struct {
 	reading
 	action  string
 	windows int
+	decided int  // the window that severity and scores are of, 1 = the first
 	doubt   bool // the answer about some window is not trusted
 }
 
@@ -127,6 +128,7 @@ func combine(rs []reading, mode string, marked bool) outcome {
 		o.place = max(o.place, r.place)
 	}
 	o.queue, o.compute = spent(rs)
+	o.decided = worst + 1
 	o.severity, o.scores, o.categories = rs[worst].severity, rs[worst].scores, inOrder(named)
 	if judged {
 		o.refusal = &refusal

@@ -93,7 +93,10 @@ func TestActionsOfWindows(t *testing.T) {
 		require.Equal(t, c.sev, o.severity, name)
 		require.Equal(t, len(c.rs), o.windows, name)
 	}
-	require.Equal(t, unsafe.scores, combine([]reading{safe, unsafe, contro}, Strict, false).scores, "those of the worst window")
+	o := combine([]reading{safe, unsafe, contro}, Strict, false)
+	require.Equal(t, unsafe.scores, o.scores, "those of the worst window")
+	require.Equal(t, 2, o.decided, "which is the second")
+	require.Equal(t, 1, combine([]reading{safe, safe}, Strict, false).decided, "of equals the first")
 }
 
 func TestARefusalIsOneOfTheWholeResponse(t *testing.T) {

@@ -158,6 +158,24 @@ func (e ErrorCode) Valid() bool {
 	}
 }
 
+// Defines values for ExampleSetLanguage.
+const (
+	ExampleSetLanguageEn   ExampleSetLanguage = "en"
+	ExampleSetLanguageZhCN ExampleSetLanguage = "zh-CN"
+)
+
+// Valid indicates whether the value is a known member of the ExampleSetLanguage enum.
+func (e ExampleSetLanguage) Valid() bool {
+	switch e {
+	case ExampleSetLanguageEn:
+		return true
+	case ExampleSetLanguageZhCN:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FilterPage.
 const (
 	Audit   FilterPage = "audit"
@@ -254,6 +272,66 @@ func (e ModelOrigin) Valid() bool {
 	case Embedded:
 		return true
 	case Imported:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ModelStage.
+const (
+	Checking  ModelStage = "checking"
+	Preparing ModelStage = "preparing"
+	Reading   ModelStage = "reading"
+	Waiting   ModelStage = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the ModelStage enum.
+func (e ModelStage) Valid() bool {
+	switch e {
+	case Checking:
+		return true
+	case Preparing:
+		return true
+	case Reading:
+		return true
+	case Waiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ModelStateCode.
+const (
+	ModelStateCodeEmpty        ModelStateCode = ""
+	ModelStateCodeFileChanged  ModelStateCode = "file_changed"
+	ModelStateCodeFileMissing  ModelStateCode = "file_missing"
+	ModelStateCodeFileRefused  ModelStateCode = "file_refused"
+	ModelStateCodeFileWritable ModelStateCode = "file_writable"
+	ModelStateCodeInternal     ModelStateCode = "internal"
+	ModelStateCodeNoEngine     ModelStateCode = "no_engine"
+	ModelStateCodeNoMemory     ModelStateCode = "no_memory"
+)
+
+// Valid indicates whether the value is a known member of the ModelStateCode enum.
+func (e ModelStateCode) Valid() bool {
+	switch e {
+	case ModelStateCodeEmpty:
+		return true
+	case ModelStateCodeFileChanged:
+		return true
+	case ModelStateCodeFileMissing:
+		return true
+	case ModelStateCodeFileRefused:
+		return true
+	case ModelStateCodeFileWritable:
+		return true
+	case ModelStateCodeInternal:
+		return true
+	case ModelStateCodeNoEngine:
+		return true
+	case ModelStateCodeNoMemory:
 		return true
 	default:
 		return false
@@ -572,6 +650,24 @@ func (e ListAuditEventsParamsOrder) Valid() bool {
 	}
 }
 
+// Defines values for ListExamplesParamsLanguage.
+const (
+	ListExamplesParamsLanguageEn   ListExamplesParamsLanguage = "en"
+	ListExamplesParamsLanguageZhCN ListExamplesParamsLanguage = "zh-CN"
+)
+
+// Valid indicates whether the value is a known member of the ListExamplesParamsLanguage enum.
+func (e ListExamplesParamsLanguage) Valid() bool {
+	switch e {
+	case ListExamplesParamsLanguageEn:
+		return true
+	case ListExamplesParamsLanguageZhCN:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListModerationsParamsScope.
 const (
 	All ListModerationsParamsScope = "all"
@@ -738,6 +834,34 @@ type Decision string
 // ErrorCode defines model for ErrorCode.
 type ErrorCode string
 
+// Example defines model for Example.
+type Example struct {
+	Action     VerdictAction `json:"action"`
+	Categories []string      `json:"categories"`
+	Flagged    bool          `json:"flagged"`
+
+	// ID The same in every language.
+	ID       string   `json:"id"`
+	Meant    Severity `json:"meant"`
+	Scores   Scores   `json:"scores"`
+	Severity Severity `json:"severity"`
+	Text     string   `json:"text"`
+}
+
+// ExampleSet defines model for ExampleSet.
+type ExampleSet struct {
+	Items    []Example          `json:"items"`
+	JudgedAt Timestamp          `json:"judged_at"`
+	Language ExampleSetLanguage `json:"language"`
+
+	// Model Which model judged; null to a caller who may not see it.
+	Model  *string       `json:"model"`
+	Policy VerdictPolicy `json:"policy"`
+}
+
+// ExampleSetLanguage defines model for ExampleSet.Language.
+type ExampleSetLanguage string
+
 // FilterPage defines model for FilterPage.
 type FilterPage string
 
@@ -762,15 +886,18 @@ type HistoryRow struct {
 	Cached     bool          `json:"cached"`
 	Categories []string      `json:"categories"`
 	CreatedAt  Timestamp     `json:"created_at"`
-	Flagged    bool          `json:"flagged"`
-	ID         string        `json:"id"`
-	Model      VerdictModel  `json:"model"`
-	Policy     VerdictPolicy `json:"policy"`
-	Refusal    *bool         `json:"refusal"`
-	RequestID  string        `json:"request_id"`
-	Scores     Scores        `json:"scores"`
-	Severity   Severity      `json:"severity"`
-	Timings    Timings       `json:"timings"`
+
+	// DecidingWindow Of the windows that a long text is judged in, the one whose severity and scores these are; null in rows that are older than its being kept.
+	DecidingWindow *int          `json:"deciding_window"`
+	Flagged        bool          `json:"flagged"`
+	ID             string        `json:"id"`
+	Model          VerdictModel  `json:"model"`
+	Policy         VerdictPolicy `json:"policy"`
+	Refusal        *bool         `json:"refusal"`
+	RequestID      string        `json:"request_id"`
+	Scores         Scores        `json:"scores"`
+	Severity       Severity      `json:"severity"`
+	Timings        Timings       `json:"timings"`
 }
 
 // Key defines model for Key.
@@ -839,23 +966,58 @@ type MessageRole string
 
 // Model defines model for Model.
 type Model struct {
-	Architecture  string      `json:"architecture"`
-	ContextLength int         `json:"context_length"`
-	CreatedAt     Timestamp   `json:"created_at"`
-	Default       bool        `json:"default"`
-	ID            string      `json:"id"`
-	Kind          ModelKind   `json:"kind"`
-	Origin        ModelOrigin `json:"origin"`
-	Quantization  string      `json:"quantization"`
-	Sha256        string      `json:"sha256"`
-	SizeBytes     int64       `json:"size_bytes"`
+	Architecture  string    `json:"architecture"`
+	ContextLength int       `json:"context_length"`
+	CreatedAt     Timestamp `json:"created_at"`
+	Default       bool      `json:"default"`
+
+	// Device Where it computes: cpu.
+	Device *string `json:"device"`
+	ID     string  `json:"id"`
+
+	// Kernels Who computes products; none = the engine's own.
+	Kernels *string   `json:"kernels"`
+	Kind    ModelKind `json:"kind"`
+
+	// Lanes Passes at a time.
+	Lanes *int `json:"lanes"`
+
+	// Layout Why it is laid out so.
+	Layout *string `json:"layout"`
+
+	// LoadedAt Null while it is not ready.
+	LoadedAt *wire.Time   `json:"loaded_at"`
+	Memory   *ModelMemory `json:"memory"`
+	Origin   ModelOrigin  `json:"origin"`
+
+	// Progress How much of loading is done, 0 to 1; null while it does not load.
+	Progress     *float64 `json:"progress"`
+	Quantization string   `json:"quantization"`
+	Sha256       string   `json:"sha256"`
+	SizeBytes    int64    `json:"size_bytes"`
+
+	// SlotTokens Most tokens of one question with its template and answer.
+	SlotTokens *int `json:"slot_tokens"`
+
+	// Slots Texts that are judged at a time.
+	Slots *int `json:"slots"`
+
+	// Stage What it is doing while it loads.
+	Stage *ModelStage `json:"stage"`
 
 	// State loading, ready or failed
 	State string `json:"state"`
 
+	// StateCode Why it failed in one word; empty otherwise.
+	StateCode ModelStateCode `json:"state_code"`
+
 	// StateReason Why it failed; empty otherwise.
-	StateReason    string `json:"state_reason"`
-	TemplateSha256 string `json:"template_sha256"`
+	StateReason string `json:"state_reason"`
+
+	// StateSince Since when; null for one whose turn to be loaded has not come.
+	StateSince     *wire.Time `json:"state_since"`
+	TemplateSha256 string     `json:"template_sha256"`
+	Threads        *int       `json:"threads"`
 }
 
 // ModelKind defines model for Model.Kind.
@@ -863,6 +1025,27 @@ type ModelKind string
 
 // ModelOrigin defines model for Model.Origin.
 type ModelOrigin string
+
+// ModelStage What it is doing while it loads.
+type ModelStage string
+
+// ModelStateCode Why it failed in one word; empty otherwise.
+type ModelStateCode string
+
+// ModelMemory Bytes that the model can need at most, by what they are for.
+type ModelMemory struct {
+	// Cache Keys and values of all slots.
+	Cache   int64 `json:"cache"`
+	Compute int64 `json:"compute"`
+	Output  int64 `json:"output"`
+
+	// Packed Weights in the form that kernels want.
+	Packed int64 `json:"packed"`
+	Total  int64 `json:"total"`
+
+	// Weights As they are in the file.
+	Weights int64 `json:"weights"`
+}
 
 // ModelPage defines model for ModelPage.
 type ModelPage struct {
@@ -1426,10 +1609,13 @@ type Verdict struct {
 	Cached     bool          `json:"cached"`
 	Categories []string      `json:"categories"`
 	CreatedAt  Timestamp     `json:"created_at"`
-	Flagged    bool          `json:"flagged"`
-	ID         string        `json:"id"`
-	Model      VerdictModel  `json:"model"`
-	Policy     VerdictPolicy `json:"policy"`
+
+	// DecidingWindow Of the windows that a long text is judged in, the one whose severity and scores these are; null in rows that are older than its being kept.
+	DecidingWindow *int          `json:"deciding_window"`
+	Flagged        bool          `json:"flagged"`
+	ID             string        `json:"id"`
+	Model          VerdictModel  `json:"model"`
+	Policy         VerdictPolicy `json:"policy"`
 
 	// Refusal Whether a judged response refuses; null when none was judged.
 	Refusal   *bool    `json:"refusal"`
@@ -1596,6 +1782,16 @@ type StreamEventsParams struct {
 	// LastEventID The id of the last event seen. It goes before `after`.
 	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
+
+// ListExamplesParams defines parameters for ListExamples.
+type ListExamplesParams struct {
+	// Language Before what Accept-Language says.
+	Language       *ListExamplesParamsLanguage `form:"language,omitempty" json:"language,omitempty"`
+	AcceptLanguage *string                     `json:"Accept-Language,omitempty"`
+}
+
+// ListExamplesParamsLanguage defines parameters for ListExamples.
+type ListExamplesParamsLanguage string
 
 // ListFiltersParams defines parameters for ListFilters.
 type ListFiltersParams struct {
@@ -1976,6 +2172,9 @@ type ServerInterface interface {
 	// StreamEvents What happens, as it happens
 	// (GET /api/v1/events)
 	StreamEvents(c *gin.Context, params StreamEventsParams)
+	// ListExamples What the default guard says of six shipped texts
+	// (GET /api/v1/examples)
+	ListExamples(c *gin.Context, params ListExamplesParams)
 	// ListFilters One's own saved filters, by page and name
 	// (GET /api/v1/filters)
 	ListFilters(c *gin.Context, params ListFiltersParams)
@@ -2000,6 +2199,9 @@ type ServerInterface interface {
 	// ListModels The models that the caller may see
 	// (GET /api/v1/models)
 	ListModels(c *gin.Context)
+	// GetModel One model that the caller may see
+	// (GET /api/v1/models/{id})
+	GetModel(c *gin.Context, id ID)
 	// GetModelQueue How long the line before a model is, and where the caller stands in it
 	// (GET /api/v1/models/{id}/queue)
 	GetModelQueue(c *gin.Context, id ID)
@@ -2557,6 +2759,54 @@ func (siw *ServerInterfaceWrapper) StreamEvents(c *gin.Context) {
 	siw.Handler.StreamEvents(c, params)
 }
 
+// ListExamples operation middleware
+func (siw *ServerInterfaceWrapper) ListExamples(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListExamplesParams
+
+	// ------------- Optional query parameter "language" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", c.Request.URL.Query(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter language: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Accept-Language, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Accept-Language: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListExamples(c, params)
+}
+
 // ListFilters operation middleware
 func (siw *ServerInterfaceWrapper) ListFilters(c *gin.Context) {
 
@@ -2758,6 +3008,31 @@ func (siw *ServerInterfaceWrapper) ListModels(c *gin.Context) {
 	}
 
 	siw.Handler.ListModels(c)
+}
+
+// GetModel operation middleware
+func (siw *ServerInterfaceWrapper) GetModel(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetModel(c, id)
 }
 
 // GetModelQueue operation middleware
@@ -3812,7 +4087,9 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/moderations", wrapper.ListModerations)
 	router.POST(options.BaseURL+"/api/v1/moderations", wrapper.CreateModeration)
 	router.GET(options.BaseURL+"/api/v1/moderations/:id", wrapper.GetModeration)
+	router.GET(options.BaseURL+"/api/v1/examples", wrapper.ListExamples)
 	router.GET(options.BaseURL+"/api/v1/models", wrapper.ListModels)
+	router.GET(options.BaseURL+"/api/v1/models/:id", wrapper.GetModel)
 	router.GET(options.BaseURL+"/api/v1/models/:id/queue", wrapper.GetModelQueue)
 	router.GET(options.BaseURL+"/api/v1/audit/events", wrapper.ListAuditEvents)
 	router.GET(options.BaseURL+"/api/v1/audit/events/:id", wrapper.GetAuditEvent)
@@ -4472,6 +4749,45 @@ func (response StreamEventsdefaultApplicationProblemPlusJSONResponse) VisitStrea
 	return err
 }
 
+type ListExamplesRequestObject struct {
+	Params ListExamplesParams
+}
+
+type ListExamplesResponseObject interface {
+	VisitListExamplesResponse(w http.ResponseWriter) error
+}
+
+type ListExamples200JSONResponse ExampleSet
+
+func (response ListExamples200JSONResponse) VisitListExamplesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExamplesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListExamplesdefaultApplicationProblemPlusJSONResponse) VisitListExamplesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListFiltersRequestObject struct {
 	Params ListFiltersParams
 }
@@ -4777,6 +5093,45 @@ type ListModelsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListModelsdefaultApplicationProblemPlusJSONResponse) VisitListModelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetModelResponseObject interface {
+	VisitGetModelResponse(w http.ResponseWriter) error
+}
+
+type GetModel200JSONResponse Model
+
+func (response GetModel200JSONResponse) VisitGetModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModeldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetModeldefaultApplicationProblemPlusJSONResponse) VisitGetModelResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6120,6 +6475,9 @@ type StrictServerInterface interface {
 	// StreamEvents What happens, as it happens
 	// (GET /api/v1/events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
+	// ListExamples What the default guard says of six shipped texts
+	// (GET /api/v1/examples)
+	ListExamples(ctx context.Context, request ListExamplesRequestObject) (ListExamplesResponseObject, error)
 	// ListFilters One's own saved filters, by page and name
 	// (GET /api/v1/filters)
 	ListFilters(ctx context.Context, request ListFiltersRequestObject) (ListFiltersResponseObject, error)
@@ -6144,6 +6502,9 @@ type StrictServerInterface interface {
 	// ListModels The models that the caller may see
 	// (GET /api/v1/models)
 	ListModels(ctx context.Context, request ListModelsRequestObject) (ListModelsResponseObject, error)
+	// GetModel One model that the caller may see
+	// (GET /api/v1/models/{id})
+	GetModel(ctx context.Context, request GetModelRequestObject) (GetModelResponseObject, error)
 	// GetModelQueue How long the line before a model is, and where the caller stands in it
 	// (GET /api/v1/models/{id}/queue)
 	GetModelQueue(ctx context.Context, request GetModelQueueRequestObject) (GetModelQueueResponseObject, error)
@@ -6734,6 +7095,32 @@ func (sh *strictHandler) StreamEvents(ctx *gin.Context, params StreamEventsParam
 	}
 }
 
+// ListExamples operation middleware
+func (sh *strictHandler) ListExamples(ctx *gin.Context, params ListExamplesParams) {
+	var request ListExamplesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListExamples(ctx, request.(ListExamplesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListExamples")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListExamplesResponseObject); ok {
+		if err := validResponse.VisitListExamplesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListFilters operation middleware
 func (sh *strictHandler) ListFilters(ctx *gin.Context, params ListFiltersParams) {
 	var request ListFiltersRequestObject
@@ -6967,6 +7354,32 @@ func (sh *strictHandler) ListModels(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListModelsResponseObject); ok {
 		if err := validResponse.VisitListModelsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetModel operation middleware
+func (sh *strictHandler) GetModel(ctx *gin.Context, id ID) {
+	var request GetModelRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetModel(ctx, request.(GetModelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetModel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetModelResponseObject); ok {
+		if err := validResponse.VisitGetModelResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

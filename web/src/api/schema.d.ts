@@ -486,6 +486,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/examples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the default guard says of six shipped texts
+         * @description The verdicts are the default guard's own, given to the server itself and recorded; they are asked for again when the model
+         *     or the policy is another. `meant` is what the authors of a text take it for: the model may see it otherwise. 503 loading
+         *     while there are none.
+         */
+        get: operations["listExamples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models": {
         parameters: {
             query?: never;
@@ -495,6 +517,28 @@ export interface paths {
         };
         /** The models that the caller may see */
         get: operations["listModels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One model that the caller may see
+         * @description A model that the caller may not see is as unknown as one that is not there. How it runs (device, kernels, memory, slots,
+         *     lanes, threads, slot_tokens, layout) is told to holders of model.manage or metrics.read; it is null to everybody else,
+         *     and while the model is not loaded.
+         */
+        get: operations["getModel"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1229,6 +1273,8 @@ export interface components {
             cached: boolean;
             audit_hash: string;
             timings: components["schemas"]["Timings"];
+            /** @description Of the windows that a long text is judged in, the one whose severity and scores these are; null in rows that are older than its being kept. */
+            deciding_window: number | null;
         };
         Actor: {
             /** @enum {string} */
@@ -1256,6 +1302,8 @@ export interface components {
             audit_id: string;
             audit_hash: string;
             timings: components["schemas"]["Timings"];
+            /** @description Of the windows that a long text is judged in, the one whose severity and scores these are; null in rows that are older than its being kept. */
+            deciding_window: number | null;
         };
         HistoryPage: {
             items: components["schemas"]["HistoryRow"][];
@@ -1273,13 +1321,96 @@ export interface components {
             template_sha256: string;
             /** @description loading, ready or failed */
             state: string;
+            /**
+             * @description Why it failed in one word; empty otherwise.
+             * @enum {string}
+             */
+            state_code: "" | "file_changed" | "file_missing" | "file_writable" | "file_refused" | "no_memory" | "no_engine" | "internal";
             /** @description Why it failed; empty otherwise. */
             state_reason: string;
+            /**
+             * Format: date-time
+             * @description Since when; null for one whose turn to be loaded has not come.
+             */
+            state_since: string | null;
+            /**
+             * Format: date-time
+             * @description Null while it is not ready.
+             */
+            loaded_at: string | null;
+            /**
+             * @description What it is doing while it loads.
+             * @enum {string|null}
+             */
+            stage: "waiting" | "checking" | "reading" | "preparing" | null;
+            /**
+             * Format: double
+             * @description How much of loading is done, 0 to 1; null while it does not load.
+             */
+            progress: number | null;
             /** Format: int64 */
             size_bytes: number;
             context_length: number;
             default: boolean;
             created_at: components["schemas"]["Timestamp"];
+            /** @description Where it computes: cpu. */
+            device: string | null;
+            /** @description Who computes products; none = the engine's own. */
+            kernels: string | null;
+            memory: components["schemas"]["ModelMemory"] | null;
+            /** @description Texts that are judged at a time. */
+            slots: number | null;
+            /** @description Passes at a time. */
+            lanes: number | null;
+            threads: number | null;
+            /** @description Most tokens of one question with its template and answer. */
+            slot_tokens: number | null;
+            /** @description Why it is laid out so. */
+            layout: string | null;
+        };
+        /** @description Bytes that the model can need at most, by what they are for. */
+        ModelMemory: {
+            /**
+             * Format: int64
+             * @description As they are in the file.
+             */
+            weights: number;
+            /**
+             * Format: int64
+             * @description Weights in the form that kernels want.
+             */
+            packed: number;
+            /**
+             * Format: int64
+             * @description Keys and values of all slots.
+             */
+            cache: number;
+            /** Format: int64 */
+            compute: number;
+            /** Format: int64 */
+            output: number;
+            /** Format: int64 */
+            total: number;
+        };
+        Example: {
+            /** @description The same in every language. */
+            id: string;
+            text: string;
+            meant: components["schemas"]["Severity"];
+            severity: components["schemas"]["Severity"];
+            categories: string[];
+            flagged: boolean;
+            action: components["schemas"]["VerdictAction"];
+            scores: components["schemas"]["Scores"];
+        };
+        ExampleSet: {
+            /** @enum {string} */
+            language: "en" | "zh-CN";
+            items: components["schemas"]["Example"][];
+            /** @description Which model judged; null to a caller who may not see it. */
+            model: string | null;
+            policy: components["schemas"]["VerdictPolicy"];
+            judged_at: components["schemas"]["Timestamp"];
         };
         ModelQueue: {
             /** @description Requests of everybody that wait. */
@@ -1527,6 +1658,16 @@ export interface components {
             id: string;
             /** @enum {string} */
             state: "loading" | "ready" | "failed" | "gone";
+            /**
+             * @description While it loads.
+             * @enum {string}
+             */
+            stage?: "waiting" | "checking" | "reading" | "preparing";
+            /**
+             * Format: double
+             * @description While it loads, 0 to 1; a few times a second at most.
+             */
+            progress?: number;
         };
         EventRef: {
             id: string;
@@ -2626,6 +2767,32 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    listExamples: {
+        parameters: {
+            query?: {
+                /** @description Before what Accept-Language says. */
+                language?: "en" | "zh-CN";
+            };
+            header?: {
+                "Accept-Language"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The examples. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExampleSet"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     listModels: {
         parameters: {
             query?: never;
@@ -2642,6 +2809,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The model. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
                 };
             };
             default: components["responses"]["Problem"];

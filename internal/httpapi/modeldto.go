@@ -1,0 +1,58 @@
+package httpapi
+
+import (
+	"time"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/httpapi/gen"
+	"guardhouse/internal/httpapi/wire"
+	"guardhouse/internal/moderation"
+)
+
+// modelFor answers a model as p may see it: how it runs tells of the machine, and is for those who look after it.
+func (s *Server) modelFor(p access.Principal, m catalog.Model) gen.Model {
+	out := modelDTO(m)
+	if !s.deps.Guard.Can(p, access.ModelManage) && !s.deps.Guard.Can(p, access.MetricsRead) {
+		return out
+	}
+	if l, loaded := s.deps.Moderation.Layout(m.ID); loaded && m.State == catalog.StateReady {
+		addLayout(&out, l)
+	}
+	return out
+}
+
+func modelDTO(m catalog.Model) gen.Model {
+	out := gen.Model{
+		ID: m.ID, Kind: gen.ModelKind(m.Kind), Origin: gen.ModelOrigin(m.Origin), Architecture: m.Architecture,
+		Quantization: m.Quantization, Sha256: m.SHA256, TemplateSha256: m.TemplateSHA256, State: m.State,
+		StateCode: gen.ModelStateCode(m.StateCode), StateReason: m.StateReason, StateSince: maybeAt(m.StateSince),
+		SizeBytes: m.SizeBytes, ContextLength: m.ContextLength, Default: m.Default, CreatedAt: wire.At(m.CreatedAt),
+	}
+	switch m.State {
+	case catalog.StateReady:
+		out.LoadedAt = out.StateSince
+	case catalog.StateLoading:
+		stage := gen.ModelStage(m.Stage)
+		out.Stage, out.Progress = &stage, &m.Progress
+	}
+	return out
+}
+
+func addLayout(out *gen.Model, l moderation.Layout) {
+	out.Device, out.Kernels, out.Layout = orNil(l.Device), orNil(l.Kernels), orNil(l.Choice.Why)
+	out.Slots, out.Lanes, out.Threads, out.SlotTokens = &l.Slots, &l.Lanes, &l.Threads, &l.SlotTokens
+	m := l.Memory
+	out.Memory = &gen.ModelMemory{
+		Weights: m.Weights, Packed: m.Packed, Cache: m.Cache, Compute: m.Compute, Output: m.Output, Total: m.Total(),
+	}
+}
+
+// maybeAt answers null for a time that never was.
+func maybeAt(t time.Time) *wire.Time {
+	if t.IsZero() {
+		return nil
+	}
+	at := wire.At(t)
+	return &at
+}

@@ -1,0 +1,82 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/catalog"
+	"guardhouse/models"
+)
+
+// machine are the members of a model that tell of the machine.
+func machine() []string {
+	return []string{"device", "kernels", "memory", "slots", "lanes", "threads", "slot_tokens", "layout"}
+}
+
+// TestHowAModelRunsIsForThoseWhoLookAfterIt: everybody who may see it knows the file and the state, and only they the machine.
+func TestHowAModelRunsIsForThoseWhoLookAfterIt(t *testing.T) {
+	b := newBench(t)
+	look := func(as string) map[string]any {
+		w := b.do(call{method: "GET", path: "/api/v1/models/guard-nano", as: as})
+		require.Equal(t, http.StatusOK, w.Code)
+		return object(t, w.Body.Bytes())
+	}
+	mine, theirs := look("alice"), look("nora")
+	for _, member := range machine() {
+		if member != "layout" { // the fake engine chooses nothing
+			require.NotNil(t, mine[member], member)
+		}
+		require.Contains(t, theirs, member)
+		require.Nil(t, theirs[member], member)
+	}
+	for _, m := range []map[string]any{mine, theirs} {
+		require.Equal(t, "ready", m["state"])
+		require.NotEmpty(t, m["loaded_at"])
+		require.Nil(t, m["progress"])
+		require.Equal(t, true, m["default"])
+		require.Len(t, m["sha256"], 64)
+	}
+	var list struct{ Items []map[string]any }
+	require.NoError(t, json.Unmarshal(b.do(call{method: "GET", path: "/api/v1/models", as: "nora"}).Body.Bytes(), &list))
+	require.Equal(t, []map[string]any{theirs}, list.Items, "the list says the same")
+}
+
+// TestAModelThatLoadsSaysHowFar: its part and what it is doing, and nothing of how it runs.
+func TestAModelThatLoadsSaysHowFar(t *testing.T) {
+	b := newBench(t)
+	b.catalog.SetState("guard-nano", catalog.StateLoading, "")
+	b.catalog.SetProgress("guard-nano", catalog.StageReading, 0.625)
+	m := object(t, b.do(call{method: "GET", path: "/api/v1/models/guard-nano", as: "alice"}).Body.Bytes())
+	require.Equal(t, "loading", m["state"])
+	require.Equal(t, "reading", m["stage"])
+	require.InDelta(t, 0.625, m["progress"], 0)
+	require.Nil(t, m["loaded_at"])
+	require.Nil(t, m["memory"])
+	b.catalog.SetFailed("guard-nano", catalog.FileChanged, "the reason")
+	m = object(t, b.do(call{method: "GET", path: "/api/v1/models/guard-nano", as: "nora"}).Body.Bytes())
+	require.Equal(t, "file_changed", m["state_code"])
+	require.Equal(t, "the reason", m["state_reason"])
+	require.Nil(t, m["stage"])
+}
+
+// TestAHiddenModelIsUnknown: word for word what a model that never was gets, for its details as for its line.
+func TestAHiddenModelIsUnknown(t *testing.T) {
+	b := newBench(t)
+	path := filepath.Join(t.TempDir(), "closed.gguf")
+	require.NoError(t, os.WriteFile(path, models.GuardNano, 0o600))
+	_, err := b.catalog.Import(t.Context(), access.System("tester"), catalog.ImportRequest{Path: path, ID: "closed"})
+	require.NoError(t, err)
+	_, err = b.catalog.Refresh(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, b.do(call{method: "GET", path: "/api/v1/models/closed", as: "alice"}).Code)
+	hidden := b.do(call{method: "GET", path: "/api/v1/models/closed", as: "nora"})
+	unknown := b.do(call{method: "GET", path: "/api/v1/models/nothing", as: "nora"})
+	require.Equal(t, http.StatusNotFound, hidden.Code)
+	require.Equal(t, string(neutral(unknown.Body.Bytes())), string(neutral(hidden.Body.Bytes())))
+}
