@@ -19,14 +19,14 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"cmd/guardhouse": {
 		imports: []string{
 			"internal/access", "internal/app", "internal/audit", "internal/auth", "internal/backup", "internal/bench", "internal/catalog", "internal/config",
-			"internal/doctor", "internal/fault", "internal/gguf", "internal/inference", engine, "internal/isa", "internal/logfile", "internal/moderation", "internal/prompt", "internal/settings", "models",
+			"internal/doctor", "internal/fault", "internal/gguf", "internal/health", "internal/inference", engine, "internal/isa", "internal/logfile", "internal/moderation", "internal/prompt", "internal/settings", "models",
 		},
 		reason:      "hands the engine to app and speaks to the services that app built; the only one that links the engine",
 		nativeTests: true,
 	},
 	"internal/app": {
 		imports: []string{
-			"internal/access", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/catalog", "internal/config", "internal/db", "internal/doctor", "internal/events", "internal/examples",
+			"internal/access", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/catalog", "internal/config", "internal/db", "internal/doctor", "internal/events",
 			"internal/fault", "internal/filters", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/inference", "internal/metrics",
 			"internal/moderation", "internal/overview", "internal/prompt", "internal/settings", "web",
 		},
@@ -73,6 +73,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		imports: []string{"internal/audit", "internal/catalog", "internal/db", "internal/fault", "internal/inference", "internal/isa", "internal/settings", "models"},
 		reason:  "looks at a folder and a machine without the services: it must work where they refuse to start",
 	},
+	"internal/health":  {reason: "asks a server from outside, as a container's check does: what it knew of the server's packages it could not ask"},
 	"internal/logfile": {reason: "the server's log as a file: bytes in, whole lines out"},
 	"internal/tally":   {reason: "plain counts that anybody may keep and metrics reads"},
 	"internal/metrics": {imports: []string{"internal/tally"}, reason: "names of metrics and their registry; asks plain functions, knows no service"},
@@ -118,14 +119,9 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		reason: "one look over everything: it reads through the services, owns no data and decides nothing",
 	},
 
-	"internal/examples": {
-		imports: []string{"internal/access", "internal/fault", "internal/moderation", "internal/prompt"},
-		reason:  "shipped texts and what the default guard says of them: asks moderation as anybody would",
-	},
-
 	"internal/httpapi": {
 		imports: []string{
-			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/events", "internal/examples", "internal/fault", "internal/filters", "internal/httpapi/gen", "internal/httpapi/strictjson",
+			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/events", "internal/fault", "internal/filters", "internal/httpapi/gen", "internal/httpapi/strictjson",
 			"internal/httpapi/wire", "internal/metrics", "internal/moderation", "internal/overview", "internal/prompt", "internal/settings",
 		},
 		reason: "translates between HTTP and the domain; of audit only reading, never a model",
@@ -170,5 +166,5 @@ var fences = map[string]fence{ //nolint:gochecknoglobals // a constant in all bu
 	"github.com/stretchr/testify":     {in: []string{"internal/apptest"}, tests: true, reason: "assertions"},
 	"pgregory.net/rapid":              {tests: true, reason: "property tests"},
 	"C":                               {in: []string{engine, "internal/isa"}, reason: "cgo of our own is the engine's shim, and what must run before Go does"},
-	"net/http":                        {in: []string{"internal/httpapi", "internal/app", "internal/apptest", "internal/bench"}, tests: true, reason: "domain packages know nothing of HTTP"},
+	"net/http":                        {in: []string{"internal/httpapi", "internal/app", "internal/apptest", "internal/bench", "internal/health"}, tests: true, reason: "domain packages know nothing of HTTP"},
 }
