@@ -15,7 +15,8 @@ export default defineConfig({
   base: "/ui/",
   plugins: [noDataUrls, vue()],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
-  define: { __VUE_OPTIONS_API__: "true", __VUE_PROD_DEVTOOLS__: "false", __VUE_I18N_LEGACY_API__: "false", __INTLIFY_PROD_DEVTOOLS__: "false" },
+  // Texts are compiled by our own ICU compiler: the one of vue-i18n need not travel.
+  define: { __INTLIFY_DROP_MESSAGE_COMPILER__: "true", __VUE_I18N_FULL_INSTALL__: "false", __VUE_OPTIONS_API__: "true", __VUE_PROD_DEVTOOLS__: "false", __VUE_I18N_LEGACY_API__: "false", __INTLIFY_PROD_DEVTOOLS__: "false" },
   build: {
     outDir: "dist",
     emptyOutDir: true,

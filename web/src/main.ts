@@ -1,24 +1,10 @@
 import { createPinia } from "pinia";
-import { createApp, watch } from "vue";
-import "element-plus/theme-chalk/base.css";
-// The looks of the used parts come first and together: what lies over them must come after, whichever page loads first.
-import "element-plus/theme-chalk/el-dialog.css";
-import "element-plus/theme-chalk/el-dropdown-item.css";
-import "element-plus/theme-chalk/el-dropdown-menu.css";
-import "element-plus/theme-chalk/el-dropdown.css";
-import "element-plus/theme-chalk/el-option.css";
-import "element-plus/theme-chalk/el-overlay.css";
-import "element-plus/theme-chalk/el-popper.css";
-import "element-plus/theme-chalk/el-scrollbar.css";
-import "element-plus/theme-chalk/el-select.css";
-import "element-plus/theme-chalk/el-tag.css";
-import "element-plus/theme-chalk/el-tooltip.css";
-import "element-plus/theme-chalk/dark/css-vars.css";
+import { createApp } from "vue";
 import "./styles/tokens.css";
 import "./styles/base.css";
-import "./styles/element.css";
+import "./styles/print.css";
 import App from "./App.vue";
-import { makeI18n } from "./i18n";
+import { liveI18n } from "./i18n/live";
 import { mountSprite } from "./lib/sprite";
 import { router } from "./router";
 import { usePrefs } from "./stores/prefs";
@@ -32,14 +18,12 @@ addEventListener("vite:preloadError", (event) => {
   location.reload();
 });
 
-mountSprite();
-const app = createApp(App);
-app.use(createPinia());
-const prefs = usePrefs();
-const i18n = makeI18n(prefs.language);
-watch(
-  () => prefs.language,
-  (l) => (i18n.global.locale.value = l),
-  { flush: "sync" },
-);
-app.use(i18n).use(router).mount("#app");
+/** Not at the top of the module: chunks that wait for this one must not wait for the texts, too. */
+async function start(): Promise<void> {
+  mountSprite();
+  const app = createApp(App);
+  app.use(createPinia());
+  const prefs = usePrefs();
+  app.use(await liveI18n(() => prefs.language)).use(router).mount("#app");
+}
+void start();

@@ -22,7 +22,8 @@ export function usePaletteHits(query: Ref<string>, people: Ref<User[]>) {
   const store = usePaletteStore();
   const there = (to: RouteLocationRaw) => typeof to === "object" && "name" in to && to.name !== undefined && router.hasRoute(to.name);
   const go = (to: RouteLocationRaw) => () => router.push(to);
-  const english = (key: string) => t(key, {}, { locale: "en" });
+  /** The English words, too: names of pages are often known by them. Not before they are there. */
+  const english = (key: string) => (te(key, "en") ? t(key, {}, { locale: "en" }) : "");
 
   function ids(): Scored[] {
     return idTargets(query.value).filter((x) => can(x.action)).flatMap((x) => {
