@@ -26,7 +26,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	},
 	"internal/app": {
 		imports: []string{
-			"internal/access", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/catalog", "internal/config", "internal/db", "internal/doctor", "internal/events",
+			"internal/access", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/catalog", "internal/config", "internal/db", "internal/doctor", "internal/events", "internal/examples",
 			"internal/fault", "internal/filters", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/inference", "internal/metrics",
 			"internal/moderation", "internal/overview", "internal/prompt", "internal/settings", "web",
 		},
@@ -119,9 +119,14 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		reason: "one look over everything: it reads through the services, owns no data and decides nothing",
 	},
 
+	"internal/examples": {
+		imports: []string{"internal/access", "internal/fault", "internal/moderation", "internal/prompt"},
+		reason:  "shipped texts and what the default guard says of them: asks moderation as anybody would",
+	},
+
 	"internal/httpapi": {
 		imports: []string{
-			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/events", "internal/fault", "internal/filters", "internal/httpapi/gen", "internal/httpapi/strictjson",
+			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/events", "internal/examples", "internal/fault", "internal/filters", "internal/httpapi/gen", "internal/httpapi/strictjson",
 			"internal/httpapi/wire", "internal/metrics", "internal/moderation", "internal/overview", "internal/prompt", "internal/settings",
 		},
 		reason: "translates between HTTP and the domain; of audit only reading, never a model",
