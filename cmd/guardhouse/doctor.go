@@ -11,9 +11,7 @@ import (
 	"guardhouse/internal/app"
 	"guardhouse/internal/config"
 	"guardhouse/internal/doctor"
-	"guardhouse/internal/inference"
 	"guardhouse/internal/inference/llamacpp"
-	"guardhouse/internal/moderation"
 )
 
 func newDoctor(sh *shared) *cobra.Command {
@@ -74,25 +72,9 @@ func (sh *shared) examined() (doctor.Options, error) {
 			return doctor.Options{}, err
 		}
 	}
-	o := doctor.Options{
-		Data: c.Data, ModelsDir: c.ModelsDir, Cert: c.TLSCert, Key: c.TLSKey, LogFile: c.LogFile, Plain: c.AllowPlainLoopback,
-		SecretFile: []string{c.JWTSecretFile, c.JWTSecretPreviousFile}, Settings: refused, Unknown: unknown, Environ: environ,
-		Kernels: llamacpp.Kernels(c.Kernels), KernelsAuto: llamacpp.Kernels("auto"),
-	}
-	o.Spec = inference.Spec{
-		Slots: c.Slots, Lanes: c.Lanes, Threads: c.Threads, Batch: c.Batch, Flash: c.FlashAttention, Cache: c.KVCache,
-		Kernels: c.Kernels, SlotTokens: moderation.WindowCap,
-	}
-	for _, p := range []doctor.Port{
-		{Setting: "listen", Address: c.Listen},
-		{Setting: "api.listen", Address: c.APIListen},
-		{Setting: "metrics.listen", Address: c.MetricsListen},
-		{Setting: "debug.listen", Address: c.DebugListen},
-	} {
-		if p.Address != "" {
-			o.Ports = append(o.Ports, p)
-		}
-	}
+	o := app.DoctorOptions(c)
+	o.Settings, o.Unknown, o.Environ = refused, unknown, environ
+	o.Kernels, o.KernelsAuto = llamacpp.Kernels(c.Kernels), llamacpp.Kernels("auto")
 	return o, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"guardhouse/internal/app"
 	"guardhouse/internal/config"
+	"guardhouse/internal/inference/llamacpp"
 )
 
 func newServe(sh *shared) *cobra.Command {
@@ -55,7 +56,7 @@ func (sh *shared) serve(ctx context.Context, c *config.Config) (err error) {
 	slog.SetDefault(l.log)
 	info := buildInfo()
 	return app.Serve(ctx, c, app.Options{
-		Engine: newEngine(), LogDropped: l.dropped,
+		Engine: newEngine(), LogDropped: l.dropped, Kernels: llamacpp.Kernels,
 		Build: app.Build{Version: info["version"], Commit: info["commit"], Engine: info["engine"]},
 	}, func(n app.Notice) { announce(sh, n) })
 }

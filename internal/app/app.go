@@ -39,6 +39,8 @@ type Options struct {
 	// LogDropped counts the lines that the log file did not take; nil = there is no file.
 	LogDropped func() uint64
 	Build      Build
+	// Kernels answers who computes products where the setting says so; nil = nobody can be asked.
+	Kernels func(setting string) string
 }
 
 // App holds the services of one opened data folder.

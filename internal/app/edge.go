@@ -14,13 +14,15 @@ import (
 	"guardhouse/internal/filters"
 	"guardhouse/internal/httpapi"
 	"guardhouse/internal/httpapi/tlsfiles"
+	"guardhouse/internal/overview"
 	"guardhouse/web"
 )
 
 // edge is what stands between sockets and services. tls is nil for plain HTTP on loopback.
 type edge struct {
-	tls   *tlsfiles.Files
-	doors []*door // the main listener first
+	tls      *tlsfiles.Files
+	overview *overview.Service
+	doors    []*door // the main listener first
 }
 
 // door is one listener and the handler behind it.
@@ -44,6 +46,7 @@ func (a *App) newEdge() (*edge, error) {
 			return nil, err
 		}
 	}
+	e.overview = a.newOverview(e.tls)
 	o, err := a.edgeOptions(e.tls)
 	if err != nil {
 		return nil, err
@@ -82,7 +85,7 @@ func (a *App) addDoor(e *edge, name, address string, o httpapi.Options) error {
 		return fmt.Errorf("opening the console's files: %w", err)
 	}
 	deps := a.services()
-	deps.UI = ui
+	deps.UI, deps.Overview = ui, e.overview
 	handler, err := httpapi.New(deps, o)
 	if err != nil {
 		return err

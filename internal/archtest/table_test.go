@@ -126,7 +126,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 
 	"internal/httpapi": {
 		imports: []string{
-			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/events", "internal/examples", "internal/fault", "internal/filters", "internal/httpapi/gen", "internal/httpapi/strictjson",
+			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/doctor", "internal/events", "internal/examples", "internal/fault", "internal/filters", "internal/httpapi/gen", "internal/httpapi/strictjson",
 			"internal/httpapi/wire", "internal/metrics", "internal/moderation", "internal/overview", "internal/prompt", "internal/settings",
 		},
 		reason: "translates between HTTP and the domain; of audit only reading, never a model",

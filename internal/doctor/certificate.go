@@ -23,7 +23,7 @@ const (
 func (d *doctor) certificate(context.Context) {
 	const name = "certificate"
 	if d.o.Plain {
-		d.warn(name, "the server speaks plain HTTP on loopback", "leave http.allow_plain_loopback out unless something on this machine speaks TLS for it")
+		d.warn(name, "the server speaks plain HTTP on loopback", "leave http.allow_plain_loopback out unless something on this machine speaks TLS for it").as("certificate_plain")
 		return
 	}
 	cert, key, given := d.o.Cert, d.o.Key, d.o.Cert != ""
@@ -34,20 +34,28 @@ func (d *doctor) certificate(context.Context) {
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !given:
-		d.ok(name, "none yet: the server makes its own on its first start")
+		d.ok(name, "none yet: the server makes its own on its first start").as("certificate_none")
 		return
 	case err != nil:
-		d.fail(name, "the certificate and its key cannot be used: "+err.Error(), d.mend(given))
+		d.fail(name, "the certificate and its key cannot be used: "+err.Error(), d.mend(given)).as("certificate_unusable", "error", err.Error(), "own", own(given))
 		return
 	}
 	leaf := pair.Leaf
 	if leaf == nil {
 		if leaf, err = x509.ParseCertificate(pair.Certificate[0]); err != nil {
-			d.fail(name, "the certificate cannot be read: "+err.Error(), d.mend(given))
+			d.fail(name, "the certificate cannot be read: "+err.Error(), d.mend(given)).as("certificate_unusable", "error", err.Error(), "own", own(given))
 			return
 		}
 	}
 	d.validity(name, leaf, given)
+}
+
+// own is "yes" for the server's own certificate, as texts choose by it.
+func own(given bool) string {
+	if given {
+		return "no"
+	}
+	return "yes"
 }
 
 func (d *doctor) mend(given bool) string {
@@ -60,18 +68,18 @@ func (d *doctor) mend(given bool) string {
 func (d *doctor) validity(name string, leaf *x509.Certificate, given bool) {
 	now := d.o.Now()
 	names := strings.Join(namesOf(leaf), ", ")
-	end := leaf.NotAfter.UTC().Format(time.DateOnly)
+	end, at := leaf.NotAfter.UTC().Format(time.DateOnly), leaf.NotAfter.UTC().Format(time.RFC3339)
 	switch {
 	case now.After(leaf.NotAfter):
-		d.fail(name, "ended on "+end, d.renew(given))
+		d.fail(name, "ended on "+end, d.renew(given)).as("certificate_ended", "at", at, "own", own(given))
 	case now.Before(leaf.NotBefore):
-		d.fail(name, "is good only from "+leaf.NotBefore.UTC().Format(time.DateTime), "set the clock, or wait")
+		d.fail(name, "is good only from "+leaf.NotBefore.UTC().Format(time.DateTime), "set the clock, or wait").as("certificate_early", "at", leaf.NotBefore.UTC().Format(time.RFC3339))
 	case given && leaf.NotAfter.Sub(now) < renewWithin:
-		d.warn(name, fmt.Sprintf("ends on %s, in %d days", end, int(leaf.NotAfter.Sub(now)/day)), d.renew(given))
+		d.warn(name, fmt.Sprintf("ends on %s, in %d days", end, int(leaf.NotAfter.Sub(now)/day)), d.renew(given)).as("certificate_ends", "at", at, "days", int64(leaf.NotAfter.Sub(now)/day))
 	case len(namesOf(leaf)) == 0:
-		d.fail(name, "names no host", "use a certificate with subject alternative names: clients look at nothing else")
+		d.fail(name, "names no host", "use a certificate with subject alternative names: clients look at nothing else").as("certificate_nameless")
 	default:
-		d.add(Check{Name: name, Status: OK, Detail: "good until " + end + " for " + names, Notes: d.trust(leaf, given)})
+		d.add(Check{Name: name, Status: OK, Detail: "good until " + end + " for " + names, Notes: d.trust(leaf, given)}).as("certificate", "at", at, "names", names)
 	}
 }
 

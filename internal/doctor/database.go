@@ -30,19 +30,23 @@ func (d *doctor) database(ctx context.Context) {
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		d.warn(name, "there is none yet", "give the right --data, or let the server make it on its first start")
+		d.warn(name, "there is none yet", "give the right --data, or let the server make it on its first start").as("database_none")
 		return
 	case err != nil:
-		d.fail(name, "cannot be examined: "+err.Error(), "run this as the service's user")
+		d.fail(name, "cannot be examined: "+err.Error(), "run this as the service's user").as("database_unexamined", "error", err.Error())
 		return
 	case !info.Mode().IsRegular():
-		d.fail(name, path+" is no plain file", "find out who put it there; restore a backup")
+		d.fail(name, path+" is no plain file", "find out who put it there; restore a backup").as("database_no_file", "path", path)
 		return
 	}
-	d.journal(path) // before SQLite has it: closing a file beside SQLite drops its locks
+	if !d.o.Running {
+		d.journal(path) // before SQLite has it: closing a file beside SQLite drops its locks
+	}
 	look, done, err := d.open(ctx, path)
 	if err != nil {
-		d.fail(name, said(err), "restore a backup: guardhouse restore FILE --replace keeps this one aside")
+		if !d.tooLate(ctx, name) {
+			d.fail(name, said(err), "restore a backup: guardhouse restore FILE --replace keeps this one aside").as("database_unreadable", "error", said(err))
+		}
 		return
 	}
 	defer done()
@@ -63,7 +67,7 @@ func (d *doctor) journal(path string) {
 	}
 	defer f.Close() //nolint:errcheck // read only
 	if _, err := io.ReadFull(f, header); err == nil && string(header[:15]) == "SQLite format 3" && (header[18] != 2 || header[19] != 2) {
-		d.warn("database", "is not in the journal mode that the server uses: another program has changed it", "let nothing but guardhouse open it; the server switches it back on its next start")
+		d.warn("database", "is not in the journal mode that the server uses: another program has changed it", "let nothing but guardhouse open it; the server switches it back on its next start").as("database_journal")
 	}
 }
 
@@ -73,6 +77,9 @@ func said(err error) string { return fault.From(err).Message }
 // open answers the database without changing anything. A file that a process has open is read through its log; one at rest
 // as it lies; one that a crash left with a log is copied first, because whoever opens it has to repair it.
 func (d *doctor) open(ctx context.Context, path string) (_ *db.DB, done func(), err error) {
+	if d.o.Running {
+		return d.look(ctx, path, db.InUse, func() {})
+	}
 	log, err := os.Stat(path + "-wal")
 	hasLog := err == nil && log.Size() > 0
 	if d.inUse() {
@@ -130,23 +137,25 @@ func (d *doctor) examine(ctx context.Context, look *db.DB, size int64) bool {
 	const name = "database"
 	e, err := look.Examine(ctx)
 	switch {
+	case err != nil && d.tooLate(ctx, name):
+		return false
 	case err != nil:
-		d.fail(name, said(err), "restore a backup: guardhouse restore FILE --replace keeps this one aside")
+		d.fail(name, said(err), "restore a backup: guardhouse restore FILE --replace keeps this one aside").as("database_unreadable", "error", said(err))
 		return false
 	case e.SchemaError != nil && fault.CodeOf(e.SchemaError) == fault.Conflict:
-		d.fail(name, said(e.SchemaError), "use the newer guardhouse, or restore a backup made by this one")
+		d.fail(name, said(e.SchemaError), "use the newer guardhouse, or restore a backup made by this one").as("database_newer")
 		return false
 	case e.SchemaError != nil:
-		d.fail(name, said(e.SchemaError), "somebody changed it: keep a copy for the investigation and restore a backup")
+		d.fail(name, said(e.SchemaError), "somebody changed it: keep a copy for the investigation and restore a backup").as("database_foreign", "error", said(e.SchemaError))
 		return false
 	case e.Damage != "":
-		d.fail(name, "is damaged: "+e.Damage, "look at the disk, keep a copy and restore a backup")
+		d.fail(name, "is damaged: "+e.Damage, "look at the disk, keep a copy and restore a backup").as("database_damaged", "error", e.Damage)
 		return false
 	case e.Version < e.Known:
-		d.warn(name, fmt.Sprintf("has version %d and this release has %d", e.Version, e.Known), "the server brings it there on its next start, and so does every other command, backup too: for a way back, copy the whole data folder first while nothing runs on it (guardhouse migrate --dry-run tries it on a copy)")
+		d.warn(name, fmt.Sprintf("has version %d and this release has %d", e.Version, e.Known), "the server brings it there on its next start, and so does every other command, backup too: for a way back, copy the whole data folder first while nothing runs on it (guardhouse migrate --dry-run tries it on a copy)").as("database_older", "version", int64(e.Version), "known", int64(e.Known)).run("guardhouse migrate --dry-run")
 		return false
 	}
-	d.ok(name, fmt.Sprintf("%s, version %d, schema and pages are sound", bytesText(uint64(max(size, 0))), e.Version))
+	d.ok(name, fmt.Sprintf("%s, version %d, schema and pages are sound", bytesText(uint64(max(size, 0))), e.Version)).as("database", "bytes", size, "version", int64(e.Version))
 	return true
 }
 
@@ -160,32 +169,37 @@ func (d *doctor) chain(ctx context.Context, look *db.DB) {
 	}
 	r, err := walk()
 	switch {
+	case err != nil && d.tooLate(ctx, name):
+		return
 	case err != nil:
-		d.fail(name, "cannot be read: "+said(err), "guardhouse audit verify; restore a backup")
+		d.fail(name, "cannot be read: "+said(err), "guardhouse audit verify; restore a backup").as("audit_unreadable", "error", said(err)).run("guardhouse audit verify")
 		return
 	case r.Finding == audit.ClockBack:
-		d.warn(name, r.Detail, "the clock was set back then; see why")
+		d.warn(name, r.Detail, "the clock was set back then; see why").as("audit_clock_back", "row", r.At)
 	case !r.OK():
-		d.fail(name, fmt.Sprintf("%s at row %d: %s", r.Finding, r.At, r.Detail), "keep a copy for the investigation; guardhouse audit verify walks all of it")
+		d.fail(name, fmt.Sprintf("%s at row %d: %s", r.Finding, r.At, r.Detail), "keep a copy for the investigation; guardhouse audit verify walks all of it").as("audit_broken", "row", r.At, "finding", r.Finding).run("guardhouse audit verify")
 	case r.Rows == 0:
-		d.ok(name, "is empty")
+		d.ok(name, "is empty").as("audit_empty")
 	case r.First > 1:
-		d.ok(name, fmt.Sprintf("the last %s of %d are whole; --deep walks them all", count(uint64(r.Rows), "row"), r.Last))
+		d.ok(name, fmt.Sprintf("the last %s of %d are whole; --deep walks them all", count(uint64(r.Rows), "row"), r.Last)).as("audit_tail", "rows", r.Rows, "last", r.Last)
 	default:
-		d.ok(name, count(uint64(r.Rows), "row")+", the chain is whole")
+		d.ok(name, count(uint64(r.Rows), "row")+", the chain is whole").as("audit_whole", "rows", r.Rows)
 	}
 	if ahead := r.To.Sub(d.o.Now()); r.Rows > 0 && ahead > time.Second {
-		d.warn("clock", fmt.Sprintf("the newest audit row is %s in the future", ahead.Round(time.Second)), "the clock was set back, or was wrong before: set it, rows made until then stand out of order")
+		d.warn("clock", fmt.Sprintf("the newest audit row is %s in the future", ahead.Round(time.Second)), "the clock was set back, or was wrong before: set it, rows made until then stand out of order").as("clock_behind", "seconds", int64(ahead/time.Second))
 	}
 	if r.Rows > 0 {
 		d.warn(name, "nothing outside this machine keeps its head: a rebuilt or restored log could not be told from the true one",
-			"note row and hash that guardhouse audit verify prints somewhere else, now and then")
+			"note row and hash that guardhouse audit verify prints somewhere else, now and then").as("audit_unanchored").run("guardhouse audit verify")
 	}
 }
 
 // inUse says that a process has the folder open, by what the kernel knows of locks: taking one would be in the way of a
 // server that starts.
-func (d *doctor) inUse() bool { return d.locked(serveLock) || d.locked(useLock) }
+func (d *doctor) inUse() bool { return d.served() || d.locked(useLock) }
+
+// served says that a server runs on the folder.
+func (d *doctor) served() bool { return d.o.Running || d.locked(serveLock) }
 
 func (d *doctor) locked(name string) bool {
 	var st unix.Stat_t

@@ -33,7 +33,7 @@ func (d *doctor) disk(context.Context) {
 	at := existing(d.o.Data)
 	var s unix.Statfs_t
 	if err := unix.Statfs(at, &s); err != nil {
-		d.fail(name, "the file system of the data folder cannot be asked: "+err.Error(), "look whether it is mounted")
+		d.fail(name, "the file system of the data folder cannot be asked: "+err.Error(), "look whether it is mounted").as("disk_unknown", "error", err.Error())
 		return
 	}
 	share, free := 1.0, s.Bavail*uint64(s.Bsize)
@@ -42,34 +42,35 @@ func (d *doctor) disk(context.Context) {
 	}
 	d.room(name, share, free)
 	if s.Files > 0 && float64(s.Ffree)/float64(s.Files) < failShare {
-		d.fail(name, "the file system has hardly any inodes left", "remove small files from it")
+		d.fail(name, "the file system has hardly any inodes left", "remove small files from it").as("disk_inodes")
 	}
 	if s.Flags&unix.ST_RDONLY != 0 {
-		d.fail(name, "the file system is mounted read-only", "mount it for writing; the kernel does this itself after an error on the disk: read its log")
+		d.fail(name, "the file system is mounted read-only", "mount it for writing; the kernel does this itself after an error on the disk: read its log").as("disk_readonly")
 	} else if err := unix.Access(at, unix.W_OK|unix.X_OK); err != nil {
-		d.fail(name, "this user cannot write to "+at, "run guardhouse as the folder's owner")
+		d.fail(name, "this user cannot write to "+at, "run guardhouse as the folder's owner").as("disk_unwritable", "path", at)
 	}
 	switch kind := kinds()[int64(s.Type)]; kind { //nolint:unconvert // the width differs between machines
 	case "":
 	case "tmpfs", "ramfs":
-		d.warn(name, "the data folder is in memory ("+kind+"): all of it is gone after a restart", "put --data on a disk")
+		d.warn(name, "the data folder is in memory ("+kind+"): all of it is gone after a restart", "put --data on a disk").as("disk_memory")
 	case "overlay":
-		d.warn(name, "the data folder is in a container's own layer: it goes when the container goes", "mount a volume there")
+		d.warn(name, "the data folder is in a container's own layer: it goes when the container goes", "mount a volume there").as("disk_layer")
 	default:
-		d.warn(name, "the data folder is on "+kind+": its locks and syncs may not be what SQLite needs, and a row may be lost or the database damaged", "put --data on a local disk")
+		d.warn(name, "the data folder is on "+kind+": its locks and syncs may not be what SQLite needs, and a row may be lost or the database damaged", "put --data on a local disk").as("disk_remote", "kind", kind)
 	}
 }
 
 func (d *doctor) room(name string, share float64, free uint64) {
+	percent := int64(share*100 + 0.5)
 	left := fmt.Sprintf("%.0f %% (%s) is free", share*100, bytesText(free))
 	const do = "make room: audit rows are kept for ever, and without room for one the server answers nothing"
 	switch {
 	case share < failShare && free < failBytes:
-		d.fail(name, left, do)
+		d.fail(name, left, do).as("disk_full", "percent", percent, "bytes", whole(free))
 	case share < warnShare && free < 10*failBytes:
-		d.warn(name, left, do)
+		d.warn(name, left, do).as("disk_low", "percent", percent, "bytes", whole(free))
 	default:
-		d.ok(name, left)
+		d.ok(name, left).as("disk", "percent", percent, "bytes", whole(free))
 	}
 }
 
@@ -82,6 +83,9 @@ func existing(path string) string {
 		path = filepath.Dir(path)
 	}
 }
+
+// whole answers a number of bytes as one that JSON readers take.
+func whole(n uint64) int64 { return int64(min(n, 1<<62)) }
 
 func bytesText(n uint64) string {
 	switch {

@@ -31,6 +31,11 @@ type Check struct {
 	Detail string   `json:"detail"`
 	Do     string   `json:"do,omitempty"`
 	Notes  []string `json:"notes,omitempty"`
+	// Code names the finding for whoever has words of his own for it, Params are its values: strings and numbers. Command is
+	// what Do says, where that is one line to run.
+	Code    string         `json:"code"`
+	Params  map[string]any `json:"params,omitempty"`
+	Command string         `json:"command,omitempty"`
 }
 
 // Report is what was found, in a fixed order.
@@ -56,7 +61,12 @@ type Options struct {
 	Unknown    []string // variables that look like settings and are none
 	Environ    []string
 	Deep       bool // the whole audit chain instead of its end
-	Now        func() time.Time
+	// Running says that this process is the server of the folder. Then its database is not opened as a file beside SQLite, whose
+	// locks the kernel would take away from the whole process when that file is closed.
+	Running bool
+	// HashMost is the largest model whose bytes are hashed; 0 = all.
+	HashMost int64
+	Now      func() time.Time
 	// Kernels are those that the engine computes with here, and those it would choose itself; "" where nobody asked it.
 	Kernels, KernelsAuto string
 	// Engine loads the default guard to see how it would be laid out, with Spec's settings; nil = it is not tried.
@@ -87,29 +97,83 @@ func Run(ctx context.Context, o Options) Report {
 		}
 	}
 	d := &doctor{o: o, report: Report{OK: true}}
-	for _, check := range []func(context.Context){
-		d.settings, d.environment, d.folder, d.files, d.disk, d.certificate, d.clock, d.database, d.ports, d.processor, d.memory, d.gpu,
+	for _, c := range []struct {
+		name string
+		look func(context.Context)
+	}{
+		{"settings", d.settings},
+		{"environment", d.environment},
+		{"data folder", d.folder},
+		{"files", d.files},
+		{"disk", d.disk},
+		{"certificate", d.certificate},
+		{"clock", d.clock},
+		{"database", d.database},
+		{"ports", d.ports},
+		{"processor", d.processor},
+		{"memory", d.memory},
+		{"gpu", d.gpu},
 	} {
-		check(ctx)
+		if ctx.Err() == nil {
+			c.look(ctx)
+		} else {
+			d.late(c.name)
+		}
 	}
 	return d.report
 }
 
+// late says that there was no time to look, which is neither good nor bad news.
+func (d *doctor) late(name string) {
+	d.warn(name, "there was no time to look", "run guardhouse doctor, which takes the time it needs").as("late").run("guardhouse doctor")
+}
+
+// tooLate says of a check that failed whether it did for want of time.
+func (d *doctor) tooLate(ctx context.Context, name string) bool {
+	if ctx.Err() == nil {
+		return false
+	}
+	d.late(name)
+	return true
+}
+
 func ptr(s string) *string { return &s }
 
-func (d *doctor) ok(name, detail string, notes ...string) {
-	d.add(Check{Name: name, Status: OK, Detail: detail, Notes: notes})
+func (d *doctor) ok(name, detail string, notes ...string) line {
+	return d.add(Check{Name: name, Status: OK, Detail: detail, Notes: notes})
 }
 
-func (d *doctor) warn(name, detail, do string) {
-	d.add(Check{Name: name, Status: Warn, Detail: detail, Do: do})
+func (d *doctor) warn(name, detail, do string) line {
+	return d.add(Check{Name: name, Status: Warn, Detail: detail, Do: do})
 }
 
-func (d *doctor) fail(name, detail, do string) {
-	d.add(Check{Name: name, Status: Fail, Detail: detail, Do: do})
+func (d *doctor) fail(name, detail, do string) line {
+	return d.add(Check{Name: name, Status: Fail, Detail: detail, Do: do})
 }
 
-func (d *doctor) add(c Check) {
+// line is the check that was just added.
+type line struct{ c *Check }
+
+// as names the finding and its values: names and values by turns.
+func (l line) as(code string, values ...any) line {
+	l.c.Code = code
+	for i := 0; i+1 < len(values); i += 2 {
+		key, _ := values[i].(string)
+		if text, ok := values[i+1].(string); ok {
+			values[i+1] = clean(text)
+		}
+		if l.c.Params == nil {
+			l.c.Params = map[string]any{}
+		}
+		l.c.Params[key] = values[i+1]
+	}
+	return l
+}
+
+// run says which line to run.
+func (l line) run(command string) { l.c.Command = clean(command) }
+
+func (d *doctor) add(c Check) line {
 	c.Detail, c.Do = clean(c.Detail), clean(c.Do)
 	for i := range c.Notes {
 		c.Notes[i] = clean(c.Notes[i])
@@ -118,6 +182,7 @@ func (d *doctor) add(c Check) {
 		d.report.OK = false
 	}
 	d.report.Checks = append(d.report.Checks, c)
+	return line{&d.report.Checks[len(d.report.Checks)-1]}
 }
 
 // clean keeps file names and causes on one line and out of the terminal's language (threat W3).
@@ -133,8 +198,8 @@ func clean(s string) string {
 // settings says whether the server would take them.
 func (d *doctor) settings(context.Context) {
 	if err := d.o.Settings; err != nil {
-		d.fail("settings", err.Error(), "correct it; guardhouse serve --print-config shows what is in force")
+		d.fail("settings", err.Error(), "correct it; guardhouse serve --print-config shows what is in force").as("settings_refused", "error", err.Error()).run("guardhouse serve --print-config")
 		return
 	}
-	d.ok("settings", "the server would take them")
+	d.ok("settings", "the server would take them").as("settings")
 }

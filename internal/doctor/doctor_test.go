@@ -95,6 +95,7 @@ func run(t *testing.T, o doctor.Options) doctor.Report {
 	failed := false
 	for _, c := range r.Checks {
 		require.NotEmpty(t, c.Detail, c.Name)
+		require.NotEmpty(t, c.Code, c.Detail)
 		require.Equal(t, c.Status != doctor.OK, c.Do != "", "%s says what to do, and only when there is something: %+v", c.Name, c)
 		failed = failed || c.Status == doctor.Fail
 	}

@@ -23,24 +23,24 @@ func (d *doctor) folder(context.Context) {
 	info, err := os.Stat(d.o.Data)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		d.warn(name, d.o.Data+" is not there yet", "give the right --data, or let the server make it on its first start")
+		d.warn(name, d.o.Data+" is not there yet", "give the right --data, or let the server make it on its first start").as("folder_none", "path", d.o.Data)
 		return
 	case err != nil:
-		d.fail(name, "cannot be examined: "+err.Error(), "run this as the service's user, or give the right --data")
+		d.fail(name, "cannot be examined: "+err.Error(), "run this as the service's user, or give the right --data").as("folder_unexamined", "error", err.Error())
 		return
 	case !info.IsDir():
-		d.fail(name, d.o.Data+" is no folder", "give the right --data")
+		d.fail(name, d.o.Data+" is no folder", "give the right --data").as("folder_no_folder", "path", d.o.Data)
 		return
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		d.fail(name, fmt.Sprintf("others can use %s (mode %04o)", d.o.Data, mode), "chmod 700 "+d.o.Data)
+		d.fail(name, fmt.Sprintf("others can use %s (mode %04o)", d.o.Data, mode), "chmod 700 "+d.o.Data).as("folder_shared", "path", d.o.Data, "mode", fmt.Sprintf("%04o", mode)).run("chmod 700 " + shell(d.o.Data))
 	} else if uid, ok := owner(info); ok && uid != os.Geteuid() && os.Geteuid() != 0 {
-		d.fail(name, fmt.Sprintf("%s belongs to user %d and this is user %d", d.o.Data, uid, os.Geteuid()), "run guardhouse as the folder's owner")
+		d.fail(name, fmt.Sprintf("%s belongs to user %d and this is user %d", d.o.Data, uid, os.Geteuid()), "run guardhouse as the folder's owner").as("folder_foreign", "path", d.o.Data, "owner", int64(uid), "user", int64(os.Geteuid()))
 	} else {
-		d.ok(name, d.o.Data+" is its owner's alone")
+		d.ok(name, d.o.Data+" is its owner's alone").as("folder", "path", d.o.Data)
 	}
 	if above, why := loose(d.o.Data); above != "" {
-		d.fail(name, above+" "+why+": whoever can write there can put another folder in the place of this one", "chmod go-w "+above)
+		d.fail(name, above+" "+why+": whoever can write there can put another folder in the place of this one", "chmod go-w "+above).as("folder_above", "path", above).run("chmod go-w " + shell(above))
 	}
 }
 
@@ -102,7 +102,7 @@ func (d *doctor) files(context.Context) {
 	}
 	for _, dir := range dirs {
 		if err := filepath.WalkDir(dir, w.visit); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			d.warn(name, "not all files could be examined: "+err.Error(), "run this as the service's user")
+			d.warn(name, "not all files could be examined: "+err.Error(), "run this as the service's user").as("files_unexamined", "error", err.Error())
 		}
 	}
 	for _, secret := range append([]string{d.o.Key}, d.o.SecretFile...) {
@@ -112,26 +112,26 @@ func (d *doctor) files(context.Context) {
 	before := len(d.report.Checks)
 	for _, path := range append([]string{d.o.Key, d.o.LogFile}, d.o.SecretFile...) {
 		if above, why := loose(path); path != "" && above != "" {
-			d.fail(name, above+" "+why+": whoever can write there can replace "+path, "chmod go-w "+above)
+			d.fail(name, above+" "+why+": whoever can write there can replace "+path, "chmod go-w "+above).as("files_above", "above", above, "path", path).run("chmod go-w " + shell(above))
 		}
 	}
 	if len(w.readable) > 0 {
-		d.fail(name, "others can use keys: "+some(w.readable), "chmod 600 each; replace the keys if others were on this machine")
+		d.fail(name, "others can use keys: "+some(w.readable), "chmod 600 each; replace the keys if others were on this machine").as("files_keys", "files", some(w.readable)).run(chmod("600", w.readable))
 	}
 	if len(w.shared) > 0 {
-		d.fail(name, "others can use "+some(w.shared), "chmod 600 each (700 for folders)")
+		d.fail(name, "others can use "+some(w.shared), "chmod 600 each (700 for folders)").as("files_shared", "files", some(w.shared)).run(chmod("go-rwx", w.shared))
 	}
 	if len(w.writable) > 0 {
-		d.fail(name, "models that can be written to are not loaded: "+some(w.writable), "chmod 400 each; this report then says whether their bytes are still the right ones")
+		d.fail(name, "models that can be written to are not loaded: "+some(w.writable), "chmod 400 each; this report then says whether their bytes are still the right ones").as("files_models", "files", some(w.writable)).run(chmod("400", w.writable))
 	}
 	if len(w.odd) > 0 {
-		d.fail(name, "neither files nor folders: "+some(w.odd), "find out who put them there and remove them")
+		d.fail(name, "neither files nor folders: "+some(w.odd), "find out who put them there and remove them").as("files_odd", "files", some(w.odd))
 	}
 	if w.seen > mostFiles {
-		d.warn(name, "there are more than 10000 files; the rest was not examined", "look what fills the data folder")
+		d.warn(name, "there are more than 10000 files; the rest was not examined", "look what fills the data folder").as("files_many")
 	}
 	if len(d.report.Checks) == before && w.seen > 0 {
-		d.ok(name, count(uint64(w.seen), "file")+" and folders with the right modes")
+		d.ok(name, count(uint64(w.seen), "file")+" and folders with the right modes").as("files", "count", int64(w.seen))
 	}
 }
 
@@ -204,6 +204,18 @@ func (w *fileWalk) log(path string) {
 	if info, err := os.Stat(path); path != "" && err == nil && info.Mode().Perm()&0o077 != 0 {
 		w.shared = append(w.shared, path)
 	}
+}
+
+// chmod is the line that gives a few files the mode; "" where there are too many to name.
+func chmod(mode string, list []string) string {
+	if len(list) > maxShown {
+		return ""
+	}
+	line := "chmod " + mode
+	for _, path := range list {
+		line += " " + shell(path)
+	}
+	return line
 }
 
 // some names a few and counts the rest.

@@ -16,23 +16,33 @@ func (d *doctor) models(ctx context.Context, look *db.DB) {
 	const name = "models"
 	all, err := catalog.New(look, nil, catalog.Options{ModelsDir: d.o.ModelsDir}).All(ctx)
 	if err != nil {
-		d.fail(name, "the catalogue cannot be read: "+said(err), "restore a backup")
+		d.fail(name, "the catalogue cannot be read: "+said(err), "restore a backup").as("models_unread", "error", said(err))
 		return
 	}
-	good, hasDefault := 0, false
+	good, large, hasDefault := 0, 0, false
 	for _, m := range all {
 		hasDefault = hasDefault || m.Default
+		if d.o.HashMost > 0 && m.SizeBytes > d.o.HashMost {
+			large++
+			continue
+		}
 		if why := d.wrong(ctx, m); why != "" {
-			d.fail(name, m.ID+": "+why, "import the same file again: guardhouse model import FILE --id "+m.ID)
+			if d.tooLate(ctx, name) {
+				return
+			}
+			d.fail(name, m.ID+": "+why, "import the same file again: guardhouse model import FILE --id "+m.ID).as("model_wrong", "model", m.ID, "error", why).run("guardhouse model import FILE --id " + m.ID)
 			continue
 		}
 		good++
 	}
 	if !hasDefault {
-		d.warn(name, "there is no default guard", "start the server: it puts its own guard back")
+		d.warn(name, "there is no default guard", "start the server: it puts its own guard back").as("models_no_default")
+	}
+	if large > 0 {
+		d.ok(name, fmt.Sprintf("%s too large to hash beside a server that works: it did when it loaded them", count(uint64(large), "model"))).as("models_large", "count", int64(large))
 	}
 	if good > 0 {
-		d.ok(name, fmt.Sprintf("%s with the hash that the catalogue has", count(uint64(good), "model")))
+		d.ok(name, fmt.Sprintf("%s with the hash that the catalogue has", count(uint64(good), "model"))).as("models", "count", int64(good))
 	}
 }
 

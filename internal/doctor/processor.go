@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -24,20 +25,28 @@ func (d *doctor) processor(context.Context) {
 	if sets == nil {
 		sets = isa.Sets()
 	}
-	text := d.instructions(sets) + "; " + d.cores()
+	text, values := d.instructions(sets)+"; "+d.cores(), d.values(sets)
 	lacks, unused := isa.Missing(fast, sets, isHere), isa.Missing(fast, sets, isBuilt)
 	switch {
 	case len(lacks) > 0:
 		d.warn(name, "lacks "+strings.Join(lacks, ", ")+": models run several times slower; "+text,
-			"use a machine from 2015 or later, or let the virtual machine pass the host's processor on")
+			"use a machine from 2015 or later, or let the virtual machine pass the host's processor on").as("processor_lacks", append(values, "sets", strings.Join(lacks, ", "))...)
 	case len(unused) > 0:
 		d.warn(name, "this binary was compiled without "+strings.Join(unused, ", ")+": models run several times slower than here is possible; "+text,
-			"take the release binary, or build with GH_MARCH="+fast)
+			"take the release binary, or build with GH_MARCH="+fast).as("processor_unused", append(values, "sets", strings.Join(unused, ", "))...)
 	case d.o.Kernels != "" && d.o.Kernels != d.o.KernelsAuto:
 		d.warn(name, "engine.kernels gives kernels "+d.o.Kernels+" where "+d.o.KernelsAuto+" runs, which is faster; "+text,
-			"leave engine.kernels at auto, unless a comparison is the purpose")
+			"leave engine.kernels at auto, unless a comparison is the purpose").as("processor_kernels", append(values, "given", d.o.Kernels, "auto", d.o.KernelsAuto)...)
 	default:
-		d.ok(name, text, d.virtual(sets)...)
+		d.ok(name, text, d.virtual(sets)...).as("processor", values...)
+	}
+}
+
+// values is what the text says, piece by piece; what is not known is "none".
+func (d *doctor) values(sets []isa.Set) []any {
+	return []any{
+		"level", cmp.Or(isa.Level(sets, isHere), runtime.GOARCH), "built", cmp.Or(isa.Level(sets, isBuilt), "none"),
+		"kernels", cmp.Or(d.o.Kernels, "none"), "cores", int64(runtime.GOMAXPROCS(0)), "of", int64(runtime.NumCPU()),
 	}
 }
 

@@ -29,6 +29,7 @@ import (
 	"guardhouse/internal/httpapi/gen"
 	"guardhouse/internal/metrics"
 	"guardhouse/internal/moderation"
+	"guardhouse/internal/overview"
 	"guardhouse/internal/settings"
 )
 
@@ -56,6 +57,7 @@ type Deps struct {
 	CommitsFailed func() uint64     // transactions that could not be made durable, so far; nil = not counted
 	DiskLow       func() bool       // whether the disk is about to refuse rows; nil = not asked
 	Metrics       *metrics.Registry // nil = nothing is counted
+	Overview      *overview.Service // nil = there is none
 	UI            fs.FS             // the built user interface; without index.html the server says that it is not built
 }
 

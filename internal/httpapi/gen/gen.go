@@ -407,6 +407,75 @@ func (e Operation) Valid() bool {
 	}
 }
 
+// Defines values for OverviewState.
+const (
+	OverviewStateBroken   OverviewState = "broken"
+	OverviewStateNeeds    OverviewState = "needs"
+	OverviewStateNotReady OverviewState = "not_ready"
+	OverviewStateQuiet    OverviewState = "quiet"
+)
+
+// Valid indicates whether the value is a known member of the OverviewState enum.
+func (e OverviewState) Valid() bool {
+	switch e {
+	case OverviewStateBroken:
+		return true
+	case OverviewStateNeeds:
+		return true
+	case OverviewStateNotReady:
+		return true
+	case OverviewStateQuiet:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OverviewChainState.
+const (
+	OverviewChainStateBroken     OverviewChainState = "broken"
+	OverviewChainStateEmpty      OverviewChainState = "empty"
+	OverviewChainStateUnverified OverviewChainState = "unverified"
+	OverviewChainStateWhole      OverviewChainState = "whole"
+)
+
+// Valid indicates whether the value is a known member of the OverviewChainState enum.
+func (e OverviewChainState) Valid() bool {
+	switch e {
+	case OverviewChainStateBroken:
+		return true
+	case OverviewChainStateEmpty:
+		return true
+	case OverviewChainStateUnverified:
+		return true
+	case OverviewChainStateWhole:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OverviewNeedSeverity.
+const (
+	Note   OverviewNeedSeverity = "note"
+	Soon   OverviewNeedSeverity = "soon"
+	Urgent OverviewNeedSeverity = "urgent"
+)
+
+// Valid indicates whether the value is a known member of the OverviewNeedSeverity enum.
+func (e OverviewNeedSeverity) Valid() bool {
+	switch e {
+	case Note:
+		return true
+	case Soon:
+		return true
+	case Urgent:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PolicyMode.
 const (
 	Loose  PolicyMode = "loose"
@@ -530,6 +599,27 @@ const (
 func (e SignInAliasTokenType) Valid() bool {
 	switch e {
 	case SignInAliasTokenTypeBearer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SystemCheckStatus.
+const (
+	Fail SystemCheckStatus = "fail"
+	Ok   SystemCheckStatus = "ok"
+	Warn SystemCheckStatus = "warn"
+)
+
+// Valid indicates whether the value is a known member of the SystemCheckStatus enum.
+func (e SystemCheckStatus) Valid() bool {
+	switch e {
+	case Fail:
+		return true
+	case Ok:
+		return true
+	case Warn:
 		return true
 	default:
 		return false
@@ -1263,6 +1353,129 @@ type OpenAITextPartType string
 // Operation defines model for Operation.
 type Operation string
 
+// Overview defines model for Overview.
+type Overview struct {
+	At    Timestamp     `json:"at"`
+	Chain OverviewChain `json:"chain"`
+
+	// Changes The newest acts of administration.
+	Changes *[]AuditEvent    `json:"changes"`
+	Hours   []OverviewHour   `json:"hours"`
+	Models  *[]OverviewModel `json:"models"`
+	Needs   []OverviewNeed   `json:"needs"`
+
+	// Refusals The newest refused rows of the log.
+	Refusals *[]AuditEvent `json:"refusals"`
+
+	// State broken: the audit chain does not hold; not_ready: no verdict could be given now.
+	State OverviewState `json:"state"`
+	Today OverviewDay   `json:"today"`
+}
+
+// OverviewState broken: the audit chain does not hold; not_ready: no verdict could be given now.
+type OverviewState string
+
+// OverviewChain defines model for OverviewChain.
+type OverviewChain struct {
+	At *wire.Time `json:"at"`
+
+	// Finding What the last walk found; empty where nothing is wrong.
+	Finding    string `json:"finding"`
+	FindingSeq *int64 `json:"finding_seq"`
+	Seq        int64  `json:"seq"`
+
+	// State unverified: not walked since the server started.
+	State      OverviewChainState `json:"state"`
+	VerifiedAt *wire.Time         `json:"verified_at"`
+}
+
+// OverviewChainState unverified: not walked since the server started.
+type OverviewChainState string
+
+// OverviewDay defines model for OverviewDay.
+type OverviewDay struct {
+	Cached int64 `json:"cached"`
+
+	// Controversial Without held ones.
+	Controversial int64     `json:"controversial"`
+	Flagged       int64     `json:"flagged"`
+	From          Timestamp `json:"from"`
+
+	// Held Not trusted by the engine.
+	Held  int64 `json:"held"`
+	Hours int   `json:"hours"`
+
+	// MedianMs Of all verdicts, to 5 in a hundred; null without any.
+	MedianMs *float64 `json:"median_ms"`
+	P95Ms    *float64 `json:"p95_ms"`
+
+	// Partial More verdicts are there than were counted yet.
+	Partial bool `json:"partial"`
+
+	// Refused Refused attempts of any kind, at most 100,000 rows of them.
+	Refused int64 `json:"refused"`
+
+	// Unsafe Without held ones.
+	Unsafe   int64 `json:"unsafe"`
+	Verdicts int64 `json:"verdicts"`
+}
+
+// OverviewHour defines model for OverviewHour.
+type OverviewHour struct {
+	Controversial int64     `json:"controversial"`
+	Held          int64     `json:"held"`
+	Start         Timestamp `json:"start"`
+	Unsafe        int64     `json:"unsafe"`
+	Verdicts      int64     `json:"verdicts"`
+}
+
+// OverviewModel defines model for OverviewModel.
+type OverviewModel struct {
+	BuiltIn bool   `json:"built_in"`
+	Busy    int    `json:"busy"`
+	Default bool   `json:"default"`
+	ID      string `json:"id"`
+	Kind    string `json:"kind"`
+
+	// Progress 0 to 1, while it loads.
+	Progress  *float64 `json:"progress"`
+	Queued    int      `json:"queued"`
+	SizeBytes int64    `json:"size_bytes"`
+	Slots     int      `json:"slots"`
+
+	// State loading, ready or failed
+	State string `json:"state"`
+
+	// StateCode Why it failed; empty otherwise.
+	StateCode string `json:"state_code"`
+}
+
+// OverviewNeed defines model for OverviewNeed.
+type OverviewNeed struct {
+	// Code What needs somebody: chain_broken, chain_unchecked, chain_stale, audit_unwritable, disk_full, disk_low, model_failed, model_loading, certificate_ended, certificate_ends, sign_in_burst, queue_full, keys_suspended, keys_ending, keys_unused, last_admin, backup_none, backup_old, checks_failed.
+	Code string `json:"code"`
+
+	// Params Values of a text by name.
+	Params   Params               `json:"params"`
+	Severity OverviewNeedSeverity `json:"severity"`
+	Since    *wire.Time           `json:"since"`
+
+	// To Where it is seen to.
+	To struct {
+		ID *string `json:"id"`
+
+		// Page A page of the console: audit, keys, models, people or system.
+		Page  string            `json:"page"`
+		Query map[string]string `json:"query"`
+	} `json:"to"`
+}
+
+// OverviewNeedSeverity defines model for OverviewNeed.Severity.
+type OverviewNeedSeverity string
+
+// Params Values of a text by name.
+type Params = map[string]any
+
 // PasswordChange defines model for PasswordChange.
 type PasswordChange struct {
 	CurrentPassword string `json:"current_password"`
@@ -1527,6 +1740,73 @@ type SignInAlias struct {
 
 // SignInAliasTokenType defines model for SignInAlias.TokenType.
 type SignInAliasTokenType string
+
+// System defines model for System.
+type System struct {
+	CheckedAt Timestamp     `json:"checked_at"`
+	Checks    []SystemCheck `json:"checks"`
+	Facts     SystemFacts   `json:"facts"`
+	TookMs    float64       `json:"took_ms"`
+}
+
+// SystemCertificate defines model for SystemCertificate.
+type SystemCertificate struct {
+	EndsAt Timestamp `json:"ends_at"`
+
+	// Own Made and renewed by the server itself.
+	Own    bool   `json:"own"`
+	Sha256 string `json:"sha256"`
+}
+
+// SystemCheck defines model for SystemCheck.
+type SystemCheck struct {
+	// Code The finding by name.
+	Code string `json:"code"`
+
+	// Command One line that does it; empty where there is none.
+	Command string `json:"command"`
+
+	// Detail The finding in words.
+	Detail string `json:"detail"`
+
+	// Do What to do about it; empty where there is nothing.
+	Do    string   `json:"do"`
+	Name  string   `json:"name"`
+	Notes []string `json:"notes"`
+
+	// Params Values of a text by name.
+	Params Params            `json:"params"`
+	Status SystemCheckStatus `json:"status"`
+}
+
+// SystemCheckStatus defines model for SystemCheck.Status.
+type SystemCheckStatus string
+
+// SystemDisk defines model for SystemDisk.
+type SystemDisk struct {
+	DatabaseBytes int64   `json:"database_bytes"`
+	FreeBytes     int64   `json:"free_bytes"`
+	FreeShare     float64 `json:"free_share"`
+	LogBytes      int64   `json:"log_bytes"`
+}
+
+// SystemFacts defines model for SystemFacts.
+type SystemFacts struct {
+	BackupAt *wire.Time `json:"backup_at"`
+
+	// Certificate The one that the server shows; null for plain HTTP.
+	Certificate *SystemCertificate `json:"certificate"`
+	Commit      string             `json:"commit"`
+
+	// Data The data folder.
+	Data          string      `json:"data"`
+	Disk          *SystemDisk `json:"disk"`
+	Engine        string      `json:"engine"`
+	Go            string      `json:"go"`
+	PolicyVersion int64       `json:"policy_version"`
+	StartedAt     Timestamp   `json:"started_at"`
+	Version       string      `json:"version"`
+}
 
 // Timestamp defines model for Timestamp.
 type Timestamp = wire.Time
@@ -1850,6 +2130,13 @@ type GetOpenAPIParams struct {
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
+// GetOverviewParams defines parameters for GetOverview.
+type GetOverviewParams struct {
+	// From First moment of the day, at most two days from now.
+	From  *time.Time `form:"from,omitempty" json:"from,omitempty"`
+	Hours *int       `form:"hours,omitempty" json:"hours,omitempty"`
+}
+
 // DeleteRoleParams defines parameters for DeleteRole.
 type DeleteRoleParams struct {
 	// IfMatch The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now.
@@ -1880,6 +2167,12 @@ type ListSessionsParams struct {
 
 	// Cursor next_cursor of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GetSystemParams defines parameters for GetSystem.
+type GetSystemParams struct {
+	// Fresh Make a new round.
+	Fresh *bool `form:"fresh,omitempty" json:"fresh,omitempty"`
 }
 
 // ListUsersParams defines parameters for ListUsers.
@@ -2217,6 +2510,9 @@ type ServerInterface interface {
 	// GetOpenAPI This document
 	// (GET /api/v1/openapi.json)
 	GetOpenAPI(c *gin.Context, params GetOpenAPIParams)
+	// GetOverview What needs somebody, and the figures of the day
+	// (GET /api/v1/overview)
+	GetOverview(c *gin.Context, params GetOverviewParams)
 	// ListRoles The matrix, role by role, and why each cell is as it is
 	// (GET /api/v1/roles)
 	ListRoles(c *gin.Context)
@@ -2244,6 +2540,9 @@ type ServerInterface interface {
 	// CompleteSetup Make the first admin with the token printed on the console
 	// (POST /api/v1/setup)
 	CompleteSetup(c *gin.Context)
+	// GetSystem The machine that the server stands on, as the doctor finds it
+	// (GET /api/v1/system)
+	GetSystem(c *gin.Context, params GetSystemParams)
 	// ListUsers List users, oldest first
 	// (GET /api/v1/users)
 	ListUsers(c *gin.Context, params ListUsersParams)
@@ -3264,6 +3563,41 @@ func (siw *ServerInterfaceWrapper) GetOpenAPI(c *gin.Context) {
 	siw.Handler.GetOpenAPI(c, params)
 }
 
+// GetOverview operation middleware
+func (siw *ServerInterfaceWrapper) GetOverview(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetOverviewParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "hours" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "hours", c.Request.URL.Query(), &params.Hours, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter hours: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetOverview(c, params)
+}
+
 // ListRoles operation middleware
 func (siw *ServerInterfaceWrapper) ListRoles(c *gin.Context) {
 
@@ -3530,6 +3864,33 @@ func (siw *ServerInterfaceWrapper) CompleteSetup(c *gin.Context) {
 	}
 
 	siw.Handler.CompleteSetup(c)
+}
+
+// GetSystem operation middleware
+func (siw *ServerInterfaceWrapper) GetSystem(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetSystemParams
+
+	// ------------- Optional query parameter "fresh" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "fresh", c.Request.URL.Query(), &params.Fresh, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter fresh: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetSystem(c, params)
 }
 
 // ListUsers operation middleware
@@ -4100,6 +4461,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/filters", wrapper.ListFilters)
 	router.POST(options.BaseURL+"/api/v1/filters", wrapper.SaveFilter)
 	router.DELETE(options.BaseURL+"/api/v1/filters/:id", wrapper.DeleteFilter)
+	router.GET(options.BaseURL+"/api/v1/overview", wrapper.GetOverview)
+	router.GET(options.BaseURL+"/api/v1/system", wrapper.GetSystem)
 	router.GET(options.BaseURL+"/api/v1/events", wrapper.StreamEvents)
 	router.POST(options.BaseURL+"/v1/moderations", wrapper.OpenaiCreateModeration)
 	router.GET(options.BaseURL+"/v1/models", wrapper.OpenaiListModels)
@@ -5355,6 +5718,45 @@ func (response GetOpenAPIdefaultApplicationProblemPlusJSONResponse) VisitGetOpen
 	return err
 }
 
+type GetOverviewRequestObject struct {
+	Params GetOverviewParams
+}
+
+type GetOverviewResponseObject interface {
+	VisitGetOverviewResponse(w http.ResponseWriter) error
+}
+
+type GetOverview200JSONResponse Overview
+
+func (response GetOverview200JSONResponse) VisitGetOverviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOverviewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetOverviewdefaultApplicationProblemPlusJSONResponse) VisitGetOverviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListRolesRequestObject struct {
 }
 
@@ -5750,6 +6152,45 @@ type CompleteSetupdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CompleteSetupdefaultApplicationProblemPlusJSONResponse) VisitCompleteSetupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSystemRequestObject struct {
+	Params GetSystemParams
+}
+
+type GetSystemResponseObject interface {
+	VisitGetSystemResponse(w http.ResponseWriter) error
+}
+
+type GetSystem200JSONResponse System
+
+func (response GetSystem200JSONResponse) VisitGetSystemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSystemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSystemdefaultApplicationProblemPlusJSONResponse) VisitGetSystemResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6520,6 +6961,9 @@ type StrictServerInterface interface {
 	// GetOpenAPI This document
 	// (GET /api/v1/openapi.json)
 	GetOpenAPI(ctx context.Context, request GetOpenAPIRequestObject) (GetOpenAPIResponseObject, error)
+	// GetOverview What needs somebody, and the figures of the day
+	// (GET /api/v1/overview)
+	GetOverview(ctx context.Context, request GetOverviewRequestObject) (GetOverviewResponseObject, error)
 	// ListRoles The matrix, role by role, and why each cell is as it is
 	// (GET /api/v1/roles)
 	ListRoles(ctx context.Context, request ListRolesRequestObject) (ListRolesResponseObject, error)
@@ -6547,6 +6991,9 @@ type StrictServerInterface interface {
 	// CompleteSetup Make the first admin with the token printed on the console
 	// (POST /api/v1/setup)
 	CompleteSetup(ctx context.Context, request CompleteSetupRequestObject) (CompleteSetupResponseObject, error)
+	// GetSystem The machine that the server stands on, as the doctor finds it
+	// (GET /api/v1/system)
+	GetSystem(ctx context.Context, request GetSystemRequestObject) (GetSystemResponseObject, error)
 	// ListUsers List users, oldest first
 	// (GET /api/v1/users)
 	ListUsers(ctx context.Context, request ListUsersRequestObject) (ListUsersResponseObject, error)
@@ -7535,6 +7982,32 @@ func (sh *strictHandler) GetOpenAPI(ctx *gin.Context, params GetOpenAPIParams) {
 	}
 }
 
+// GetOverview operation middleware
+func (sh *strictHandler) GetOverview(ctx *gin.Context, params GetOverviewParams) {
+	var request GetOverviewRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOverview(ctx, request.(GetOverviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOverview")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetOverviewResponseObject); ok {
+		if err := validResponse.VisitGetOverviewResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListRoles operation middleware
 func (sh *strictHandler) ListRoles(ctx *gin.Context) {
 	var request ListRolesRequestObject
@@ -7794,6 +8267,32 @@ func (sh *strictHandler) CompleteSetup(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(CompleteSetupResponseObject); ok {
 		if err := validResponse.VisitCompleteSetupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSystem operation middleware
+func (sh *strictHandler) GetSystem(ctx *gin.Context, params GetSystemParams) {
+	var request GetSystemRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSystem(ctx, request.(GetSystemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSystem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetSystemResponseObject); ok {
+		if err := validResponse.VisitGetSystemResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -716,6 +716,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What needs somebody, and the figures of the day
+         * @description What the caller may not see is left out: `models` is null without model.view, `refusals` and `changes` without audit.read,
+         *     and needs about keys, people and the machine without their actions. Needs are codes, the gravest first. The day is the
+         *     caller's own: `from` is its first moment, on a quarter of an hour as in every time zone, `hours` its length (23 to 25 where
+         *     clocks change). Without them it is today in UTC.
+         */
+        get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The machine that the server stands on, as the doctor finds it
+         * @description What `guardhouse doctor` checks, from inside the server and within 20 seconds. A report of the last five minutes is answered
+         *     as it is, unless `fresh` asks for a new one. One round runs at a time; who comes meanwhile gets its report.
+         */
+        get: operations["getSystem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -1566,6 +1610,186 @@ export interface components {
                 at: string | null;
             };
             verified: components["schemas"]["AuditVerification"] | null;
+        };
+        Overview: {
+            at: components["schemas"]["Timestamp"];
+            /**
+             * @description broken: the audit chain does not hold; not_ready: no verdict could be given now.
+             * @enum {string}
+             */
+            state: "broken" | "not_ready" | "needs" | "quiet";
+            chain: components["schemas"]["OverviewChain"];
+            needs: components["schemas"]["OverviewNeed"][];
+            today: components["schemas"]["OverviewDay"];
+            hours: components["schemas"]["OverviewHour"][];
+            models: components["schemas"]["OverviewModel"][] | null;
+            /** @description The newest refused rows of the log. */
+            refusals: components["schemas"]["AuditEvent"][] | null;
+            /** @description The newest acts of administration. */
+            changes: components["schemas"]["AuditEvent"][] | null;
+        };
+        OverviewChain: {
+            /**
+             * @description unverified: not walked since the server started.
+             * @enum {string}
+             */
+            state: "whole" | "broken" | "unverified" | "empty";
+            /** Format: int64 */
+            seq: number;
+            /** Format: date-time */
+            at: string | null;
+            /** Format: date-time */
+            verified_at: string | null;
+            /** @description What the last walk found; empty where nothing is wrong. */
+            finding: string;
+            /** Format: int64 */
+            finding_seq: number | null;
+        };
+        OverviewNeed: {
+            /** @description What needs somebody: chain_broken, chain_unchecked, chain_stale, audit_unwritable, disk_full, disk_low, model_failed, model_loading, certificate_ended, certificate_ends, sign_in_burst, queue_full, keys_suspended, keys_ending, keys_unused, last_admin, backup_none, backup_old, checks_failed. */
+            code: string;
+            /** @enum {string} */
+            severity: "urgent" | "soon" | "note";
+            /** Format: date-time */
+            since: string | null;
+            params: components["schemas"]["Params"];
+            /** @description Where it is seen to. */
+            to: {
+                /** @description A page of the console: audit, keys, models, people or system. */
+                page: string;
+                id: string | null;
+                query: {
+                    [key: string]: string;
+                };
+            };
+        };
+        /** @description Values of a text by name. */
+        Params: {
+            [key: string]: string | number;
+        };
+        OverviewDay: {
+            from: components["schemas"]["Timestamp"];
+            hours: number;
+            /** Format: int64 */
+            verdicts: number;
+            /** Format: int64 */
+            flagged: number;
+            /**
+             * Format: int64
+             * @description Without held ones.
+             */
+            controversial: number;
+            /**
+             * Format: int64
+             * @description Without held ones.
+             */
+            unsafe: number;
+            /**
+             * Format: int64
+             * @description Not trusted by the engine.
+             */
+            held: number;
+            /** Format: int64 */
+            cached: number;
+            /**
+             * Format: int64
+             * @description Refused attempts of any kind, at most 100,000 rows of them.
+             */
+            refused: number;
+            /**
+             * Format: double
+             * @description Of all verdicts, to 5 in a hundred; null without any.
+             */
+            median_ms: number | null;
+            /** Format: double */
+            p95_ms: number | null;
+            /** @description More verdicts are there than were counted yet. */
+            partial: boolean;
+        };
+        OverviewHour: {
+            start: components["schemas"]["Timestamp"];
+            /** Format: int64 */
+            verdicts: number;
+            /** Format: int64 */
+            controversial: number;
+            /** Format: int64 */
+            unsafe: number;
+            /** Format: int64 */
+            held: number;
+        };
+        OverviewModel: {
+            id: string;
+            kind: string;
+            default: boolean;
+            built_in: boolean;
+            /** @description loading, ready or failed */
+            state: string;
+            /** @description Why it failed; empty otherwise. */
+            state_code: string;
+            /**
+             * Format: double
+             * @description 0 to 1, while it loads.
+             */
+            progress: number | null;
+            /** Format: int64 */
+            size_bytes: number;
+            slots: number;
+            busy: number;
+            queued: number;
+        };
+        System: {
+            checked_at: components["schemas"]["Timestamp"];
+            /** Format: double */
+            took_ms: number;
+            checks: components["schemas"]["SystemCheck"][];
+            facts: components["schemas"]["SystemFacts"];
+        };
+        SystemCheck: {
+            name: string;
+            /** @description The finding by name. */
+            code: string;
+            /** @enum {string} */
+            status: "ok" | "warn" | "fail";
+            params: components["schemas"]["Params"];
+            /** @description The finding in words. */
+            detail: string;
+            /** @description What to do about it; empty where there is nothing. */
+            do: string;
+            /** @description One line that does it; empty where there is none. */
+            command: string;
+            notes: string[];
+        };
+        SystemFacts: {
+            version: string;
+            commit: string;
+            go: string;
+            engine: string;
+            /** @description The data folder. */
+            data: string;
+            started_at: components["schemas"]["Timestamp"];
+            /** Format: int64 */
+            policy_version: number;
+            disk: components["schemas"]["SystemDisk"] | null;
+            /** @description The one that the server shows; null for plain HTTP. */
+            certificate: components["schemas"]["SystemCertificate"] | null;
+            /** Format: date-time */
+            backup_at: string | null;
+        };
+        SystemDisk: {
+            /** Format: int64 */
+            database_bytes: number;
+            /** Format: int64 */
+            log_bytes: number;
+            /** Format: int64 */
+            free_bytes: number;
+            /** Format: double */
+            free_share: number;
+        };
+        SystemCertificate: {
+            ends_at: components["schemas"]["Timestamp"];
+            /** @description Made and renewed by the server itself. */
+            own: boolean;
+            sha256: string;
         };
         OpenAITextPart: {
             /** @enum {string} */
@@ -3109,6 +3333,55 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getOverview: {
+        parameters: {
+            query?: {
+                /** @description First moment of the day, at most two days from now. */
+                from?: string;
+                hours?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The overview. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSystem: {
+        parameters: {
+            query?: {
+                /** @description Make a new round. */
+                fresh?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The machine. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["System"];
+                };
             };
             default: components["responses"]["Problem"];
         };

@@ -17,6 +17,13 @@ export type Decision = Schemas["Decision"];
 export type PolicyMode = Schemas["PolicyMode"];
 export type Scores = Schemas["Scores"];
 
+export type Overview = Schemas["Overview"];
+export type OverviewNeed = Schemas["OverviewNeed"];
+export type OverviewHour = Schemas["OverviewHour"];
+export type OverviewModel = Schemas["OverviewModel"];
+export type SystemReport = Schemas["System"];
+export type SystemCheck = Schemas["SystemCheck"];
+
 export type EventPolicy = Schemas["EventPolicy"];
 export type EventModel = Schemas["EventModel"];
 export type EventRef = Schemas["EventRef"];

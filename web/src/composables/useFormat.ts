@@ -46,6 +46,14 @@ export function useFormat() {
     utcTime: (at: string) => at.slice(11, 19),
     ms: (n: number) => (n >= 10_000 ? t("unit.seconds", { n: rounded(n / 1000) }) : t("unit.ms", { n: n >= 100 ? Math.round(n) : rounded(n) })),
     day: (at: string) => day(new Date(at)),
+    /** A size in its largest unit of 1024, as files are measured. */
+    bytes: (n: number) => {
+      const units = ["KiB", "MiB", "GiB", "TiB"];
+      let size = n / 1024;
+      let unit = 0;
+      for (; size >= 1024 && unit < units.length - 1; unit++) size /= 1024;
+      return `${numbers.value.format(size >= 100 ? Math.round(size) : rounded(size))}\u00a0${units[unit]}`;
+    },
     /** How long something takes or is old, in its largest unit. */
     span: (ms: number) => {
       const s = Math.max(0, Math.round(ms / 1000));

@@ -1,0 +1,73 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+
+	"guardhouse/internal/config"
+	"guardhouse/internal/doctor"
+	"guardhouse/internal/httpapi/tlsfiles"
+	"guardhouse/internal/inference"
+	"guardhouse/internal/moderation"
+	"guardhouse/internal/overview"
+)
+
+// hashMost is the largest model that a look at the machine hashes beside a server at work: about a second.
+const hashMost = 1 << 30
+
+// DoctorOptions answers what the doctor is told by settings. Kernels, the environment and what the settings were refused for
+// are the caller's to add.
+func DoctorOptions(c *config.Config) doctor.Options {
+	o := doctor.Options{
+		Data: c.Data, ModelsDir: c.ModelsDir, Cert: c.TLSCert, Key: c.TLSKey, LogFile: c.LogFile, Plain: c.AllowPlainLoopback,
+		SecretFile: []string{c.JWTSecretFile, c.JWTSecretPreviousFile},
+	}
+	o.Spec = inference.Spec{
+		Slots: c.Slots, Lanes: c.Lanes, Threads: c.Threads, Batch: c.Batch, Flash: c.FlashAttention, Cache: c.KVCache,
+		Kernels: c.Kernels, SlotTokens: moderation.WindowCap,
+	}
+	for _, p := range []doctor.Port{
+		{Setting: "listen", Address: c.Listen},
+		{Setting: "api.listen", Address: c.APIListen},
+		{Setting: "metrics.listen", Address: c.MetricsListen},
+		{Setting: "debug.listen", Address: c.DebugListen},
+	} {
+		if p.Address != "" {
+			o.Ports = append(o.Ports, p)
+		}
+	}
+	return o
+}
+
+// newOverview answers the service that looks over everything. files is nil for plain HTTP.
+func (a *App) newOverview(files *tlsfiles.Files) *overview.Service {
+	b := a.options.Build
+	m := overview.Machine{
+		Version: cmp.Or(b.Version, "unknown"), Commit: cmp.Or(b.Commit, "unknown"), Go: runtime.Version(), Engine: cmp.Or(b.Engine, "unknown"),
+		Data: a.Config.Data, Disk: a.disk, Examine: a.examine,
+	}
+	if files != nil {
+		m.Certificate = func() overview.Certificate {
+			return overview.Certificate{Ends: files.Ends(), Own: !files.Given(), SHA256: files.Fingerprint()}
+		}
+	}
+	return overview.New(overview.Deps{
+		Guard: a.Guard, Log: a.Audit, Auth: a.Auth, Catalog: a.Catalog, Scheduler: a.Scheduler, Moderation: a.Moderation, Machine: m,
+	}, overview.Options{Now: a.now})
+}
+
+func (a *App) disk() (overview.Disk, error) {
+	u, err := a.DB.Usage()
+	return overview.Disk{DatabaseBytes: u.DatabaseBytes, WALBytes: u.WALBytes, FreeBytes: u.FreeBytes, FreeShare: u.FreeShare}, err
+}
+
+// examine is the doctor's round from inside the server.
+func (a *App) examine(ctx context.Context) doctor.Report {
+	o := DoctorOptions(a.Config)
+	o.Environ, o.Running, o.HashMost, o.Now = config.Environ(), true, hashMost, a.now
+	if kernels := a.options.Kernels; kernels != nil {
+		o.Kernels, o.KernelsAuto = kernels(a.Config.Kernels), kernels("auto")
+	}
+	return doctor.Run(ctx, o)
+}
