@@ -1,4 +1,5 @@
 """The official OpenAI SDKs, Python and Node, unchanged, against Guardhouse: only base URL, key and the local authority are set.
+After them the example of docs/integration.md, which is such a program.
 
 usage: sdk_test.py bin/guardhouse          starts a server of its own
        GH_URL=https://… GH_KEY=gh_… GH_CA=ca.pem sdk_test.py      against a running one
@@ -13,6 +14,7 @@ import sys
 
 import openai
 
+import example_test
 import serving
 from serving import expect
 
@@ -113,7 +115,7 @@ def run(url, key, authority):
     checks.run("a route that is not built", refused, openai.NotFoundError, "not_available",
                lambda: api.chat.completions.create(model="guard-nano", messages=[{"role": "user", "content": "hi"}]))
     python = checks.close()
-    return node(url, key, authority) or python
+    return node(url, key, authority) or example_test.run(url, key, authority) or python
 
 
 def node(url, key, authority):
