@@ -51,6 +51,20 @@ function joined(doc: OpenApi, schema: Schema | Ref, open: readonly string[]): Sc
   return all;
 }
 
+/** The type as people write it: by the name of its schema where that says more than "object". */
+export function typeText(node: Node): string {
+  if (node.item) return typeText(node.item) + "[]";
+  if (node.variants.length > 0) return [...new Set(node.variants.map(typeText))].join(" | ");
+  return node.type === "object" && node.called !== "" ? node.called : node.type;
+}
+
+/** What is opened beneath a node: its members, or those of the only shape that has any, with that shape's name. */
+export function inside(node: Node): { called: string; nodes: Node[] } {
+  const shapes = node.variants.filter((v) => v.children.length > 0);
+  if (shapes.length === 1 && shapes[0]) return inside(shapes[0]);
+  return shapes.length > 1 ? { called: "", nodes: shapes } : { called: node.called, nodes: node.children };
+}
+
 /** A value that fits the node: its example, its default, the first of its choices, else the smallest thing of its type. */
 export function sample(node: Node): unknown {
   const s = node.schema;

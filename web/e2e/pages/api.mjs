@@ -1,0 +1,141 @@
+// The API page: the server's own contract, read, filtered and tried by the person who is signed in.
+import assert from "node:assert/strict";
+
+const list = "[data-op]";
+const open = "[data-test=operation]";
+const send = (page) => page.locator("[data-test=send]");
+
+async function tried(page) {
+  await send(page).click();
+  await page.locator("[data-test=reply-body]").first().waitFor();
+}
+
+export const pages = [
+  { name: "api", path: "/api", as: "admin", ready: list },
+  { name: "api-guest", path: "/api?mine=1", as: "guest", ready: list },
+  { name: "api-operation", path: "/api#createModeration", as: "admin", ready: open, prepare: tried },
+  { name: "api-forbidden", path: "/api#putRole", as: "reviewer", ready: open },
+  {
+    name: "api-ask",
+    path: "/api#endSession",
+    as: "admin",
+    ready: open,
+    async prepare(page) {
+      await page.locator("[data-test=field-id]").fill("ses_01JD");
+      await send(page).click();
+      await page.locator("[data-test=confirm]:visible").waitFor();
+    },
+  },
+  { name: "api-nothing", path: "/api?q=no+such+word", as: "admin", ready: "[data-test=clear-filters]" },
+  { name: "api-unknown", path: "/api#noSuchOperation", as: "admin", ready: list },
+  {
+    name: "api-error",
+    path: "/nothing",
+    as: "admin",
+    ready: "main",
+    async prepare(page, { expect, house }) {
+      expect(503, "/api/v1/openapi.json");
+      await page.route("**/api/v1/openapi.json", (route) => route.fulfill({ status: 503, contentType: "application/problem+json", body: '{"type":"about:blank","title":"","status":503,"code":"busy","detail":"","request_id":"req_01JD"}' }));
+      await page.goto(house.url + "/ui/api");
+      await page.locator("[data-test=error]").waitFor();
+    },
+  },
+];
+
+/** What the page shows is what the server answers to the same request. */
+async function tryVerdict(page, ctx) {
+  await ctx.go("/api", list);
+  await page.locator("[data-test=api-find]").fill("moderations judge");
+  await page.waitForURL("**q=*");
+  await page.locator("[data-op=createModeration]").click();
+  await page.waitForURL("**#createModeration");
+  await page.locator("[data-test=member-input]").fill("What time does the pharmacy close?");
+  const answer = page.waitForResponse((r) => r.url().endsWith("/api/v1/moderations") && r.request().method() === "POST");
+  await page.locator("[data-test=member-input]").press("Control+Enter");
+  const verdict = await (await answer).json();
+  await page.locator("[data-test=reply-status]", { hasText: "200" }).waitFor();
+  assert.ok((await page.locator("[data-test=reply-body]").textContent()).includes(verdict.audit_hash));
+  assert.deepEqual(JSON.parse((await answer).request().postData()), { input: "What time does the pharmacy close?" });
+  for (const language of ["python", "javascript", "curl"]) {
+    await page.locator(`[data-test=snippet-${language}]`).click();
+    const text = await page.locator("[data-test=snippet]").textContent();
+    assert.ok(text.includes("What time does the pharmacy close?") && text.includes("GH_KEY"), text);
+  }
+}
+
+/** A body as fields and as JSON is one body; what is no JSON is said, and sent on only as it stands. */
+async function editBody(page, ctx) {
+  await ctx.go("/api#createUser", open);
+  await page.locator("[data-test=member-username]").fill("e.novak");
+  await page.locator("[data-test=body-json]").click();
+  const body = page.locator("[data-test=body]");
+  assert.equal(JSON.parse(await body.inputValue()).username, "e.novak");
+  assert.equal(JSON.parse(await body.inputValue()).password, "", "no password of an example is sent by mistake");
+  await body.fill("{");
+  await page.locator("[role=alert]").first().waitFor();
+  assert.equal(await page.locator("[data-test=body-form]").isDisabled(), true);
+}
+
+/** Nothing that changes the server goes out before it was asked for. */
+async function askFirst(page, ctx) {
+  const deletes = [];
+  page.on("request", (r) => r.method() === "DELETE" && deletes.push(r.url()));
+  await ctx.go("/api#endSession", open);
+  await send(page).click();
+  await page.locator("[data-test=lacking]").waitFor();
+  await page.locator("[data-test=field-id]").fill("ses_00000000000000000000000000");
+  await send(page).click();
+  await page.locator("[data-test=cancel]:visible").click();
+  assert.equal(deletes.length, 0, "canceled is not sent");
+  ctx.expect(404, "/api/v1/sessions/");
+  await send(page).click();
+  await page.locator("[data-test=confirm]:visible").click();
+  await page.locator("[data-test=reply-status]", { hasText: "404" }).waitFor();
+  assert.equal(deletes.length, 1);
+}
+
+async function stopStream(page, ctx) {
+  await ctx.go("/api#streamEvents", open);
+  await send(page).click();
+  await page.locator("[data-test=reply-status]", { hasText: "200" }).waitFor();
+  await page.locator("[data-test=stop]").click();
+  await page.locator("[data-test=stop]").waitFor({ state: "detached" });
+}
+
+/** By keys alone: find, go down the list, send. */
+async function byKeys(page, ctx) {
+  await ctx.go("/api", list);
+  await page.locator("h1").click();
+  await page.keyboard.press("f");
+  await page.keyboard.type("who i am");
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**#getMe");
+  await page.locator("h1").click();
+  await page.keyboard.press("s");
+  await page.locator("[data-test=reply-status]", { hasText: "200" }).waitFor();
+  await page.keyboard.press("f");
+  await page.keyboard.press("Escape");
+  await page.locator("h1").click();
+  await page.keyboard.press("j");
+  await page.waitForURL((u) => u.hash !== "" && u.hash !== "#getMe");
+}
+
+/** Markup in an answer is text. */
+async function hostile(page, ctx) {
+  await page.route("**/api/v1/models", (route) => route.fulfill({ status: 200, contentType: "text/html", body: "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>" }));
+  await ctx.go("/api#listModels", open);
+  await send(page).click();
+  await page.locator("[data-test=reply-body]", { hasText: "<script>" }).waitFor();
+  assert.equal(await page.locator("[data-test=reply] img, [data-test=reply] script").count(), 0);
+  assert.ok(!(await page.title()).includes("broken"));
+  await page.unroute("**/api/v1/models");
+}
+
+export const walks = [
+  { name: "api-try", run: tryVerdict },
+  { name: "api-body", run: editBody },
+  { name: "api-ask-first", run: askFirst },
+  { name: "api-stream", run: stopStream },
+  { name: "api-keys", run: byKeys },
+  { name: "api-hostile", run: hostile },
+];
