@@ -98,7 +98,7 @@ func settingFields(c *config.Config) []console.Field {
 	for _, f := range c.Fields() {
 		s := console.Field{
 			Key: f.Key, Default: f.Default, Type: f.Kind.Type, Min: f.Kind.Min, Max: f.Kind.Max, Choices: f.Kind.Choices,
-			Given: f.Value, Source: f.Source, Policy: slices.Contains(verdicts, f.Key),
+			Given: f.Value, Source: f.Source, Unit: unit(f.Key), Policy: slices.Contains(verdicts, f.Key),
 		}
 		if f.Source == "environment" {
 			s.Source = console.Environment
@@ -112,4 +112,21 @@ func settingFields(c *config.Config) []console.Field {
 		out = append(out, s)
 	}
 	return out
+}
+
+// unit answers what the number of a key counts, "" where it has no unit or is no number.
+func unit(key string) string {
+	switch key {
+	case "models.max_input_tokens", "engine.batch":
+		return "tokens"
+	case "engine.queue":
+		return "requests"
+	case "engine.threads":
+		return "threads"
+	case "engine.slots":
+		return "texts"
+	case "moderation.cache_entries":
+		return "verdicts"
+	}
+	return ""
 }

@@ -96,6 +96,13 @@ func touchesPolicy(ev audit.Event) bool {
 	return ev.Decision == audit.Allow && slices.Contains(care, access.Action(ev.Action))
 }
 
+// changesOneself says that somebody changed his own account: its password or what is shown of it. That he ended his sessions
+// is another row of the same action.
+func changesOneself(ev audit.Event) bool {
+	change, _ := ev.Details["change"].(string)
+	return ev.Action == string(access.SessionOwn) && (change == "password" || change == "profile")
+}
+
 func hintOf(ev audit.Event) (*hint, error) {
 	kind, id, ok := strings.Cut(ev.Resource, ":")
 	if !ok || ev.Decision != audit.Allow {
@@ -103,7 +110,7 @@ func hintOf(ev audit.Event) (*hint, error) {
 	}
 	hi := &hint{kind: kind}
 	switch a := access.Action(ev.Action); {
-	case kind == TypeUser && a == access.UserManage:
+	case kind == TypeUser && (a == access.UserManage || changesOneself(ev)):
 		hi.whose = id
 	case kind == TypeKey && (a == access.KeyOwn || a == access.KeyManage):
 		hi.whose = ev.Actor.ID

@@ -247,7 +247,7 @@ func newBenchAt(t testing.TB, dir string, r ready, settings ...setting) *bench {
 	b := &bench{t: t, services: s, ready: r, logs: &lockedBuffer{}}
 	b.keys = maps.Clone(r.keys)
 	o := httpapi.Options{ServerName: "ward-server", TrustedHosts: []string{"Guard.Example"}, TLS: true, Log: slog.New(slog.NewJSONHandler(b.logs, nil))}
-	d := httpapi.Deps{Auth: s.auth, Guard: s.guard, Moderation: s.judge, Catalog: s.catalog, Audit: s.log, Filters: filters.Open(s.db), UI: builtUI()}
+	d := httpapi.Deps{Auth: s.auth, Guard: s.guard, Moderation: s.judge, Catalog: s.catalog, Audit: s.log, Filters: filters.Open(s.db), Settings: stored(t, s), UI: builtUI()}
 	d.Overview = s.overview(dir)
 	for _, set := range settings {
 		set(&o, &d)

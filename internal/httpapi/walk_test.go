@@ -33,6 +33,7 @@ POST   /login                            400  400   400   400   400    400   400
 POST   /api/v1/auth/refresh              401  401   401   401   401    401   401    401 401  401
 POST   /api/v1/auth/logout               401  403   403   403   403    403   403    403 204  204
 GET    /api/v1/auth/me                   401  200   200   200   200    200   403    200 200  200
+PATCH  /api/v1/auth/me                   401  403   403   403   403    403   403    403 200  200
 POST   /api/v1/auth/confirm              401  403   403   403   403    403   403    403 403  403
 POST   /api/v1/auth/password             401  403   403   403   403    403   403    403 400  400
 GET    /api/v1/sessions                  401  200   200   200   200    200   403    200 200  200
@@ -54,6 +55,8 @@ DELETE /api/v1/roles/{role}              401  403   403   403   403    403   403
 GET    /api/v1/overview                  401  403   403   403   403    403   403    200 403  200
 GET    /api/v1/system                    401  403   403   403   403    403   403    200 403  200
 GET    /api/v1/events                    401  404   404   404   404    404   403    404 404  404
+GET    /api/v1/settings                  401  403   403   403   403    403   403    200 403  200
+PATCH  /api/v1/settings                  401  403   403   403   403    403   403    200 403  200
 GET    /api/v1/keys                      401  403   200   200   200    403   403    200 200  200
 POST   /api/v1/keys                      401  403   403   403   403    403   403    403 201  201
 DELETE /api/v1/keys/{id}                 401  403   404   404   404    403   403    404 404  404
@@ -132,6 +135,7 @@ func bodies() map[string]string {
 	return map[string]string{
 		"createModeration": `{"input":"hello"}`, "openaiCreateModeration": `{"input":"hello"}`, "auditAlias": `{"text":"hello"}`,
 		"createUser": `{"username":"mallory","kind":"service","role":"admin"}`, "createKey": `{"label":"mine"}`,
+		"changeSettings": `{"engine.queue":9}`, "changeMe": `{"language":"en"}`,
 		"changeUser": `{"display_name":"Mallory"}`, "putRole": `{"actions":["session.own"]}`, "refresh": `{"refresh_token":"unknown"}`,
 		"saveFilter":     `{"page":"audit","name":"refusals","query":"decision=deny"}`,
 		"confirmSession": `{"password":"wrong"}`, "changePassword": `{"current_password":"` + password + `","new_password":"short"}`,

@@ -34,6 +34,7 @@ const (
 type Field struct {
 	Key, Default  string
 	Type          string // text, integer, duration, choice or boolean
+	Unit          string // what a number counts
 	Min, Max      string
 	Choices       []string
 	Given, Source string

@@ -539,6 +539,78 @@ func (e SessionKind) Valid() bool {
 	}
 }
 
+// Defines values for SettingApplies.
+const (
+	SettingAppliesNow     SettingApplies = "now"
+	SettingAppliesRestart SettingApplies = "restart"
+)
+
+// Valid indicates whether the value is a known member of the SettingApplies enum.
+func (e SettingApplies) Valid() bool {
+	switch e {
+	case SettingAppliesNow:
+		return true
+	case SettingAppliesRestart:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SettingSource.
+const (
+	SettingFromConsole SettingSource = "console"
+	SettingFromDefault SettingSource = "default"
+	SettingFromEnv     SettingSource = "env"
+	SettingFromFile    SettingSource = "file"
+	SettingFromFlag    SettingSource = "flag"
+)
+
+// Valid indicates whether the value is a known member of the SettingSource enum.
+func (e SettingSource) Valid() bool {
+	switch e {
+	case SettingFromConsole:
+		return true
+	case SettingFromDefault:
+		return true
+	case SettingFromEnv:
+		return true
+	case SettingFromFile:
+		return true
+	case SettingFromFlag:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SettingType.
+const (
+	SettingBoolean  SettingType = "boolean"
+	SettingChoice   SettingType = "choice"
+	SettingDuration SettingType = "duration"
+	SettingInteger  SettingType = "integer"
+	SettingText     SettingType = "text"
+)
+
+// Valid indicates whether the value is a known member of the SettingType enum.
+func (e SettingType) Valid() bool {
+	switch e {
+	case SettingBoolean:
+		return true
+	case SettingChoice:
+		return true
+	case SettingDuration:
+		return true
+	case SettingInteger:
+		return true
+	case SettingText:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SetupDoneTokenType.
 const (
 	SetupDoneTokenTypeBearer SetupDoneTokenType = "Bearer"
@@ -990,6 +1062,12 @@ type HistoryRow struct {
 	Timings        Timings       `json:"timings"`
 }
 
+// IgnoredSetting defines model for IgnoredSetting.
+type IgnoredSetting struct {
+	Key    string `json:"key"`
+	Reason string `json:"reason"`
+}
+
 // Key defines model for Key.
 type Key struct {
 	CreatedAt  Timestamp  `json:"created_at"`
@@ -1043,6 +1121,12 @@ type Me struct {
 	// 5 by a second person.
 	Tiers map[string]int `json:"tiers"`
 	User  User           `json:"user"`
+}
+
+// MeChange defines model for MeChange.
+type MeChange struct {
+	DisplayName *string   `json:"display_name,omitempty"`
+	Language    *Language `json:"language,omitempty"`
 }
 
 // Message defines model for Message.
@@ -1667,6 +1751,62 @@ type SessionPage struct {
 	NextCursor *string   `json:"next_cursor"`
 }
 
+// Setting defines model for Setting.
+type Setting struct {
+	// Applies When a new value is in force.
+	Applies   SettingApplies `json:"applies"`
+	ChangedAt *wire.Time     `json:"changed_at"`
+	ChangedBy *string        `json:"changed_by"`
+	Choices   []string       `json:"choices"`
+
+	// Default A number where the setting is one, true or false where it is a switch, else a word or a time such as 30m.
+	Default  SettingValue `json:"default"`
+	Editable bool         `json:"editable"`
+
+	// EventID The audit row of the change.
+	EventID *string `json:"event_id"`
+
+	// InForce A number where the setting is one, true or false where it is a switch, else a word or a time such as 30m.
+	InForce SettingValue `json:"in_force"`
+	Key     string       `json:"key"`
+	Max     *any         `json:"max"`
+	Min     *any         `json:"min"`
+
+	// Problem Why the stored value is not in force.
+	Problem *string       `json:"problem"`
+	Source  SettingSource `json:"source"`
+	Type    SettingType   `json:"type"`
+
+	// Unit What a number counts: tokens, requests, texts, verdicts or threads.
+	Unit *string `json:"unit"`
+
+	// Value A number where the setting is one, true or false where it is a switch, else a word or a time such as 30m.
+	Value SettingValue `json:"value"`
+}
+
+// SettingApplies When a new value is in force.
+type SettingApplies string
+
+// SettingSource defines model for Setting.Source.
+type SettingSource string
+
+// SettingType defines model for Setting.Type.
+type SettingType string
+
+// SettingValue A number where the setting is one, true or false where it is a switch, else a word or a time such as 30m.
+type SettingValue = any
+
+// Settings defines model for Settings.
+type Settings struct {
+	// Ignored Values that are set and not in force, because this release, a stronger source or the catalogue has no place for them.
+	Ignored []IgnoredSetting `json:"ignored"`
+	Items   []Setting        `json:"items"`
+	Version int64            `json:"version"`
+}
+
+// SettingsChange Keys with their new values, null for the default.
+type SettingsChange map[string]interface{}
+
 // SetupDone defines model for SetupDone.
 type SetupDone struct {
 	AccessToken  *string             `json:"access_token,omitempty"`
@@ -2169,6 +2309,12 @@ type ListSessionsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ChangeSettingsParams defines parameters for ChangeSettings.
+type ChangeSettingsParams struct {
+	// IfMatch The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // GetSystemParams defines parameters for GetSystem.
 type GetSystemParams struct {
 	// Fresh Make a new round.
@@ -2238,6 +2384,9 @@ type ConfirmSessionJSONRequestBody = Confirm
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = LoginRequest
 
+// ChangeMeJSONRequestBody defines body for ChangeMe for application/json ContentType.
+type ChangeMeJSONRequestBody = MeChange
+
 // ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
 type ChangePasswordJSONRequestBody = PasswordChange
 
@@ -2255,6 +2404,9 @@ type CreateModerationJSONRequestBody = ModerationRequest
 
 // PutRoleJSONRequestBody defines body for PutRole for application/json ContentType.
 type PutRoleJSONRequestBody = RoleChange
+
+// ChangeSettingsJSONRequestBody defines body for ChangeSettings for application/json ContentType.
+type ChangeSettingsJSONRequestBody = SettingsChange
 
 // CompleteSetupJSONRequestBody defines body for CompleteSetup for application/json ContentType.
 type CompleteSetupJSONRequestBody = SetupRequest
@@ -2456,6 +2608,9 @@ type ServerInterface interface {
 	// GetMe Who I am and what I may do
 	// (GET /api/v1/auth/me)
 	GetMe(c *gin.Context)
+	// ChangeMe Change one's own name and language
+	// (PATCH /api/v1/auth/me)
+	ChangeMe(c *gin.Context)
 	// ChangePassword Change one's own password
 	// (POST /api/v1/auth/password)
 	ChangePassword(c *gin.Context)
@@ -2534,6 +2689,12 @@ type ServerInterface interface {
 	// EndSession End one session
 	// (DELETE /api/v1/sessions/{id})
 	EndSession(c *gin.Context, id ID)
+	// GetSettings What is set, where it comes from and what may be changed here
+	// (GET /api/v1/settings)
+	GetSettings(c *gin.Context)
+	// ChangeSettings Change settings
+	// (PATCH /api/v1/settings)
+	ChangeSettings(c *gin.Context, params ChangeSettingsParams)
 	// GetSetup Whether the first admin is still to be made, and who this server is
 	// (GET /api/v1/setup)
 	GetSetup(c *gin.Context)
@@ -2982,6 +3143,19 @@ func (siw *ServerInterfaceWrapper) GetMe(c *gin.Context) {
 	}
 
 	siw.Handler.GetMe(c)
+}
+
+// ChangeMe operation middleware
+func (siw *ServerInterfaceWrapper) ChangeMe(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChangeMe(c)
 }
 
 // ChangePassword operation middleware
@@ -3840,6 +4014,59 @@ func (siw *ServerInterfaceWrapper) EndSession(c *gin.Context) {
 	siw.Handler.EndSession(c, id)
 }
 
+// GetSettings operation middleware
+func (siw *ServerInterfaceWrapper) GetSettings(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetSettings(c)
+}
+
+// ChangeSettings operation middleware
+func (siw *ServerInterfaceWrapper) ChangeSettings(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangeSettingsParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChangeSettings(c, params)
+}
+
 // GetSetup operation middleware
 func (siw *ServerInterfaceWrapper) GetSetup(c *gin.Context) {
 
@@ -4424,6 +4651,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/v1/auth/refresh", wrapper.Refresh)
 	router.POST(options.BaseURL+"/api/v1/auth/logout", wrapper.Logout)
 	router.GET(options.BaseURL+"/api/v1/auth/me", wrapper.GetMe)
+	router.PATCH(options.BaseURL+"/api/v1/auth/me", wrapper.ChangeMe)
 	router.POST(options.BaseURL+"/api/v1/auth/confirm", wrapper.ConfirmSession)
 	router.POST(options.BaseURL+"/api/v1/auth/password", wrapper.ChangePassword)
 	router.DELETE(options.BaseURL+"/api/v1/sessions", wrapper.EndSessions)
@@ -4452,6 +4680,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/models", wrapper.ListModels)
 	router.GET(options.BaseURL+"/api/v1/models/:id", wrapper.GetModel)
 	router.GET(options.BaseURL+"/api/v1/models/:id/queue", wrapper.GetModelQueue)
+	router.GET(options.BaseURL+"/api/v1/settings", wrapper.GetSettings)
+	router.PATCH(options.BaseURL+"/api/v1/settings", wrapper.ChangeSettings)
 	router.GET(options.BaseURL+"/api/v1/audit/events", wrapper.ListAuditEvents)
 	router.GET(options.BaseURL+"/api/v1/audit/events/:id", wrapper.GetAuditEvent)
 	router.GET(options.BaseURL+"/api/v1/audit/events/:id/neighbours", wrapper.GetAuditNeighbours)
@@ -4936,6 +5166,53 @@ type GetMedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetMedefaultApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeMeRequestObject struct {
+	Body *ChangeMeJSONRequestBody
+}
+
+type ChangeMeResponseObject interface {
+	VisitChangeMeResponse(w http.ResponseWriter) error
+}
+
+type ChangeMe200ResponseHeaders struct {
+	ETag string
+}
+
+type ChangeMe200JSONResponse struct {
+	Body    User
+	Headers ChangeMe200ResponseHeaders
+}
+
+func (response ChangeMe200JSONResponse) VisitChangeMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeMedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangeMedefaultApplicationProblemPlusJSONResponse) VisitChangeMeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6086,6 +6363,116 @@ func (response EndSessiondefaultApplicationProblemPlusJSONResponse) VisitEndSess
 	return err
 }
 
+type GetSettingsRequestObject struct {
+}
+
+type GetSettingsResponseObject interface {
+	VisitGetSettingsResponse(w http.ResponseWriter) error
+}
+
+type GetSettings200ResponseHeaders struct {
+	ETag string
+}
+
+type GetSettings200JSONResponse struct {
+	Body    Settings
+	Headers GetSettings200ResponseHeaders
+}
+
+func (response GetSettings200JSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettingsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSettingsdefaultApplicationProblemPlusJSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeSettingsRequestObject struct {
+	Params ChangeSettingsParams
+	Body   *ChangeSettingsJSONRequestBody
+}
+
+type ChangeSettingsResponseObject interface {
+	VisitChangeSettingsResponse(w http.ResponseWriter) error
+}
+
+type ChangeSettings200ResponseHeaders struct {
+	ETag string
+}
+
+type ChangeSettings200JSONResponse struct {
+	Body    Settings
+	Headers ChangeSettings200ResponseHeaders
+}
+
+func (response ChangeSettings200JSONResponse) VisitChangeSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeSettings412ApplicationProblemPlusJSONResponse struct {
+	StaleApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeSettings412ApplicationProblemPlusJSONResponse) VisitChangeSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeSettingsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangeSettingsdefaultApplicationProblemPlusJSONResponse) VisitChangeSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSetupRequestObject struct {
 }
 
@@ -6907,6 +7294,9 @@ type StrictServerInterface interface {
 	// GetMe Who I am and what I may do
 	// (GET /api/v1/auth/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// ChangeMe Change one's own name and language
+	// (PATCH /api/v1/auth/me)
+	ChangeMe(ctx context.Context, request ChangeMeRequestObject) (ChangeMeResponseObject, error)
 	// ChangePassword Change one's own password
 	// (POST /api/v1/auth/password)
 	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
@@ -6985,6 +7375,12 @@ type StrictServerInterface interface {
 	// EndSession End one session
 	// (DELETE /api/v1/sessions/{id})
 	EndSession(ctx context.Context, request EndSessionRequestObject) (EndSessionResponseObject, error)
+	// GetSettings What is set, where it comes from and what may be changed here
+	// (GET /api/v1/settings)
+	GetSettings(ctx context.Context, request GetSettingsRequestObject) (GetSettingsResponseObject, error)
+	// ChangeSettings Change settings
+	// (PATCH /api/v1/settings)
+	ChangeSettings(ctx context.Context, request ChangeSettingsRequestObject) (ChangeSettingsResponseObject, error)
 	// GetSetup Whether the first admin is still to be made, and who this server is
 	// (GET /api/v1/setup)
 	GetSetup(ctx context.Context, request GetSetupRequestObject) (GetSetupResponseObject, error)
@@ -7422,6 +7818,48 @@ func (sh *strictHandler) GetMe(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetMeResponseObject); ok {
 		if err := validResponse.VisitGetMeResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ChangeMe operation middleware
+func (sh *strictHandler) ChangeMe(ctx *gin.Context) {
+	var request ChangeMeRequestObject
+
+	var body ChangeMeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeMe(ctx, request.(ChangeMeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeMe")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChangeMeResponseObject); ok {
+		if err := validResponse.VisitChangeMeResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -8201,6 +8639,74 @@ func (sh *strictHandler) EndSession(ctx *gin.Context, id ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(EndSessionResponseObject); ok {
 		if err := validResponse.VisitEndSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSettings operation middleware
+func (sh *strictHandler) GetSettings(ctx *gin.Context) {
+	var request GetSettingsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSettings(ctx, request.(GetSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSettings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetSettingsResponseObject); ok {
+		if err := validResponse.VisitGetSettingsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ChangeSettings operation middleware
+func (sh *strictHandler) ChangeSettings(ctx *gin.Context, params ChangeSettingsParams) {
+	var request ChangeSettingsRequestObject
+
+	request.Params = params
+
+	var body ChangeSettingsJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeSettings(ctx, request.(ChangeSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeSettings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChangeSettingsResponseObject); ok {
+		if err := validResponse.VisitChangeSettingsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

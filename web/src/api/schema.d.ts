@@ -178,7 +178,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change one's own name and language
+         * @description What is absent stays as it is. For people who are signed in; a key can't.
+         */
+        patch: operations["changeMe"];
         trace?: never;
     };
     "/api/v1/auth/confirm": {
@@ -562,6 +566,36 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is set, where it comes from and what may be changed here
+         * @description Flag over environment over file over console over default. What a flag, the environment or the file fixes is shown and not
+         *     editable. Keys that open files or ports, and secrets, are never here. `value` is what is set; `in_force` what this server works with:
+         *     they differ where a change waits for a restart.
+         */
+        get: operations["getSettings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change settings
+         * @description What is absent stays as it is; null takes a stored value back, so that the default holds again. A value is what the configuration
+         *     file would take, a number or a word. All of it is stored, or nothing. What applies `now` is in force when the answer comes, in other processes
+         *     on the same data within a second. A key that is none, one that is never set here and a value that could not be in force are
+         *     400, a key that a flag, the environment or the file fixes is 409, a model that is not there 422. The old and the new value
+         *     stand in the audit log.
+         */
+        patch: operations["changeSettings"];
         trace?: never;
     };
     "/api/v1/audit/events": {
@@ -1031,6 +1065,55 @@ export interface components {
         };
         Confirmed: {
             confirmed_until: components["schemas"]["Timestamp"];
+        };
+        MeChange: {
+            display_name?: string;
+            language?: components["schemas"]["Language"];
+        };
+        /** @description A number where the setting is one, true or false where it is a switch, else a word or a time such as 30m. */
+        SettingValue: string | number | boolean;
+        Setting: {
+            key: string;
+            /** @enum {string} */
+            type: "text" | "integer" | "duration" | "choice" | "boolean";
+            value: components["schemas"]["SettingValue"];
+            default: components["schemas"]["SettingValue"];
+            in_force: components["schemas"]["SettingValue"];
+            /** @enum {string} */
+            source: "default" | "file" | "env" | "flag" | "console";
+            editable: boolean;
+            /**
+             * @description When a new value is in force.
+             * @enum {string}
+             */
+            applies: "now" | "restart";
+            /** @description What a number counts: tokens, requests, texts, verdicts or threads. */
+            unit: string | null;
+            min: (string | number) | null;
+            max: (string | number) | null;
+            choices: string[];
+            /** @description Why the stored value is not in force. */
+            problem: string | null;
+            /** Format: date-time */
+            changed_at: string | null;
+            changed_by: string | null;
+            /** @description The audit row of the change. */
+            event_id: string | null;
+        };
+        Settings: {
+            /** Format: int64 */
+            version: number;
+            items: components["schemas"]["Setting"][];
+            /** @description Values that are set and not in force, because this release, a stronger source or the catalogue has no place for them. */
+            ignored: components["schemas"]["IgnoredSetting"][];
+        };
+        IgnoredSetting: {
+            key: string;
+            reason: string;
+        };
+        /** @description Keys with their new values, null for the default. */
+        SettingsChange: {
+            [key: string]: unknown;
         };
         /** @enum {string} */
         UserKind: "person" | "service";
@@ -2319,6 +2402,38 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    changeMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "display_name": "Rita Reviewer",
+                 *       "language": "zh-CN"
+                 *     }
+                 */
+                "application/json": components["schemas"]["MeChange"];
+            };
+        };
+        responses: {
+            /** @description The caller as he is now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     confirmSession: {
         parameters: {
             query?: never;
@@ -3091,6 +3206,65 @@ export interface operations {
                     "application/json": components["schemas"]["ModelQueue"];
                 };
             };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every setting that the console shows. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeSettings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "moderation.mode": "loose",
+                 *       "engine.queue": 128,
+                 *       "auth.session_idle": null
+                 *     }
+                 */
+                "application/json": components["schemas"]["SettingsChange"];
+            };
+        };
+        responses: {
+            /** @description What is set now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            412: components["responses"]["Stale"];
             default: components["responses"]["Problem"];
         };
     };
