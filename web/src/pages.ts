@@ -15,6 +15,7 @@ export const groups = ["work", "govern", "evidence"] as const;
 export const pages: readonly Page[] = [
   { name: "moderate", group: "work", icon: "moderate", action: "moderation.run", keys: "g m" },
   { name: "history", group: "work", icon: "history", action: "moderation.read", keys: "g h" },
+  { name: "people", group: "govern", icon: "users", action: "user.manage", keys: "g u" },
   { name: "audit", group: "evidence", icon: "audit", action: "audit.read", keys: "g a" },
   { name: "api", group: "menu", icon: "link", keys: "g i" },
 ];

@@ -3,9 +3,10 @@ import { useRouter } from "vue-router";
 
 /**
  * Unsaved changes are not lost by leaving: another page, or another object of the same page, is asked about first. `asking` is
- * true while the question stands; `leave` goes on, `stay` does not. Closing the window is asked about by the browser.
+ * true while the question stands; `leave` goes on, `stay` does not. Closing the window is asked about by the browser. `within`
+ * names a route that is one editor whatever its parameters choose.
  */
-export function useSaveBar(dirty: MaybeRefOrGetter<boolean>) {
+export function useSaveBar(dirty: MaybeRefOrGetter<boolean>, within?: string) {
   const asking = ref(false);
   let answer: (go: boolean) => void = () => {};
 
@@ -15,7 +16,7 @@ export function useSaveBar(dirty: MaybeRefOrGetter<boolean>) {
   }
 
   const off = useRouter().beforeEach((to, from) => {
-    if (!toValue(dirty) || to.path === from.path || to.meta.gate) return true;
+    if (!toValue(dirty) || to.path === from.path || (within !== undefined && to.name === within && from.name === within) || to.meta.gate) return true;
     answer(false);
     asking.value = true;
     return new Promise<boolean>((resolve) => (answer = resolve));
