@@ -4,16 +4,19 @@ import { defineConfig } from "vitest/config";
 
 /** Element Plus draws the tick of multiple selection with a data: picture, which our img-src refuses. We have no such list. */
 const noDataUrls = {
-  name: "no-data-urls",
-  enforce: "pre" as const,
-  transform: (code: string, id: string) => (/element-plus.*\.css/.test(id) ? code.replace(/url\(\s*(["']?)data:[^)]*?\1\s*\)/g, "none") : undefined),
+  postcssPlugin: "no-data-urls", // after imports: the sheets of Element Plus stand in our own by then
+  Declaration: (d: { value: string }) => {
+    const value = d.value.replace(/url\(\s*(?:"data:[^"]*"|'data:[^']*'|data:[^)]*)\s*\)/g, "none");
+    if (value !== d.value) d.value = value;
+  },
 };
 
 // The console is served under /ui/ by the binary, with a policy that refuses inline script and style:
 // nothing may be inlined, neither assets (data: is not in img-src) nor the module preload polyfill.
 export default defineConfig({
   base: "/ui/",
-  plugins: [noDataUrls, vue()],
+  plugins: [vue()],
+  css: { postcss: { plugins: [noDataUrls] } },
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   // Texts are compiled by our own ICU compiler: the one of vue-i18n need not travel.
   define: { __INTLIFY_DROP_MESSAGE_COMPILER__: "true", __VUE_I18N_FULL_INSTALL__: "false", __VUE_OPTIONS_API__: "true", __VUE_PROD_DEVTOOLS__: "false", __VUE_I18N_LEGACY_API__: "false", __INTLIFY_PROD_DEVTOOLS__: "false" },
