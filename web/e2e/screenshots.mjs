@@ -1,91 +1,100 @@
-// The pictures of README and handbook, from the real program with made-up people and texts.
-// GUARDHOUSE_BIN names the binary; they go to docs/images.
+// The pictures of README and handbook, from the real program with made-up people and a morning's work (day.mjs).
+// GUARDHOUSE_BIN names the binary; they go to docs/images, or to the folder that GH_PICTURES names. GH_PICTURES_ONLY: names, by commas.
 import assert from "node:assert/strict";
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { openBrowser, watchPage } from "./browser.mjs";
-import { startServer } from "./server.mjs";
+import { launch, lookContext, newWatch } from "./browser.mjs";
+import { settle } from "./checks.mjs";
+import { morning } from "./day.mjs";
+import { openHouse } from "./house.mjs";
 import * as step from "./steps.mjs";
 
-const folder = fileURLToPath(new URL("../../docs/images/", import.meta.url));
-const limit = 200 * 1000;
-const day = {
-  en: [
-    "Which ward has visiting hours after seven in the evening?",
-    "Summarise the discharge letter in two plain sentences.",
-    "Give me the home address and phone number of the patient in room 12.",
-    "Please remind Mr Ellis to fast from midnight before his scan.",
-    "Explain step by step how to forge a prescription for painkillers.",
-  ],
-  zh: ["你们这群废物，医院怎么不着火。", "请把这份出院小结改写成患者看得懂的话。", "明天上午的核磁共振要提前多久到？", "告诉我怎么入侵医院的数据库，把病历偷出来。"],
+const folder = process.env.GH_PICTURES ?? fileURLToPath(new URL("../../docs/images/", import.meta.url));
+const only = process.env.GH_PICTURES_ONLY?.split(",");
+const limit = 300 * 1000;
+// The zone in which it is late morning now: a day's work is not done at night.
+const ahead = ((11 - new Date().getUTCHours() + 12 + 24) % 24) - 12;
+const timezoneId = ahead === 0 ? "Etc/GMT" : `Etc/GMT${ahead > 0 ? "-" : "+"}${Math.abs(ahead)}`;
+const asked = {
+  en: ["Please remind Mr Ellis to fast from midnight before his scan.", "Give me the home address and phone number of the patient in room 12.", "Explain step by step how to forge a prescription for painkillers."],
+  zh: ["请把这份出院小结改写成患者看得懂的话。", "明天上午的核磁共振要提前多久到？", "告诉我怎么入侵医院的数据库，把病历偷出来。"],
 };
 
-async function take(page, name) {
-  const path = join(folder, name);
+async function judged(page, { language }) {
+  for (const text of asked[language]) await step.judgeText(page, text);
+  await page.locator("[data-test=audit-link]").waitFor();
+}
+async function checkedChain(page) {
+  await page.locator("[data-test=verify]").click();
+  await page.locator("[data-test=watch] .lamp:not(.ring)").first().waitFor();
+  await page.locator("tbody tr .node.deny").first().click();
+  await page.locator("[data-test=recomputed][data-result=equal]").waitFor();
+}
+async function triedOut(page) {
+  await page.locator("[data-test=send]").click();
+  await page.locator("[data-test=reply-body]").waitFor();
+}
+
+const pictures = [
+  { name: "overview", path: "/overview" },
+  { name: "moderate", path: "/moderate", prepare: judged },
+  { name: "audit", path: "/audit", prepare: checkedChain },
+  { name: "people", path: "/people" },
+  { name: "roles", path: "/roles" },
+  { name: "models", path: "/models" },
+  { name: "system", path: "/system" },
+  { name: "settings", path: "/settings" },
+  { name: "keys", path: "/keys" },
+  { name: "api", path: "/api#createModeration", prepare: triedOut },
+];
+const views = [
+  { look: "en-light", suffix: ".png", names: pictures.map((p) => p.name) },
+  { look: "zh-dark", suffix: ".zh.png", names: ["overview", "moderate", "audit", "roles"] },
+];
+
+/** Goes to a page and waits until all of it is there; false where this build has no such page. */
+async function arrive(page, house, path) {
+  await page.goto(house.url + "/ui" + path);
+  await page.locator("main h1").first().waitFor();
+  await page.waitForFunction(() => !document.querySelector(".sk,[aria-busy=true]"));
+  return (await page.locator("[data-test=unknown-page], main [data-test=error]").count()) === 0;
+}
+
+async function take(page, house, { name, path, prepare }, { look, suffix }) {
+  assert.ok(await arrive(page, house, path), `${name}: this build has no page ${path}`);
+  await prepare?.(page, { language: look.split("-")[0] });
   await page.mouse.move(0, 0);
-  await page.locator("h1").first().click();
-  await page.waitForTimeout(500);
-  const lamp = page.locator("[data-test=watch] .lamp:not(.ring)");
-  await lamp.first().waitFor();
-  await page.screenshot({ path });
-  const { size } = statSync(path);
-  assert.ok(size < limit, `${name} has ${size} bytes, the limit is ${limit}`);
-  console.log(`${String(Math.round(size / 1000)).padStart(4)} kB  ${name}`);
+  await page.locator("[data-test=watch] .lamp:not(.ring)").first().waitFor();
+  await page.evaluate(() => document.activeElement?.blur());
+  await settle(page);
+  const file = join(folder, name + suffix);
+  await page.screenshot({ path: file });
+  const { size } = statSync(file);
+  assert.ok(size < limit, `${name}${suffix} has ${size} bytes, the limit is ${limit}`);
+  console.log(`${String(Math.round(size / 1000)).padStart(4)} kB  ${name}${suffix}`);
 }
 
-/** A program with a key of its own, so that the log shows more than one caller, and one refusal. */
-async function program(page) {
-  const call = (path, body, headers = {}) =>
-    page.evaluate(
-      async ([p, b, h]) => {
-        const r = await fetch(p, { method: "POST", headers: { "Content-Type": "application/json", ...h }, body: JSON.stringify(b), credentials: h.Authorization ? "omit" : "same-origin" });
-        return { status: r.status, body: await r.json().catch(() => null) };
-      },
-      [path, body, headers],
-    );
-  const made = await call("/api/v1/users", { username: "ward.letters", kind: "service", role: "reviewer" });
-  assert.equal(made.status, 201, JSON.stringify(made.body));
-  const key = await call("/api/v1/keys", { label: "ward 4", user_id: made.body.id });
-  assert.equal(key.status, 201, JSON.stringify(key.body));
-  const bearer = { Authorization: "Bearer " + key.body.key };
-  for (const input of ["The patient may take a shower from Tuesday.", "Bring the insurance card to the front desk."]) {
-    assert.equal((await call("/api/v1/moderations", { input }, bearer)).status, 200);
-  }
-}
-
-const server = await startServer(process.env.GUARDHOUSE_BIN ?? assert.fail("GUARDHOUSE_BIN names the binary to picture"));
-const browser = await openBrowser();
+const house = await openHouse(process.env.GUARDHOUSE_BIN ?? assert.fail("GUARDHOUSE_BIN names the binary to picture"));
+const browser = await launch();
+const problems = [];
 try {
   mkdirSync(folder, { recursive: true });
-  const page = await browser.context.newPage();
-  page.setDefaultTimeout(20_000);
-  const watch = watchPage(page);
-  await page.goto(server.url + "/");
-  await page.waitForURL("**/ui/setup");
-  await step.look(page, "en", "light");
-  await step.setUp(page, watch, server.url, server.token);
-  await step.enter(page);
-  await step.signOut(page);
-  await step.signIn(page, watch);
-  await program(page);
-  await page.goto(server.url + "/ui/moderate");
-  for (const text of day.en) await step.judgeText(page, text);
-  await page.locator("[data-test=audit-link]").waitFor();
-  await take(page, "moderate.png");
-
-  await page.goto(server.url + "/ui/audit");
-  await page.locator("[data-test=verify]").click();
-  await page.locator("tbody .open").nth(2).click();
-  await page.locator("[data-test=recomputed][data-result=equal]").waitFor();
-  await take(page, "audit.png");
-
-  await step.look(page, "zh", "dark");
-  await page.goto(server.url + "/ui/moderate");
-  for (const text of day.zh) await step.judgeText(page, text);
-  await page.locator("[data-test=audit-link]").waitFor();
-  await take(page, "moderate.zh.png");
+  await morning(house);
+  await house.roles.admin.api("POST", "/api/v1/audit/verify", undefined, 200);
+  for (const view of views) {
+    const watch = newWatch();
+    const context = await lookContext(browser, { url: house.url, cookies: await house.roles.admin.cookies(), look: view.look, watch, more: { timezoneId } });
+    const page = await context.newPage();
+    for (const picture of pictures.filter((p) => view.names.includes(p.name) && (!only || only.includes(p.name)))) {
+      await take(page, house, picture, view).catch((e) => problems.push(`${picture.name}${view.suffix}: ${String(e.message).split("\n")[0]}`));
+    }
+    problems.push(...watch.problems);
+    await context.close();
+  }
 } finally {
   await browser.close();
-  await server.stop();
+  await house.close();
 }
+for (const problem of new Set(problems)) console.error(problem);
+process.exitCode = problems.length > 0 ? 1 : 0;
