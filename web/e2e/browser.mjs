@@ -12,7 +12,7 @@ export async function openBrowser() {
   return { context: await browser.newContext(common), close: () => browser.close() };
 }
 
-/** What went wrong on the pages that it watches. `expect(status, path)` announces refusals that the test itself provokes. */
+/** What went wrong on the pages that it watches. `expect(status, path)` announces refusals that the test itself provokes, 0 for no answer. */
 export function newWatch() {
   const problems = [];
   const expected = [];
@@ -22,12 +22,13 @@ export function newWatch() {
       if (m.type() !== "error" && m.type() !== "warning") return;
       const refused = /status of (\d{3})/.exec(m.text());
       if (refused && announced(Number(refused[1]), m.location().url)) return;
+      if (m.text().includes("net::ERR_") && announced(0, m.location().url)) return;
       problems.push(`console ${m.type()}: ${m.text()} (${m.location().url})`);
     });
     page.on("pageerror", (e) => problems.push("page error: " + e.message));
     page.on("requestfailed", (r) => {
       const why = r.failure()?.errorText ?? "";
-      if (why !== "net::ERR_ABORTED") problems.push(`request failed: ${r.method()} ${r.url()} ${why}`);
+      if (why !== "net::ERR_ABORTED" && !announced(0, r.url())) problems.push(`request failed: ${r.method()} ${r.url()} ${why}`);
     });
     page.on("response", (r) => {
       if (r.status() >= 400 && !announced(r.status(), r.url())) problems.push(`answer ${r.status()}: ${r.request().method()} ${r.url()}`);

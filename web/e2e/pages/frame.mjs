@@ -38,7 +38,7 @@ export const walks = [
       await ctx.go("/moderate", "[data-test=judge]");
       await page.setViewportSize({ width: 1024, height: 768 });
       await page.locator("[data-test=nav-history]").hover();
-      await page.locator(".el-popper:visible", { hasText: "History" }).waitFor();
+      await page.locator(".rail-tip", { hasText: "History" }).waitFor();
       await ctx.picture("float-rail");
       await page.setViewportSize({ width: 390, height: 844 });
       await page.locator(".tabbar button").click();
@@ -67,6 +67,68 @@ export const walks = [
         await tab.locator("main h1").waitFor();
         assert.ok((await tab.locator("main").textContent()).includes("audit.read"));
       }
+    },
+  },
+  {
+    name: "palette-people",
+    async run(page, ctx) {
+      await ctx.go("/moderate", "[data-test=judge]");
+      await page.keyboard.press("Control+k");
+      await page.locator("[data-test=palette]").fill("osei");
+      await page.locator("[role=option]", { hasText: "r.osei" }).first().waitFor();
+      await ctx.seen("palette-people");
+      await page.keyboard.press("Enter");
+      await page.waitForURL("**/ui/people/usr_*");
+      await page.keyboard.press("Control+k");
+      await page.locator("[data-test=palette]").fill(ctx.house.verdicts[0].id);
+      await page.locator("[data-test=hit-id-verdict]").waitFor();
+      await page.keyboard.press("Enter");
+      await page.waitForURL(`**/${ctx.house.verdicts[0].id}`);
+    },
+  },
+  {
+    name: "server-away",
+    async run(page, ctx) {
+      await ctx.go("/history", "tbody tr");
+      ctx.expect(0, "/");
+      await page.context().setOffline(true);
+      await page.locator("[data-test=offline]").waitFor();
+      assert.ok((await page.locator("tbody tr").count()) > 0, "what was there stays");
+      await ctx.seen("offline");
+      await page.context().setOffline(false);
+      await page.locator("[data-test=offline]").waitFor({ state: "hidden" });
+    },
+  },
+  {
+    name: "queue-full",
+    async run(page, ctx) {
+      await ctx.go("/moderate", "[data-test=judge]");
+      ctx.expect(503, "/api/v1/moderations");
+      await page.route("**/api/v1/moderations", (route) => route.fulfill({ status: 503, headers: { "Retry-After": "30", "Content-Type": "application/problem+json" }, body: JSON.stringify({ code: "busy", status: 503, title: "Busy", request_id: "req_x" }) }));
+      await page.locator("textarea").fill("May I?");
+      await page.keyboard.press("Control+Enter");
+      await page.locator("[data-test=busy]").waitFor();
+      await ctx.seen("queue-full");
+    },
+  },
+  {
+    name: "person-menu-by-keyboard",
+    async run(page, ctx) {
+      await ctx.go("/moderate", "[data-test=judge]");
+      await page.locator("[data-test=me]").focus();
+      await page.keyboard.press("ArrowDown");
+      await page.locator("[role=menu]").waitFor();
+      await page.keyboard.press("Escape");
+      await page.locator("[role=menu]").waitFor({ state: "detached" });
+      assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("data-test")), "me");
+      await page.keyboard.press("Enter");
+      await page.locator("[data-test=menu-keys]").click();
+      await page.locator("h1").click();
+      await page.keyboard.press("g");
+      await page.keyboard.press("h");
+      await page.keyboard.press("?");
+      assert.equal(await page.locator("[role=dialog]").count(), 0, "letters are off");
+      assert.ok(page.url().endsWith("/moderate"));
     },
   },
   { name: "live-tabs", run: (page, ctx) => live(page, ctx) },
