@@ -1,22 +1,31 @@
-# Two stages: everything that builds stays behind. The target is named, because an image travels: x86-64-v3 is every
-# server since about 2015 (AVX2, FMA). On arm64: --build-arg MARCH=armv8.2-a+dotprod+fp16
+# Each step is a script under scripts/image, which `make test-image` runs and tests without a container engine.
+# docs/operations.md says how to run it. On arm64: --build-arg MARCH=armv8.2-a+dotprod+fp16
 FROM golang:1.26.8-bookworm AS build
 ARG MARCH=x86-64-v3
 ARG VERSION=dev
 WORKDIR /src
 COPY . .
-RUN GH_MARCH=${MARCH} make build VERSION=${VERSION}
+RUN scripts/image/build.sh "$MARCH" "$VERSION" && scripts/image/root.sh bin/guardhouse /image
 
-FROM debian:bookworm-slim
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends libstdc++6 \
-    && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 10001 --home-dir /data --shell /usr/sbin/nologin guardhouse \
-    && install -d -o guardhouse -g guardhouse -m 0700 /data
-COPY --from=build /src/bin/guardhouse /usr/local/bin/guardhouse
-USER guardhouse
-VOLUME /data
+FROM scratch
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Guardhouse" \
+      org.opencontainers.image.description="One gate for every model: governed local inference in one program" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
+COPY --from=build /image/root/ /
+# Copied for itself, with its owner said: a volume takes owner and mode from it.
+COPY --from=build --chown=10001:10001 /image/owned/ /
+# What both serve and health go by; a flag of one would be unknown to the other.
+ENV GUARDHOUSE_DATA=/data \
+    GUARDHOUSE_LISTEN=0.0.0.0:8443
+USER 10001:10001
+VOLUME ["/data"]
 EXPOSE 8443
+STOPSIGNAL SIGTERM
+# Unhealthy until it could give a verdict: no admin yet, the model loading, the disk full. docs/operations.md says who may restart for it.
+HEALTHCHECK --interval=30s --timeout=6s --start-period=60s --retries=3 CMD ["/usr/local/bin/guardhouse", "health"]
+ENTRYPOINT ["/usr/local/bin/guardhouse"]
 # The container's own restart policy is the supervisor.
-ENTRYPOINT ["guardhouse"]
-CMD ["serve", "--no-supervisor", "--data", "/data", "--listen", "0.0.0.0:8443"]
+CMD ["serve", "--no-supervisor"]

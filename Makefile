@@ -65,10 +65,10 @@ dev: build ## serve beside Vite with hot reload at http://localhost:5173/ui/
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-fast test-race test-native test-web test-sdk test-schema test-kill test-old-cpu soak e2e screenshots fuzz bench golden check-data check-reference ci
+.PHONY: test test-fast test-race test-native test-web test-sdk test-schema test-kill test-old-cpu test-image soak e2e budget screenshots fuzz bench golden check-data check-reference ci
 test: ## install what the tests need and run all of them; seconds per stage and the counts at the end
 	@python3 --version >/dev/null 2>&1 || scripts/setup.sh test
-	@$(ENV) python3 scripts/stages.py setup! build! check-generated test-race test-native test-web test-sdk test-schema test-kill test-flat test-old-cpu e2e
+	@$(ENV) python3 scripts/stages.py setup! build! check-generated test-race test-native test-web test-sdk test-schema test-kill test-flat test-old-cpu test-image e2e budget
 
 test-fast: ## Go with the race detector, shuffled, without the engine and the tests that take seconds: some minutes
 	@$(ENV) python3 scripts/gotest.py -p 4 -short -race -shuffle=on -timeout 10m -tags $(FAST_TAGS) ./...
@@ -81,6 +81,9 @@ test-native: native ## what needs the real engine (no race detector: it would co
 
 test-old-cpu: ## bin/guardhouse on emulated processors: too old is refused in one sentence, never a crash
 	@$(ENV) python3 scripts/old_cpu_test.py bin/guardhouse
+
+test-image: ## the image's root from bin/guardhouse, and the program in it as a container runs it; as root, else half of it is skipped
+	@$(ENV) python3 scripts/image_test.py bin/guardhouse
 
 test-web: web ## console: lint, types, both languages complete, unit tests, size of the first load
 	@$(ENV) cd web && npm run --silent lint && npm run --silent typecheck && npm run --silent i18n:check && npm run --silent size && npm run --silent test
@@ -106,6 +109,10 @@ flat: build ## the same with FLAT_DISTINCT (100,000) and FLAT_CACHED (1,000,000)
 e2e: setup ## all pages in real headless Chromium, both languages, against bin/guardhouse
 	@$(ENV) cd web && CHROMIUM=$${CHROMIUM:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable)} \
 	GUARDHOUSE_BIN=$(CURDIR)/bin/guardhouse npm run --silent e2e
+
+budget: setup ## first load of every page in real Chromium: bytes, requests, seconds, long tasks; over 300 kB fails
+	@$(ENV) cd web && CHROMIUM=$${CHROMIUM:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable)} \
+	GUARDHOUSE_BIN=$(CURDIR)/bin/guardhouse npm run --silent budget
 
 screenshots: build ## docs/images from bin/guardhouse in headless Chromium
 	@$(ENV) cd web && CHROMIUM=$${CHROMIUM:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable)} \
@@ -137,9 +144,13 @@ ci: ## what every change must pass
 
 # ---- code ----------------------------------------------------------------------------------------------------------
 
-.PHONY: lint vet-native fmt generate check-generated migrate-new docker
-lint: setup-lint vet-native ## golangci-lint on everything, go vet on the native packages
+.PHONY: lint lint-text vet-native fmt generate check-generated migrate-new image-root docker
+lint: setup-lint lint-text vet-native ## golangci-lint on everything, go vet on the native packages, hadolint, shellcheck
 	@$(ENV) golangci-lint run --build-tags $(FAST_TAGS) ./...
+
+lint-text: setup-lint # the Dockerfile and every shell script; the least remark fails
+	@$(ENV) hadolint --failure-threshold info Dockerfile
+	@$(ENV) git ls-files -z -co --exclude-standard '*.sh' .ci/run | xargs -0 shellcheck --external-sources
 
 vet-native: native
 	@$(ENV) go vet $$(scripts/native-packages.sh)
@@ -160,5 +171,8 @@ migrate-new: ## make migrate-new name=what_it_does: the next numbered migration
 	@next=$$(printf '%04d' $$((10#$$(ls migrations | sed -n 's/^\([0-9]\{4\}\)_.*\.sql$$/\1/p' | sort | tail -n 1) + 1))); \
 	file="migrations/$${next}_$(name).sql"; printf -- '-- +goose Up\n-- Why: \n' >"$$file"; echo "$$file"
 
+image-root: build ## what the container image holds, from bin/guardhouse, into bin/image
+	@rm -rf bin/image && scripts/image/root.sh bin/guardhouse bin/image
+
 docker: ## a container image, guardhouse:$(VERSION)
-	docker build --build-arg VERSION=$(VERSION) -t guardhouse:$(VERSION) .
+	docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) -t guardhouse:$(VERSION) .

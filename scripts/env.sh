@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The one set of compiler flags and paths of this repository. Source it with bash from anywhere:
 #     . scripts/env.sh
 # The Makefile sources it before every recipe, so build, test, vet and lint agree to the byte. The engine is about

