@@ -35,6 +35,7 @@ export const router = createRouter({
     at("/people/:id?", "people", () => import("@/views/PeopleView.vue")),
     at("/roles/:role?", "roles", () => import("@/views/RolesView.vue"), "people"),
     at("/audit/:id?", "audit", () => import("@/views/AuditView.vue")),
+    at("/events/:id", "event", () => import("@/views/EventView.vue"), "audit"),
     at("/api", "api", () => import("@/views/ApiView.vue")),
     at("/nothing", "nothing", () => import("@/views/NothingView.vue")),
     { path: "/", name: "start", component: () => import("@/views/NothingView.vue"), meta: { title: "page.nothing" } },

@@ -1,25 +1,28 @@
-import { computed, watch } from "vue";
+import { computed, ref, watch } from "vue";
 import { api, unwrap } from "@/api/client";
 import type { Decision } from "@/api/types";
 import { usePagination } from "@/composables/usePagination";
+import { useResource } from "@/composables/useResource";
 import { useUrlFilters } from "@/composables/useUrlFilters";
-import { rangeStart } from "@/lib/range";
+import { auditFilters, type AuditFilter } from "@/lib/filters";
+import { stripQuery, timeQuery } from "@/lib/range";
 
-export const auditFilters = ["range", "actor", "action", "model", "decision", "ip", "request_id", "q"] as const;
 const decisions: Decision[] = ["allow", "deny", "error"];
+const aside: readonly AuditFilter[] = ["range", "from", "to", "order", "view"];
 
-/** The audit list with its filters in the address. A request id is looked for in all time, else today is shown. */
+/** The audit list and its volume with their filters in the address. Of one person or one request all time is shown, else today. */
 export function useAuditLog() {
-  const { filters, set, clear } = useUrlFilters(auditFilters);
-  const range = computed(() => filters.value.range || (filters.value.request_id ? "all" : "today"));
-  const narrowed = computed(() => auditFilters.some((f) => f !== "range" && filters.value[f] !== ""));
-  const filtered = computed(() => narrowed.value || range.value !== "all");
+  const { filters, set } = useUrlFilters(auditFilters);
+  const range = computed(() => filters.value.range || (filters.value.request_id || filters.value.actor ? "all" : "today"));
+  const own = computed(() => filters.value.from !== "" || filters.value.to !== "");
+  const narrowed = computed(() => auditFilters.some((f) => !aside.includes(f) && filters.value[f] !== ""));
+  const oldest = computed(() => filters.value.order === "oldest" && filters.value.view === "");
+  const time = computed(() => ({ range: range.value, from: filters.value.from, to: filters.value.to }));
+  const now = ref(new Date()); // what "the last hour" is counted from, until it is read again
 
-  const query = computed(() => {
+  const narrow = computed(() => {
     const f = filters.value;
-    const from = rangeStart(range.value, new Date());
     return {
-      from: from?.toISOString(),
       actor: f.actor || undefined,
       action: f.action || undefined,
       model: f.model || undefined,
@@ -29,11 +32,22 @@ export function useAuditLog() {
       q: f.q || undefined,
     };
   });
+  const query = computed(() => ({ ...timeQuery(time.value, now.value), ...narrow.value }));
 
-  const list = usePagination((cursor, signal) =>
-    unwrap(api.GET("/api/v1/audit/events", { params: { query: { ...query.value, limit: 200, cursor: cursor ?? undefined } }, signal })),
+  const list = usePagination((cursor, signal) => {
+    const order = oldest.value ? ("oldest" as const) : undefined;
+    return unwrap(api.GET("/api/v1/audit/events", { params: { query: { ...query.value, order, limit: 200, cursor: cursor ?? undefined } }, signal }));
+  });
+  const volume = useResource(
+    (signal) => unwrap(api.GET("/api/v1/audit/volume", { params: { query: { ...stripQuery(time.value, new Date()), ...narrow.value } }, signal })),
+    { key: () => JSON.stringify({ ...time.value, ...narrow.value }), everyMs: 60_000 },
   );
 
-  watch(() => JSON.stringify({ ...filters.value, range: range.value }), list.reload, { immediate: true });
-  return { filters, set, clear, range, narrowed, filtered, list };
+  function reload(): Promise<void> {
+    now.value = new Date();
+    return list.reload();
+  }
+  const clear = () => set(Object.fromEntries(auditFilters.filter((f) => !aside.includes(f)).map((f) => [f, ""])));
+  watch(() => JSON.stringify({ ...filters.value, range: range.value, view: "" }), () => void reload(), { immediate: true });
+  return { filters, set, clear, range, own, narrowed, narrow, oldest, query, list, volume, reload };
 }

@@ -37,6 +37,9 @@ export function useAuditTexts() {
   /** Action names hold dots, which are paths in the catalogue. */
   const slug = (action: string) => action.replaceAll(".", "_");
 
+  /** What an action is called. */
+  const act = (action: string): string => (te("act." + slug(action)) ? t("act." + slug(action)) : action);
+
   const who = (event: AuditEvent): string => {
     if (event.actor.name) return event.actor.name;
     return event.actor.type === "anonymous" ? t("actor.anonymous") : event.actor.id || t("actor." + event.actor.type);
@@ -48,12 +51,14 @@ export function useAuditTexts() {
     return event.resource.replace(/^(\w+:\w{3,4}_)\w+(\w{4})$/, "$1…$2");
   };
 
+  const roleName = (role: string): string => words("role", role);
+
   const reason = (event: AuditEvent): string => (event.reason ? words("reason", event.reason) : "");
 
   /** An act of administration by what it changed of which kind of thing; several changes at once are told in general. */
   const sentence = (event: AuditEvent): string => {
     const [kind = "", name = ""] = event.resource.split(":");
-    const values = { who: event.actor.name || event.actor.type !== "anonymous" ? who(event) : t("actor.somebody"), action: event.action, model: event.model || "–", resource: event.resource, name };
+    const values = { who: event.actor.name || event.actor.type !== "anonymous" ? who(event) : t("actor.somebody"), action: event.action, model: event.model || "–", resource: event.resource, name, act: act(event.action) };
     const general = `sentence.${event.decision}.${slug(event.action)}`;
     const exact = [general, kind, event.details.change].filter(Boolean).join("_");
     const key = [exact, general].find((k) => te(k));
@@ -73,9 +78,10 @@ export function useAuditTexts() {
   /** Why, for the opened event: the rule that decided, or the reason, in a sentence. */
   const why = (event: AuditEvent): string => {
     if (event.decision === "allow") return t(event.rule_id ? "why.rule" : "why.role", { rule: event.rule_id });
-    const text = te("whyReason." + event.reason) ? t("whyReason." + event.reason, { action: event.action }) : reason(event);
+    const values = { action: act(event.action), role: event.roles[0] ? roleName(event.roles[0]) : "–" };
+    const text = te("whyReason." + event.reason) ? t("whyReason." + event.reason, values) : reason(event);
     return text || t("why.unknown");
   };
 
-  return { who, reason, sentence, outcome, why };
+  return { who, act, reason, sentence, outcome, why };
 }

@@ -30,6 +30,7 @@ export function useFormat() {
   }
 
   return {
+    locale,
     number: (n: number) => numbers.value.format(n),
     time: (at: string) => minute.value.format(new Date(at)),
     seconds: (at: string) => second.value.format(new Date(at)),

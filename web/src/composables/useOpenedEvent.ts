@@ -23,8 +23,5 @@ export function useOpenedEvent(items: Ref<AuditEvent[]>) {
   const index = computed(() => items.value.findIndex((e) => e.id === id.value));
   const up = computed(() => (index.value > 0 ? (items.value[index.value - 1] ?? null) : null));
   const down = computed(() => (index.value >= 0 ? (items.value[index.value + 1] ?? null) : null));
-  const bySeq = (seq: number) => items.value.find((e) => e.seq === seq) ?? null;
-  const newer = computed(() => (event.value ? bySeq(event.value.seq + 1) : null));
-  const older = computed(() => (event.value ? bySeq(event.value.seq - 1) : null));
-  return { id, event, up, down, newer, older, error: fetched.error, pending: fetched.pending, retry: () => fetched.run(id.value) };
+  return { id, event, up, down, error: fetched.error, pending: fetched.pending, retry: () => fetched.run(id.value) };
 }

@@ -15,11 +15,13 @@ export function useUrlFilters<K extends string>(names: readonly K[]) {
     return out;
   });
 
-  async function set(change: Partial<Record<K, string>>): Promise<void> {
+  /** Replaces the address; with `push` the way back leads to what stood there before. */
+  async function set(change: Partial<Record<K, string>>, push = false): Promise<void> {
     const query: Record<string, string> = {};
     const next = { ...filters.value, ...change };
     for (const name of names) if (next[name]) query[name] = next[name];
-    await router.replace({ name: route.name ?? undefined, params: route.params, query });
+    const to = { name: route.name ?? undefined, params: route.params, query };
+    await (push ? router.push(to) : router.replace(to));
   }
 
   const clear = () => set(Object.fromEntries(names.map((n) => [n, ""])) as Partial<Record<K, string>>);

@@ -7,7 +7,7 @@ import { linkBelow } from "./chain";
 import { curlCommand, shellQuote } from "./curl";
 import { whatWouldChange } from "./explain";
 import { chainHash, countCharacters, fingerprint, initials, shortAgent, shortHash } from "./format";
-import { bins, rangeStart } from "./range";
+import { rangeStart } from "./range";
 import { categoryOf, formatScore, meaning, topScore } from "./severity";
 import { iconNames } from "./sprite";
 import { passwordStrength } from "./strength";
@@ -117,12 +117,6 @@ describe("range", () => {
     expect(rangeStart("24h", now)).toEqual(new Date(2026, 10, 20, 14, 2));
     expect(rangeStart("all", now)).toBeNull();
     expect(rangeStart("nonsense", now)).toBeNull();
-  });
-  it("counts into bins and leaves out what lies outside", () => {
-    const at = (ms: number) => new Date(ms).toISOString();
-    const rows = [{ at: at(0), refused: false }, { at: at(99), refused: true }, { at: at(50), refused: false }, { at: at(100), refused: true }, { at: at(-1), refused: true }];
-    expect(bins(rows, 0, 100, 2)).toEqual([{ total: 1, refused: 0 }, { total: 2, refused: 1 }]);
-    expect(bins(rows, 5, 5, 2)).toEqual([{ total: 0, refused: 0 }, { total: 0, refused: 0 }]);
   });
 });
 
