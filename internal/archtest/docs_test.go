@@ -58,7 +58,7 @@ var link = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 
 // A page that points nowhere costs a newcomer more than no page.
 func TestLinksInThePagesLeadSomewhere(t *testing.T) {
-	pages := []string{filepath.Join(root, "README.md"), filepath.Join(root, "CHANGELOG.md")}
+	pages := []string{filepath.Join(root, "README.md"), filepath.Join(root, "README.zh-CN.md"), filepath.Join(root, "CHANGELOG.md")}
 	require.NoError(t, filepath.WalkDir(filepath.Join(root, "docs"), func(name string, d os.DirEntry, err error) error {
 		if strings.HasSuffix(name, ".md") {
 			pages = append(pages, name)
