@@ -4,6 +4,7 @@ import { api } from "@/api/client";
 import { errorFrom } from "@/api/error";
 import { useChain } from "@/stores/chain";
 import { useDraft } from "@/stores/draft";
+import { useServer } from "@/stores/server";
 import { useSession } from "@/stores/session";
 import { useAccess } from "./useAccess";
 import { useFormat } from "./useFormat";
@@ -17,6 +18,7 @@ import { usePoll } from "./usePoll";
 export function useWatch() {
   const chain = useChain();
   const draft = useDraft();
+  const server = useServer();
   const session = useSession();
   const { can } = useAccess();
   const { t } = useI18n();
@@ -38,10 +40,12 @@ export function useWatch() {
   }
 
   onMounted(ask);
-  watch(() => draft.verdict?.id, ask);
+  watch(() => [draft.verdict?.id, server.backAt], ask);
   usePoll(ask, 45_000);
 
   return computed(() => {
+    // Nothing is known of a server that does not answer: the lamp is out, whatever it was before.
+    if (!server.reachable) return { lamp: "ring", title: t(can("audit.read") ? "watch.unknown" : "watch.notReady"), text: t("watch.reason.offline") };
     if (!can("audit.read")) {
       if (ready.value === "ready") return { lamp: "lit", title: t("watch.on"), text: t("watch.recorded") };
       if (ready.value === "") return { lamp: "ring", title: t("watch.checking"), text: t("watch.recorded") };
