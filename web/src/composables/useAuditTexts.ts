@@ -38,7 +38,10 @@ export function useAuditTexts() {
   const slug = (action: string) => action.replaceAll(".", "_");
 
   /** What an action is called. */
-  const act = (action: string): string => (te("act." + slug(action)) ? t("act." + slug(action)) : action);
+  const act = (action: string): string => (te("deed." + slug(action)) ? t("deed." + slug(action)) : action);
+
+  /** The same as something to do: "manage users". */
+  const may = (action: string): string => (te("deedDo." + slug(action)) ? t("deedDo." + slug(action)) : action);
 
   const who = (event: AuditEvent): string => {
     if (event.actor.name) return event.actor.name;
@@ -61,7 +64,7 @@ export function useAuditTexts() {
     const values = { who: event.actor.name || event.actor.type !== "anonymous" ? who(event) : t("actor.somebody"), action: event.action, model: event.model || "–", resource: event.resource, name, act: act(event.action) };
     const general = `sentence.${event.decision}.${slug(event.action)}`;
     const exact = [general, kind, event.details.change].filter(Boolean).join("_");
-    const key = [exact, general].find((k) => te(k));
+    const key = [exact, event.model ? "" : general + "_bare", general].find((k) => k !== "" && te(k));
     return t(key ?? `sentence.${event.decision}.other`, values);
   };
 
@@ -78,7 +81,7 @@ export function useAuditTexts() {
   /** Why, for the opened event: the rule that decided, or the reason, in a sentence. */
   const why = (event: AuditEvent): string => {
     if (event.decision === "allow") return t(event.rule_id ? "why.rule" : "why.role", { rule: event.rule_id });
-    const values = { action: act(event.action), role: event.roles[0] ? roleName(event.roles[0]) : "–" };
+    const values = { action: may(event.action), role: event.roles[0] ? roleName(event.roles[0]) : "–" };
     const text = te("whyReason." + event.reason) ? t("whyReason." + event.reason, values) : reason(event);
     return text || t("why.unknown");
   };

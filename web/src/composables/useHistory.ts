@@ -5,10 +5,10 @@ import { useAccess } from "@/composables/useAccess";
 import { useFreshRows } from "@/composables/useFreshRows";
 import { usePagination } from "@/composables/usePagination";
 import { useUrlFilters } from "@/composables/useUrlFilters";
-import { rangeStart } from "@/lib/range";
+import { historyFilters } from "@/lib/filters";
+import { timeQuery } from "@/lib/range";
 import { useSession } from "@/stores/session";
 
-export const historyFilters = ["scope", "range", "severity", "action", "model", "request_id"] as const;
 export const severities: Severity[] = ["Safe", "Controversial", "Unsafe"];
 export const verdictActions: VerdictAction[] = ["allow", "block", "review"];
 
@@ -27,7 +27,7 @@ export function useHistory() {
       limit: 50,
       cursor: cursor ?? undefined,
       scope: scope.value as "own" | "all",
-      from: rangeStart(range.value, new Date())?.toISOString(),
+      ...timeQuery({ range: range.value, from: f.from, to: f.to }, new Date()),
       severity: severities.find((s) => s === f.severity),
       action: verdictActions.find((a) => a === f.action),
       model: f.model || undefined,
@@ -42,7 +42,7 @@ export function useHistory() {
     const wanted = (value: string, own: string) => value === "" || value === own;
     return (
       (scope.value === "all" || row.actor.id === session.user?.id) &&
-      wanted(f.severity, row.severity) && wanted(f.action, row.action) && wanted(f.model, row.model.id) && wanted(f.request_id, row.request_id)
+      (f.to === "" || row.created_at < f.to) && wanted(f.severity, row.severity) && wanted(f.action, row.action) && wanted(f.model, row.model.id) && wanted(f.request_id, row.request_id)
     );
   }
   const fresh = useFreshRows(list, fits, async () => (await read(null)).items);
