@@ -19,6 +19,13 @@ const parts: readonly KeyRow[] = [
   { label: "api.keys.next", keys: "j", scope: "api" },
   { label: "api.keys.previous", keys: "k", scope: "api" },
   { label: "api.keys.send", keys: "s", scope: "api" },
+  { label: "people.find", keys: "f", scope: "people" },
+  { label: "people.keysAdd", keys: "n", scope: "people" },
+  { label: "people.keysEdit", keys: "e", scope: "people" },
+  { label: "roles.new", keys: "n", scope: "roles" },
+  { label: "system.again", keys: "r", scope: "system" },
+  { label: "audit.next", keys: "j", scope: "audit" },
+  { label: "audit.previous", keys: "k", scope: "audit" },
   { label: "keys.next", keys: "j", scope: "lists" },
   { label: "keys.previous", keys: "k", scope: "lists" },
 ];
