@@ -37,6 +37,7 @@ var threats = []threat{ //nolint:gochecknoglobals // a constant in all but type
 	{"A5", "evading the sign-in throttle, finding out names"},
 	{"A7", "sign-in as a weapon"},
 	{"A8", "a second way in"},
+	{"A9", "an open session that makes an administrator"},
 	{"Z1", "a route outside the gate"},
 	{"Z2", "path tricks"},
 	{"Z3", "ids of others"},

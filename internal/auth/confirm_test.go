@@ -190,7 +190,7 @@ func TestConfirmationsAtOnce(t *testing.T) {
 	}
 }
 
-// threat Z4: every way to an administrator's rights asks a browser for the password, and asks nobody else.
+// threats A9 and Z4: every way to an administrator's rights asks a browser for the password, and asks nobody else.
 func TestWhatNeedsAConfirmation(t *testing.T) {
 	b := newBench(t)
 	alice := b.admin()

@@ -74,7 +74,7 @@ func TestConfirm(t *testing.T) {
 	}
 }
 
-// threat A8: no way of showing a browser's session gets around the question, and nobody else is ever asked.
+// threats A8 and A9: no way of showing a browser's session gets around the question, and nobody else is ever asked.
 func TestConfirmCannotBeEvaded(t *testing.T) {
 	b := newBench(t)
 	page := b.aliceInABrowser()
