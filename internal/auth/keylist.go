@@ -18,13 +18,19 @@ type keyPosition struct {
 
 // ListKeys answers the caller's keys, newest first; all keys to a holder of key.manage. A limit of 0 means 50.
 func (s *Service) ListKeys(ctx context.Context, p access.Principal, limit int, cursor string) (KeyPage, error) {
+	return s.ListKeysOf(ctx, p, "", limit, cursor)
+}
+
+// ListKeysOf is ListKeys for the keys of one user. Another's are Forbidden without key.manage; a user that nobody is has none.
+func (s *Service) ListKeysOf(ctx context.Context, p access.Principal, owner string, limit int, cursor string) (KeyPage, error) {
 	all := s.guard.Can(p, access.KeyManage)
-	if !all && !s.guard.Can(p, access.KeyOwn) {
+	switch {
+	case !all && !s.guard.Can(p, access.KeyOwn):
 		return KeyPage{}, s.forbidList(ctx, p, access.KeyOwn)
-	}
-	owner := p.UserID
-	if all {
-		owner = ""
+	case !all && owner != "" && owner != p.UserID:
+		return KeyPage{}, s.forbidList(ctx, p, access.KeyManage)
+	case !all:
+		owner = p.UserID
 	}
 	limit, err := pageLimit(limit)
 	if err != nil {

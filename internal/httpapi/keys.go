@@ -12,7 +12,7 @@ import (
 
 // ListKeys answers a page of keys, none with its secret.
 func (s *Server) ListKeys(ctx context.Context, r gen.ListKeysRequestObject) (gen.ListKeysResponseObject, error) {
-	page, err := s.deps.Auth.ListKeys(requestContext(ctx), exchangeOf(ctx).principal, limitOf(r.Params.Limit), value(r.Params.Cursor))
+	page, err := s.deps.Auth.ListKeysOf(requestContext(ctx), exchangeOf(ctx).principal, value(r.Params.UserID), limitOf(r.Params.Limit), value(r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}

@@ -123,9 +123,32 @@ func TestWhoChangesHisOwnProfile(t *testing.T) {
 	require.Equal(t, http.StatusOK, code, "her session goes on")
 	require.Equal(t, "Rita 张", body["display_name"], "what is absent stays")
 	for _, bad := range []string{`{}`, `{"role":"admin"}`, `{"language":"de"}`, `{"display_name":"a\nb"}`, `{"password":"x"}`} {
-		code, body = patch(rita, bad)
+		code, _ = patch(rita, bad)
 		require.Equal(t, http.StatusBadRequest, code, bad)
 	}
 	code, _ = patch(map[string]string{"Authorization": "Bearer " + b.keys["alice"]}, `{"display_name":"Mallory"}`)
 	require.Equal(t, http.StatusForbidden, code, "a key is not the person")
+}
+
+func TestKeysOfOneUser(t *testing.T) {
+	b := newBench(t)
+	list := func(as, query string) (int, map[string]any) {
+		w := b.do(call{method: "GET", path: "/api/v1/keys" + query, as: as})
+		return w.Code, object(t, w.Body.Bytes())
+	}
+	_, all := list("alice", "")
+	items, _ := all["items"].([]any)
+	require.Greater(t, len(items), 3, "alice manages everybody's")
+	owner, _ := items[0].(map[string]any)
+	id, _ := owner["user_id"].(string)
+	code, one := list("alice", "?user_id="+id)
+	require.Equal(t, http.StatusOK, code)
+	for _, item := range one["items"].([]any) {
+		require.Equal(t, id, item.(map[string]any)["user_id"])
+	}
+	code, none := list("alice", "?user_id=usr_nobody")
+	require.Equal(t, http.StatusOK, code)
+	require.Empty(t, none["items"])
+	code, _ = list("rita", "?user_id=usr_nobody")
+	require.Equal(t, http.StatusForbidden, code)
 }

@@ -2221,7 +2221,9 @@ type ListFiltersParams struct {
 
 // ListKeysParams defines parameters for ListKeys.
 type ListKeysParams struct {
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+	// UserID Only this user's; another's need key.manage.
+	UserID *string `form:"user_id,omitempty" json:"user_id,omitempty"`
+	Limit  *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor next_cursor of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
@@ -3353,6 +3355,14 @@ func (siw *ServerInterfaceWrapper) ListKeys(c *gin.Context) {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ListKeysParams
+
+	// ------------- Optional query parameter "user_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user_id", c.Request.URL.Query(), &params.UserID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user_id: %w", err), http.StatusBadRequest)
+		return
+	}
 
 	// ------------- Optional query parameter "limit" -------------
 

@@ -2910,6 +2910,8 @@ export interface operations {
     listKeys: {
         parameters: {
             query?: {
+                /** @description Only this user's; another's need key.manage. */
+                user_id?: string;
                 limit?: components["parameters"]["Limit"];
                 /** @description next_cursor of the page before. */
                 cursor?: components["parameters"]["Cursor"];
