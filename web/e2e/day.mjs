@@ -61,11 +61,20 @@ async function program(house, { username, display_name, label }) {
   return { http, api: caller(http) };
 }
 
-async function refusals({ nurse, radiologist, auditor }) {
-  await nurse.api("POST", moderations, { input: texts[0] }, 403);
-  await nurse.api("GET", "/api/v1/users", undefined, 403);
-  await radiologist.api("GET", "/api/v1/audit/events", undefined, 403);
-  await auditor.api("DELETE", "/api/v1/users/usr_00000000000000000000000000", undefined, 403);
+/** The last minutes, one after the other, so that the newest rows show what a log is for. */
+async function lastMinutes(people, letters, desk) {
+  const ask = ({ api }, input, status = 200) => api("POST", moderations, { input }, status);
+  await people.auditor.api("DELETE", "/api/v1/users/usr_00000000000000000000000000", undefined, 403);
+  await ask(letters, texts[6]);
+  await ask(people.reviewer, doubtful[0]);
+  await people.radiologist.api("GET", "/api/v1/audit/events", undefined, 403);
+  await ask(desk, "Where do I pay for parking?");
+  await ask(desk, doubtful[3]);
+  await people.admin.api("POST", "/api/v1/auth/login", { username: "l.wang", password: "not her password" }, 401);
+  await ask(letters, "Your appointment was moved to Thursday at ten.");
+  await ask(people.nurse, texts[0], 403);
+  await ask(people.reviewer, doubtful[4]);
+  await ask(letters, texts[5]);
 }
 
 /** Lets the morning happen. Requests of one person follow one another; people and programs work side by side. */
@@ -80,7 +89,7 @@ export async function morning(house) {
     ask(desk, [...texts.slice(6), ...doubtful.slice(3), ...texts.slice(2, 12), ...texts]),
     ask(people.reviewer, [...texts.slice(0, 7), ...doubtful, ...texts.slice(8)]),
     ask(people.admin, texts.slice(3, 9)),
-    refusals(people),
   ]);
+  await lastMinutes(people, letters, desk);
   for (const { http } of [letters, desk, ...Object.values(people)]) await http.dispose();
 }
