@@ -18,8 +18,10 @@ COPY --from=build /image/root/ /
 # Copied for itself, with its owner said: a volume takes owner and mode from it.
 COPY --from=build --chown=10001:10001 /image/owned/ /
 # What both serve and health go by; a flag of one would be unknown to the other.
+# Nothing else can be written: what is put aside for a moment (doctor after a crash) lies there too.
 ENV GUARDHOUSE_DATA=/data \
-    GUARDHOUSE_LISTEN=0.0.0.0:8443
+    GUARDHOUSE_LISTEN=0.0.0.0:8443 \
+    TMPDIR=/data
 USER 10001:10001
 VOLUME ["/data"]
 EXPOSE 8443

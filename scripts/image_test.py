@@ -10,6 +10,7 @@ these tests are skipped, and the last line says so. It prints what failed and cl
 import hashlib
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -116,6 +117,24 @@ def it_refuses(binary, box):
     need(not [n for n in os.listdir(box) if n.startswith(".image-")], "nothing half made stays behind")
 
 
+def the_unit_is_sound(binary, box):
+    """scripts/guardhouse.service: systemd's own verdict where there is a systemd, and that its settings are the program's."""
+    with open(os.path.join(HERE, "guardhouse.service"), encoding="utf-8") as f:
+        text = f.read()
+    settings = dict(re.findall(r"^Environment=(\w+)=(.*)$", text, re.M))
+    shown = subprocess.run([binary, "serve", "--no-supervisor", "--print-config"], env=settings, cwd=box, capture_output=True, text=True)
+    need(shown.returncode == 0 and "/var/lib/guardhouse" in shown.stdout, "its settings:", shown.stderr)
+    if not shutil.which("systemd-analyze"):
+        return
+    unit = box + "/guardhouse.service"
+    with open(unit, "w", encoding="utf-8") as f:
+        f.write(text.replace("/usr/local/bin/guardhouse", binary))
+    verified = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True)
+    need(verified.returncode == 0 and not verified.stderr.strip(), "systemd-analyze verify:", verified.stdout, verified.stderr)
+    exposed = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", unit], capture_output=True, text=True)
+    need(exposed.returncode == 0, "it is exposed more than 2.0:", exposed.stdout[-400:], exposed.stderr)
+
+
 def may_isolate():
     """None, or why this machine can not run the image's part of the tests."""
     if os.geteuid() != 0:
@@ -143,7 +162,7 @@ def main():
     binary = os.path.abspath(sys.argv[1])
     passed = failed = skipped = 0
     with tempfile.TemporaryDirectory(prefix="guardhouse-image-") as box:
-        for test in (words_of_the_dockerfile, nothing_but_the_program, the_same_again, it_refuses):
+        for test in (words_of_the_dockerfile, nothing_but_the_program, the_same_again, it_refuses, the_unit_is_sound):
             try:
                 test(binary, box)
                 passed += 1

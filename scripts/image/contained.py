@@ -194,10 +194,25 @@ def ends_and_starts_again(c):
     need(c.stop() == 0, "and again")
 
 
+def outlives_a_kill(c):
+    before = set(os.listdir(c.volume))
+    c.start()
+    c.until("readiness", lambda: c.run(*c.check).returncode == 0)
+    c.process.kill()
+    c.process.wait(timeout=60)
+    doctor = c.run(*c.entry, "doctor")
+    need(doctor.returncode == 0, "doctor after a kill:", doctor.stdout, doctor.stderr)
+    c.start()
+    c.until("readiness", lambda: c.run(*c.check).returncode == 0)
+    need(c.stop() == 0, "and it goes on")
+    left = {n for n in set(os.listdir(c.volume)) - before if not n.endswith(("-wal", "-shm"))}
+    need(not left, "left behind in /data:", left)
+
+
 def main():
     c = Container(sys.argv[1])
     passed = 0
-    tests = (starts, holds_nothing, writes_only_data, judges, command_line_works, keeps_its_own, ends_and_starts_again)
+    tests = (starts, holds_nothing, writes_only_data, judges, command_line_works, keeps_its_own, ends_and_starts_again, outlives_a_kill)
     for test in tests:
         try:
             test(c)

@@ -46,7 +46,8 @@ function install() {
       for (const e of tabbable()) if (e.tabIndex > 0) state.found.push(`${label(e)} has a tabindex of its own`);
     },
     /** Looks at what has the focus; true while there is something new. */
-    step: () => {
+    step: async () => {
+      for (let i = 0; i < 2; i++) await new Promise((r) => requestAnimationFrame(() => r())); // even the shortest transition takes a frame
       const e = document.activeElement;
       if (state.last && state.last.isConnected && state.last !== e && dress(state.last) === state.dressed) state.found.push(`${label(state.last)} does not show that it has the focus`);
       if (!e || e === document.body || e === document.documentElement || state.reached.has(e)) return false;

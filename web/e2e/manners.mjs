@@ -37,7 +37,7 @@ export async function checkZoom(page, name, problems) {
       const r = e.getBoundingClientRect();
       if (r.width < 2 || r.height < 2) continue;
       const top = document.elementFromPoint(r.left + r.width / 2, Math.min(r.top + r.height / 2, r.top + 60));
-      if (!top || !(e.contains(top) || top.contains(e) || e.closest("label,.inp,.el-select__wrapper")?.contains(top) || e.parentElement.contains(top))) found.push(say(e) + " cannot be brought into view");
+      if (!top || !(e.contains(top) || top.contains(e) || e.closest("label,.inp,.el-select__wrapper")?.contains(top) || e.parentElement.contains(top))) found.push(say(e) + " cannot be brought into view: " + (top ? say(top) + " stands there" : "it is outside the window"));
     }
     const bars = [...document.querySelectorAll("body *")].filter((e) => ["fixed", "sticky"].includes(getComputedStyle(e).position) && shown(e) && !e.closest("[role=dialog],th"));
     const taken = bars.map((e) => e.getBoundingClientRect()).filter((r) => r.width > innerWidth / 2).reduce((n, r) => n + Math.max(0, Math.min(r.bottom, innerHeight) - Math.max(r.top, 0)), 0);
