@@ -27,7 +27,10 @@ export function usePersonActs() {
     }
   });
   const remove = useAsyncAction((signal, user: User) => unwrap(api.DELETE("/api/v1/users/{id}", { params: params(user), signal })).then(() => true));
-  const endSessions = useAsyncAction((signal, user: User) => unwrap(api.DELETE("/api/v1/users/{id}/sessions", { params: { path: { id: user.id } }, signal })).then(() => true));
+  /** All sessions of somebody; of one's own the one that asks stays. */
+  const endSessions = useAsyncAction((signal, user: User, own: boolean) =>
+    unwrap(own ? api.DELETE("/api/v1/sessions", { params: { query: { keep_current: true } }, signal }) : api.DELETE("/api/v1/users/{id}/sessions", { params: { path: { id: user.id } }, signal })).then(() => true),
+  );
   const endSession = useAsyncAction((signal, id: string) => unwrap(api.DELETE("/api/v1/sessions/{id}", { params: { path: { id } }, signal })).then(() => true));
   return { change, remove, endSessions, endSession, theirs };
 }
