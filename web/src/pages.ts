@@ -16,7 +16,10 @@ export const pages: readonly Page[] = [
   { name: "moderate", group: "work", icon: "moderate", action: "moderation.run", keys: "g m" },
   { name: "history", group: "work", icon: "history", action: "moderation.read", keys: "g h" },
   { name: "people", group: "govern", icon: "users", action: "user.manage", keys: "g u" },
+  { name: "keys", group: "govern", icon: "keys", action: ["key.own", "session.own"], keys: "g k" },
+  { name: "settings", group: "govern", icon: "gauge", action: "settings.manage", keys: "g s" },
   { name: "audit", group: "evidence", icon: "audit", action: "audit.read", keys: "g a" },
+  { name: "profile", group: "menu", icon: "users", keys: "g p" },
   { name: "api", group: "menu", icon: "link", keys: "g i" },
 ];
 

@@ -9,6 +9,7 @@ export type RoleCell = Schemas["RoleCell"];
 export type PermissionLine = Schemas["PermissionLine"];
 export type Session = Schemas["Session"];
 export type Key = Schemas["Key"];
+export type CreatedKey = Schemas["CreatedKey"];
 export type Verdict = Schemas["Verdict"];
 export type HistoryRow = Schemas["HistoryRow"];
 export type Message = Schemas["Message"];
@@ -30,6 +31,9 @@ export type OverviewHour = Schemas["OverviewHour"];
 export type OverviewModel = Schemas["OverviewModel"];
 export type SystemReport = Schemas["System"];
 export type SystemCheck = Schemas["SystemCheck"];
+
+export type Setting = Schemas["Setting"];
+export type Settings = Schemas["Settings"];
 
 export type EventPolicy = Schemas["EventPolicy"];
 export type EventModel = Schemas["EventModel"];
