@@ -1,5 +1,12 @@
 // The API page: the server's own contract, read, filtered and tried by the person who is signed in.
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const python = fileURLToPath(new URL("../../../.tools/venv/bin/python", import.meta.url));
 
 const list = "[data-op]";
 const open = "[data-test=operation]";
@@ -122,7 +129,26 @@ async function hostile(page, ctx) {
   await page.unroute("**/api/v1/models");
 }
 
+/** What stands there to be copied runs as it stands, with a key in GH_KEY and the authority beside it. */
+async function snippetsRun(page, ctx) {
+  const { api } = ctx.house.roles.admin;
+  const [program] = (await api("GET", "/api/v1/users?kind=service", undefined, 200)).body.items;
+  const { key } = (await api("POST", "/api/v1/keys", { label: "snippets", user_id: program.id }, 201)).body;
+  const where = { cwd: join(ctx.house.data, "tls"), timeout: 30_000, env: { PATH: process.env.PATH, GH_KEY: key, NODE_EXTRA_CA_CERTS: "ca.pem" } };
+  await ctx.go("/api#createModeration", open);
+  await page.locator("[data-test=member-input]").fill(`What's "open" at 7 o'clock? $HOME 药房几点关门`);
+  const run = { curl: (text) => ["bash", ["-c", text]], javascript: (text) => ["node", ["--input-type=module", "-e", text]], python: (text) => [python, ["-c", text]] };
+  for (const [language, command] of Object.entries(run)) {
+    await page.locator(`[data-test=snippet-${language}]`).click();
+    const [binary, given] = command(await page.locator("[data-test=snippet]").textContent());
+    assert.ok(!binary.startsWith("/") || existsSync(binary), "make setup installs Python's requests");
+    const { stdout } = await promisify(execFile)(binary, given, where);
+    assert.match(stdout, /"audit_hash"/, language);
+  }
+}
+
 export const walks = [
+  { name: "api-snippets", run: snippetsRun },
   { name: "api-try", run: tryVerdict },
   { name: "api-body", run: editBody },
   { name: "api-ask-first", run: askFirst },
