@@ -15,6 +15,8 @@ export const groups = ["work", "govern", "evidence"] as const;
 export const pages: readonly Page[] = [
   { name: "moderate", group: "work", icon: "moderate", action: "moderation.run", keys: "g m" },
   { name: "history", group: "work", icon: "history", action: "moderation.read", keys: "g h" },
+  { name: "examples", group: "work", icon: "chat", action: "example.read", keys: "g e" },
+  { name: "models", group: "govern", icon: "models", action: "model.view", keys: "g l" },
   { name: "people", group: "govern", icon: "users", action: "user.manage", keys: "g u" },
   { name: "keys", group: "govern", icon: "keys", action: ["key.own", "session.own"], keys: "g k" },
   { name: "settings", group: "govern", icon: "gauge", action: "settings.manage", keys: "g s" },

@@ -13,7 +13,9 @@ describe("startPage", () => {
     expect(startPage("admin", ["moderation.run", "audit.read"])).toEqual({ name: "moderate" });
     expect(startPage("auditor", ["audit.read"])).toEqual({ name: "audit" });
     expect(startPage("auditor", ["moderation.read", "audit.read"])).toEqual({ name: "audit" });
-    expect(startPage("guest", ["example.read"])).toEqual({ name: "nothing" });
+    expect(startPage("guest", ["example.read"])).toEqual({ name: "examples" });
+    expect(startPage("nurse", ["example.read", "model.view"])).toEqual({ name: "models" });
+    expect(startPage("porter", [])).toEqual({ name: "nothing" });
   });
 });
 

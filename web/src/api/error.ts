@@ -1,3 +1,9 @@
+export interface QueueLine {
+  position: number;
+  waiting: number;
+  capacity: number;
+}
+
 /** What a failed call tells: a code that texts are made from, never the server's own words alone. */
 export class ApiError extends Error {
   constructor(
@@ -7,6 +13,8 @@ export class ApiError extends Error {
     readonly detail: string,
     readonly retryAfter: number | null = null,
     readonly field: string = "",
+    /** With busy and timeout: the line before the model. Position 0 is none. */
+    readonly queue: QueueLine | null = null,
   ) {
     super(code);
     this.name = "ApiError";
@@ -38,7 +46,15 @@ export function errorFrom(response: Response, body: unknown): ApiError {
     text(b.detail),
     seconds(response),
     text(b.field),
+    line(b.queue),
   );
+}
+
+function line(value: unknown): QueueLine | null {
+  if (typeof value !== "object" || value === null) return null;
+  const q: Record<string, unknown> = { ...value };
+  const n = (x: unknown) => (typeof x === "number" && Number.isFinite(x) ? x : 0);
+  return { position: n(q.position), waiting: n(q.waiting), capacity: n(q.capacity) };
 }
 
 /** Anything thrown becomes an ApiError: no connection is "offline", an abort is "canceled". */

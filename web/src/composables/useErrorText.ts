@@ -19,6 +19,7 @@ export function useErrorText() {
   return (error: ApiError): { title: string; detail: string } => {
     const code = known.has(error.code) ? error.code : "internal";
     const parts = [t(`error.${code}.detail`)];
+    if (error.queue) parts.push(t(error.queue.position > 0 ? "error.linePlace" : "error.line", { ...error.queue }));
     if (error.retryAfter !== null) parts.push(wait(error.retryAfter));
     if ((code === "too_large" || code === "invalid" || code === "unprocessable" || code === "conflict") && error.detail) parts.push(t("error.server", { detail: error.detail }));
     return { title: t(`error.${code}.title`), detail: parts.filter(Boolean).join(" ") };

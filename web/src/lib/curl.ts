@@ -16,3 +16,8 @@ export function curlCommand(origin: string, body: { model: string; policy: Polic
     `  --data-raw ${shellQuote(JSON.stringify(payload))}`,
   ].join("\n");
 }
+
+/** Reading an address of the API as a command. */
+export function curlOf(origin: string, path: string): string {
+  return [`curl -sS ${shellQuote(origin + path)} \\`, `  -H "Authorization: Bearer $GUARDHOUSE_KEY"`].join("\n");
+}

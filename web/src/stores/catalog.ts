@@ -2,7 +2,8 @@ import { defineStore } from "pinia";
 import { computed, shallowRef } from "vue";
 import { api, unwrap } from "@/api/client";
 import { toApiError, type ApiError } from "@/api/error";
-import type { Model } from "@/api/types";
+import type { EventModel, Model } from "@/api/types";
+import { patched } from "@/lib/models";
 
 /** The models this person may see; several pages offer them. */
 export const useCatalog = defineStore("catalog", () => {
@@ -19,5 +20,12 @@ export const useCatalog = defineStore("catalog", () => {
     }
   }
 
-  return { models, guards, error, load };
+  /** Takes over what the server tells of a model; what that does not say is read again. */
+  async function heard(e: EventModel): Promise<void> {
+    const next = patched(models.value, e);
+    if (next) models.value = next;
+    else await load();
+  }
+
+  return { models, guards, error, load, heard };
 });

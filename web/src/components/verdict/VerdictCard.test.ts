@@ -9,7 +9,7 @@ import VerdictCard from "./VerdictCard.vue";
 const base: ShownVerdict = {
   id: "mod_1", created_at: "2026-11-21T09:00:00.000Z", request_id: "req_1", severity: "Unsafe", categories: ["Violent"], refusal: null, flagged: true, action: "block",
   scores: { safe: 0.006, controversial: 0.041, unsafe: 0.952, other: 0.001 }, model: { id: "guard-nano", sha256: "ab".repeat(32), quantization: "Q8_0", template_sha256: "cd".repeat(32) },
-  policy: { version: 12, mode: "strict" }, cached: false, audit_hash: "ef".repeat(32), timings: { queue_ms: 0.1, model_ms: 7.9, total_ms: 9, prompt_tokens: 31, passes: 1, windows: 1 },
+  policy: { version: 12, mode: "strict" }, cached: false, audit_hash: "ef".repeat(32), timings: { queue_ms: 0.1, model_ms: 7.9, total_ms: 9, prompt_tokens: 31, passes: 1, windows: 1 }, deciding_window: 1,
 };
 
 const page = { render: () => null };

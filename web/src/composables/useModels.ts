@@ -1,0 +1,33 @@
+import { computed, watch } from "vue";
+import { useRoute } from "vue-router";
+import { api, unwrap } from "@/api/client";
+import type { EventModel, Model } from "@/api/types";
+import { useEvents } from "@/composables/useEvents";
+import { useResource } from "@/composables/useResource";
+import { patched } from "@/lib/models";
+
+/** The models that this person may see, as they load and change, and the one that the address names. */
+export function useModels() {
+  const route = useRoute();
+  const list = useResource<Model[]>(async (signal) => (await unwrap(api.GET("/api/v1/models", { signal }))).items);
+  const id = computed(() => (typeof route.params.id === "string" ? route.params.id : ""));
+  /** Only what the list does not have is asked for by itself: then it says why. */
+  const one = useResource<Model>((signal) => unwrap(api.GET("/api/v1/models/{id}", { params: { path: { id: id.value } }, signal })), {
+    key: () => (list.data.value && !list.data.value.some((m) => m.id === id.value) ? id.value : ""),
+  });
+  const opened = computed(() => list.data.value?.find((m) => m.id === id.value) ?? (one.data.value?.id === id.value ? one.data.value : null));
+
+  function heard(e: EventModel): void {
+    const next = list.data.value ? patched(list.data.value, e) : null;
+    if (next) list.set(next);
+    else void list.reload();
+  }
+  useEvents({ models: heard, reset: () => void list.reload(), fresh: () => void list.reload(), policy: () => void list.reload() });
+
+  const at = computed(() => list.data.value?.findIndex((m) => m.id === id.value) ?? -1);
+  const up = computed(() => (at.value > 0 ? (list.data.value?.[at.value - 1] ?? null) : null));
+  const down = computed(() => (at.value >= 0 ? (list.data.value?.[at.value + 1] ?? null) : null));
+  // A model that went while it was open is asked for once more, and then is not there.
+  watch(opened, (now, before) => !now && before && id.value && void one.reload());
+  return { list, one, id, opened, up, down };
+}

@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import type { Model } from "@/api/types";
+import { fleet, memoryParts, msLeft, patched, percentOf, sizeOf } from "./models";
+
+const model = (over: Partial<Model>): Model => ({
+  id: "guard-nano", kind: "guard", origin: "embedded", architecture: "qwen3", quantization: "Q8_0", sha256: "ab", template_sha256: "cd", state: "ready", state_code: "", state_reason: "",
+  state_since: "2026-11-21T09:00:00.000Z", loaded_at: null, stage: null, progress: null, size_bytes: 1, context_length: 384, default: true, created_at: "2026-11-21T09:00:00.000Z",
+  device: null, kernels: null, memory: null, slots: null, lanes: null, threads: null, slot_tokens: null, layout: null, ...over,
+});
+
+describe("patched", () => {
+  const loading = model({ state: "loading", stage: "checking", progress: 0.1 });
+  it("takes over how far loading is", () => {
+    expect(patched([loading], { id: "guard-nano", state: "loading", stage: "reading", progress: 0.5 })).toEqual([{ ...loading, stage: "reading", progress: 0.5 }]);
+  });
+  it("asks for the list where the state is another or the model new", () => {
+    expect(patched([loading], { id: "guard-nano", state: "ready" })).toBeNull();
+    expect(patched([], { id: "other", state: "loading", progress: 0 })).toBeNull();
+  });
+  it("drops what is gone, and leaves what says nothing new", () => {
+    expect(patched([loading], { id: "guard-nano", state: "gone" })).toEqual([]);
+    expect(patched([model({})], { id: "guard-nano", state: "ready" })).toEqual([model({})]);
+  });
+});
+
+describe("loading", () => {
+  it("is never whole before it is", () => {
+    expect(percentOf({ progress: 1 })).toBe(99);
+    expect(percentOf({ progress: null })).toBe(0);
+  });
+  it("says how long it takes by how long it took", () => {
+    const at = { state_since: "2026-11-21T09:00:00.000Z", stage: "reading" as const };
+    expect(msLeft({ ...at, progress: 0.25 }, Date.parse("2026-11-21T09:00:03.000Z"))).toBe(9000);
+    expect(msLeft({ ...at, progress: 0.01 }, Date.parse("2026-11-21T09:00:03.000Z"))).toBeNull();
+    expect(msLeft({ ...at, stage: "waiting", progress: 0.25 }, Date.parse("2026-11-21T09:00:03.000Z"))).toBeNull();
+  });
+});
+
+it("shows the parts of memory that there are, the largest first", () => {
+  const parts = memoryParts({ weights: 10, packed: 0, cache: 60, compute: 30, output: 0, total: 100 });
+  expect(parts.map((p) => [p.key, p.share])).toEqual([["cache", 0.6], ["compute", 0.3], ["weights", 0.1]]);
+});
+
+it("says sizes as people do", () => {
+  expect(sizeOf(8_490_176)).toEqual({ unit: "mb", n: 8.5 });
+  expect(sizeOf(4_300_000_000)).toEqual({ unit: "gb", n: 4.3 });
+  expect(sizeOf(512)).toEqual({ unit: "b", n: 512 });
+  expect(sizeOf(999_900)).toEqual({ unit: "mb", n: 1 });
+});
+
+it("says the worst of all models", () => {
+  expect(fleet([]).key).toBe("none");
+  expect(fleet([model({}), model({ state: "loading" })])).toEqual({ key: "loading", n: 1 });
+  expect(fleet([model({ state: "failed" }), model({ state: "loading" })])).toEqual({ key: "failed", n: 1 });
+  expect(fleet([model({})])).toEqual({ key: "ready", n: 1 });
+});

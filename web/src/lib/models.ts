@@ -1,0 +1,54 @@
+import type { EventModel, Model } from "@/api/types";
+
+/** What a list of models becomes when the server tells of one; null where only reading it again can tell. */
+export function patched(models: readonly Model[], e: EventModel): Model[] | null {
+  const at = models.find((m) => m.id === e.id);
+  if (e.state === "gone") return at ? models.filter((m) => m.id !== e.id) : [...models];
+  if (!at || e.state !== at.state || e.state !== "loading") return at && e.state === at.state && e.state === "ready" ? [...models] : null;
+  return models.map((m) => (m.id === e.id ? { ...m, stage: e.stage ?? m.stage, progress: e.progress ?? m.progress } : m));
+}
+
+/** Of a model that loads: whole percent, never 100 before it is ready. */
+export function percentOf(m: Pick<Model, "progress">): number {
+  return Math.min(99, Math.floor((m.progress ?? 0) * 100));
+}
+
+/** About how long loading still takes, by how long it took so far; null while that says nothing. */
+export function msLeft(m: Pick<Model, "progress" | "state_since" | "stage">, now: number): number | null {
+  const done = m.progress ?? 0;
+  if (!m.state_since || done < 0.05 || m.stage === "waiting") return null;
+  const spent = now - Date.parse(m.state_since);
+  return spent > 500 ? (spent * (1 - done)) / done : null;
+}
+
+/** The parts of what a model holds, the largest first; what is nothing is left out. */
+export function memoryParts(memory: NonNullable<Model["memory"]>): { key: "weights" | "packed" | "cache" | "compute" | "output"; bytes: number; share: number }[] {
+  const keys = ["weights", "packed", "cache", "compute", "output"] as const;
+  return keys
+    .map((key) => ({ key, bytes: memory[key], share: memory.total > 0 ? memory[key] / memory.total : 0 }))
+    .filter((p) => p.bytes > 0)
+    .sort((a, b) => b.bytes - a.bytes);
+}
+
+const units = ["b", "kb", "mb", "gb"] as const;
+
+/** Bytes as a person says them: the unit's key and a figure with at most one place. */
+export function sizeOf(bytes: number): { unit: (typeof units)[number]; n: number } {
+  let n = bytes;
+  let i = 0;
+  while (n >= 999.5 && i < units.length - 1) {
+    n /= 1000;
+    i++;
+  }
+  return { unit: units[i] ?? "b", n: n >= 100 || i === 0 ? Math.round(n) : Math.round(n * 10) / 10 };
+}
+
+/** One word for what the list says of all: worst first. */
+export function fleet(models: readonly Model[]): { key: "none" | "failed" | "loading" | "ready"; n: number } {
+  const failed = models.filter((m) => m.state === "failed").length;
+  const loading = models.filter((m) => m.state === "loading").length;
+  if (models.length === 0) return { key: "none", n: 0 };
+  if (failed > 0) return { key: "failed", n: failed };
+  if (loading > 0) return { key: "loading", n: loading };
+  return { key: "ready", n: models.length };
+}
