@@ -9,8 +9,10 @@ import { readdirSync } from "node:fs";
 const roles = ["admin", "reviewer", "radiologist", "nurse", "guest", "auditor", "nobody"];
 
 function checkArea(area, { pages = [], walks = [] }) {
-  const names = [...pages, ...walks].map((p) => p.name);
-  assert.equal(new Set(names).size, names.length, `${area}: two pages or walks share a name`);
+  for (const list of [pages, walks]) {
+    const names = list.map((p) => p.name);
+    assert.equal(new Set(names).size, names.length, `${area}: two of ${names.join(", ")} are one`);
+  }
   for (const p of pages) {
     assert.ok(p.name && p.path && p.ready, `${area}: a page has name, path and ready`);
     assert.ok(roles.includes(p.as), `${area}/${p.name}: "as" is one of ${roles.join(", ")}`);
@@ -19,7 +21,7 @@ function checkArea(area, { pages = [], walks = [] }) {
     assert.ok(w.name && typeof w.run === "function", `${area}: a walk has name and run`);
     assert.ok(roles.includes(w.as ?? "admin"), `${area}/${w.name}: "as" is one of ${roles.join(", ")}`);
   }
-  assert.ok(names.length > 0, `${area} has neither pages nor walks`);
+  assert.ok(pages.length + walks.length > 0, `${area} has neither pages nor walks`);
 }
 
 /** Jobs, the long ones first: the pages of an area and its walks, each in a house of its own. */
