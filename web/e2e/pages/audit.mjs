@@ -36,8 +36,9 @@ export const pages = [
     ready: rows,
     async prepare(page) {
       await at(page, "filter-range").selectOption("own");
-      await at(page, "own-from").fill("2026-01-02T03:04");
-      await at(page, "own-to").fill("2026-01-01T03:04");
+      await at(page, "own-from").fill("2026-01-02 03:04");
+      await at(page, "own-to").fill("2026-01-01");
+      await at(page, "own-take").click();
       if (await page.locator("[data-test=volume-table]:visible").count()) await at(page, "volume-table").click();
     },
   },

@@ -24,9 +24,11 @@ describe("time in the address", () => {
   });
   it("goes through a field and back", () => {
     const at = new Date(2026, 2, 3, 4, 5).toISOString();
-    expect(toField(at)).toBe("2026-03-03T04:05");
+    expect(toField(at)).toBe("2026-03-03 04:05");
     expect(fromField(toField(at))).toBe(at);
-    expect([toField(""), toField("x"), fromField(""), fromField("x")]).toEqual(["", "", "", ""]);
+    expect([toField(""), toField("x"), fromField(" ")]).toEqual(["", "", ""]);
+    expect(fromField("2026-3-3")).toBe(new Date(2026, 2, 3).toISOString());
+    expect(["x", "2026-11-31 10:00", "2026-11-21 25:00", "21.11.2026", "2026-11-21 10"].map(fromField)).toEqual([null, null, null, null, null]);
   });
 });
 

@@ -39,15 +39,23 @@ export function stripQuery(f: TimeFilters, now: Date): { from?: string; to?: str
 
 const two = (n: number) => String(n).padStart(2, "0");
 
-/** A moment as a field of type datetime-local holds it, "" for none. */
+/** A moment as a field holds it, in local time: 2026-11-21 14:00. "" for none. */
 export function toField(at: string): string {
   const d = new Date(at);
   if (at === "" || Number.isNaN(d.getTime())) return "";
-  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}T${two(d.getHours())}:${two(d.getMinutes())}`;
+  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${two(d.getHours())}:${two(d.getMinutes())}`;
 }
 
-/** What such a field holds as the address has it, "" for none. */
-export function fromField(value: string): string {
-  const d = new Date(value);
-  return value === "" || Number.isNaN(d.getTime()) ? "" : d.toISOString();
+const written = /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T]+(\d{1,2})[:：](\d{2}))?$/;
+
+/** What was written into such a field as the address has it; a day alone begins at midnight. "" for nothing, null for no moment. */
+export function fromField(value: string): string | null {
+  const text = value.trim();
+  if (text === "") return "";
+  const [, year, month, day, hour = "0", minute = "0"] = written.exec(text) ?? [];
+  if (year === undefined) return null;
+  const d = new Date(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute));
+  // 31 November would become 1 December: such a day is none.
+  const real = d.getMonth() === Number(month) - 1 && d.getDate() === Number(day) && d.getHours() === Number(hour) && d.getMinutes() === Number(minute);
+  return real ? d.toISOString() : null;
 }
