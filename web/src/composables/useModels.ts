@@ -1,4 +1,4 @@
-import { computed, watch } from "vue";
+import { computed } from "vue";
 import { useRoute } from "vue-router";
 import { api, unwrap } from "@/api/client";
 import type { EventModel, Model } from "@/api/types";
@@ -27,7 +27,5 @@ export function useModels() {
   const at = computed(() => list.data.value?.findIndex((m) => m.id === id.value) ?? -1);
   const up = computed(() => (at.value > 0 ? (list.data.value?.[at.value - 1] ?? null) : null));
   const down = computed(() => (at.value >= 0 ? (list.data.value?.[at.value + 1] ?? null) : null));
-  // A model that went while it was open is asked for once more, and then is not there.
-  watch(opened, (now, before) => !now && before && id.value && void one.reload());
   return { list, one, id, opened, up, down };
 }
