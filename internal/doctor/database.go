@@ -152,7 +152,7 @@ func (d *doctor) examine(ctx context.Context, look *db.DB, size int64) bool {
 		d.fail(name, "is damaged: "+e.Damage, "look at the disk, keep a copy and restore a backup").as("database_damaged", "error", e.Damage)
 		return false
 	case e.Version < e.Known:
-		d.warn(name, fmt.Sprintf("has version %d and this release has %d", e.Version, e.Known), "the server brings it there on its next start, and so does every other command, backup too: for a way back, copy the whole data folder first while nothing runs on it (guardhouse migrate --dry-run tries it on a copy)").as("database_older", "version", int64(e.Version), "known", int64(e.Known)).run("guardhouse migrate --dry-run")
+		d.warn(name, fmt.Sprintf("has version %d and this release has %d", e.Version, e.Known), "the server brings it there on its next start, and so does every other command, backup too: for a way back, copy the whole data folder first while nothing runs on it (guardhouse migrate --dry-run tries it on a copy)").as("database_older", "version", int64(e.Version), "known", int64(e.Known)).run(d.guardhouse("migrate --dry-run"))
 		return false
 	}
 	d.ok(name, fmt.Sprintf("%s, version %d, schema and pages are sound", bytesText(uint64(max(size, 0))), e.Version)).as("database", "bytes", size, "version", int64(e.Version))
@@ -172,12 +172,12 @@ func (d *doctor) chain(ctx context.Context, look *db.DB) {
 	case err != nil && d.tooLate(ctx, name):
 		return
 	case err != nil:
-		d.fail(name, "cannot be read: "+said(err), "guardhouse audit verify; restore a backup").as("audit_unreadable", "error", said(err)).run("guardhouse audit verify")
+		d.fail(name, "cannot be read: "+said(err), "guardhouse audit verify; restore a backup").as("audit_unreadable", "error", said(err)).run(d.guardhouse("audit verify"))
 		return
 	case r.Finding == audit.ClockBack:
 		d.warn(name, r.Detail, "the clock was set back then; see why").as("audit_clock_back", "row", r.At)
 	case !r.OK():
-		d.fail(name, fmt.Sprintf("%s at row %d: %s", r.Finding, r.At, r.Detail), "keep a copy for the investigation; guardhouse audit verify walks all of it").as("audit_broken", "row", r.At, "finding", r.Finding).run("guardhouse audit verify")
+		d.fail(name, fmt.Sprintf("%s at row %d: %s", r.Finding, r.At, r.Detail), "keep a copy for the investigation; guardhouse audit verify walks all of it").as("audit_broken", "row", r.At, "finding", r.Finding).run(d.guardhouse("audit verify"))
 	case r.Rows == 0:
 		d.ok(name, "is empty").as("audit_empty")
 	case r.First > 1:
@@ -190,7 +190,7 @@ func (d *doctor) chain(ctx context.Context, look *db.DB) {
 	}
 	if r.Rows > 0 {
 		d.warn(name, "nothing outside this machine keeps its head: a rebuilt or restored log could not be told from the true one",
-			"note row and hash that guardhouse audit verify prints somewhere else, now and then").as("audit_unanchored").run("guardhouse audit verify")
+			"note row and hash that guardhouse audit verify prints somewhere else, now and then").as("audit_unanchored").run(d.guardhouse("audit verify"))
 	}
 }
 

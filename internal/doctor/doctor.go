@@ -125,7 +125,7 @@ func Run(ctx context.Context, o Options) Report {
 
 // late says that there was no time to look, which is neither good nor bad news.
 func (d *doctor) late(name string) {
-	d.warn(name, "there was no time to look", "run guardhouse doctor, which takes the time it needs").as("late").run("guardhouse doctor")
+	d.warn(name, "there was no time to look", "run guardhouse doctor, which takes the time it needs").as("late").run(d.guardhouse("doctor"))
 }
 
 // tooLate says of a check that failed whether it did for want of time.
@@ -168,6 +168,11 @@ func (l line) as(code string, values ...any) line {
 		l.c.Params[key] = values[i+1]
 	}
 	return l
+}
+
+// guardhouse is a line that runs one of our own commands on the folder.
+func (d *doctor) guardhouse(command string) string {
+	return "guardhouse " + command + " --data " + shell(d.o.Data)
 }
 
 // run says which line to run.

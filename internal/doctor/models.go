@@ -30,7 +30,7 @@ func (d *doctor) models(ctx context.Context, look *db.DB) {
 			if d.tooLate(ctx, name) {
 				return
 			}
-			d.fail(name, m.ID+": "+why, "import the same file again: guardhouse model import FILE --id "+m.ID).as("model_wrong", "model", m.ID, "error", why).run("guardhouse model import FILE --id " + m.ID)
+			d.fail(name, m.ID+": "+why, "import the same file again: guardhouse model import FILE --id "+m.ID).as("model_wrong", "model", m.ID, "error", why).run(d.guardhouse("model import FILE --id " + shell(m.ID)))
 			continue
 		}
 		good++

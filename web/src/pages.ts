@@ -13,6 +13,7 @@ export const groups = ["work", "govern", "evidence"] as const;
 
 /** The pages in the order of the navigation. Only built ones stand here. */
 export const pages: readonly Page[] = [
+  { name: "overview", group: "work", icon: "overview", action: "metrics.read", keys: "g o" },
   { name: "moderate", group: "work", icon: "moderate", action: "moderation.run", keys: "g m" },
   { name: "history", group: "work", icon: "history", action: "moderation.read", keys: "g h" },
   { name: "examples", group: "work", icon: "chat", action: "example.read", keys: "g e" },
@@ -21,6 +22,7 @@ export const pages: readonly Page[] = [
   { name: "keys", group: "govern", icon: "keys", action: ["key.own", "session.own"], keys: "g k" },
   { name: "settings", group: "govern", icon: "gauge", action: "settings.manage", keys: "g s" },
   { name: "audit", group: "evidence", icon: "audit", action: "audit.read", keys: "g a" },
+  { name: "system", group: "evidence", icon: "system", action: "settings.manage", keys: "g y" },
   { name: "profile", group: "menu", icon: "users", keys: "g p" },
   { name: "api", group: "menu", icon: "link", keys: "g i" },
 ];

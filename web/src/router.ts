@@ -30,6 +30,7 @@ export const router = createRouter({
   routes: [
     gate("/setup", "setup", "setup.title", () => import("@/views/SetupView.vue")),
     gate("/sign-in", "sign-in", "signIn.title", () => import("@/views/SignInView.vue")),
+    at("/overview", "overview", () => import("@/views/OverviewView.vue")),
     at("/moderate", "moderate", () => import("@/views/ModerateView.vue")),
     at("/history/:id?", "history", () => import("@/views/HistoryView.vue")),
     at("/verdicts/:id", "verdict", () => import("@/views/VerdictView.vue"), "history"),
@@ -41,6 +42,7 @@ export const router = createRouter({
     at("/sessions", "sessions", () => import("@/views/SessionsView.vue"), "keys"),
     at("/settings", "settings", () => import("@/views/SettingsView.vue")),
     at("/audit/:id?", "audit", () => import("@/views/AuditView.vue")),
+    at("/system", "system", () => import("@/views/SystemView.vue")),
     at("/events/:id", "event", () => import("@/views/EventView.vue"), "audit"),
     at("/profile", "profile", () => import("@/views/ProfileView.vue")),
     at("/api", "api", () => import("@/views/ApiView.vue")),

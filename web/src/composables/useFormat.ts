@@ -13,6 +13,8 @@ export function useFormat() {
   const dayMonth = make({ day: "numeric", month: "short" });
   const dayYear = make({ day: "numeric", month: "short", year: "numeric" });
   const numbers = computed(() => new Intl.NumberFormat(locale.value));
+  const tenths = computed(() => new Intl.NumberFormat(locale.value, { minimumFractionDigits: 1, maximumFractionDigits: 1 }));
+  const weekdays = computed(() => new Intl.DateTimeFormat(locale.value, prefs.language === "zh-CN" ? { month: "long", day: "numeric", weekday: "long" } : { weekday: "long", day: "numeric", month: "long" }));
 
   const today = (d: Date) => d.toDateString() === new Date().toDateString();
 
@@ -47,6 +49,10 @@ export function useFormat() {
     utcTime: (at: string) => at.slice(11, 19),
     ms: (n: number) => (n >= 10_000 ? t("unit.seconds", { n: rounded(n / 1000) }) : t("unit.ms", { n: n >= 100 ? Math.round(n) : rounded(n) })),
     day: (at: string) => day(new Date(at)),
+    /** Saturday 21 November */
+    weekday: (at: string) => weekdays.value.format(new Date(at)).replace(/(\d+)月(\d+)日\s*/, "$1 月 $2 日 "),
+    /** A share of one; small ones with a figure after the point. */
+    percent: (share: number) => `${share > 0 && share < 0.0995 ? tenths.value.format(share * 100) : numbers.value.format(Math.round(share * 100))}\u00a0%`,
     /** A size in its largest unit of 1024, as files are measured. */
     bytes: (n: number) => {
       const units = ["KiB", "MiB", "GiB", "TiB"];
