@@ -27,6 +27,12 @@ function texts(locale: "en" | "zh-CN"): ReturnType<typeof useAuditTexts> {
 beforeEach(() => setActivePinia(createPinia()));
 
 describe("sentences of administration", () => {
+  it("names no model where there was none", () => {
+    const refused: AuditEvent = { ...event, action: "moderation.run", resource: "", decision: "deny" };
+    expect(texts("en").sentence(refused)).toBe("alice was not allowed to have a text judged");
+    expect(texts("en").sentence({ ...refused, model: "guard-nano" })).toContain("guard-nano");
+  });
+
   it.each([
     [{ details: { change: "create" } }, "alice made a user", "alice 新建了用户"],
     [{ details: { change: "role" } }, "alice gave a user another role", "alice 更换了一名用户的角色"],

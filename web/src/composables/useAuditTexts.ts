@@ -64,7 +64,7 @@ export function useAuditTexts() {
     const values = { who: event.actor.name || event.actor.type !== "anonymous" ? who(event) : t("actor.somebody"), action: event.action, model: event.model || "–", resource: event.resource, name, act: act(event.action) };
     const general = `sentence.${event.decision}.${slug(event.action)}`;
     const exact = [general, kind, event.details.change].filter(Boolean).join("_");
-    const key = [exact, event.model ? "" : general + "_bare", general].find((k) => k !== "" && te(k));
+    const key = [exact === general ? "" : exact, event.model ? "" : general + "_bare", general].find((k) => k !== "" && te(k));
     return t(key ?? `sentence.${event.decision}.other`, values);
   };
 
