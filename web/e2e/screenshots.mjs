@@ -42,10 +42,9 @@ const pictures = [
   { name: "audit", path: "/audit", prepare: checkedChain },
   { name: "people", path: "/people" },
   { name: "roles", path: "/roles" },
-  { name: "models", path: "/models" },
-  { name: "system", path: "/system" },
+  { name: "models", path: "/models/guard-nano" },
   { name: "settings", path: "/settings" },
-  { name: "keys", path: "/keys" },
+  { name: "keys", path: "/keys?of=all" },
   { name: "api", path: "/api#createModeration", prepare: triedOut },
 ];
 const views = [
