@@ -109,6 +109,9 @@ func TestKeysForOthers(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, make(admin, other), "key.manage for another admin")
 	require.Equal(t, http.StatusForbidden, make(admin, b.idOf("rita")), "for a reviewer")
 	require.Equal(t, http.StatusCreated, make(admin, b.idOf("rob")), "for a service account")
+	require.Equal(t, http.StatusForbidden, make(admin, b.idOf("alice")), "for herself, on the console, before she typed her password (threat A9)")
+	b.confirm()
+	admin["Cookie"] = b.cookie
 	require.Equal(t, http.StatusCreated, make(admin, b.idOf("alice")), "for herself")
 	bearer := map[string]string{"Authorization": b.bearer}
 	require.Equal(t, http.StatusForbidden, make(bearer, b.idOf("rob")), "without key.manage")
