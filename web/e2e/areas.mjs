@@ -24,7 +24,9 @@ function checkArea(area, { pages = [], walks = [] }) {
   assert.ok(pages.length + walks.length > 0, `${area} has neither pages nor walks`);
 }
 
-/** Jobs, the long ones first: the pages of an area and its walks, each in a house of its own. */
+const most = 4; // pages in a job: more would leave the last worker alone with a long one
+
+/** Jobs, the long ones first: some pages of an area, or its walks, each job in a house of its own. */
 export async function readAreas(only) {
   const wanted = only ? only.split(",").map((w) => w.trim()) : null;
   const asked = (area, name) => !wanted || wanted.some((w) => w === area || w === `${area}/${name}`);
@@ -36,7 +38,10 @@ export async function readAreas(only) {
     const pages = (module.pages ?? []).filter((p) => asked(area, p.name));
     const walks = (module.walks ?? []).filter((w) => asked(area, w.name));
     const empty = module.empty === true;
-    if (pages.length > 0) jobs.push({ name: area + " pages", empty, pages, walks: [], weight: pages.length * 3 });
+    for (let i = 0; i < pages.length; i += most) {
+      const some = pages.slice(i, i + most);
+      jobs.push({ name: `${area} pages ${some.map((p) => p.name).join(", ")}`, empty, pages: some, walks: [], weight: some.length * 3 });
+    }
     if (walks.length > 0) jobs.push({ name: area + " walks", empty, pages: [], walks, weight: walks.length });
   }
   assert.ok(jobs.length > 0, `no area is called ${only}`);
