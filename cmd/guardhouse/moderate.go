@@ -66,6 +66,7 @@ func moderate(ctx context.Context, sh *shared, a *app.App, f moderateFlags, args
 		return err
 	}
 	if f.jsonl != "" {
+		defer a.Follow(ctx)() // a long list is judged by what is set meanwhile
 		return moderateLines(ctx, sh, a, who, f)
 	}
 	text := args[0]

@@ -70,6 +70,7 @@ func (sh *shared) printConfig(flags map[string]string) error {
 	if sh.json {
 		return config.WriteJSON(sh.out, settings)
 	}
+	fmt.Fprintln(sh.out, "# What the console stores stands between file and default: guardhouse settings list")
 	return config.WriteYAML(sh.out, settings)
 }
 

@@ -23,6 +23,10 @@ func DoctorOptions(c *config.Config) doctor.Options {
 		Data: c.Data, ModelsDir: c.ModelsDir, Cert: c.TLSCert, Key: c.TLSKey, LogFile: c.LogFile, Plain: c.AllowPlainLoopback,
 		SecretFile: []string{c.JWTSecretFile, c.JWTSecretPreviousFile},
 	}
+	o.Stored = func(values map[string]string) map[string]error {
+		_, problems := c.With(values)
+		return problems
+	}
 	o.Spec = inference.Spec{
 		Slots: c.Slots, Lanes: c.Lanes, Threads: c.Threads, Batch: c.Batch, Flash: c.FlashAttention, Cache: c.KVCache,
 		Kernels: c.Kernels, SlotTokens: moderation.WindowCap,

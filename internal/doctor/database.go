@@ -53,6 +53,7 @@ func (d *doctor) database(ctx context.Context) {
 	if !d.examine(ctx, look, info.Size()) {
 		return
 	}
+	d.stored(ctx, look)
 	d.chain(ctx, look)
 	d.models(ctx, look)
 	d.engine(ctx, look)

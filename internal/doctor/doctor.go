@@ -58,9 +58,11 @@ type Options struct {
 	Ports      []Port
 	Plain      bool // no TLS
 	Settings   error
-	Unknown    []string // variables that look like settings and are none
-	Environ    []string
-	Deep       bool // the whole audit chain instead of its end
+	// Stored answers which values that the console stored can't be in force, and why. nil = they are not looked at.
+	Stored  func(values map[string]string) map[string]error
+	Unknown []string // variables that look like settings and are none
+	Environ []string
+	Deep    bool // the whole audit chain instead of its end
 	// Running says that this process is the server of the folder. Then its database is not opened as a file beside SQLite, whose
 	// locks the kernel would take away from the whole process when that file is closed.
 	Running bool
