@@ -19,6 +19,12 @@ export function useModelTexts() {
       const percent = t("catalog.percent", { n: percentOf(m) });
       return left === null ? percent : t("catalog.left", { percent, time: format.span(left) });
     },
+    /** The same for where the percent stands beside it: "Reading the weights · about 9 s left". */
+    doing(m: Model, now: number): string {
+      const left = m.stage === "waiting" ? null : msLeft(m, now);
+      const what = t("catalog.stage." + (m.stage ?? "waiting"));
+      return left === null ? what : t("catalog.doing", { what, time: format.span(left) });
+    },
     why: (m: Model) => t("catalog.why." + (m.state_code || "internal")),
     todo: (m: Model) => t("catalog.todo." + (m.state_code || "internal")),
   };
