@@ -28,6 +28,7 @@ export const pages = [
   { name: "audit", path: "/audit", as: "admin", ready: rows, prepare: async (page, { house }) => (await keepFilters(house), await page.reload(), await at(page, "saved-0").waitFor()) },
   { name: "audit-event", path: "/audit", as: "admin", ready: rows, prepare: openEvent },
   { name: "audit-refusals", path: "/audit?actor=visitor&decision=deny&order=oldest", as: "admin", ready: rows },
+  { name: "audit-tries", path: "/audit?actor=l.wang&decision=deny", as: "admin", ready: "[data-test=about]" },
   { name: "audit-days", path: "/audit?actor=r.osei&view=timeline", as: "admin", ready: "[data-test=timeline] [data-open]" },
   {
     name: "audit-own-time",

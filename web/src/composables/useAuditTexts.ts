@@ -1,4 +1,5 @@
 import { useI18n } from "vue-i18n";
+import { useNames } from "@/stores/names";
 import { useSession } from "@/stores/session";
 import type { AuditEvent, Severity, VerdictAction } from "@/api/types";
 
@@ -32,6 +33,7 @@ export function severityOf(event: AuditEvent): (Judged & { count: number }) | nu
 export function useAuditTexts() {
   const { t, te } = useI18n();
   const session = useSession();
+  const names = useNames();
   const words = (prefix: string, code: string) => (te(`${prefix}.${code}`) ? t(`${prefix}.${code}`) : code);
 
   /** Action names hold dots, which are paths in the catalogue. */
@@ -51,6 +53,8 @@ export function useAuditTexts() {
   /** A thing as a person reads it: one's own account by name, an id shortened, all else as it is. */
   const resource = (event: AuditEvent): string => {
     if (session.user && event.resource === "user:" + session.user.id) return session.user.username;
+    const known = event.resource.startsWith("user:") ? names.of(event.resource.slice(5)) : undefined;
+    if (known) return known;
     return event.resource.replace(/^(\w+:\w{3,4}_)\w+(\w{4})$/, "$1…$2");
   };
 
@@ -61,7 +65,8 @@ export function useAuditTexts() {
   /** An act of administration by what it changed of which kind of thing; several changes at once are told in general. */
   const sentence = (event: AuditEvent): string => {
     const [kind = "", name = ""] = event.resource.split(":");
-    const values = { who: event.actor.name || event.actor.type !== "anonymous" ? who(event) : t("actor.somebody"), action: event.action, model: event.model || "–", resource: event.resource, name, act: act(event.action) };
+    const called = kind === "user" ? (names.of(name) ?? resource(event).replace(/^user:/, "")) : name;
+    const values = { who: event.actor.name || event.actor.type !== "anonymous" ? who(event) : t("actor.somebody"), action: event.action, model: event.model || "–", resource: event.resource, name: called, act: act(event.action) };
     const general = `sentence.${event.decision}.${slug(event.action)}`;
     const exact = [general, kind, event.details.change].filter(Boolean).join("_");
     const key = [exact === general ? "" : exact, event.model ? "" : general + "_bare", general].find((k) => k !== "" && te(k));
