@@ -174,6 +174,16 @@ async function tailAndStrip(page, ctx) {
   await page.waitForURL((u) => u.search.includes("from="));
   const { searchParams } = new URL(page.url());
   assert.equal(Date.parse(searchParams.get("to")) - Date.parse(searchParams.get("from")), 3_600_000, "two bars of half an hour");
+  await page.goBack();
+  await page.waitForURL((u) => !u.search.includes("from="));
+  const [left, right] = [await at(page, "bar-4").boundingBox(), await at(page, "bar-7").boundingBox()];
+  await page.mouse.move(left.x + 3, left.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(right.x + 3, right.y + 20, { steps: 8 });
+  await page.mouse.up();
+  await page.waitForURL((u) => u.search.includes("from="));
+  const drawn = new URL(page.url()).searchParams;
+  assert.equal(Date.parse(drawn.get("to")) - Date.parse(drawn.get("from")), 4 * 1_800_000, "four bars were drawn over");
   await at(page, "own-drop").click();
   await page.waitForURL((u) => !u.search.includes("from="));
 }
