@@ -1,7 +1,8 @@
-import { computed, onScopeDispose } from "vue";
+import { computed, onScopeDispose, watch } from "vue";
 import { api, unwrap } from "@/api/client";
 import { toApiError } from "@/api/error";
 import { localDay } from "@/lib/chart";
+import { useChain } from "@/stores/chain";
 import { useEvents } from "./useEvents";
 import { useResource } from "./useResource";
 
@@ -33,6 +34,8 @@ export function useOverview() {
     }, Math.max(400, pauseMs - (Date.now() - resource.loadedAt.value)));
   };
   useEvents({ verdict: soon, audit: soon, models: soon, key: soon, user: soon, reset: soon, fresh: soon });
+  const chain = useChain();
+  watch(() => chain.chain?.verified?.checked_at, (now, before) => now !== before && soon()); // a walk leaves no row to be told of
   const seen = (): void => {
     if (document.visibilityState === "visible") soon();
   };
