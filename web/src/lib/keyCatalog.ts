@@ -22,6 +22,7 @@ const parts: readonly KeyRow[] = [
   { label: "people.find", keys: "f", scope: "people" },
   { label: "people.keysAdd", keys: "n", scope: "people" },
   { label: "people.keysEdit", keys: "e", scope: "people" },
+  { label: "keyring.new", keys: "n", scope: "keys" },
   { label: "roles.new", keys: "n", scope: "roles" },
   { label: "system.again", keys: "r", scope: "system" },
   { label: "audit.next", keys: "j", scope: "audit" },
