@@ -130,3 +130,12 @@ func unit(key string) string {
 	}
 	return ""
 }
+
+// ignoredSettings answers the keys of what is set and not in force.
+func (a *App) ignoredSettings(ctx context.Context) []string {
+	var keys []string
+	for _, i := range a.Settings.Ignored(ctx) {
+		keys = append(keys, i.Key)
+	}
+	return keys
+}

@@ -52,13 +52,14 @@ type facts struct {
 	first, backup time.Time
 	signIns, full audit.Count
 	report        *Round
+	ignored       []string // settings
 }
 
 // needs answers everything that waits for a person, the gravest first.
 func (f facts) needs() []Need {
 	var out []Need
 	for _, look := range []func() []Need{
-		f.chainNeeds, f.writeNeeds, f.diskNeeds, f.modelNeeds, f.certificateNeeds, f.pressureNeeds, f.keyNeeds, f.peopleNeeds, f.backupNeeds, f.reportNeeds,
+		f.chainNeeds, f.writeNeeds, f.diskNeeds, f.modelNeeds, f.certificateNeeds, f.pressureNeeds, f.keyNeeds, f.peopleNeeds, f.settingNeeds, f.backupNeeds, f.reportNeeds,
 	} {
 		out = append(out, look()...)
 	}
@@ -78,6 +79,14 @@ func (f facts) chainNeeds() []Need {
 		return []Need{{"chain_stale", Note, c.VerifiedAt, map[string]any{"days": days(f.now.Sub(c.VerifiedAt))}, to}}
 	}
 	return nil
+}
+
+func (f facts) settingNeeds() []Need {
+	if len(f.ignored) == 0 || !f.can(access.SettingsManage) {
+		return nil
+	}
+	params := map[string]any{"count": int64(len(f.ignored)), "key": f.ignored[0]}
+	return []Need{{"settings_ignored", Soon, time.Time{}, params, Target{Page: "settings"}}}
 }
 
 func (f facts) writeNeeds() []Need {

@@ -78,9 +78,10 @@ func TestNeedsByWhatIsKnown(t *testing.T) {
 			map[string]any{"count": int64(3), "label": "ward", "at": "2026-11-20T12:00:00Z", "days": int64(1)},
 			"keys",
 		},
-		"one admin":  {func(f *facts) { f.standing = auth.Standing{Admins: 1, Admin: "m.chen"} }, "last_admin", Note, map[string]any{"name": "m.chen"}, "people"},
-		"no backup":  {func(f *facts) { f.backup = time.Time{} }, "backup_none", Note, map[string]any{"days": int64(100)}, "system"},
-		"old backup": {func(f *facts) { f.backup = now.Add(-9 * day) }, "backup_old", Soon, map[string]any{"days": int64(9)}, "system"},
+		"settings ignored": {func(f *facts) { f.ignored = []string{"engine.queue", "warp"} }, "settings_ignored", Soon, map[string]any{"count": int64(2), "key": "engine.queue"}, "settings"},
+		"one admin":        {func(f *facts) { f.standing = auth.Standing{Admins: 1, Admin: "m.chen"} }, "last_admin", Note, map[string]any{"name": "m.chen"}, "people"},
+		"no backup":        {func(f *facts) { f.backup = time.Time{} }, "backup_none", Note, map[string]any{"days": int64(100)}, "system"},
+		"old backup":       {func(f *facts) { f.backup = now.Add(-9 * day) }, "backup_old", Soon, map[string]any{"days": int64(9)}, "system"},
 		"doctor": {func(f *facts) {
 			f.report = &Round{Report: doctor.Report{Checks: []doctor.Check{{Name: "files", Status: doctor.Fail}, {Name: "disk", Status: doctor.Fail}, {Name: "clock", Status: doctor.Warn}}}}
 		}, "checks_failed", Soon, map[string]any{"count": int64(1)}, "system"},

@@ -4,6 +4,7 @@
 package overview
 
 import (
+	"context"
 	"time"
 
 	"guardhouse/internal/access"
@@ -46,6 +47,7 @@ type Deps struct {
 	Scheduler  *inference.Scheduler
 	Moderation *moderation.Service
 	Machine    Machine
+	Ignored    func(ctx context.Context) []string // settings that are set and not in force, by key; nil = not asked
 }
 
 // Options of a Service.

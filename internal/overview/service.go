@@ -171,6 +171,9 @@ func (s *Service) facts(ctx context.Context, p access.Principal, v View, notRead
 		notReady: notReady, chain: v.Chain, models: v.Models, certificate: s.d.Machine.certificate(), report: s.rounds.last(),
 	}
 	f.disk, f.diskKnown = s.d.Machine.disk()
+	if s.d.Ignored != nil {
+		f.ignored = s.d.Ignored(ctx)
+	}
 	if f.standing, err = s.d.Auth.Standing(ctx, unusedAfter, endsWithin); err != nil {
 		return f, err
 	}
