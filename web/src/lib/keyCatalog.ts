@@ -43,9 +43,13 @@ export function keyCaps(keys: string, mac = /Mac|iP(hone|ad)/.test(navigator.use
   return keys.split(" ").map((k) => (k === "Mod" ? (mac ? "⌘" : "Ctrl") : (caps[k] ?? (k.length === 1 ? k.toUpperCase() : k))));
 }
 
+/** Pages where the keys of lists count beside their own. */
+const listPages = ["people", "roles", "keys"];
+const inList = (a: KeyRow, b: KeyRow) => a.scope === "lists" && listPages.includes(b.scope);
+
 /** Why these keys cannot be taken: they are another row's, or one would never be reached behind the other. Null if they can. */
 export function keyConflict(row: KeyRow, keys: string, all: readonly KeyRow[], effective: (row: KeyRow) => string): KeyRow | null {
-  const meet = (other: KeyRow) => other.label !== row.label && (other.scope === row.scope || other.scope === "all" || row.scope === "all");
+  const meet = (other: KeyRow) => other.label !== row.label && (other.scope === row.scope || other.scope === "all" || row.scope === "all" || inList(row, other) || inList(other, row));
   const hides = (a: string, b: string) => a === b || a.startsWith(b + " ") || b.startsWith(a + " ");
   return all.find((other) => meet(other) && hides(effective(other), keys)) ?? null;
 }

@@ -41,6 +41,7 @@ describe("keys", () => {
     expect(conflict(all[1] as KeyRow, "? x")).toBe("help");
     expect(conflict(all[1] as KeyRow, "j")).toBe(null);
     expect(conflict(all[0] as KeyRow, "t")).toBe("text");
+    expect(conflict(row("find", "f", "people"), "j")).toBe("next");
   });
 
   it("are printed as on the keyboard", () => {
