@@ -33,7 +33,7 @@ func TestWhatIsFetchedIsPinnedByHash(t *testing.T) {
 	}
 
 	hash := regexp.MustCompile(`--hash=sha256:[0-9a-f]{64}( \\)?$`)
-	for _, name := range []string{"requirements-test.txt", "requirements-node.txt"} {
+	for _, name := range []string{"requirements-test.txt", "requirements-lint.txt", "requirements-node.txt"} {
 		text, err := os.ReadFile(filepath.Join(root, "scripts", name))
 		require.NoError(t, err)
 		pinned := 0
@@ -73,5 +73,5 @@ func TestSetUpRunsNoInstallScripts(t *testing.T) {
 		assert.NotContains(t, line, "npm install")
 		assert.NotRegexp(t, `\b(curl|wget)\b`, line)
 	}
-	assert.Equal(t, 4, installs)
+	assert.Equal(t, 5, installs)
 }
