@@ -34,7 +34,6 @@ async function confirm(page) {
 export const pages = [
   { name: "people", path: "/people", as: "admin", ready: ".pt [data-row]" },
   { name: "person", path: "/people?role=reviewer", as: "admin", ready: ".pt [data-row]", prepare: (page) => openPerson(page, "Ruth Osei") },
-  { name: "people-add", path: "/people?add=1", as: "admin", ready: by("add-username") },
   { name: "people-nobody", path: "/people?q=nobody-of-that-name", as: "admin", ready: by("clear-filters") },
   { name: "roles", path: "/roles/reviewer?action=image.generate", as: "admin", ready: by("why-question") },
   { name: "role", path: "/roles/auditor", as: "admin", ready: by("role-title") },
@@ -86,6 +85,8 @@ export const walks = [
       const name = "t.moreau." + Date.now().toString(36); // no name is given twice, whatever became of its owner
       await enter(page, ctx, "/people");
       await page.locator(by("add")).click();
+      await page.locator(by("add-username")).waitFor();
+      await ctx.seen("people-add");
       await page.locator(by("add-submit")).click();
       await page.locator("[role=dialog] [aria-invalid=true]").waitFor();
       await page.locator(by("add-username")).fill(name);
