@@ -44,7 +44,7 @@ export function hands(page) {
       const field = page.locator(selector).filter({ visible: true }).first();
       await reach(field);
       count.onKeys = true;
-      if (await field.inputValue()) {
+      if (await field.evaluate((e) => e.value !== "" && (e.selectionStart !== 0 || e.selectionEnd !== e.value.length))) {
         count.keys++;
         await page.keyboard.press("Control+a");
       }
