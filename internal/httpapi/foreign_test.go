@@ -14,7 +14,7 @@ import (
 // owned is something of a person's, and an id of the same form that nobody ever had.
 type owned struct{ id, unknown string }
 
-// belongings makes one thing of each kind for rita: user, session, key, verdict.
+// belongings makes one thing of each kind for rita: user, session, key, verdict, saved filter.
 func (b *bench) belongings() map[string]owned {
 	b.t.Helper()
 	bearer := map[string]string{"Authorization": b.bearer}
@@ -23,10 +23,12 @@ func (b *bench) belongings() map[string]owned {
 	mod := b.do(call{method: "POST", path: moderations, header: bearer, body: `{"input":"hello"}`})
 	require.Equal(b.t, http.StatusOK, mod.Code, mod.Body)
 	me := b.do(call{method: "GET", path: "/api/v1/auth/me", header: bearer})
+	filter := b.do(call{method: "POST", path: "/api/v1/filters", header: bearer, body: `{"page":"history","name":"hers","query":"severity=Unsafe"}`})
+	require.Equal(b.t, http.StatusCreated, filter.Code, filter.Body)
 	out := map[string]owned{}
 	for kind, id := range map[string]string{
 		"keys": field(b.t, key.Body.Bytes(), "id"), "moderations": field(b.t, mod.Body.Bytes(), "id"),
-		"sessions": field(b.t, me.Body.Bytes(), "session_id"), "users": b.idOf("rita"),
+		"sessions": field(b.t, me.Body.Bytes(), "session_id"), "users": b.idOf("rita"), "filters": field(b.t, filter.Body.Bytes(), "id"),
 	} {
 		last := "0"
 		if strings.HasSuffix(id, "0") {
