@@ -62,7 +62,8 @@ export async function checkForcedColours(page, name, problems) {
     const list = [];
     for (const e of document.querySelectorAll(".btn,.inp,input:not([type=hidden]):not(.el-select__input),select,textarea")) {
       const framed = (x) => { const s = getComputedStyle(x); return parseFloat(s.borderTopWidth) > 0 && s.borderTopStyle !== "none" || parseFloat(s.outlineWidth) > 0 && s.outlineStyle !== "none"; };
-      if (shown(e) && ![e, e.parentElement, e.parentElement?.parentElement].some((x) => x && framed(x))) list.push(say(e) + " has no edge");
+      const own = /^(checkbox|radio)$/.test(e.type) && getComputedStyle(e).appearance !== "none"; // the browser draws the box
+      if (shown(e) && !own && ![e, e.parentElement, e.parentElement?.parentElement].some((x) => x && framed(x))) list.push(say(e) + " has no edge");
     }
     for (const e of document.querySelectorAll("main svg,nav svg,header svg")) {
       const s = getComputedStyle(e);

@@ -3,6 +3,7 @@
 //   GUARDHOUSE_SCREENSHOTS  a folder for pictures, page.language-theme.width.png (optional)
 //   GH_E2E_ONLY             areas, or AREA/NAME of single pages and walks, separated by commas (optional)
 //   GH_E2E_LOOKS            looks such as en-light,zh-dark (optional: all four)
+//   GH_E2E_FULL             every width and sideways scroll in all four looks (optional; pictures mean it too)
 //   GH_E2E_WORKERS          jobs side by side (optional: 2)
 import assert from "node:assert/strict";
 import { readAreas } from "./areas.mjs";

@@ -1,5 +1,6 @@
 import { computed } from "vue";
 import { useI18n } from "vue-i18n";
+import { sizeOf } from "@/lib/format";
 import { usePrefs } from "@/stores/prefs";
 
 /** Numbers and moments in the person's language, local time, 24 hours. */
@@ -53,13 +54,10 @@ export function useFormat() {
     weekday: (at: string) => weekdays.value.format(new Date(at)).replace(/(\d+)月(\d+)日\s*/, "$1 月 $2 日 "),
     /** A share of one; small ones with a figure after the point. */
     percent: (share: number) => `${share > 0 && share < 0.0995 ? tenths.value.format(share * 100) : numbers.value.format(Math.round(share * 100))}\u00a0%`,
-    /** A size in its largest unit of 1024, as files are measured. */
+    /** A size in its largest unit of 1,000. */
     bytes: (n: number) => {
-      const units = ["KiB", "MiB", "GiB", "TiB"];
-      let size = n / 1024;
-      let unit = 0;
-      for (; size >= 1024 && unit < units.length - 1; unit++) size /= 1024;
-      return `${numbers.value.format(size >= 100 ? Math.round(size) : rounded(size))}\u00a0${units[unit]}`;
+      const size = sizeOf(n);
+      return `${numbers.value.format(size.n)}\u00a0${size.unit}`;
     },
     /** How long something takes or is old, in its largest unit. */
     span: (ms: number) => {

@@ -1,17 +1,14 @@
 import { useI18n } from "vue-i18n";
 import type { Model } from "@/api/types";
 import { useFormat } from "@/composables/useFormat";
-import { msLeft, percentOf, sizeOf } from "@/lib/models";
+import { msLeft, percentOf } from "@/lib/models";
 
 /** What is said of a model: sizes, how far it is, why it is not there. */
 export function useModelTexts() {
   const { t } = useI18n();
   const format = useFormat();
   return {
-    size(bytes: number): string {
-      const s = sizeOf(bytes);
-      return t("catalog.unit." + s.unit, { n: s.n });
-    },
+    size: format.bytes,
     /** "63 % · about 9 s left", or what it waits for. */
     progress(m: Model, now: number): string {
       if (m.stage === "waiting") return t("catalog.stage.waiting");

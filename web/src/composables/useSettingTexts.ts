@@ -33,11 +33,14 @@ export function useSettingTexts() {
     }
   }
 
+  /** One end of what may be typed: a number stays one, whatever it means. */
+  const edge = (item: Setting, at: number | string): string => (item.type === "integer" ? format.number(Number(at)) : value({ ...item, unit: null }, at));
+
   return {
     name: (key: string) => (te(`settings.item.${key}.name`) ? t(`settings.item.${key}.name`) : key),
     text: (key: string) => t(`settings.item.${key}.text`),
     value,
     /** What may be typed, in words. */
-    bounds: (item: Setting) => (item.min !== null && item.max !== null ? t("settings.bounds", { from: value({ ...item, unit: null }, item.min), to: value({ ...item, unit: null }, item.max) }) : ""),
+    bounds: (item: Setting) => (item.min !== null && item.max !== null ? t("settings.bounds", { from: edge(item, item.min), to: edge(item, item.max) }) : ""),
   };
 }

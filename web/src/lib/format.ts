@@ -58,3 +58,16 @@ export function countCharacters(text: string): number {
   for (let i = 0; i + 1 < text.length; i++) if ((text.codePointAt(i) ?? 0) > 0xffff) surrogates++;
   return text.length - surrogates;
 }
+
+const units = ["B", "kB", "MB", "GB", "TB"] as const;
+
+/** Bytes as files and disks are sold: the largest unit of 1,000 and a figure with at most one place. */
+export function sizeOf(bytes: number): { unit: (typeof units)[number]; n: number } {
+  let n = bytes;
+  let i = 0;
+  while (n >= 999.5 && i < units.length - 1) {
+    n /= 1000;
+    i++;
+  }
+  return { unit: units[i] ?? "B", n: n >= 100 || i === 0 ? Math.round(n) : Math.round(n * 10) / 10 };
+}

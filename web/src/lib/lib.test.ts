@@ -6,7 +6,7 @@ import { canonical, recompute } from "./canonical";
 import { linkBelow } from "./chain";
 import { curlCommand, shellQuote } from "./curl";
 import { whatWouldChange } from "./explain";
-import { chainHash, countCharacters, fingerprint, initials, shortAgent, shortHash } from "./format";
+import { chainHash, countCharacters, fingerprint, initials, shortAgent, shortHash, sizeOf } from "./format";
 import { rangeStart } from "./range";
 import { categoryOf, formatScore, meaning, topScore } from "./severity";
 import { iconNames } from "./sprite";
@@ -144,4 +144,11 @@ describe("icons", () => {
     expect(used.filter((n) => !names.has(n))).toEqual([]);
     for (const n of ["safe", "contro", "unsafe", "review", "allow", "deny", "error"]) expect(names.has(n)).toBe(true);
   });
+});
+
+it("says sizes as people do", () => {
+  expect(sizeOf(8_490_176)).toEqual({ unit: "MB", n: 8.5 });
+  expect(sizeOf(4_300_000_000)).toEqual({ unit: "GB", n: 4.3 });
+  expect(sizeOf(512)).toEqual({ unit: "B", n: 512 });
+  expect(sizeOf(999_900)).toEqual({ unit: "MB", n: 1 });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Model } from "@/api/types";
-import { fleet, memoryParts, msLeft, patched, percentOf, sizeOf } from "./models";
+import { fleet, memoryParts, msLeft, patched, percentOf } from "./models";
 
 const model = (over: Partial<Model>): Model => ({
   id: "guard-nano", kind: "guard", origin: "embedded", architecture: "qwen3", quantization: "Q8_0", sha256: "ab", template_sha256: "cd", state: "ready", state_code: "", state_reason: "",
@@ -41,12 +41,6 @@ it("shows the parts of memory that there are, the largest first", () => {
   expect(parts.map((p) => [p.key, p.share])).toEqual([["cache", 0.6], ["compute", 0.3], ["weights", 0.1]]);
 });
 
-it("says sizes as people do", () => {
-  expect(sizeOf(8_490_176)).toEqual({ unit: "mb", n: 8.5 });
-  expect(sizeOf(4_300_000_000)).toEqual({ unit: "gb", n: 4.3 });
-  expect(sizeOf(512)).toEqual({ unit: "b", n: 512 });
-  expect(sizeOf(999_900)).toEqual({ unit: "mb", n: 1 });
-});
 
 it("says the worst of all models", () => {
   expect(fleet([]).key).toBe("none");

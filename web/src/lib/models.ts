@@ -30,19 +30,6 @@ export function memoryParts(memory: NonNullable<Model["memory"]>): { key: "weigh
     .sort((a, b) => b.bytes - a.bytes);
 }
 
-const units = ["b", "kb", "mb", "gb"] as const;
-
-/** Bytes as a person says them: the unit's key and a figure with at most one place. */
-export function sizeOf(bytes: number): { unit: (typeof units)[number]; n: number } {
-  let n = bytes;
-  let i = 0;
-  while (n >= 999.5 && i < units.length - 1) {
-    n /= 1000;
-    i++;
-  }
-  return { unit: units[i] ?? "b", n: n >= 100 || i === 0 ? Math.round(n) : Math.round(n * 10) / 10 };
-}
-
 /** One word for what the list says of all: worst first. */
 export function fleet(models: readonly Model[]): { key: "none" | "failed" | "loading" | "ready"; n: number } {
   const failed = models.filter((m) => m.state === "failed").length;

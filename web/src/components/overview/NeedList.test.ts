@@ -14,7 +14,7 @@ describe("NeedList", () => {
     const rows = [...host.querySelectorAll("li")].map((li) => li.textContent?.replace(/\s+/g, " ") ?? "");
     expect(rows).toHaveLength(2);
     expect(rows[0]).toContain("Urgent: The disk is nearly full");
-    expect(rows[0]).toContain("1 MiB is left, 1 %");
+    expect(rows[0]).toContain("1 MB is left, 1 %");
     expect(rows[1]).toContain("m.chen is the only administrator");
     expect(host.querySelector("a")).toBeNull(); // a page that is not there has no button
     done();
