@@ -11,6 +11,8 @@ import (
 const (
 	defaultBuckets = 48
 	maxBuckets     = 200
+	// maxSpan is a century; an int64 of nanoseconds, a bucket's width, ends at three.
+	maxSpan = 100 * 366 * 24 * time.Hour
 )
 
 // Counts is how many rows came to which decision.
@@ -36,8 +38,8 @@ type Volume struct {
 }
 
 // Volume counts what List would list between From and To in so many equal buckets (0 means 48). A zero From is the first
-// row's time, a zero To is now. It refuses a number of buckets outside 1 to 200, an end that is not after its beginning, and
-// what List refuses. Limit and Cursor do not matter to it.
+// row's time, a zero To is now. It refuses a number of buckets outside 1 to 200, an end that is not after its beginning or
+// more than a century after it, and what List refuses. Limit and Cursor do not matter to it.
 func (l *Log) Volume(ctx context.Context, f Filter, buckets int, now time.Time) (Volume, error) {
 	if buckets == 0 {
 		buckets = defaultBuckets
@@ -79,6 +81,9 @@ func (l *Log) span(ctx context.Context, f Filter, now time.Time) (Volume, error)
 	}
 	if !v.To.After(v.From) {
 		return Volume{}, fault.New(fault.Invalid, "to must be after from").WithField("to")
+	}
+	if v.To.Sub(v.From) > maxSpan { // Sub answers the longest there is where it is longer
+		return Volume{}, fault.New(fault.Invalid, "from and to must be within a century").WithField("from")
 	}
 	return v, nil
 }

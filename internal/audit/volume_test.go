@@ -190,3 +190,21 @@ func BenchmarkVolume(b *testing.B) {
 		})
 	}
 }
+
+// A bucket that is longer than a time.Duration can say has no number to count into.
+func TestVolumeOverMoreThanACenturyIsRefused(t *testing.T) {
+	log, start := listed(t)
+	last := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+	for name, f := range map[string]audit.Filter{
+		"all":    {From: time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), To: last},
+		"before": {From: start.AddDate(-300, 0, 0)}, "after": {To: last}, "just": {From: start, To: start.AddDate(101, 0, 0)},
+	} {
+		for _, n := range []int{1, 200} {
+			_, err := log.Volume(t.Context(), f, n, start.Add(time.Hour))
+			require.Equal(t, fault.Invalid, fault.CodeOf(err), "%s in %d", name, n)
+		}
+	}
+	v, err := log.Volume(t.Context(), audit.Filter{From: start, To: start.AddDate(100, 0, 0)}, 1, start)
+	require.NoError(t, err)
+	require.Positive(t, v.Total.Sum())
+}
