@@ -60,7 +60,7 @@ func (s *Service) byCookie(ctx context.Context, c Credential, o access.Origin) (
 // session may be. A program's bearers may last longer than that.
 func (s *Service) cookieGood(ses session, now time.Time) bool {
 	last, t := s.touched.last(ses.id, fromMillis(ses.lastUsed)), s.times.Load()
-	return ses.cookie && now.Sub(last) < t.Idle && !last.After(now.Add(clockSlack)) && now.Before(fromMillis(ses.created).Add(t.Max))
+	return ses.cookie && t.awake(last, now) && !last.After(now.Add(clockSlack)) && now.Before(fromMillis(ses.created).Add(t.Max))
 }
 
 func (s *Service) byBearer(ctx context.Context, token string, o access.Origin) (access.Principal, error) {

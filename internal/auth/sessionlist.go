@@ -83,7 +83,8 @@ func (s *Service) view(r sessionRow, u userRow, p access.Principal) (Session, bo
 	if r.Kind != kindBrowser {
 		return ses, s.clock().Before(ses.ExpiresAt)
 	}
-	ends := used.Add(s.times.Load().Idle)
+	now, t := s.clock(), s.times.Load()
+	ends := used.Add(t.Idle)
 	ses.IdleUntil = &ends
-	return ses, s.clock().Before(ends) && s.clock().Before(ses.ExpiresAt)
+	return ses, t.awake(used, now) && now.Before(ses.ExpiresAt)
 }

@@ -7,13 +7,33 @@ type Times struct {
 	Access time.Duration // life of a bearer
 	Idle   time.Duration // a session ends after so long without use
 	Max    time.Duration // and after so long in any case
+
+	// asleep is the last use of which a shorter Idle was over when it became longer: nothing used last then wakes again.
+	asleep time.Time
+}
+
+// awake says that what was used last at a moment is within the idle limit, and was when it was a shorter one. A clock that
+// was set back to before asleep shuts nobody out.
+func (t Times) awake(last, now time.Time) bool {
+	return now.Sub(last) < t.Idle && (last.After(t.asleep) || t.asleep.After(now))
 }
 
 // SetTimes has t in force at once. Shorter limits end sessions that are past them; longer ones give a session that exists no
-// more than it was made for, and one that has ended stays ended.
+// more than it was made for, and one that was left idle for too long stays ended.
 func (s *Service) SetTimes(t Times) {
+	old := s.times.Load()
 	t.Access, t.Idle, t.Max = orDuration(t.Access, defaultAccessTTL), orDuration(t.Idle, defaultSessionIdle), orDuration(t.Max, defaultSessionMax)
+	if t.asleep = old.asleep; t.Idle > old.Idle {
+		t.asleep = later(old.asleep, s.clock().Add(-old.Idle))
+	}
 	s.times.Store(&t)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // lives is session.alive by the times in force now, whatever they were when the session was made.

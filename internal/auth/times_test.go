@@ -25,7 +25,8 @@ func TestShorterTimesEndWhatIsPastThem(t *testing.T) {
 	b.authenticated(Credential{Bearer: program.AccessToken})
 
 	b.SetTimes(Times{})
-	b.principal(browser.CookieToken)
+	requireRefused(t, b, Credential{Cookie: browser.CookieToken})
+	browser, program = b.login("rita", true), b.login("rita", false)
 	for range 3 {
 		b.clock.advance(20 * time.Minute)
 		b.principal(browser.CookieToken)
@@ -52,6 +53,31 @@ func TestLongerTimesGiveNoSessionMoreThanItWasMadeFor(t *testing.T) {
 	in = b.login("rita", true)
 	b.clock.advance(2 * time.Hour)
 	b.principal(in.CookieToken)
+}
+
+// Somebody left a browser open, and its session ended: a longer limit does not sign in who sits down there now.
+func TestALongerIdleLimitWakesNoSession(t *testing.T) {
+	b := newBenchIn(t, t.TempDir(), newClock(), Options{})
+	b.user("rita", "reviewer")
+	left := b.login("rita", true)
+	b.clock.advance(20 * time.Minute)
+	used := b.login("rita", true)
+	b.clock.advance(10 * time.Minute)
+	b.SetTimes(Times{Idle: 8 * time.Hour})
+	requireRefused(t, b, Credential{Cookie: left.CookieToken})
+	p := b.principal(used.CookieToken)
+	page, err := b.ListSessions(context.Background(), p, "", 0, "")
+	require.NoError(t, err)
+	require.Len(t, page.Items, 1, "what ended is not shown as living")
+
+	b.SetTimes(Times{Idle: 8 * time.Hour, Access: time.Minute})
+	b.SetTimes(Times{Idle: 9 * time.Hour})
+	requireRefused(t, b, Credential{Cookie: left.CookieToken})
+	b.clock.advance(3 * time.Hour)
+	b.principal(used.CookieToken)
+
+	b.clock.advance(-4 * time.Hour)
+	b.principal(b.login("rita", true).CookieToken)
 }
 
 func TestABearerLivesAsLongAsWhenItWasSigned(t *testing.T) {
