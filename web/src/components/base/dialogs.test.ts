@@ -105,7 +105,7 @@ describe("ConfirmDialog", () => {
     answer = [403, { code: "forbidden" }];
     await write(test("confirm-password"), "wrong");
     find("form")?.dispatchEvent(new Event("submit", { cancelable: true }));
-    await vi.waitFor(() => expect(find("dialog")?.textContent).toContain("This is not your password."));
+    await vi.waitFor(() => expect(find("dialog")?.textContent).toContain("The password is not correct."));
     expect(confirmed).not.toHaveBeenCalled();
     answer = [200, { confirmed_until: new Date(Date.now() + 300_000).toISOString() }];
     await write(test("confirm-password"), "right");
