@@ -126,15 +126,16 @@ func (l *ledger) begin(ctx context.Context, now time.Time) error {
 	if l.began {
 		return nil
 	}
+	head, err := l.head(ctx) // first: what is written meanwhile comes after it, and is counted
+	if err != nil {
+		return err
+	}
 	first, err := l.since(ctx, now.Add(-kept))
 	if err != nil {
 		return err
 	}
-	l.seq = first - 1
-	if first == 0 { // nothing is so young: all that there is lies before
-		if l.seq, err = l.head(ctx); err != nil {
-			return err
-		}
+	if l.seq = first - 1; first == 0 { // nothing is so young: all that there is lies before
+		l.seq = head
 	}
 	l.began, l.steps = true, map[int64]*tallied{}
 	return nil

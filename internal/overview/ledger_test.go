@@ -154,3 +154,30 @@ func TestQuantilesAreRightToFiveInAHundred(t *testing.T) {
 	ts.note(0)
 	ts.note(1 << 62)
 }
+
+// The first verdict of a quiet server may come between the two questions of the first look.
+func TestWhatIsWrittenDuringTheFirstLookIsCounted(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 40, 0, 0, time.UTC)
+	s := &stream{all: []moderation.Volume{at(now.Add(-90*24*time.Hour), moderation.Safe, 100)}, part: 10}
+	l := s.ledger(now)
+	asked := 0
+	write := func() {
+		if asked++; asked == 1 {
+			s.all = append(s.all, at(now, moderation.Unsafe, 100))
+		}
+	}
+	since, head := l.since, l.head
+	l.since = func(ctx context.Context, t time.Time) (int64, error) {
+		defer write()
+		return since(ctx, t)
+	}
+	l.head = func(ctx context.Context) (int64, error) {
+		defer write()
+		return head(ctx)
+	}
+	w, err := Window{}.Check(now)
+	require.NoError(t, err)
+	d, _, err := l.day(t.Context(), w)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, d.Verdicts)
+}
