@@ -88,12 +88,13 @@ type Log struct {
 	db         *db.DB
 	contentKey []byte
 	appended   chan struct{}
+	counting   chan struct{} // a token for each volume that is counted now
 	stats      *stats
 }
 
 // New answers the log of a database. contentKey keys the hashes of contents.
 func New(d *db.DB, contentKey []byte) *Log {
-	return &Log{db: d, contentKey: slices.Clone(contentKey), appended: make(chan struct{}, 1), stats: newStats()}
+	return &Log{db: d, contentKey: slices.Clone(contentKey), appended: make(chan struct{}, 1), counting: make(chan struct{}, maxCounting), stats: newStats()}
 }
 
 // Appended answers the channel that holds a token when rows of this process became durable since it was last read. It is

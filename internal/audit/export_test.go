@@ -23,3 +23,6 @@ func (l *Log) VolumePlan(ctx context.Context, f Filter, v Volume) (string, error
 	stmt := q.Session(dryRun()).Scan(&found).Statement
 	return explain(l.db.Read(ctx), stmt.SQL.String(), stmt.Vars)
 }
+
+// CountBeside takes one of the places of those who count a volume, until done is called.
+func (l *Log) CountBeside(ctx context.Context) (done func(), err error) { return l.turn(ctx) }

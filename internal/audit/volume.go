@@ -13,6 +13,8 @@ const (
 	maxBuckets     = 200
 	// maxSpan is a century; an int64 of nanoseconds, a bucket's width, ends at three.
 	maxSpan = 100 * 366 * 24 * time.Hour
+	// maxCounting leaves most of the connections that read to everybody else: a volume may walk the whole log.
+	maxCounting = 2
 )
 
 // Counts is how many rows came to which decision.
@@ -39,7 +41,8 @@ type Volume struct {
 
 // Volume counts what List would list between From and To in so many equal buckets (0 means 48). A zero From is the first
 // row's time, a zero To is now. It refuses a number of buckets outside 1 to 200, an end that is not after its beginning or
-// more than a century after it, and what List refuses. Limit and Cursor do not matter to it.
+// more than a century after it, and what List refuses. Limit and Cursor do not matter to it. maxCounting are counted at a
+// time; others wait.
 func (l *Log) Volume(ctx context.Context, f Filter, buckets int, now time.Time) (Volume, error) {
 	if buckets == 0 {
 		buckets = defaultBuckets
@@ -52,6 +55,11 @@ func (l *Log) Volume(ctx context.Context, f Filter, buckets int, now time.Time) 
 	if err != nil || v.From.IsZero() {
 		return v, err
 	}
+	done, err := l.turn(ctx)
+	if err != nil {
+		return Volume{}, err
+	}
+	defer done()
 	v.lay(int64(buckets))
 	f.From, f.To = v.From, v.To
 	if err := l.count(ctx, f, &v); err != nil {
@@ -61,6 +69,16 @@ func (l *Log) Volume(ctx context.Context, f Filter, buckets int, now time.Time) 
 		v.Rows, err = l.countAll(ctx, v.From, v.To)
 	}
 	return v, err
+}
+
+// turn waits until fewer than maxCounting volumes are counted, and answers what ends this one. It refuses who left.
+func (l *Log) turn(ctx context.Context) (done func(), err error) {
+	select {
+	case l.counting <- struct{}{}:
+		return func() { <-l.counting }, nil
+	case <-ctx.Done():
+		return nil, fault.From(ctx.Err())
+	}
 }
 
 // span answers from when to when is counted; a zero From where there is no row to begin at.

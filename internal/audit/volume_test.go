@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -207,4 +208,32 @@ func TestVolumeOverMoreThanACenturyIsRefused(t *testing.T) {
 	v, err := log.Volume(t.Context(), audit.Filter{From: start, To: start.AddDate(100, 0, 0)}, 1, start)
 	require.NoError(t, err)
 	require.Positive(t, v.Total.Sum())
+}
+
+// Each volume may walk the whole log: a few that walk it leave the readers to everybody else.
+func TestFewVolumesAreCountedAtATime(t *testing.T) {
+	log, start := listed(t)
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	count := func(ctx context.Context) error {
+		_, err := log.Volume(ctx, audit.Filter{}, 7, start.Add(time.Hour))
+		return err
+	}
+	var done []func()
+	for range 2 {
+		end, err := log.CountBeside(t.Context())
+		require.NoError(t, err)
+		done = append(done, end)
+	}
+	require.Equal(t, fault.Canceled, fault.CodeOf(count(gone)), "whoever left does not wait")
+	answer := make(chan error, 1)
+	go func() { answer <- count(t.Context()) }()
+	select {
+	case err := <-answer:
+		require.Fail(t, "it did not wait", "%v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	done[0]()
+	require.NoError(t, <-answer)
+	done[1]()
 }
