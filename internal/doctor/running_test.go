@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -105,4 +106,21 @@ func TestEveryFindingHasWords(t *testing.T) {
 			require.Contains(t, string(words), `"`+c+`":`, language)
 		}
 	}
+}
+
+// Who reads another language is told by the finding's name, and runs the line as it stands: a key of a changed database is no
+// command.
+func TestAStoredSettingThatIsNotInForceHasAName(t *testing.T) {
+	o := options(made(t))
+	o.Stored = func(map[string]string) map[string]error {
+		return map[string]error{"mode; true": errors.New("is no setting of this release")}
+	}
+	for _, c := range run(t, o).Checks {
+		if c.Code == "settings_stored" {
+			require.Equal(t, map[string]any{"key": "mode; true", "error": "is no setting of this release"}, c.Params)
+			require.Contains(t, c.Command, "settings reset 'mode; true' --data ")
+			return
+		}
+	}
+	require.Fail(t, "it says nothing")
 }
