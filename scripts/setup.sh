@@ -61,6 +61,8 @@ missing_packages() {
     elif ! python3 -c 'import venv, ensurepip' >/dev/null 2>&1; then echo python3-venv; fi
     if ! have go && at_least "$(apt_candidate golang-go)" 1.21; then echo golang-go; fi
     if [ "$purpose" = test ] && ! browser; then echo chromium; fi
+    # The console's snippets are run as they are copied.
+    if [ "$purpose" = test ] && ! have curl; then echo curl; fi
     # Emulates old processors for test-old-cpu, which is skipped where there is none.
     if [ "$purpose" = test ] && have apt-get && ! have qemu-x86_64; then echo qemu-user; fi
     # Asked for where apt can bring it; other systems that run a desktop browser have one.
