@@ -1,4 +1,4 @@
-import { computed, type Ref } from "vue";
+import { computed, ref, type Ref } from "vue";
 import { useRoute } from "vue-router";
 import { api, unwrap } from "@/api/client";
 import type { Key, User } from "@/api/types";
@@ -11,7 +11,9 @@ export function usePerson(items: Ref<User[]>) {
   const route = useRoute();
   const id = computed(() => (typeof route.params.id === "string" ? route.params.id : ""));
   const path = () => ({ path: { id: id.value } });
-  const own = { key: () => id.value, on: ["user"] as const };
+  // The news of a deletion may be here before its answer: who is being deleted is not asked for again.
+  const leaving = ref("");
+  const own = { key: () => id.value, on: ["user"] as const, hold: () => leaving.value === id.value };
   const user = useResource<User>((signal) => unwrap(api.GET("/api/v1/users/{id}", { params: path(), signal })), own);
   const rights = useResource((signal) => unwrap(api.GET("/api/v1/users/{id}/permissions", { params: path(), signal })), { ...own, on: ["user", "policy"] });
   const sessions = useResource((signal) => unwrap(api.GET("/api/v1/users/{id}/sessions", { params: { ...path(), query: { limit: 50 } }, signal })), own);
@@ -26,7 +28,12 @@ export function usePerson(items: Ref<User[]>) {
   async function reload(): Promise<void> {
     await Promise.all([user.reload(), rights.reload(), sessions.reload()]);
   }
-  return { id, user, shown, rights, sessions, up, down, reload };
+  /** Before a deletion, and after one that failed: what was missed meanwhile is read then. */
+  function leave(on: boolean): void {
+    leaving.value = on ? id.value : "";
+    if (!on) void reload();
+  }
+  return { id, user, shown, rights, sessions, up, down, reload, leave };
 }
 
 /** The living keys of somebody. The server lists everybody's, newest first; a few pages are looked through. */

@@ -2,6 +2,7 @@ import { createPinia, setActivePinia } from "pinia";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { effectScope, nextTick, ref } from "vue";
 import { ApiError } from "@/api/error";
+import { useServer } from "@/stores/server";
 import { useResource } from "./useResource";
 
 beforeEach(() => setActivePinia(createPinia()));
@@ -57,6 +58,28 @@ describe("useResource", () => {
     expect(thing.data.value).toBe(null);
     answer("of y");
     await vi.waitFor(() => expect(thing.data.value).toBe("of y"));
+  });
+
+  it("does not follow what its own page is just ending, and follows again afterwards", async () => {
+    vi.useFakeTimers();
+    const held = ref(false);
+    const load = vi.fn(() => Promise.resolve("a"));
+    const { stop } = within(() => useResource<string>(load, { hold: () => held.value }));
+    const news = async (at: number): Promise<void> => {
+      useServer().$patch({ backAt: at });
+      await nextTick();
+      await vi.advanceTimersByTimeAsync(1000);
+    };
+    await news(1);
+    expect(load).toHaveBeenCalledTimes(2);
+    held.value = true;
+    await news(2);
+    expect(load).toHaveBeenCalledTimes(2);
+    held.value = false;
+    await news(3);
+    expect(load).toHaveBeenCalledTimes(3);
+    stop();
+    vi.useRealTimers();
   });
 
   it("aborts what is under way when its page goes", () => {

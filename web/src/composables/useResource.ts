@@ -12,6 +12,8 @@ export interface ResourceOptions<T> {
   everyMs?: number;
   /** What is read. A change forgets the old data at once: it belongs to something else. An empty one reads nothing. */
   key?: () => string;
+  /** While true, what happens on the server is not followed: the page itself is just ending what this reads. */
+  hold?: () => boolean;
   /** What is there before the first answer. */
   initial?: T;
 }
@@ -70,7 +72,7 @@ export function useResource<T>(load: (signal: AbortSignal) => Promise<T>, option
   /** Soon, and once for all that happens until then. */
   function soon(): void {
     clearTimeout(timer);
-    timer = setTimeout(() => void reload(), settleMs);
+    timer = setTimeout(() => options.hold?.() || void reload(), settleMs);
   }
 
   if (options.key) watch(options.key, () => (forget(), void reload()));
