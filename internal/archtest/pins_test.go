@@ -58,6 +58,8 @@ func TestSetUpRunsNoInstallScripts(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "scripts", "setup.sh"))
 	require.NoError(t, err)
 	setup := strings.ReplaceAll(string(text), "\\\n", " ")
+	// curl may be looked for and named as a package; it may not be run.
+	setup = strings.NewReplacer("have curl;", "", "echo curl;", "").Replace(setup)
 	installs := 0
 	for line := range strings.SplitSeq(setup, "\n") {
 		switch {
