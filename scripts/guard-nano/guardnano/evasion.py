@@ -1,6 +1,6 @@
 """Seeded rewritings that a person still reads and a filter may not: for training and for flip rates.
 
-Every kind is a pure function of (text, random.Random, strength). strength runs from 0 to 1 and scales the share
+Every kind is a pure function of (text, random.Random, strength). strength, 0 to 1, scales the share
 of places changed; at 1 a person still reads the text. The same generator state gives the same result.
 """
 

@@ -1,4 +1,4 @@
-"""The rewritings of guardnano.evasion, pure functions: (text, random.Random, strength) -> text, changed or not."""
+"""The rewritings of guardnano.evasion: functions (text, random.Random, strength) -> text, changed or not."""
 
 import functools
 import json
@@ -214,7 +214,8 @@ def random_case(text: str, rng: random.Random, strength: float) -> str:
 
 
 def typos(text: str, rng: random.Random, strength: float) -> str:
-    """One slip a word: two letters swapped, one dropped, a neighbour key, one doubled; in Chinese swap or drop."""
+    """One slip a word: letters swapped, one dropped, a neighbour key, one doubled; in Chinese the first
+    two."""
 
     def slip(word: str) -> str:
         at = rng.randrange(1, len(word) - 1) if len(word) > 2 else 0
