@@ -55,7 +55,7 @@ def measure(
 ) -> dict[str, dict]:
     """figures.flip_figures under every evasion kind, of all rows and by language.
 
-    judge answers verdicts on conversations, in order. It is asked once: starting the program is what costs."""
+    judge answers verdicts on conversations, in order. It is asked once, for one start."""
     work = {kind: rewritten(kind, rows, verdicts, most, strength, seed) for kind in evasion.KINDS}
     after = iter(judge([conversation(text, None) for turned in work.values() for _, _, text in turned]))
     out = {}
