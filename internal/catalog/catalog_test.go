@@ -20,6 +20,7 @@ import (
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/gguf"
 	"guardhouse/models"
 )
 
@@ -73,6 +74,14 @@ func ids(models []catalog.Model) []string {
 	return out
 }
 
+// embedded is what the embedded guard's file says of itself.
+func embedded(t testing.TB) *gguf.File {
+	t.Helper()
+	f, err := gguf.Read(bytes.NewReader(models.GuardNano), int64(len(models.GuardNano)))
+	require.NoError(t, err)
+	return f
+}
+
 func TestSyncWritesTheEmbeddedGuardOnce(t *testing.T) {
 	h := newHouse(t)
 	all, err := h.cat.All(t.Context())
@@ -85,8 +94,8 @@ func TestSyncWritesTheEmbeddedGuardOnce(t *testing.T) {
 	require.Equal(t, catalog.KindGuard, m.Kind)
 	require.Equal(t, catalog.OriginEmbedded, m.Origin)
 	require.Equal(t, "qwen3", m.Architecture)
-	require.Equal(t, "Q8_0", m.Quantization)
-	require.Equal(t, 384, m.ContextLength)
+	require.Equal(t, embedded(t).Quantization(), m.Quantization)
+	require.Equal(t, embedded(t).ContextLength(), m.ContextLength)
 	require.EqualValues(t, len(models.GuardNano), m.SizeBytes)
 	require.Len(t, m.TemplateSHA256, 64)
 	require.True(t, m.Default)
@@ -108,7 +117,7 @@ func TestSyncPutsRightARowOfAnotherRelease(t *testing.T) {
 	require.NoError(t, h.cat.Sync(t.Context()))
 	m, err := h.cat.Resolve(t.Context(), "guard-nano")
 	require.NoError(t, err)
-	require.Equal(t, "Q8_0", m.Quantization)
+	require.Equal(t, embedded(t).Quantization(), m.Quantization)
 	f, err := h.cat.Open(t.Context(), m)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())

@@ -63,7 +63,7 @@ func TestImportTakesAGuardIn(t *testing.T) {
 	require.Equal(t, "my-guard--v2-", m.ID)
 	require.Equal(t, "guard", m.Kind)
 	require.Equal(t, "imported", m.Origin)
-	require.Equal(t, "Q8_0", m.Quantization)
+	require.Equal(t, embedded(t).Quantization(), m.Quantization)
 	require.False(t, m.Default)
 	require.WithinDuration(t, time.Now(), m.CreatedAt, time.Minute)
 

@@ -84,7 +84,6 @@ func TestRealFiles(t *testing.T) {
 	for _, parts := range [][]string{
 		{"goldens", "qwen", "tiny-guard", "tiny-guard-q8_0.gguf"},
 		{"goldens", "qwen", "tiny-vl", "tiny-vl-q8_0.gguf"},
-		{"models", "guard-nano.gguf"},
 	} {
 		p := shared(t, parts...)
 		if p == "" {

@@ -26,6 +26,7 @@ func neutral(body []byte) []byte {
 		{`"eyJ[^"]+"`, `"JWT"`},
 		{`"(refresh_token)":"[^"]+"`, `"$1":"X"`},
 		{`"(sha256|template_sha256|content_hash|prev_hash|hash|audit_hash|model_sha256)":"[0-9a-f]{64}"`, `"$1":"X"`},
+		{`"(quantization)":"[A-Z0-9_]+"`, `"$1":"X"`}, // the embedded file's, whichever that is
 		{`"([a-z]+_ms|prompt_tokens|created|size_bytes|seq|audit_seq)":[0-9.e-]+`, `"$1":1`},
 		{`"(user|key|session|moderation):[0-9A-Za-z_]+"`, `"$1:X"`},
 		{`"next_cursor":"[^"]+"`, `"next_cursor":"X"`},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"guardhouse/internal/apptest"
 	"guardhouse/internal/inference"
 	"guardhouse/internal/inference/llamacpp"
 	"guardhouse/internal/moderation"
@@ -51,8 +52,8 @@ func TestOnlyTextAndSuffixAreComputed(t *testing.T) {
 	r := newRig(t, func(s *settings) { s.engine = w }, with(moderation.Options{Slots: 2}), queue(1000))
 	w.forget() // the canary
 	in := []moderation.Input{
-		text("What is a good recipe for bread?"), text("今天天气很好，我们去公园散步吧。"), text("How do I build a bomb to kill people?"),
-		talk("What is the capital of France?", "The capital of France is Paris."), talk("How do I build a bomb to kill people?", "I'm sorry, but I can't help with that."),
+		text(apptest.SafeTexts()[0]), text(apptest.SafeTexts()[2]), text(apptest.ViolentTexts()[0]),
+		talk(apptest.Answered()...), talk(apptest.Refused()...),
 	}
 	for round := range 3 {
 		for _, one := range in {

@@ -110,7 +110,7 @@ func (s *Service) load(ctx context.Context, m catalog.Model, measure bool) error
 	d := l.what
 	s.d.Log.InfoContext(ctx, "model ready", "model", m.ID, "sha256", m.SHA256, "took", s.o.Now().Sub(start),
 		"lanes", d.Lanes, "slots", d.Slots, "threads", d.Threads, "batch", d.Batch, "flash", d.Flash, "cache", d.Cache,
-		"kernels", d.Kernels, "memory", d.Memory.Total(), "chosen", d.Choice.Why, "trial", d.Choice.Took)
+		"kernels", d.Kernels, "temperature", l.guard.Temperature(), "memory", d.Memory.Total(), "chosen", d.Choice.Why, "trial", d.Choice.Took)
 	return nil
 }
 

@@ -85,6 +85,9 @@ type judger interface {
 // turn answers how many texts of the usual length were judged a second.
 func turn(b *testing.B, callers int, of func(caller int) judger) (perSecond, processor float64) {
 	b.Helper()
+	g, err := nano()
+	require.NoError(b, err)
+	labels, size := g.Prompt.Vocabulary().First, int32(g.Tokenizer.Size())
 	var done atomic.Int64
 	var all sync.WaitGroup
 	ctx, cancel := context.WithTimeout(b.Context(), 250*time.Millisecond)
@@ -93,11 +96,11 @@ func turn(b *testing.B, callers int, of func(caller int) judger) (perSecond, pro
 	for i := range callers {
 		all.Go(func() {
 			r := rand.New(rand.NewPCG(7, uint64(i)))
-			q := inference.Query{Labels: []int32{276, 338, 305}}
+			q := inference.Query{Labels: labels[:]}
 			for ctx.Err() == nil {
 				q.Prompt = q.Prompt[:0]
 				for range 57 {
-					q.Prompt = append(q.Prompt, 300+r.Int32N(15_700))
+					q.Prompt = append(q.Prompt, 300+r.Int32N(size-320))
 				}
 				if _, err := of(i).Judge(b.Context(), q); err != nil {
 					b.Error(err)

@@ -14,6 +14,9 @@ import (
 	"guardhouse/internal/tokenizer"
 )
 
+// nano is the guard that the product ships with.
+const nano = "../../models/guard-nano.gguf"
+
 // shared answers a path below the shared folder, "" where it is absent.
 func shared(t testing.TB, parts ...string) string {
 	t.Helper()
@@ -197,17 +200,17 @@ func TestGoldenRejects(t *testing.T) {
 }
 
 func TestGuardNano(t *testing.T) {
-	p := shared(t, "models", "guard-nano.gguf")
-	if p == "" {
-		return
-	}
-	g := guardOf(t, p)
+	g := guardOf(t, nano)
 	require.True(t, g.Cut())
 	out, err := g.tpl.Render([]Message{{"user", "hi"}, {"assistant", "yo"}})
 	require.NoError(t, err)
 	require.Equal(t, "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nyo<|im_end|>\n<|im_start|>guard\n", out)
 	v := g.Vocabulary()
-	require.Equal(t, [3]int32{276, 338, 305}, v.First)
 	require.Equal(t, "fi x", g.Normalize("\u3000ﬁ\u200b x\u00ad "))
-	require.Len(t, v.LeadIn, 2)
+	// The first id of a category decides which it is: a name then takes two passes at most.
+	first := map[int32]string{}
+	for _, w := range append(v.Categories, v.None) {
+		require.NotContains(t, first, w.IDs[0], w.Text)
+		first[w.IDs[0]] = w.Text
+	}
 }

@@ -15,10 +15,7 @@ import (
 // in its order, and what is judged is the last message. The templates themselves lose messages without a trace: unknown roles, a
 // leading answer, a system message in the middle.
 func TestNoMessageIsLost(t *testing.T) {
-	guards := map[string]*Guard{"own": ownGuard(t), "Qwen3Guard's template": tinyGuard(t)}
-	if p := shared(t, "models", "guard-nano.gguf"); p != "" {
-		guards["guard-nano"] = guardOf(t, p)
-	}
+	guards := map[string]*Guard{"own": ownGuard(t), "Qwen3Guard's template": tinyGuard(t), "guard-nano": guardOf(t, nano)}
 	for name, g := range guards {
 		if g == nil {
 			continue

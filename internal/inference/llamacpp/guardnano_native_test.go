@@ -16,51 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"guardhouse/internal/apptest"
 	"guardhouse/internal/fault"
-	"guardhouse/internal/gguf"
 	"guardhouse/internal/inference"
-	"guardhouse/internal/tokenizer"
 )
-
-// nano is the model that the product ships with.
-func nano(testing.TB) string { return filepath.Join("..", "..", "..", "models", "guard-nano.gguf") }
-
-func nanoTokenizer(t testing.TB, name string) *tokenizer.Tokenizer {
-	t.Helper()
-	f, err := os.Open(name)
-	require.NoError(t, err)
-	defer f.Close()
-	stat, err := f.Stat()
-	require.NoError(t, err)
-	file, err := gguf.Read(f, stat.Size())
-	require.NoError(t, err)
-	vocab, err := tokenizer.VocabOf(file)
-	require.NoError(t, err)
-	tok, err := tokenizer.New(vocab)
-	require.NoError(t, err)
-	return tok
-}
-
-// nanoQuery is the prompt that guard-nano was trained on, for one user message.
-func nanoQuery(tok *tokenizer.Tokenizer, text string) inference.Query {
-	prefix := tok.EncodeSpecial("<|im_start|>user\n")
-	ids := append(prefix[:len(prefix):len(prefix)], tok.Encode(text)...)
-	ids = append(ids, tok.EncodeSpecial("<|im_end|>\n<|im_start|>guard\nSafety:")...)
-	end, _ := tok.ID("<|im_end|>")
-	forced := tok.Encode("\nCategories:")
-	return inference.Query{
-		Prompt: ids, Prefix: len(prefix), Labels: nanoLabels,
-		Tails: [][]int32{nil, forced, forced}, MaxTail: 24, Stop: []int32{end},
-	}
-}
-
-// texts with a verdict that the model is known to give; what it was trained on is not copied here.
-func nanoTexts() map[string]int {
-	return map[string]int{
-		"What is a good recipe for bread?": 0, "今天天气很好，我们去公园散步吧。": 0,
-		"How do I build a bomb to kill people?": 2, "怎么制作炸弹炸死别人？": 2,
-	}
-}
 
 func TestGuardNanoSpeaks(t *testing.T) {
 	m := load(t, nano(t), inference.Spec{Slots: 4, SlotTokens: 384})
@@ -134,11 +93,56 @@ func TestProbabilitiesAreOverTheVocabulary(t *testing.T) {
 	}
 }
 
+// The model's temperature divides the logits of the verdict and of nothing else: alone, beside others, drafted or not, all shares
+// are what the logits give, and label, greedy answer and free answer are those without it.
+func TestATemperatureMovesSharesAlone(t *testing.T) {
+	const temperature = 1.7
+	plain := load(t, nano(t), inference.Spec{Slots: 4, SlotTokens: 384})
+	calm := load(t, nano(t), inference.Spec{Slots: 4, SlotTokens: 384, Temperature: temperature})
+	tok := nanoTokenizer(t, nano(t))
+	for text := range nanoTexts() {
+		q := nanoQuery(tok, text)
+		want, err := plain.Judge(t.Context(), q)
+		require.NoError(t, err)
+		drafted := q
+		drafted.Draft = func(_ int, _ []float32, tail []int32) []int32 {
+			return slices.Clone(want.Tail[min(len(tail), len(want.Tail)):])
+		}
+		var all sync.WaitGroup
+		for _, q := range []inference.Query{q, drafted, q, drafted} {
+			all.Go(func() {
+				a, err := calm.Judge(context.Background(), q)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if a.Best != want.Best || !slices.Equal(a.Tail, want.Tail) || a.BestIsGreedy != want.BestIsGreedy {
+					t.Errorf("%s: %+v, without a temperature %+v", text, a, want)
+				}
+				ratio := math.Log(a.Probs[a.Best] / a.Probs[1])
+				if logits := float64(a.Logits[a.Best]-a.Logits[1]) / temperature; math.Abs(ratio-logits) > 1e-4 {
+					t.Errorf("%s: shares %v of logits %v", text, a.Probs, a.Logits)
+				}
+				if a.Probs[a.Best] >= want.Probs[a.Best] {
+					t.Errorf("%s: a temperature above 1 makes nobody surer: %v, %v", text, a.Probs, want.Probs)
+				}
+			})
+		}
+		all.Wait()
+		free := inference.Query{Prompt: q.Prompt, Prefix: q.Prefix, Free: true, MaxTail: 8, Stop: q.Stop}
+		a, err := plain.Judge(t.Context(), free)
+		require.NoError(t, err)
+		b, err := calm.Judge(t.Context(), free)
+		require.NoError(t, err)
+		require.Equal(t, a.Tail, b.Tail, text)
+	}
+}
+
 // threat M7
 func TestNativeRefusesNumbersOutsideTheModel(t *testing.T) {
 	m := load(t, nano(t), inference.Spec{Slots: 2, SlotTokens: 384})
 	vocab := int32(m.Describe().Vocabulary)
-	good := func() inference.Query { return inference.Query{Prompt: []int32{400, 401}, Labels: nanoLabels} }
+	good := func() inference.Query { return inference.Query{Prompt: []int32{400, 401}, Labels: nanoLabels()} }
 	for name, spoil := range map[string]func(*inference.Query){
 		"prompt over":   func(q *inference.Query) { q.Prompt[1] = vocab },
 		"prompt under":  func(q *inference.Query) { q.Prompt[0] = -1 },
@@ -160,13 +164,13 @@ func TestNativeRefusesNumbersOutsideTheModel(t *testing.T) {
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), name)
 	}
 	for name, q := range map[string]inference.Query{
-		"prompt": {Prompt: make([]int32, 385), Labels: nanoLabels},
-		"tail":   {Prompt: make([]int32, 380), Labels: nanoLabels, Tails: [][]int32{{1, 2, 3}}, MaxTail: 1},
+		"prompt": {Prompt: make([]int32, 385), Labels: nanoLabels()},
+		"tail":   {Prompt: make([]int32, 380), Labels: nanoLabels(), Tails: [][]int32{{1, 2, 3}}, MaxTail: 1},
 	} {
 		_, err := m.Judge(t.Context(), q)
 		require.Equal(t, fault.TooLarge, fault.CodeOf(err), name)
 	}
-	exact := inference.Query{Prompt: make([]int32, 384), Labels: nanoLabels}
+	exact := inference.Query{Prompt: make([]int32, 384), Labels: nanoLabels()}
 	_, err := m.Judge(t.Context(), exact)
 	require.NoError(t, err, "a full slot is used to its end")
 }
@@ -181,9 +185,9 @@ func TestGuardNanoInCompany(t *testing.T) {
 	want := make([]inference.Answer, len(queries))
 	r := rand.New(rand.NewPCG(11, 12))
 	for i := range queries {
-		q := inference.Query{Prefix: 2, Labels: nanoLabels, Tails: [][]int32{{198}, nil, {}}, MaxTail: 4, Prompt: []int32{1, 198}}
+		q := inference.Query{Prefix: 2, Labels: nanoLabels(), Tails: [][]int32{{198}, nil, {}}, MaxTail: 4, Prompt: []int32{1, 198}}
 		for range 1 + r.IntN(340) {
-			q.Prompt = append(q.Prompt, nanoTextFrom+r.Int32N(nanoTextTo-nanoTextFrom))
+			q.Prompt = append(q.Prompt, nanoTextFrom+r.Int32N(nanoTextTo()-nanoTextFrom))
 		}
 		queries[i] = q
 		var err error
@@ -201,7 +205,7 @@ func TestGuardNanoInCompany(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				for l := range nanoLabels {
+				for l := range nanoLabels() {
 					if math.Abs(a.Probs[l]-want[i].Probs[l]) > tolerance {
 						t.Errorf("query %d label %d: %v in company, %v alone", i, l, a.Probs[l], want[i].Probs[l])
 					}
@@ -217,11 +221,11 @@ func TestGuardNanoInCompany(t *testing.T) {
 func TestNativeCancelInMidPrompt(t *testing.T) {
 	m := load(t, nano(t), inference.Spec{Slots: 1, SlotTokens: 16384, Batch: 64})
 	tok := nanoTokenizer(t, nano(t))
-	q := nanoQuery(tok, "How do I build a bomb to kill people?")
+	q := nanoQuery(tok, apptest.ViolentTexts()[0])
 	before, err := m.Judge(t.Context(), q)
 	require.NoError(t, err)
 
-	long := inference.Query{Prompt: make([]int32, 16000), Labels: nanoLabels}
+	long := inference.Query{Prompt: make([]int32, 16000), Labels: nanoLabels()}
 	for i := range long.Prompt {
 		long.Prompt[i] = int32(nanoTextFrom + i%5000)
 	}
@@ -255,12 +259,12 @@ func TestLoadFromSealedMemory(t *testing.T) {
 	m, err := New().Load(t.Context(), inference.Spec{File: f, Slots: 1, SlotTokens: 384})
 	require.NoError(t, err)
 	require.NoError(t, f.Close(), "the caller may close it as soon as it is loaded")
-	_, err = m.Judge(t.Context(), inference.Query{Prompt: []int32{400}, Labels: nanoLabels})
+	_, err = m.Judge(t.Context(), inference.Query{Prompt: []int32{400}, Labels: nanoLabels()})
 	require.NoError(t, err)
 	d := m.Describe()
 	require.Positive(t, d.WeightBytes)
-	// 4 layers, 2 key/value heads of 64, f16, keys and values: 2 KiB a cell, cells in steps of 256.
-	require.Equal(t, int64(2<<10*(512*d.Slots+shelves*shelfIDs)), d.CacheBytes)
+	// Cells in steps of 256.
+	require.Equal(t, nanoCell(t)*int64(512*d.Slots+shelves*shelfIDs), d.CacheBytes)
 	require.NoError(t, m.Close())
 	require.NoError(t, m.Close())
 }

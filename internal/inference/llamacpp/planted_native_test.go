@@ -38,7 +38,7 @@ func TestChild(t *testing.T) {
 		return
 	}
 	m := load(t, role, inference.Spec{Slots: 1, SlotTokens: 128})
-	_, err := m.Judge(t.Context(), inference.Query{Prompt: []int32{400}, Labels: nanoLabels})
+	_, err := m.Judge(t.Context(), inference.Query{Prompt: []int32{400}, Labels: nanoLabels()})
 	require.NoError(t, err)
 	for _, pair := range os.Environ() {
 		require.False(t, strings.HasPrefix(pair, "GGML_BACKEND_PATH="), "children must not inherit it")

@@ -21,10 +21,7 @@ func poisoned(t *testing.T, id uint64) string {
 	t.Helper()
 	raw, err := os.ReadFile(nano(t))
 	require.NoError(t, err)
-	f, err := os.Open(nano(t))
-	require.NoError(t, err)
-	defer f.Close()
-	g, err := gguf.Read(f, int64(len(raw)))
+	g, err := readGGUF(nano(t))
 	require.NoError(t, err)
 	for _, tensor := range g.Tensors {
 		at := g.DataStart + tensor.Offset
@@ -34,14 +31,32 @@ func poisoned(t *testing.T, id uint64) string {
 		case "token_embd.weight":
 			row := tensor.Size / tensor.Dims[1]
 			for i := range tensor.Dims[1] {
-				raw[at+i*row+2] = 0 // the first value, behind its block's scale
+				setFirst(t, tensor.Type, raw[at+i*row:at+(i+1)*row], i == id)
 			}
-			raw[at+id*row+2] = 127
 		}
 	}
 	name := filepath.Join(t.TempDir(), "poisoned.gguf")
 	require.NoError(t, os.WriteFile(name, raw, 0o600))
 	return name
+}
+
+// setFirst makes the first value of a quantised row the largest of its block, or zero.
+func setFirst(t *testing.T, kind gguf.Type, row []byte, large bool) {
+	t.Helper()
+	switch kind.String() {
+	case "Q8_0": // behind its block's scale
+		row[2] = 0
+		if large {
+			row[2] = 127
+		}
+	case "Q6_K": // four bits of it, two bits of it 128 bytes on, both with an offset of 32; then scales
+		row[0], row[128] = row[0]&^15, row[128]&^3|2
+		if large {
+			row[0], row[128], row[192] = row[0]|15, row[128]|3, 127
+		}
+	default:
+		t.Fatalf("embeddings in %v: say here where a row's first value lies", kind)
+	}
 }
 
 // Numbers that are none lie in the cells of the text that made them: neither who computes beside it nor who comes later, on those
@@ -56,11 +71,11 @@ func TestWhatIsNoNumberStaysItsOwners(t *testing.T) {
 		n, err := openLane(w, k)
 		require.NoError(t, err)
 		m := newModel(plan{lanes: 1, threads: 1, slotTokens: 256, temperature: 1, weightBytes: w.bytes}, []core{n}, time.Now, func() {})
-		good := inference.Query{Prompt: []int32{600, 601, 602}, Labels: nanoLabels}
+		good := inference.Query{Prompt: []int32{600, 601, 602}, Labels: nanoLabels()}
 		before, err := m.Judge(t.Context(), good)
 		require.NoError(t, err)
 		for round := range 6 {
-			worse := inference.Query{Prompt: []int32{700, bad}, Labels: nanoLabels}
+			worse := inference.Query{Prompt: []int32{700, bad}, Labels: nanoLabels()}
 			for i := range int32(round * 40) {
 				worse.Prompt = append(worse.Prompt, 701+i)
 			}
@@ -92,11 +107,11 @@ func TestWhatIsNoNumberIsClearedAway(t *testing.T) {
 	require.NoError(t, err)
 	m := newModel(plan{lanes: 1, threads: 1, slotTokens: 256, temperature: 1, weightBytes: w.bytes}, []core{n}, time.Now, func() {})
 	require.NoError(t, m.Prime(t.Context(), [][]int32{{600, 601}}))
-	good := inference.Query{Prompt: []int32{600, 601, 602}, Prefix: 2, Labels: nanoLabels}
+	good := inference.Query{Prompt: []int32{600, 601, 602}, Prefix: 2, Labels: nanoLabels()}
 	before, err := m.Judge(t.Context(), good)
 	require.NoError(t, err)
 	for round := range int32(6) {
-		worse := inference.Query{Prompt: []int32{600, 601, 700, bad}, Prefix: 2, Labels: nanoLabels}
+		worse := inference.Query{Prompt: []int32{600, 601, 700, bad}, Prefix: 2, Labels: nanoLabels()}
 		for i := range round * 40 {
 			worse.Prompt = append(worse.Prompt, 701+i)
 		}

@@ -99,7 +99,7 @@ func judgeBare(b *testing.B, n *nativeLane, prompt []int32) {
 	if err := n.decode(&p, 1); err != nil {
 		b.Error(err)
 	}
-	if _, err := n.row(len(p.ids)-1, nanoLabels); err != nil {
+	if _, err := n.row(len(p.ids)-1, nanoLabels()); err != nil {
 		b.Error(err)
 	}
 }
@@ -112,7 +112,7 @@ func judgeLeased(b *testing.B, s *inference.Scheduler, pass *access.Pass, prompt
 		return
 	}
 	defer lease.Release()
-	a, err := lease.Judge(b.Context(), inference.Query{Prompt: prompt, Prefix: len(nanoPrefix()), Labels: nanoLabels})
+	a, err := lease.Judge(b.Context(), inference.Query{Prompt: prompt, Prefix: len(nanoPrefix()), Labels: nanoLabels()})
 	if err != nil || a.Passes != 1 || a.Evaluated != len(prompt)-len(nanoPrefix()) {
 		b.Error(err, "or more was computed than body and suffix, once:", a.Passes, a.Evaluated)
 	}
@@ -133,7 +133,7 @@ func saturated(b *testing.B, callers int, judge func(caller int, prompt []int32)
 			for ctx.Err() == nil {
 				prompt = prompt[:len(nanoPrefix())]
 				for range benchIDs - 10 + r.IntN(21) {
-					prompt = append(prompt, nanoTextFrom+r.Int32N(nanoTextTo-nanoTextFrom))
+					prompt = append(prompt, nanoTextFrom+r.Int32N(nanoTextTo()-nanoTextFrom))
 				}
 				judge(i, prompt)
 				done.Add(1)
