@@ -22,5 +22,10 @@ for file in "${files[@]}"; do
         cp -p "$box/$file" "$file"
     fi
 done
+if python3 scripts/guard-nano/adopt.py --check; then # what manifest and documents say of the embedded model
+    passed=$((passed + 1))
+else
+    failed=$((failed + 1))
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -3,13 +3,14 @@
 usage: check_data.py bin/guardhouse dev.jsonl.gz
 
 Judges every text by `guardhouse moderate --jsonl` and holds the three-way accuracy and the share of flagged rows
-against what the model's training measured on the same file: the engine, the template, the tokenizer and the
-normalisation together must give what training saw. Content never leaves this process.
+against what the model's training measured on the same file (scripts/guard-nano/dev.json): the engine, the template,
+the tokenizer and the normalisation together must give what training saw. Content never leaves this process.
 """
 
 import collections
 import gzip
 import json
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import tempfile
 import serving
 
 # Measured by training on dev with the float model: accuracy, share flagged of Unsafe, Controversial and Safe rows.
-WANTED = {"accuracy": 0.849, "Unsafe": 0.876, "Controversial": 0.893, "Safe": 0.127}
+WANTED = json.loads((pathlib.Path(__file__).parent / "guard-nano" / "dev.json").read_text(encoding="utf-8"))
 WITHIN = 0.005
 
 
