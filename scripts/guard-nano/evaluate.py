@@ -41,6 +41,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--strength", type=float, default=1.0, help="of the evasions, 0 to 1")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=0, help="of the engine; 1 where the machine is busy")
     parser.add_argument("--predictions", type=pathlib.Path, help="write the engine's verdicts on dev here")
     parser.add_argument("--out", type=pathlib.Path, help="the report as JSON")
     parser.add_argument("--markdown", type=pathlib.Path, help="the report as Markdown")
@@ -58,7 +59,7 @@ def note(text: str) -> None:
 def through_engine(args: argparse.Namespace, dev: list[rows.Row]) -> tuple[dict, list[engine.Verdict]]:
     """The report of everything that the engine is asked, and its verdicts on dev."""
     with tempfile.TemporaryDirectory() as folder:
-        guard = engine.Engine(args.guardhouse, folder, args.model)
+        guard = engine.Engine(args.guardhouse, folder, args.model, args.threads)
         note(f"dev: {len(dev)} rows")
         verdicts = guard.judge([engine.conversation(r.text, r.response) for r in dev])
         out = {

@@ -32,11 +32,16 @@ def conversation(text: str, response: str | None) -> list[dict[str, str]]:
 
 
 class Engine:
-    """A guardhouse program with a data folder of its own. With model, that GGUF file is imported and judges.
+    """A guardhouse program with a data folder of its own. With model, that GGUF file is imported and
+    judges.
 
-    Raises RuntimeError with the program's own words where it refuses."""
+    threads is the engine's own setting: 1 where other programs use the machine, as its threads wait for
+    each other. Raises RuntimeError with the program's own words where it refuses."""
 
-    def __init__(self, program: pathlib.Path, folder: pathlib.Path, model: pathlib.Path | None = None):
+    def __init__(
+        self, program: pathlib.Path, folder: pathlib.Path, model: pathlib.Path | None = None, threads: int = 0
+    ):
+        self.threads = threads
         self.program, self.folder = pathlib.Path(program).resolve(), pathlib.Path(folder).resolve()
         self.about: dict = {}
         self._options = []
@@ -63,6 +68,7 @@ class Engine:
     def _run(self, *words: str) -> str:
         # Settings of the person who measures must not change what is measured: no variables, no file here.
         clean = {k: v for k, v in os.environ.items() if not k.startswith("GUARDHOUSE_")}
+        clean["GUARDHOUSE_ENGINE_THREADS"] = str(self.threads)
         done = subprocess.run(
             [str(self.program), *words, "--data", str(self.folder / "data")],
             capture_output=True, text=True, encoding="utf-8", cwd=self.folder, env=clean, check=False,

@@ -19,7 +19,8 @@ from guardnano import engine, evasion, flips, measure, report, rows  # noqa: E40
 PROGRAM = """#!{python}
 import json, os, sys
 words = sys.argv[1:]
-assert not any(k.startswith("GUARDHOUSE_") for k in os.environ) and words[-2] == "--data"
+assert [k for k in os.environ if k.startswith("GUARDHOUSE_")] == ["GUARDHOUSE_ENGINE_THREADS"]
+assert words[-2] == "--data"
 if words[0] == "model":
     sys.exit("the file is no model" if open(words[2]).read() != "GGUF" else 0)
 lines = [json.loads(l) for l in open(words[words.index("--jsonl") + 1], encoding="utf-8")]
