@@ -10,7 +10,7 @@ from pathlib import Path
 from guardnano.tokenizer import common_characters
 
 # The weights were chosen on dev texts; see `mixture` for what they balance.
-ENGLISH, CHINESE, CHARACTER = 6000.0, 6.0, 400
+ENGLISH, CHINESE, CHARACTER = 12_000.0, 3.0, 300
 LONGEST = 8  # characters of the longest dictionary word that is looked for
 
 

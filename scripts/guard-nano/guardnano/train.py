@@ -1,0 +1,206 @@
+"""Trains the student: answers, the teachers' doubts, and the meaning of the whole text."""
+
+import copy
+import random
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from guardnano.examples import PART, Example, Mix, build
+from guardnano.model import Student
+from guardnano.prompt import Format
+from guardnano.teacher import batches
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One training run."""
+
+    epochs: int = 8
+    tokens: int = 8192
+    rate: float = 2e-3
+    embed_rate: float = 1e-3
+    anchor: float = 0.0  # pull of the embeddings towards where they began, per unit of rate
+    decay: float = 0.05
+    soft: float = 0.5  # share of the teachers' severity in the target
+    meaning: float = 1.0  # weight of the sentence-vector loss
+    balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    average: float = 0.999
+    others: int = 1024  # sampled ids that the answer's words are told apart from
+    seed: int = 1
+    mix: Mix = field(default_factory=Mix)
+
+
+@dataclass
+class Targets:
+    """What the teachers say of each row: severity (rows, 3), and unit vectors with the language that
+    made them (rows, width; zero rows where there is none)."""
+
+    severity: np.ndarray | None = None
+    vectors: dict[str, np.ndarray] | None = None
+    index: dict[str, np.ndarray] | None = None  # row -> line in vectors, -1 where it has none
+
+
+class Trainer:
+    """Holds the student, its average and the optimiser; `run` goes on from where the state is."""
+
+    def __init__(self, student: Student, fmt: Format, rows, copies, targets: Targets, plan: Plan, log=print):
+        self.student, self.fmt, self.rows, self.copies = student, fmt, rows, copies
+        self.targets, self.plan, self.log = targets, plan, log
+        self.average = copy.deepcopy(student).eval()
+        self.start = student.embed.weight.detach().clone() if plan.anchor else None
+        width = student.c.width
+        self.maps = nn.ModuleDict(
+            {k: nn.Linear(width, v.shape[1]) for k, v in (targets.vectors or {}).items()}
+        )
+        body = [p for n, p in student.named_parameters() if p.dim() == 2 and n != "embed.weight"]
+        flat = [p for p in student.parameters() if p.dim() == 1]
+        groups = [
+            {"params": body, "rate": plan.rate, "weight_decay": plan.decay},
+            {"params": flat, "rate": plan.rate, "weight_decay": 0.0},
+            {"params": [student.embed.weight], "rate": plan.embed_rate, "weight_decay": 0.0},
+            {"params": list(self.maps.parameters()), "rate": 1e-3, "weight_decay": 0.0},
+        ]
+        groups = [g for g in groups if g["params"]]
+        self.opt = torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.98), fused=True)
+        self.words = torch.tensor(fmt.vocabulary())
+        self.place = {int(w): n for n, w in enumerate(self.words)}
+        self.labels = torch.tensor([self.place[w] for w in fmt.labels])
+        self.varied = [r.label_by == "variant" for r in rows]
+        self.epoch, self.done = 0, 0
+
+    def run(self, after_epoch=None, save=None, every=600.0) -> None:
+        """Trains to the end of the plan. save(self) is called every `every` seconds and at each epoch's
+        end, after_epoch(self) at each epoch's end."""
+        last = begun = time.monotonic()
+        while self.epoch < self.plan.epochs:
+            seed = self.plan.seed * 1000 + self.epoch
+            examples = build(self.rows, self.copies, self.fmt, self.plan.mix, seed)
+            groups = batches([len(e.ids) for e in examples], self.plan.tokens, random.Random(seed))
+            tokens = 0
+            for n in range(self.done, len(groups)):
+                group = [examples[i] for i in groups[n]]
+                self._rate((self.epoch + (n + 1) / len(groups)) / self.plan.epochs)
+                loss = self._step(group, seed * 100_000 + n)
+                tokens += sum(len(e.ids) for e in group)
+                self.done = n + 1
+                if n % 100 == 0:
+                    spent = time.monotonic() - begun
+                    self.log(f"epoch {self.epoch} step {n}/{len(groups)} {loss} {tokens} tokens {spent:.0f} s")
+                if save and time.monotonic() - last > every:
+                    save(self)
+                    last = time.monotonic()
+            self.epoch, self.done = self.epoch + 1, 0
+            if after_epoch:
+                after_epoch(self)
+            if save:
+                save(self)
+
+    def _rate(self, at: float) -> None:
+        """Linear warm-up over 3 %, then linear to nothing."""
+        scale = min(at / 0.03, (1 - at) / 0.97)
+        for g in self.opt.param_groups:
+            g["lr"] = g["rate"] * max(scale, 1e-3)
+
+    def _step(self, group: list[Example], seed: int) -> str:
+        torch.manual_seed(seed)
+        self.student.train()
+        ids = torch.zeros(len(group), max(len(e.ids) for e in group) - 1, dtype=torch.long)
+        for n, e in enumerate(group):
+            ids[n, : len(e.ids) - 1] = torch.tensor(e.ids[:-1])
+        with torch.autocast("cpu", torch.bfloat16):
+            states = self.student(ids)
+        answer = self._answer(states, group)
+        meaning = self._meaning(states, group)
+        loss = answer + self.plan.meaning * meaning
+        self.opt.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
+        self.opt.step()
+        self._settle()
+        parts = {"answer": answer, "meaning": meaning, "norm": norm}
+        return " ".join(f"{k} {v.detach().item():.4f}" for k, v in parts.items())
+
+    @torch.no_grad()
+    def _settle(self) -> None:
+        if self.start is not None:
+            rate = self.opt.param_groups[2]["lr"]
+            self.student.embed.weight.lerp_(self.start, min(1.0, rate * self.plan.anchor))
+        steps = self.epoch * 1000 + self.done + 1
+        keep = min(self.plan.average, (1 + steps) / (10 + steps))
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.student.parameters()), 1 - keep)
+
+    def _answer(self, states: torch.Tensor, group: list[Example]) -> torch.Tensor:
+        """Cross entropy of the answer's ids against the answer's vocabulary and sampled other ids."""
+        line, col, want, weight, first = [], [], [], [], []
+        for n, e in enumerate(group):
+            for j, kind in enumerate(e.kinds):
+                line.append(n)
+                col.append(e.at - 1 + j)
+                want.append(self.place[e.ids[e.at + j]])
+                weight.append(PART[kind] * e.weight[0 if kind == 0 else 1])
+                first.append(e.row if kind == 0 else -1)
+        h = states[line, col]
+        others = torch.randint(0, self.student.c.vocab, (self.plan.others,))
+        others = others[~torch.isin(others, self.words)]
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = h @ self.student.embed(torch.cat((self.words, others))).T
+        logs = F.log_softmax(logits.float(), -1)
+        want, weight, first = torch.tensor(want), torch.tensor(weight), np.array(first)
+        loss = -logs.gather(1, want[:, None])[:, 0]
+        soft = torch.from_numpy(np.flatnonzero(first >= 0))
+        if self.targets.severity is not None and self.plan.soft:
+            said = torch.from_numpy(self.targets.severity[first[soft]])
+            doubt = -(said * logs[soft][:, self.labels]).sum(1)
+            share = torch.tensor([1.0 if self.varied[i] else self.plan.soft for i in first[soft]])
+            loss = loss.index_put((soft,), (1 - share) * loss[soft] + share * doubt)
+        hard = torch.tensor([self.plan.balance[self.rows[i].severity] for i in first[soft]])
+        weight = weight.index_put((soft,), weight[soft] * hard)
+        return (loss * weight).sum() / len(group)
+
+    def _meaning(self, states: torch.Tensor, group: list[Example]) -> torch.Tensor:
+        """One minus the cosine between a map of the last prompt state and the shipped encoder's vector."""
+        total = states.new_zeros(()).float()
+        for name, layer in self.maps.items():
+            at = [(n, e.at - 1, int(self.targets.index[name][e.row])) for n, e in enumerate(group)]
+            at = [a for a in at if a[2] >= 0]
+            if not at:
+                continue
+            line, col, where = zip(*at, strict=True)
+            want = torch.from_numpy(self.targets.vectors[name][list(where)]).float()
+            said = layer(states[list(line), list(col)].float())
+            total = total + (1 - F.cosine_similarity(said, want)).sum() / len(group)
+        return total
+
+    def state(self) -> dict:
+        """All that `load` needs to go on as if nothing had happened."""
+        parts = ("student", "average", "maps", "opt")
+        return {p: getattr(self, p).state_dict() for p in parts} | {"epoch": self.epoch, "done": self.done}
+
+    def load(self, state: dict) -> None:
+        """Takes over a state of the same plan and data."""
+        for part in ("student", "average", "maps", "opt"):
+            getattr(self, part).load_state_dict(state[part])
+        self.epoch, self.done = state["epoch"], state["done"]
+
+
+@torch.no_grad()
+def severity(student: Student, examples: list[Example], fmt: Format, size=16384) -> np.ndarray:
+    """(examples, 3) logits of the severity, and the first category's logits (examples, 10): nine and None."""
+    student.eval()
+    out = np.zeros((len(examples), 3), np.float32)
+    heads = student.embed.weight[fmt.labels]
+    for group in batches([e.at for e in examples], size, None):
+        part = [examples[i] for i in group]
+        ids = torch.zeros(len(part), max(e.at for e in part), dtype=torch.long)
+        for n, e in enumerate(part):
+            ids[n, : e.at] = torch.tensor(e.ids[: e.at])
+        with torch.autocast("cpu", torch.bfloat16):
+            states = student(ids)
+        last = states[torch.arange(len(part)), [e.at - 1 for e in part]].float()
+        out[group] = (last @ heads.T).numpy()
+    return out
