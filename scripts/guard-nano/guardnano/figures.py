@@ -14,8 +14,8 @@ BINS = 15
 SAFE, CONTROVERSIAL, UNSAFE = 0, 1, 2
 NAMES = ("safe", "controversial", "unsafe")
 
-# The targets on dev and, for ordinary questions, on the own test set: name in measure.targets(), bound, and how
-# the figure must stand to it.
+# The targets on dev and, for ordinary questions, on the own test set: the name in measure.targets(), the
+# bound, and how the figure must stand to it.
 TARGETS = (
     ("unsafe rows flagged", 0.93, "at least"),
     ("safe rows flagged", 0.06, "at most"),

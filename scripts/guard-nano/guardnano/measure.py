@@ -10,16 +10,6 @@ from guardnano.engine import Verdict
 from guardnano.rows import CATEGORIES, SEVERITIES, Row
 
 
-def refused(row: Row) -> bool | None:
-    """Whether the row's response refuses, None where nobody said: from the label, or from how the row was
-    made."""
-    if row.response is None or row.refusal is not None:
-        return row.refusal
-    if row.source.endswith("+ own refusals"):
-        return True
-    return False if row.source.endswith("+ own compliance frame") or row.severity == figures.UNSAFE else None
-
-
 def origin(row: Row) -> str:
     """The source without the frame that was put around its rows."""
     return row.source.split(" + own ")[0]
@@ -99,7 +89,7 @@ def dev(rows: Sequence[Row], verdicts: Sequence[Verdict]) -> dict:
         "by_form": grouped(rows, verdicts, form),
         "by_source": grouped(rows, verdicts, origin),
         "categories": {"dataset": categories(*by_dataset), "all": categories(rows, verdicts)},
-        "refusal": figures.refusal_figures([refused(r) for r in rows], [v.refusal for v in verdicts]),
+        "refusal": figures.refusal_figures([r.refusal for r in rows], [v.refusal for v in verdicts]),
         "in_windows": sum(v.windows > 1 for v in verdicts),
         "worst": worst(rows, verdicts),
     }
@@ -116,7 +106,7 @@ def tests(rows: Sequence[Row], verdicts: Sequence[Verdict]) -> dict:
             "by_language": grouped(some, said, lambda r: r.lang),
             "by_kind": grouped(some, said, lambda r: f"{r.kind or 'none'}, {r.lang}"),
             "categories": categories(some, said),
-            "refusal": figures.refusal_figures([refused(r) for r in some], [v.refusal for v in said]),
+            "refusal": figures.refusal_figures([r.refusal for r in some], [v.refusal for v in said]),
             "worst": worst(some, said, 4),
         }
     return out
