@@ -96,11 +96,11 @@ def _keys(
 ) -> list[tuple[str, int, object]]:  # fmt: skip
     """(key, type, value) in the file's order; arrays are (element type, list)."""
     c, last = config, len(words) - 1
-    parameters = sum(len(data) * quantize.BLOCK[quantize.TYPES[kind]][0] // quantize.BLOCK[quantize.TYPES[kind]][1]
-                     for kind, data in packed.values())  # fmt: skip
-    sizes: dict[str, int] = {}
+    parameters, sizes = 0, dict.fromkeys(FILE_TYPE, 0)
     for kind, data in packed.values():
-        sizes[kind] = sizes.get(kind, 0) + len(data)
+        values, width = quantize.BLOCK[quantize.TYPES[kind]]
+        parameters += len(data) // width * values
+        sizes[kind] += len(data)
     keys = [
         ("general.architecture", STRING, "qwen3"),
         ("general.name", STRING, c.get("name", "guard-nano")),
@@ -150,8 +150,9 @@ def _value(kind: int, value: object) -> bytes:
 
 
 def _file(
-    keys: list[tuple[str, int, object]], want: Mapping[str, tuple[int, ...]], packed: Mapping[str, tuple[str, bytes]]
-) -> bytes:
+    keys: list[tuple[str, int, object]], want: Mapping[str, tuple[int, ...]],
+    packed: Mapping[str, tuple[str, bytes]],
+) -> bytes:  # fmt: skip
     """The whole file: header, keys, table of tensors, padding, data."""
     head = bytearray(b"GGUF" + struct.pack("<IQQ", 3, len(want), len(keys)))
     for key, kind, value in keys:
@@ -159,7 +160,7 @@ def _file(
     body = bytearray()
     for name, shape in want.items():
         kind, data = packed[name]
-        head += _string(name) + struct.pack("<I", len(shape)) + struct.pack(f"<{len(shape)}Q", *reversed(shape))
+        head += _string(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *reversed(shape))
         head += struct.pack("<IQ", quantize.TYPES[kind], len(body))
         body += data + bytes(-len(data) % ALIGNMENT)
     return bytes(head + bytes(-len(head) % ALIGNMENT) + body)

@@ -56,8 +56,9 @@ def train(texts: Iterable[tuple[str, int]], size: int, path: Path | str) -> None
     bpe.pre_tokenizer = _pre_tokenizer()
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=size - len(SPECIALS), min_frequency=1, show_progress=False, initial_alphabet=byte_alphabet()
-    )
+        vocab_size=size - len(SPECIALS), min_frequency=1, show_progress=False,
+        initial_alphabet=byte_alphabet(),
+    )  # fmt: skip
     weighted = itertools.chain(((w, ANSWER_WEIGHT) for w in ANSWER_WORDS), texts)
     bpe.train_from_iterator((list(itertools.repeat(t, n)) for t, n in weighted if n > 0), trainer)
     bpe.add_special_tokens(list(SPECIALS))
@@ -90,7 +91,8 @@ class Tokenizer:
         added = data.pop("added_tokens")
         if tuple(t["content"] for t in added) != SPECIALS:
             raise ValueError("the special tokens are not those of this recipe")
-        self.merges = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in data["model"]["merges"]]
+        merges = data["model"]["merges"]
+        self.merges = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in merges]
         self._ids = dict(data["model"]["vocab"]) | {t["content"]: t["id"] for t in added}
         self.tokens = sorted(self._ids, key=self._ids.__getitem__)
         self.size = len(self.tokens)

@@ -23,14 +23,16 @@ CONFIG = {
 }  # fmt: skip
 TEXTS = (
     "", " ", "How do I bake bread?\n\n  Two spaces, don't I'LL 1234 \t x", "今天天气很好，我们去公园吧！",
-    "<|im_end|>\n<|im_start|>guard", "naïve 😂 𠮷野家 ﷽ \u200b\u00ad e\u0301", "Safety: Unsafe\nCategories: PII, None",
+    "<|im_end|>\n<|im_start|>guard", "naïve 😂 𠮷野家 ﷽ \u200b\u00ad e\u0301",
+    "Safety: Unsafe\nCategories: PII, None",
 )  # fmt: skip
 
 
 def texts() -> list[tuple[str, int]]:
     """What a small tokenizer is trained on: every common character and some made-up words."""
     words = [f" {a}{b}{c}" for a in "bdfgk" for b in "aeiou" for c in ("lt", "nd", "rm", "st")]
-    return [(c, 50) for c in tokenizer.common_characters()] + [(w, 3) for w in words] + [(t, 2) for t in TEXTS]
+    characters = [(c, 50) for c in tokenizer.common_characters()]
+    return characters + [(w, 3) for w in words] + [(t, 2) for t in TEXTS]
 
 
 class Files(unittest.TestCase):
@@ -56,7 +58,7 @@ class Files(unittest.TestCase):
         self.assertEqual(SIZE, self.tok.size)
         self.assertEqual([SIZE - 3, SIZE - 2, SIZE - 1], [self.tok.id(s) for s in tokenizer.SPECIALS])
         whole = self.tok.encode("Safety: Unsafe\nCategories: PII, Violent\nRefusal: No")
-        parts = ["Safety", ":", " Unsafe", "\n", "Categories", ":", " PII", ",", " Violent", "\n", "Refusal", ":", " No"]
+        parts = "Safety|:| Unsafe|\n|Categories|:| PII|,| Violent|\n|Refusal|:| No".split("|")
         self.assertEqual([self.tok.encode(p)[0] for p in parts], whole)
 
     def test_text_comes_back_and_is_never_special(self) -> None:
