@@ -75,6 +75,8 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	},
 	"internal/health":  {reason: "asks a server from outside, as a container's check does: what it knew of the server's packages it could not ask"},
 	"internal/logfile": {reason: "the server's log as a file: bytes in, whole lines out"},
+	"internal/limit":   {imports: []string{"internal/fault"}, reason: "how much and how often, pure: knows no rule, no request and no store"},
+	"internal/rule":    {imports: []string{"internal/fault"}, reason: "what a model rule means, pure: decides on values alone, so that it can be held against an oracle"},
 	"internal/tally":   {reason: "plain counts that anybody may keep and metrics reads"},
 	"internal/metrics": {imports: []string{"internal/tally"}, reason: "names of metrics and their registry; asks plain functions, knows no service"},
 

@@ -1,0 +1,144 @@
+package limit
+
+import (
+	"context"
+	"time"
+
+	"guardhouse/internal/fault"
+)
+
+// State is what has to outlive the process. It holds hashes in place of names where a rate is concerned.
+type State struct {
+	At       time.Time
+	Buckets  []SavedBucket
+	Counters []SavedCounter
+}
+
+// SavedBucket is a rate's bucket. Key is its stable name, Debt how long it was from full at State.At.
+type SavedBucket struct {
+	Scope Scope
+	Key   [16]byte
+	Debt  time.Duration
+}
+
+// SavedCounter is a quota's count; all fields but the last two are its key. Start is the period's first moment.
+type SavedCounter struct {
+	Scope Scope
+	Of    string
+	Unit  Unit
+	Span  Span
+	Start time.Time
+	Used  int64
+	Held  int64
+}
+
+// Saver writes what Save hands it: State's buckets in place of all that are stored, its counters each over the stored one of
+// the same key. A Limiter waits for nothing but its own lock while one runs.
+type Saver func(context.Context, State) error
+
+// Save hands to save the buckets that are more than longer from full and the counters that changed since the last Save
+// that succeeded; after a failure they are handed over again. A restart of a moment forgets no rate that longer leaves out
+// but by that much. What changed after the last Save is lost in a crash.
+func (l *Limiter) Save(ctx context.Context, now time.Time, longer time.Duration, save Saver) error {
+	state, names := l.snapshot(now, longer)
+	err := save(ctx, state)
+	if err != nil {
+		l.unsave(names)
+	}
+	return err
+}
+
+// snapshot answers the state, and marks its counters as saved.
+func (l *Limiter) snapshot(now time.Time, longer time.Duration) (State, []countName) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := l.advance(now).at
+	s := State{At: now}
+	var names []countName
+	for i := range scopes {
+		for j := range l.rates[i].entries {
+			e := &l.rates[i].entries[j]
+			if d := e.val.of(at).up(); d > max(0, longer) {
+				s.Buckets = append(s.Buckets, SavedBucket{Scope(i), e.key, d})
+			}
+		}
+		for j := range l.counts[i].entries {
+			e := &l.counts[i].entries[j]
+			if !e.val.unsaved {
+				continue
+			}
+			e.val.unsaved = false
+			names = append(names, e.key)
+			s.Counters = append(s.Counters, SavedCounter{e.key.scope, e.key.of, e.key.unit, e.key.span, e.key.start(), e.val.used, e.val.held})
+		}
+	}
+	return s, names
+}
+
+// unsave marks counters as changed.
+func (l *Limiter) unsave(names []countName) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, n := range names {
+		if c := l.counts[n.scope].get(n); c != nil {
+			c.unsaved = true
+		}
+	}
+}
+
+// Load takes a stored state over, before the first charge. Time that passed since counts for the buckets, by the wall clock,
+// and none where it stands before State.At. What was held counts as used: nobody is left to settle it. Loading twice is
+// loading once. It is Invalid, and nothing is loaded, where a row is none that Save hands over.
+func (l *Limiter) Load(now time.Time, s State) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := l.advance(now).at
+	passed := max(0, now.Round(0).Sub(s.At.Round(0))) // Round(0) takes off the monotonic reading
+	for _, b := range s.Buckets {
+		if left := b.Debt - passed; left > 0 {
+			v := l.rates[b.Scope].put(b.Key, at)
+			if full := at + int64(left); full > v.full {
+				v.full, v.rest = full, 0
+			}
+		}
+	}
+	for _, c := range s.Counters {
+		l.load(at, now, c)
+	}
+	return nil
+}
+
+// load takes over one counter, unless its period is over.
+func (l *Limiter) load(at int64, now time.Time, c SavedCounter) {
+	_, ends := c.Span.period(c.Start)
+	if ends.Add(time.Duration(grace)).Before(now) {
+		return
+	}
+	over := at + int64(min(ends.Sub(now), maxStep)) + grace
+	v := l.counts[c.Scope].put(countName{c.Of, int32(c.Start.Unix() / secondsPerDay), c.Unit, c.Span, c.Scope}, at)
+	v.used = max(v.used, add(c.Used, c.Held))
+	v.over = max(v.over, over)
+	v.unsaved = v.unsaved || c.Held > 0
+}
+
+// check is Invalid for a row that Save did not hand over.
+func (s State) check() error {
+	for _, b := range s.Buckets {
+		if int(b.Scope) >= scopes || b.Debt <= 0 || b.Debt > MaxPer {
+			return fault.New(fault.Invalid, "A stored rate is not one that was saved.")
+		}
+	}
+	for _, c := range s.Counters {
+		ok := int(c.Scope) < scopes && int(c.Unit) < units && int(c.Span) < spans && c.Used >= 0 && c.Held >= 0
+		if !ok {
+			return fault.New(fault.Invalid, "A stored count is not one that was saved.")
+		}
+		if begins, _ := c.Span.period(c.Start); !begins.Equal(c.Start) {
+			return fault.New(fault.Invalid, "A stored count does not begin with its day or month.")
+		}
+	}
+	return nil
+}
