@@ -1,5 +1,13 @@
 package rule
 
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
 // Explanation is a decision with all that led to it.
 type Explanation struct {
 	Decision     Decision
@@ -26,5 +34,144 @@ type Outcome struct {
 	Condition string
 	Holds     bool   // true for a rate: whoever counts decides it
 	Value     string // as the rule says it
-	WouldPass string // "" where it holds
+	WouldPass string // what makes it hold where it does not
+	Otherwise string // what makes it fail where it holds, "" for a rate
+}
+
+// Explain answers Decide's decision and every rule on the request's model and operation with the outcome of each of its
+// conditions. It is for administrators: it names addresses, hours and rules.
+func (s *Set) Explain(r Request) Explanation {
+	var q question
+	q.ask(s, &r)
+	e := Explanation{Decision: q.decide(), DefaultAllow: s.defaultAllow, AnyEnforced: q.enforced()}
+	var found []int32
+	for _, b := range q.buckets {
+		found = append(found, b.all...)
+	}
+	slices.Sort(found)
+	for _, i := range slices.Compact(found) {
+		if c := &s.rules[i]; c.ops&q.op != 0 {
+			e.Considered = append(e.Considered, q.consider(c))
+		}
+	}
+	return e
+}
+
+func (q *question) consider(r *compiled) Considered {
+	c := Considered{RuleID: r.ID, Allow: r.Allow, ReportOnly: r.ReportOnly, Conditions: q.outcomes(r)}
+	own, key := q.names(r, q.own), q.names(r, q.key)
+	c.Principal, c.KeyOnly = own || key, key && !own
+	c.Holds = c.Principal && !slices.ContainsFunc(c.Conditions, func(o Outcome) bool { return !o.Holds })
+	switch {
+	case !c.Principal:
+		c.Why = "names other principals"
+	case !c.Holds:
+		c.Why = "does not hold: " + strings.Join(failed(c.Conditions), ", ")
+		c.WouldPass = wouldPass(c.Conditions)
+	case r.ReportOnly:
+		c.Why = "would hold, and is only reported"
+	case !r.Allow:
+		c.Why = "denies"
+		c.WouldPass = wouldLetGo(c.Conditions)
+	case c.KeyOnly:
+		c.Why = "holds for the key, which narrows what its owner may"
+	case r.Conditions.Rate != nil:
+		c.Why = "allows while there is room"
+	default:
+		c.Why = "allows"
+	}
+	return c
+}
+
+// names says whether the rule names one of the faces.
+func (q *question) names(r *compiled, faces []int32) bool {
+	return slices.ContainsFunc(r.Principals, func(p Principal) bool {
+		n, ok := q.set.faces[p]
+		return ok && slices.Contains(faces, n)
+	})
+}
+
+func failed(outcomes []Outcome) []string {
+	var out []string
+	for _, o := range outcomes {
+		if !o.Holds {
+			out = append(out, o.Condition)
+		}
+	}
+	return out
+}
+
+// outcomes answers the rule's conditions in their order.
+func (q *question) outcomes(r *compiled) []Outcome {
+	k := &r.Conditions
+	at := q.request.At
+	var out []Outcome
+	add := func(given bool, name string, holds bool, value, pass, otherwise string) {
+		o := Outcome{Condition: name, Holds: holds, Value: value}
+		if holds {
+			o.Otherwise = otherwise
+		} else {
+			o.WouldPass = pass
+		}
+		if given {
+			out = append(out, o)
+		}
+	}
+	ranges := some(r.ranges)
+	add(k.IPRanges != nil, CondIP, inRanges(r.ranges, q.ip), ranges, "an address in "+ranges, "an address outside "+ranges)
+	if k.Rate != nil {
+		add(true, CondRate, true, k.Rate.text(), "", "")
+	}
+	from, until := stamp(k.From), stamp(k.Until)
+	add(!k.From.IsZero(), CondFrom, !at.Before(k.From), from, "a time from "+from+" on", "a time before "+from)
+	add(!k.Until.IsZero(), CondUntil, at.Before(k.Until), until, "a time before "+until, "a time from "+until+" on")
+	if k.Hours != nil {
+		holds, pass := k.Hours.Holds(at), ""
+		if !holds {
+			pass = "a time within " + k.Hours.String()
+			if next := k.Hours.Next(at); !next.IsZero() {
+				pass += ", next from " + next.Format(time.RFC3339)
+			}
+		}
+		add(true, CondHours, holds, k.Hours.String(), pass, "a time outside "+k.Hours.String())
+	}
+	add(k.Purpose, CondPurpose, q.request.Purpose != "", "required", "a purpose", "no purpose")
+	return out
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// some lists the first few ranges.
+func some(ranges []netip.Prefix) string {
+	const most = 5
+	words := make([]string, 0, most)
+	for _, p := range ranges[:min(most, len(ranges))] {
+		words = append(words, p.String())
+	}
+	text := strings.Join(words, ", ")
+	if n := len(ranges) - most; n > 0 {
+		text += fmt.Sprintf(" or %d more ranges", n)
+	}
+	return text
+}
+
+func wouldPass(outcomes []Outcome) string {
+	var out []string
+	for _, o := range outcomes {
+		if o.WouldPass != "" {
+			out = append(out, o.WouldPass)
+		}
+	}
+	return strings.Join(out, " and ")
+}
+
+// wouldLetGo answers what keeps a deny from holding: any one of its conditions that fails.
+func wouldLetGo(outcomes []Outcome) string {
+	var out []string
+	for _, o := range outcomes {
+		if o.Otherwise != "" {
+			out = append(out, o.Otherwise)
+		}
+	}
+	return strings.Join(out, " or ")
 }

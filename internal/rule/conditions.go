@@ -1,0 +1,136 @@
+package rule
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// conditions reads what a rule asks for. An empty object asks nothing; an empty list of ranges is refused, as it could mean
+// everywhere or nowhere.
+func (p *parser) conditions(v *value, at string) (Conditions, error) {
+	var c Conditions
+	m, err := v.members(at, CondIP, CondRate, CondFrom, CondUntil, CondHours, CondPurpose)
+	if err != nil {
+		return c, err
+	}
+	if n := m[CondIP]; n != nil {
+		if c.IPRanges, err = list(n, at+CondIP, maxRanges, (*value).prefix); err != nil {
+			return c, err
+		}
+	}
+	if n := m[CondRate]; n != nil {
+		if c.Rate, err = n.rate(at + CondRate); err != nil {
+			return c, err
+		}
+	}
+	if err := p.times(m, at, &c); err != nil {
+		return c, err
+	}
+	if n := m[CondPurpose]; n != nil {
+		if _, err := n.oneOf(at+CondPurpose, "required"); err != nil {
+			return c, err
+		}
+		c.Purpose = true
+	}
+	return c, nil
+}
+
+func (p *parser) times(m map[string]*value, at string, c *Conditions) error {
+	var err error
+	if n := m[CondFrom]; n != nil {
+		if c.From, err = n.time(at + CondFrom); err != nil {
+			return err
+		}
+	}
+	if n := m[CondUntil]; n != nil {
+		if c.Until, err = n.time(at + CondUntil); err != nil {
+			return err
+		}
+		if !c.From.IsZero() && !c.From.Before(c.Until) {
+			return n.refuse(at+CondUntil, "must be after %s", CondFrom)
+		}
+	}
+	if n := m[CondHours]; n != nil {
+		w, err := n.word(at + CondHours)
+		if err != nil {
+			return err
+		}
+		h, err := p.hours(w)
+		if err != nil {
+			return n.placed(at+CondHours, err)
+		}
+		c.Hours = &h
+	}
+	return nil
+}
+
+func (v *value) prefix(at string) (netip.Prefix, error) {
+	w, err := v.word(at)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	p, err := parsePrefix(w)
+	return p, v.placed(at, err)
+}
+
+// parsePrefix reads a range of addresses, or a single one. A range is in IPv4 form wherever it means IPv4. It refuses zones,
+// bits set behind the length (whoever wrote 10.1.2.3/8 meant one of two things) and other spellings of numbers. /0 is every
+// address of its family.
+func parsePrefix(text string) (netip.Prefix, error) {
+	const want = "must be an address range such as 10.0.0.0/8 or an address, without a zone"
+	var p netip.Prefix
+	if !strings.Contains(text, "/") {
+		a, err := netip.ParseAddr(text)
+		if err != nil || a.Zone() != "" {
+			return p, invalid(want)
+		}
+		p = netip.PrefixFrom(a, a.BitLen())
+	} else {
+		var err error
+		if p, err = netip.ParsePrefix(text); err != nil {
+			return p, invalid(want)
+		}
+	}
+	if p.Addr().Is4In6() && p.Bits() < 96 {
+		return p, invalid("reaches past IPv4: write IPv4 ranges in IPv4 form")
+	}
+	p = plain(p)
+	if p.Masked() != p {
+		return p, invalid("has bits set behind its length: write %s for the range or %s for the address", p.Masked(), p.Addr())
+	}
+	return p, nil
+}
+
+// plain answers a range in IPv4 form where it lies within the addresses that are IPv4 in IPv6 dress.
+func plain(p netip.Prefix) netip.Prefix {
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p
+}
+
+func (v *value) rate(at string) (*Rate, error) {
+	w, err := v.word(at)
+	if err != nil {
+		return nil, err
+	}
+	r, err := ParseRate(w)
+	if err != nil {
+		return nil, v.placed(at, err)
+	}
+	return &r, nil
+}
+
+// time reads a moment: RFC 3339 with its offset, so that it is the same moment everywhere. The answer is in UTC.
+func (v *value) time(at string) (time.Time, error) {
+	w, err := v.word(at)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var t time.Time
+	if err := t.UnmarshalText([]byte(w)); err != nil || t.Year() < 1970 || t.UTC().Year() > 9999 || t.UTC().Year() < 1970 {
+		return time.Time{}, v.refuse(at, "must be a time such as 2026-12-31T23:59:59Z, with its offset, from 1970 on")
+	}
+	return t.UTC(), nil
+}
