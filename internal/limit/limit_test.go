@@ -41,6 +41,7 @@ func TestExactlyNAtOnceThenEvenly(t *testing.T) {
 			o := l.Charge(noon().Add(due-1), 1, one(c))
 			require.False(t, o.Allowed, "%v: number %d came early", r, i)
 			require.Equal(t, time.Duration(1), o.Retry)
+			require.Zero(t, o.Claims[0].Remaining, "%v: a part of one is none", r)
 			require.True(t, l.Charge(noon().Add(due), 1, one(c)).Allowed, "%v: number %d came late", r, i)
 		}
 		later := noon().Add(4 * r.Per)
@@ -206,13 +207,20 @@ func TestAFullTableRefusesNobody(t *testing.T) {
 
 func TestIdleBucketsGoWithoutLoss(t *testing.T) {
 	l, now := limit.New(noon(), limit.Options{Buckets: 1000}), noon()
+	kept := func(i int) [][]limit.Claim { return one(rate("kept", strconv.Itoa(i), 1, 24*time.Hour)) }
+	for i := range 30 {
+		require.True(t, l.Charge(now, 1, kept(i)).Allowed)
+	}
 	for i := range 50_000 { // a second each, 60 live at a time
 		now = now.Add(time.Second)
 		require.True(t, l.Charge(now, 1, one(rate("r", strconv.Itoa(i), 1, time.Minute))).Allowed)
 	}
 	s := l.Stats()
 	require.Zero(t, s.Forgotten)
-	require.Less(t, s.Buckets, 200)
+	require.Less(t, s.Buckets, 300)
+	for i := range 30 {
+		require.False(t, l.Charge(now, 1, kept(i)).Allowed, "whoever still waits is not forgotten")
+	}
 }
 
 func TestAddress(t *testing.T) {
