@@ -129,8 +129,42 @@ func (v *value) time(at string) (time.Time, error) {
 		return time.Time{}, err
 	}
 	var t time.Time
-	if err := t.UnmarshalText([]byte(w)); err != nil || t.Year() < 1970 || t.UTC().Year() > 9999 || t.UTC().Year() < 1970 {
+	if err := t.UnmarshalText([]byte(w)); err != nil || !timeShaped(w) || t.Year() < 1970 || t.UTC().Year() > 9999 || t.UTC().Year() < 1970 {
 		return time.Time{}, v.refuse(at, "must be a time such as 2026-12-31T23:59:59Z, with its offset, from 1970 on")
 	}
 	return t.UTC(), nil
+}
+
+// timeShaped says whether w has the digits and marks of RFC 3339 in their places: the library's reader also takes one-digit
+// hours, a comma for the seconds' fraction and offsets of a hundred hours.
+func timeShaped(w string) bool {
+	const shape = "0000-00-00T00:00:00"
+	if len(w) < len(shape) || !shaped(w[:len(shape)], shape) {
+		return false
+	}
+	rest := w[len(shape):]
+	if strings.HasPrefix(rest, ".") {
+		digits := strings.TrimLeft(rest[1:], "0123456789")
+		if len(digits) == len(rest)-1 {
+			return false
+		}
+		rest = digits
+	}
+	return rest == "Z" || shaped(rest, "+00:00") && rest[1:3] < "24" && rest[4:] < "60"
+}
+
+// shaped compares a text with a shape in which 0 is any digit and + either sign.
+func shaped(text, shape string) bool {
+	if len(text) != len(shape) {
+		return false
+	}
+	for i := range len(shape) {
+		c := text[i]
+		digit := shape[i] == '0' && c >= '0' && c <= '9'
+		sign := shape[i] == '+' && (c == '+' || c == '-')
+		if !digit && !sign && (shape[i] == '0' || c != shape[i]) {
+			return false
+		}
+	}
+	return true
 }
