@@ -24,7 +24,7 @@ func oracleHolds(r oracleRule, q oracleRequest) bool {
 	if r.Until != "" && !q.At.Before(oracleTime(r.Until)) {
 		return false
 	}
-	if r.Hours != "" && !oracleHours(r.Hours).holds(q.At) {
+	if r.Hours != "" && !oracleHours(oracleWindows(r.Hours), q.At) {
 		return false
 	}
 	if r.Purpose && q.Purpose == "" {
@@ -53,7 +53,8 @@ func oracleInAny(ranges []string, address string) bool {
 }
 
 // oracleInRange compares numbers: an address is in a range when it differs from the range's first address by less than the
-// range's size. An address without a range's family, without a value or with a zone is in none.
+// range's size. An address of the other family and one that is missing are in none. The zone of a link-local address says by
+// which cable it came and is no part of it.
 func oracleInRange(text, address string) bool {
 	base, length, _ := strings.Cut(text, "/")
 	low, ip := oracleBytes(base), oracleBytes(address)
@@ -73,24 +74,43 @@ func oracleInRange(text, address string) bool {
 
 // oracleBytes is an address as 4 or 16 bytes, an IPv4 address in IPv6 clothes as 4; nil for none.
 func oracleBytes(text string) []byte {
-	ip := net.ParseIP(text) // knows no zones
+	text, _, _ = strings.Cut(text, "%")
+	ip := net.ParseIP(text)
 	if four := ip.To4(); four != nil {
 		return four
 	}
 	return ip
 }
 
-// oracleWindow is "Mon-Fri,Sun 08:00-18:00 Europe/Berlin" taken apart, in minutes of the day.
+// oracleWindow is "Mon-Fri,Sun 08:00-18:00" of "Mon-Fri,Sun 08:00-18:00 Europe/Berlin" taken apart, in minutes of the day.
 type oracleWindow struct {
 	days         string
 	open, closes int
 	zone         *time.Location
 }
 
-func oracleHours(text string) oracleWindow {
-	fields := strings.Fields(text)
-	opening, closing, _ := strings.Cut(fields[1], "-")
-	return oracleWindow{fields[0], oracleMinute(opening), oracleMinute(closing), must(time.LoadLocation(fields[2]))}
+// oracleWindows reads hours: days and times, more times after a comma, more days and times after a semicolon, the zone.
+func oracleWindows(text string) []oracleWindow {
+	at := strings.LastIndex(text, " ")
+	zone := must(time.LoadLocation(text[at+1:]))
+	var out []oracleWindow
+	for _, part := range strings.Split(text[:at], ";") {
+		fields := strings.Fields(part)
+		for _, span := range strings.Split(fields[1], ",") {
+			opening, closing, _ := strings.Cut(span, "-")
+			out = append(out, oracleWindow{fields[0], oracleMinute(opening), oracleMinute(closing), zone})
+		}
+	}
+	return out
+}
+
+func oracleHours(windows []oracleWindow, at time.Time) bool {
+	for _, w := range windows {
+		if w.holds(at) {
+			return true
+		}
+	}
+	return false
 }
 
 // holds looks at the clock on the wall of the zone: at or after the opening minute and before the closing one, on a day that
@@ -135,7 +155,7 @@ func oracleDay(days string, day int) bool {
 func TestTheOracleKnowsItsAlphabet(t *testing.T) {
 	for text, want := range map[string]bool{
 		"10.0.0.0/8 10.0.0.0": true, "10.0.0.0/8 10.255.255.255": true, "10.0.0.0/8 11.0.0.0": false, "10.0.0.0/8 9.255.255.255": false,
-		"10.0.0.0/8 ::ffff:10.1.2.3": true, "10.0.0.0/8 ": false, "0.0.0.0/0 ::1": false, "::/0 10.0.0.1": false, "::/0 fe80::1%eth0": false,
+		"10.0.0.0/8 ::ffff:10.1.2.3": true, "10.0.0.0/8 ": false, "0.0.0.0/0 ::1": false, "::/0 10.0.0.1": false, "fe80::/10 fe80::1%eth0": true, "fd00::/8 fe80::1%eth0": false,
 		"2001:db8::/32 2001:db8:ffff::1": true, "2001:db8::/32 2001:db9::": false, "10.0.0.1/32 10.0.0.1": true, "10.0.0.1/32 10.0.0.2": false,
 	} {
 		network, address, _ := strings.Cut(text, " ")
@@ -151,12 +171,12 @@ func TestTheOracleKnowsItsAlphabet(t *testing.T) {
 		"2026-01-02T07:59:59.999999999+08:00": false, "2026-01-02T08:00:00+08:00": true, "2026-01-02T17:59:59.999999999+08:00": true,
 		"2026-01-02T18:00:00+08:00": false, "2026-01-03T09:00:00+08:00": false,
 	} {
-		require.Equal(t, want, oracleHours("Mon-Fri 08:00-18:00 Asia/Shanghai").holds(oracleTime(at)), at)
+		require.Equal(t, want, oracleHours(oracleWindows("Mon-Fri 08:00-18:00 Asia/Shanghai"), oracleTime(at)), at)
 	}
 	for at, want := range map[string]bool{
 		"2026-01-02T22:00:00Z": true, "2026-01-03T05:59:59Z": true, "2026-01-03T06:00:00Z": false, "2026-01-03T22:00:00Z": false, "2026-01-02T05:00:00Z": false,
 	} {
-		require.Equal(t, want, oracleHours("Fri 22:00-06:00 UTC").holds(oracleTime(at)), at)
+		require.Equal(t, want, oracleHours(oracleWindows("Fri 22:00-06:00 UTC"), oracleTime(at)), at)
 	}
 	require.True(t, oracleDay("Sat-Mon", 0))
 	require.False(t, oracleDay("Sat-Mon", 2))

@@ -22,15 +22,21 @@ func (d dice) in(n int) bool { return d.IntN(n) == 0 }
 
 func pick[T any](d dice, from ...T) T { return from[d.IntN(len(from))] }
 
-// some answers one to most different ones, in any order.
-func some[T any](d dice, most int, from ...T) []T {
+// some answers one to most different ones, in any order. What is given twice comes up more often.
+func some[T comparable](d dice, most int, from ...T) []T {
 	d.Shuffle(len(from), func(i, j int) { from[i], from[j] = from[j], from[i] })
-	return slices.Clone(from[:1+d.IntN(min(most, len(from)))])
+	var out []T
+	for _, v := range from[:1+d.IntN(min(most, len(from)))] {
+		if !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func (d dice) rules() []oracleRule {
-	n := d.IntN(7)
-	if d.in(100) {
+	n := d.IntN(9)
+	if d.in(200) {
 		n = 40 + d.IntN(60)
 	}
 	plain := d.in(2) // half of the sets have few conditions, so that effects and principals collide
@@ -39,16 +45,16 @@ func (d dice) rules() []oracleRule {
 	for i := range n {
 		r := oracleRule{
 			ID:         fmt.Sprintf("r%d", ids[i]), // r10 sorts before r2
-			Deny:       d.in(4),
+			Deny:       d.in(6),
 			ReportOnly: d.in(5),
 			Principals: d.principals(),
-			Models:     some(d, 2, "guard", "guard-1", "image-1", "g", "guard-*", "*", "*-1", "g*d*", "**", "guard*", "*a*-*1", "other"),
+			Models:     some(d, 2, "guard", "guard", "guard-1", "image-1", "g", "guard-*", "*", "*-1", "g*d*", "**", "guard*", "*a*-*1", "other"),
 			Operations: d.operations(),
 		}
 		if !plain || d.in(8) {
 			d.conditions(&r)
 		}
-		if !r.Deny && d.in(4) {
+		if !r.Deny && d.in(3) {
 			r.Rate = pick(d, "1/s", "6/min", "100req/min", "10次/分钟", "10/分钟", "5req/h", "3/day", "7/秒", "20/小时", "9/天", "2/hour", "4/sec", "8/d")
 		}
 		rules = append(rules, r)
@@ -67,10 +73,10 @@ func (d dice) principals() []string {
 }
 
 func (d dice) operations() []string {
-	if d.in(6) {
+	if d.in(5) {
 		return []string{"*"}
 	}
-	return some(d, 2, "view", "infer", "infer", "train", "download")
+	return some(d, 2, "view", "infer", "infer", "infer", "train", "download")
 }
 
 func (d dice) conditions(r *oracleRule) {
@@ -82,10 +88,10 @@ func (d dice) conditions(r *oracleRule) {
 	if oracleTime(until).Before(oracleTime(from)) {
 		from, until = until, from
 	}
-	if from != until && d.in(4) {
+	if d.in(4) {
 		r.From = from
 	}
-	if from != until && d.in(4) {
+	if d.in(4) && (r.From == "" || oracleTime(from).Before(oracleTime(until))) {
 		r.Until = until
 	}
 	if d.in(3) {
@@ -95,7 +101,14 @@ func (d dice) conditions(r *oracleRule) {
 }
 
 func (d dice) hours() string {
-	return strings.Join([]string{pick(d, days()...), pick(d, spans()...), pick(d, zones()...)}, " ")
+	text := pick(d, days()...) + " " + pick(d, spans()...)
+	if d.in(6) {
+		text += "," + pick(d, spans()...)
+	}
+	if d.in(6) {
+		text += pick(d, ";", "; ") + pick(d, days()...) + " " + pick(d, spans()...)
+	}
+	return text + " " + pick(d, zones()...)
 }
 
 // times are ends of validity: ordinary days, written in several offsets, and instants at which clocks change.
@@ -144,8 +157,8 @@ func nights() [][3]int {
 
 func (d dice) request(rules []oracleRule) oracleRequest {
 	q := oracleRequest{
-		Model:     pick(d, "guard", "guard-1", "image-1", "g", "unknown", "guard-"),
-		Operation: pick(d, "view", "infer", "infer", "train", "download"),
+		Model:     pick(d, "guard", "guard", "guard", "guard-1", "image-1", "g", "unknown", "guard-"),
+		Operation: pick(d, "view", "infer", "infer", "infer", "train", "download"),
 		At:        d.time(rules),
 		IP:        d.address(rules),
 		Purpose:   pick(d, "", "", "teaching"),
@@ -155,11 +168,11 @@ func (d dice) request(rules []oracleRule) oracleRequest {
 		q.System = true
 		return q
 	}
-	q.Faces = append(q.Faces, "role:"+pick(d, "a", "b", "c"), "user:"+pick(d, "a", "b", "c"))
+	q.Faces = append(q.Faces, "role:"+pick(d, "a", "a", "b", "c"), "user:"+pick(d, "a", "a", "b", "c"))
 	if d.in(2) {
 		q.Faces = append(q.Faces, some(d, 2, "group:a", "group:b")...)
 	}
-	q.Key = pick(d, "", "a", "b", "c")
+	q.Key = pick(d, "", "a", "a", "b", "c")
 	return q
 }
 
@@ -176,7 +189,7 @@ func (d dice) time(rules []oracleRule) time.Time {
 			borders = append(borders, oracleTime(r.Until))
 		}
 		if r.Hours != "" {
-			w := oracleHours(r.Hours)
+			w := pick(d, oracleWindows(r.Hours)...)
 			borders = append(borders, time.Date(day[0], time.Month(day[1]), day[2]+d.IntN(3)-1, 0, pick(d, w.open, w.closes), 0, 0, w.zone))
 		}
 	}

@@ -1,6 +1,7 @@
 package rule_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -93,7 +94,7 @@ func oracleDecide(rules []oracleRule, allowByDefault bool, q oracleRequest) orac
 func oracleOwner(rules []oracleRule, allowByDefault bool, owner []string, q oracleRequest) oracleAnswer {
 	free, rated := oracleAllows(rules, owner, q)
 	if q.System {
-		// The command line is allowed by default, subject to denies only.
+		// The command line is allowed by default, subject to denies only. Whether an allow is named as well is left open.
 		return oracleAnswer{Allowed: true, Deciding: slices.Concat(free, rated), Reason: "system"}
 	}
 	if len(free) > 0 {
@@ -139,18 +140,20 @@ func oracleNamed(rules []oracleRule, q oracleRequest) bool {
 
 // oracleReported are the report-only rules that match and hold, as id:effect, by id.
 func oracleReported(rules []oracleRule, faces []string, q oracleRequest) []string {
-	var out []string
+	effects := map[string]string{}
 	for _, r := range rules {
 		if !r.ReportOnly || !oracleMatches(r, faces, q) || !oracleHolds(r, q) {
 			continue
 		}
+		effects[r.ID] = "allow"
 		if r.Deny {
-			out = append(out, r.ID+":deny")
-		} else {
-			out = append(out, r.ID+":allow")
+			effects[r.ID] = "deny"
 		}
 	}
-	slices.Sort(out)
+	var out []string
+	for _, id := range slices.Sorted(maps.Keys(effects)) {
+		out = append(out, id+":"+effects[id])
+	}
 	return out
 }
 
