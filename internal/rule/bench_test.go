@@ -50,8 +50,11 @@ func hospital(n int) []rule.Rule {
 func asker(model string, op rule.Operation) rule.Request {
 	return rule.Request{
 		Faces: []rule.Principal{
-			{Kind: rule.KindAny}, {Kind: rule.KindRole, Ref: "role5"}, {Kind: rule.KindUser, Ref: "usr_5"},
-			{Kind: rule.KindGroup, Ref: "grp_5"}, {Kind: rule.KindGroup, Ref: "grp_6"},
+			{Kind: rule.KindAny},
+			{Kind: rule.KindRole, Ref: "role5"},
+			{Kind: rule.KindUser, Ref: "usr_5"},
+			{Kind: rule.KindGroup, Ref: "grp_5"},
+			{Kind: rule.KindGroup, Ref: "grp_6"},
 		},
 		Key: "key_1", Model: model, Op: op, IP: netip.MustParseAddr("10.1.2.3"), At: time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC), Purpose: "triage",
 	}
@@ -67,8 +70,10 @@ func BenchmarkDecide(b *testing.B) {
 			name string
 			r    rule.Request
 		}{
-			{"allowed", asker("model-5", rule.Infer)}, {"refused", asker("model-5", rule.Train)},
-			{"condition", outside}, {"unknown", asker("no-such-model", rule.View)},
+			{"allowed", asker("model-5", rule.Infer)},
+			{"refused", asker("model-5", rule.Train)},
+			{"condition", outside},
+			{"unknown", asker("no-such-model", rule.View)},
 		} {
 			b.Run(fmt.Sprintf("rules=%d/%s", n, c.name), func(b *testing.B) {
 				b.ReportAllocs()

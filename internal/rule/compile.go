@@ -110,8 +110,9 @@ func bit(o Operation) uint8 {
 		return 4
 	case Download:
 		return 8
+	default:
+		return 0
 	}
-	return 0
 }
 
 func compileOne(r Rule) compiled {

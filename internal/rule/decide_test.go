@@ -274,9 +274,25 @@ func TestPatterns(t *testing.T) {
 		pattern, id string
 		want        bool
 	}{
-		{"a", "a", true}, {"a", "b", false}, {"*", "anything", true}, {"a*", "a", true}, {"a*", "ba", false}, {"*a", "ba", true}, {"*a", "ab", false},
-		{"a*c", "abc", true}, {"a*c", "abd", false}, {"a*a", "a", false}, {"a*b*c", "axbxc", true}, {"a*b*c", "acb", false}, {"**", "x", true},
-		{"a.c", "abc", false}, {"*ab", "aab", true}, {"*b*", "abc", true}, {"*b*", "ac", false}, {"*-q4", "m-q4", true}, {"ab*ba", "aba", false},
+		{"a", "a", true},
+		{"a", "b", false},
+		{"*", "anything", true},
+		{"a*", "a", true},
+		{"a*", "ba", false},
+		{"*a", "ba", true},
+		{"*a", "ab", false},
+		{"a*c", "abc", true},
+		{"a*c", "abd", false},
+		{"a*a", "a", false},
+		{"a*b*c", "axbxc", true},
+		{"a*b*c", "acb", false},
+		{"**", "x", true},
+		{"a.c", "abc", false},
+		{"*ab", "aab", true},
+		{"*b*", "abc", true},
+		{"*b*", "ac", false},
+		{"*-q4", "m-q4", true},
+		{"ab*ba", "aba", false},
 	} {
 		s := set(t, false, r(t, "a", "allow", "*", c.pattern, "*", ""))
 		require.Equal(t, c.want, s.Decide(ana(func(q *rule.Request) { q.Model = c.id })).Allowed, "%q %q", c.pattern, c.id)

@@ -56,7 +56,7 @@ func unitOf(word string) time.Duration {
 
 // String is the canonical spelling: 100/min. A period that no unit names is written as a duration, which nothing reads.
 func (r Rate) String() string {
-	unit := r.Per.String()
+	var unit string
 	switch r.Per {
 	case time.Second:
 		unit = "s"
@@ -66,6 +66,8 @@ func (r Rate) String() string {
 		unit = "h"
 	case 24 * time.Hour:
 		unit = "day"
+	default:
+		unit = r.Per.String()
 	}
 	return strconv.FormatInt(r.N, 10) + "/" + unit
 }
