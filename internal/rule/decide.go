@@ -17,7 +17,7 @@ type Request struct {
 	Purpose string
 }
 
-// Reasons of a refusal. Where the nearest allow failed on a condition, the reason is ReasonCondition and the condition's name,
+// Reasons of a refusal. Where the nearest allow failed on a condition, the reason is FailedCondition and the condition's name,
 // such as condition_ip_ranges.
 const (
 	ReasonDenied    = "rule_denies"
@@ -25,7 +25,7 @@ const (
 	ReasonKeyRule   = "key_rule"
 	ReasonDefault   = "default_deny"
 	ReasonRate      = "rate_limited" // for whoever counts: none of Rated, or none of KeyRated, had room
-	ReasonCondition = "condition_"
+	FailedCondition = "condition_"
 )
 
 // Decision is what a set of rules says of a request.

@@ -101,7 +101,7 @@ func (q *question) decide() Decision {
 func (q *question) refuse(d Decision, faces []int32, reason string) Decision {
 	d.Reason = reason
 	if d.Failing = q.nearest(faces); d.Failing != nil {
-		d.Reason = ReasonCondition + d.Failing.Condition
+		d.Reason = FailedCondition + d.Failing.Condition
 	}
 	return d
 }

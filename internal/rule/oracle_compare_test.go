@@ -155,7 +155,7 @@ func reasonDiffers(got rule.Decision, want oracleAnswer, rules []oracleRule, q o
 		if got.Allowed || want.Reason == "deny" || at < 0 || rules[at].Deny || rules[at].ReportOnly || !oracleFails(rules[at], f.Condition, q) {
 			return fmt.Sprintf("the nearest failing condition is %s of %s, which does not fail", f.Condition, f.RuleID)
 		}
-		if got.Reason != rule.ReasonCondition+f.Condition {
+		if got.Reason != rule.FailedCondition+f.Condition {
 			return fmt.Sprintf("the reason is %q and %s failed", got.Reason, f.Condition)
 		}
 		return ""
