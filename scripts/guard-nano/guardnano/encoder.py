@@ -83,6 +83,13 @@ class Encoder(nn.Module):
         return (x * m).sum(1) / m.sum(1)
 
 
+def both(body: Encoder, ids: torch.Tensor, kinds: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """(texts, 2 width): the first token's state and the mean of all."""
+    x = body(ids, kinds, mask)
+    m = mask[:, :, None].to(x.dtype)
+    return torch.cat((x[:, 0], (x * m).sum(1) / m.sum(1)), 1)
+
+
 def minilm() -> tuple[Encoder, Tokenizer]:
     """all-MiniLM-L6-v2 and its tokenizer out of the installed package, which need not be importable."""
     from safetensors.torch import load_file

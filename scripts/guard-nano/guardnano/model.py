@@ -1,6 +1,7 @@
 """The student: a Qwen3 decoder (RMS norms, per-head norms of queries and keys, rotary places, gated FFN,
 tied embeddings), as llama.cpp's architecture `qwen3` computes it. Qwen3 technical report, 2025."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -8,6 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from guardnano.encoder import attend
+
+SPREAD = 0.05  # standard deviation of the embeddings at the start
 
 
 @dataclass(frozen=True)
@@ -74,24 +77,41 @@ class Layer(nn.Module):
 
 
 class Student(nn.Module):
-    """Answers hidden states; logits of chosen tokens come from the tied embedding."""
+    """Answers hidden states; logits of chosen tokens come from the tied embedding.
 
-    def __init__(self, c: Config, drop: float = 0.0):
+    known are (rows, vectors) of words that an encoder knows: their embedding is a learned map of the vector,
+    one map an encoder, so words that training never shows move as their neighbours do. The file holds the
+    product."""
+
+    def __init__(self, c: Config, known: Sequence[tuple[torch.Tensor, torch.Tensor]] = (), drop: float = 0.0):
         super().__init__()
-        self.c, self.drop = c, drop
+        self.c, self.drop, self.known = c, drop, len(known)
         self.embed = nn.Embedding(c.vocab, c.width)
         self.layers = nn.ModuleList(Layer(c) for _ in range(c.layers))
         self.norm = Norm(c.width, c.eps)
         for name, p in self.named_parameters():
             if p.dim() == 2:
-                nn.init.normal_(p, std=0.02 if "embed" in name else c.width**-0.5)
+                nn.init.normal_(p, std=SPREAD if "embed" in name else c.width**-0.5)
             if name.endswith(("out.weight", "down.weight")):
                 p.data /= (2 * c.layers) ** 0.5
+        for n, (rows, vectors) in enumerate(known):
+            self.register_buffer(f"rows{n}", rows)
+            self.register_buffer(f"vectors{n}", vectors - vectors.mean(0))
+        self.maps = nn.ModuleList(nn.Linear(v.shape[1], c.width, bias=False) for _, v in known)
+        for n, layer in enumerate(self.maps):
+            layer.weight.data.copy_(principal(getattr(self, f"vectors{n}"), c.width, SPREAD))
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+    def table(self) -> torch.Tensor:
+        """(vocabulary, width): the embedding of every token."""
+        table = self.embed.weight
+        for n, layer in enumerate(self.maps):
+            table = table.index_copy(0, getattr(self, f"rows{n}"), layer(getattr(self, f"vectors{n}")).float())
+        return table
+
+    def forward(self, ids: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
         """(batch, length) ids, padded on the right, to (batch, length, width) normed states. Padding needs
         no mask: nothing looks ahead."""
-        x = F.dropout(self.embed(ids), self.drop, self.training)
+        x = F.dropout(F.embedding(ids, table), self.drop, self.training)
         turn = [t.to(ids.device) for t in angles(ids.shape[1], self.c)]
         for layer in self.layers:
             x = layer(x, turn, self.drop)
@@ -103,12 +123,22 @@ class Student(nn.Module):
             "q": "attn_q", "k": "attn_k", "v": "attn_v", "out": "attn_output", "q_norm": "attn_q_norm",
             "k_norm": "attn_k_norm", "gate": "ffn_gate", "up": "ffn_up", "down": "ffn_down",
         }  # fmt: skip
-        out = {"token_embd.weight": self.embed.weight, "output_norm.weight": self.norm.weight}
+        out = {"token_embd.weight": self.table(), "output_norm.weight": self.norm.weight}
         for i, layer in enumerate(self.layers):
             for name, p in layer.named_parameters():
                 stem = name.removesuffix(".weight")
                 out[f"blk.{i}.{names.get(stem, stem)}.weight"] = p
         return {k: v.detach().float().cpu() for k, v in out.items()}
+
+
+def principal(vectors: torch.Tensor, width: int, spread: float) -> torch.Tensor:
+    """(width, wide) map onto the first principal components of centred vectors, each damped to the square root of
+    its spread so that the first few do not drown the rest; the products have the standard deviation spread."""
+    _, s, v = torch.linalg.svd(vectors, full_matrices=False)
+    if len(s) < width:
+        raise ValueError("the encoder is narrower than the student")
+    onto = v[:width] / s[:width, None].sqrt()
+    return onto * (spread / (vectors @ onto.T).std())
 
 
 def angles(length: int, c: Config) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

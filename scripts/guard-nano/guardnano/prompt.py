@@ -1,7 +1,7 @@
 """What the student reads and writes: the chat template and the answer in the Qwen3Guard format."""
 
 from guardnano.rows import CATEGORIES, SEVERITIES, Row
-from guardnano.tokenizer import Tokenizer
+from guardnano.tokenizer import SPECIALS, Tokenizer
 
 CHAT_TEMPLATE = (
     "{%- for m in messages -%}\n"
@@ -10,7 +10,7 @@ CHAT_TEMPLATE = (
     "{{- '<|im_start|>guard\\n' -}}"
 )
 CONTEXT = 384  # of the model: LONGEST and room for what stands around it
-LONGEST = 320  # tokens of text; the middle of a longer one is cut out
+LONGEST = 305  # tokens of text in one window of the engine; the middle of a longer one is cut out
 
 
 class Format:
@@ -19,7 +19,7 @@ class Format:
     def __init__(self, tok: Tokenizer):
         self.tok = tok
         start, self.end = tok.id("<|im_start|>"), tok.id("<|im_end|>")
-        self.role = {r: [start, *tok.encode(r + "\n")] for r in ("user", "assistant")}
+        self.role = {r: [start, *tok.encode(r + "\n")] for r in ("system", "user", "assistant")}
         self.line = tok.encode("\n")
         self.guard = [start, *tok.encode("guard\n")]
         self.lead = tok.encode("Safety:")
@@ -59,8 +59,20 @@ class Format:
 
     def vocabulary(self) -> list[int]:
         """Every id that an answer may hold, in order."""
-        texts = [self.labels, self.categories_line, self.refusal_line, self.none, self.comma, [self.end]]
+        texts = [self.lead, self.labels, self.categories_line, self.refusal_line, self.none, self.comma, [self.end]]
         return sorted({i for part in texts + self.category + self.refusal for i in part})
+
+    def apart(self) -> list[int]:
+        """The words of the answer and the specials."""
+        return [*self.vocabulary(), *(self.tok.id(s) for s in SPECIALS)]
+
+
+def fit(turns: list[list[int]], room: int) -> list[list[int]]:
+    """turns with the longest ones cut until all fit into room tokens."""
+    most = max((len(t) for t in turns), default=0)
+    while most > 1 and sum(min(len(t), most) for t in turns) > room:
+        most -= 1
+    return [cut(t, most) for t in turns]
 
 
 def cut(ids: list[int], longest: int = LONGEST) -> list[int]:

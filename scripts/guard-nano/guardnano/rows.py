@@ -19,7 +19,7 @@ CATEGORIES = (
     "Jailbreak",
 )
 INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD])
-BLANK = "\t\n\v\f\r \x1c\x1d\x1e\x1f\x85\u3000"
+BLANK = "\t\n\v\f\r \x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029\u3000"
 
 # How far a row's severity and its categories are believed, by who labelled it (SOURCES.md, label_by:
 # keyword rules agree with a source's own category in half to two thirds of the rows).

@@ -27,8 +27,8 @@ def fit(packs: dict, rows: Sequence[Row], folder: pathlib.Path, epochs: int, rat
 
 
 def collect(packs: dict, rows: Sequence[Row], folder: pathlib.Path, log) -> Targets:
-    """Severity of each row by its language's fine-tuned teacher, and its vector by the encoder as it
-    shipped. Kept in folder/targets.npz."""
+    """Severity of each row by its language's teacher, and the vector that the teacher read it from. Kept in
+    folder/targets.npz."""
     path = folder / "targets.npz"
     if not path.exists():
         kept: dict[str, np.ndarray] = {}
@@ -37,11 +37,9 @@ def collect(packs: dict, rows: Sequence[Row], folder: pathlib.Path, log) -> Targ
             at = np.array([i for i, r in enumerate(rows) if r.lang == lang])
             mine = [rows[i] for i in at]
             body, tokens = packs[lang]()
-            kept["vectors_" + lang] = teaching.embed(body, tokens, [judged(r) for r in mine]).astype(np.float16)
-            log(f"{lang}: {len(mine)} vectors")
             pupil = teaching.Teacher(body)
             pupil.load_state_dict(torch.load(folder / f"teacher-{lang}.pt"))
-            out = teaching.predict(pupil, tokens, mine)
+            out, kept["vectors_" + lang] = teaching.predict(pupil, tokens, mine)
             severity[at] = softmax(out[:, :3])
             log(f"{lang}: {len(mine)} opinions")
         kept["severity"] = severity
@@ -56,11 +54,6 @@ def collect(packs: dict, rows: Sequence[Row], folder: pathlib.Path, log) -> Targ
         at = [i for i, r in enumerate(rows) if r.lang == lang]
         index[lang][at] = np.arange(len(at))
     return Targets(kept["severity"], {k: kept["vectors_" + k] for k in LANGS}, index)
-
-
-def judged(row: Row) -> str:
-    """The text whose meaning counts: of a response, the question's beginning and the response."""
-    return row.text if row.response is None else row.text[:100] + "\n" + row.response
 
 
 def softmax(x: np.ndarray, temperature: float = 1.0) -> np.ndarray:

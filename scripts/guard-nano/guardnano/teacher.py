@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from guardnano.encoder import Encoder, device
+from guardnano.encoder import Encoder, both, device
 from guardnano.rows import CATEGORIES, Row
 
 LONGEST = 128  # wordpieces; the middle of a longer text is cut out
@@ -23,15 +23,15 @@ class Teacher(nn.Module):
     def __init__(self, body: Encoder):
         super().__init__()
         self.body = body
-        self.mix = nn.Linear(body.width, body.width)
+        self.mix = nn.Linear(2 * body.width, body.width)
         self.head = nn.Linear(body.width, 3 + len(CATEGORIES) + 2)
 
     def forward(self, ids, kinds, mask):
-        return self.both(ids, kinds, mask)[0]
+        return self.tell(ids, kinds, mask)[0]
 
-    def both(self, ids, kinds, mask):
+    def tell(self, ids, kinds, mask):
         """Logits, and the vector that they are read from."""
-        x = torch.tanh(self.mix(self.body.pooled(ids, kinds, mask))).float()
+        x = torch.tanh(self.mix(both(self.body, ids, kinds, mask))).float()
         return self.head(F.dropout(x, 0.1, self.training)), x
 
 
@@ -112,6 +112,7 @@ def fit(teacher: Teacher, tokens, rows, epochs, rate, seed, log, size=3000) -> N
     params = [p for p in teacher.parameters() if p.requires_grad]
     opt = torch.optim.AdamW(params, lr=rate, weight_decay=0.01, fused=True)
     plan = [g for _ in range(epochs) for g in batches(lengths, size, rng)]
+    typical = epochs * len(rows) / len(plan)  # every row weighs the same, whatever its group's size
     teacher.train()
     begun = time.monotonic()
     for step, group in enumerate(plan):
@@ -120,10 +121,10 @@ def fit(teacher: Teacher, tokens, rows, epochs, rate, seed, log, size=3000) -> N
             g["lr"] = rate * min(at / 0.06, (1 - at) / 0.94 + 1e-3)
         with torch.autocast(device().type, torch.bfloat16):
             out = teacher(*pad([items[i] for i in group]))
-        loss = cost(out.float(), [t[group] for t in target])
+        loss = cost(out.float(), [t[group] for t in target]) * len(group) / typical
         opt.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(params, 1.0)
+        nn.utils.clip_grad_norm_(params, 5.0)
         opt.step()
         if step % 50 == 0:
             log(f"teacher step {step}/{len(plan)} loss {loss.item():.3f} {time.monotonic() - begun:.0f} s")
@@ -148,7 +149,7 @@ def predict(teacher: Teacher, tokens, rows: list[Row], size=6000) -> tuple[np.nd
     vectors = np.zeros((len(rows), teacher.body.width), np.float16)
     for group in batches([len(i) for i, _ in items], size, None):
         with torch.autocast(device().type, torch.bfloat16):
-            logits, x = teacher.both(*pad([items[i] for i in group]))
+            logits, x = teacher.tell(*pad([items[i] for i in group]))
         out[group], vectors[group] = logits.float().cpu().numpy(), x.float().cpu().numpy()
     return out, vectors
 

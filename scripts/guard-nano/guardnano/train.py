@@ -1,6 +1,7 @@
 """Trains the student: answers, the teachers' doubts, and the meaning of the whole text."""
 
 import copy
+import math
 import random
 import time
 from dataclasses import dataclass, field
@@ -25,7 +26,6 @@ class Plan:
     tokens: int = 8192
     rate: float = 2e-3
     embed_rate: float = 1e-3
-    anchor: float = 0.0  # pull of the embeddings towards where they began, per unit of rate
     decay: float = 0.05
     soft: float = 0.5  # share of the teachers' severity in the target
     meaning: float = 1.0  # weight of the sentence-vector loss
@@ -53,17 +53,18 @@ class Trainer:
         self.student, self.fmt, self.rows, self.copies = student.to(device()), fmt, rows, copies
         self.targets, self.plan, self.log = targets, plan, log
         self.average = copy.deepcopy(student).eval()
-        self.start = student.embed.weight.detach().clone() if plan.anchor else None
         width = student.c.width
         self.maps = nn.ModuleDict(
             {k: nn.Linear(width, v.shape[1]) for k, v in (targets.vectors or {}).items()}
         ).to(device())
-        body = [p for n, p in student.named_parameters() if p.dim() == 2 and n != "embed.weight"]
+        words = [student.embed.weight, *student.maps.parameters()]
+        apart = {id(p) for p in words}
+        body = [p for p in student.parameters() if p.dim() == 2 and id(p) not in apart]
         flat = [p for p in student.parameters() if p.dim() == 1]
         groups = [
             {"params": body, "rate": plan.rate, "weight_decay": plan.decay},
             {"params": flat, "rate": plan.rate, "weight_decay": 0.0},
-            {"params": [student.embed.weight], "rate": plan.embed_rate, "weight_decay": 0.0},
+            {"params": words, "rate": plan.embed_rate, "weight_decay": 0.0},
             {"params": list(self.maps.parameters()), "rate": 1e-3, "weight_decay": 0.0},
         ]
         groups = [g for g in groups if g["params"]]
@@ -72,7 +73,7 @@ class Trainer:
         self.place = {w: n for n, w in enumerate(fmt.vocabulary())}
         self.labels = torch.tensor([self.place[w] for w in fmt.labels], device=device())
         self.varied = [r.label_by == "variant" for r in rows]
-        self.epoch, self.done = 0, 0
+        self.epoch, self.done, self.typical = 0, 0, 1.0
 
     def run(self, after_epoch=None, save=None, every=600.0) -> None:
         """Trains to the end of the plan. save(self) is called every `every` seconds and at each epoch's
@@ -82,6 +83,8 @@ class Trainer:
             seed = self.plan.seed * 1000 + self.epoch
             examples = build(self.rows, self.copies, self.fmt, self.plan.mix, seed)
             groups = batches([len(e.ids) for e in examples], self.plan.tokens, random.Random(seed))
+            # Every row weighs the same, whatever the number of rows that fit into its group.
+            self.typical = len(examples) / len(groups)
             tokens = 0
             for n in range(self.done, len(groups)):
                 group = [examples[i] for i in groups[n]]
@@ -114,13 +117,14 @@ class Trainer:
         for n, e in enumerate(group):
             ids[n, : len(e.ids) - 1] = torch.tensor(e.ids[:-1])
         with torch.autocast(device().type, torch.bfloat16):
-            states = self.student(ids.to(device()))
-        answer = self._answer(states, group)
+            table = self.student.table()
+            states = self.student(ids.to(device()), table)
+        answer = self._answer(states, table, group)
         meaning = self._meaning(states, group)
         loss = answer + self.plan.meaning * meaning
         self.opt.zero_grad(set_to_none=True)
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
+        norm = nn.utils.clip_grad_norm_(self.student.parameters(), 5.0)
         self.opt.step()
         self._settle()
         parts = {"answer": answer, "meaning": meaning, "norm": norm}
@@ -128,28 +132,30 @@ class Trainer:
 
     @torch.no_grad()
     def _settle(self) -> None:
-        if self.start is not None:
-            rate = self.opt.param_groups[2]["lr"]
-            self.student.embed.weight.lerp_(self.start, min(1.0, rate * self.plan.anchor))
         steps = self.epoch * 1000 + self.done + 1
         keep = min(self.plan.average, (1 + steps) / (10 + steps))
         torch._foreach_lerp_(list(self.average.parameters()), list(self.student.parameters()), 1 - keep)
 
-    def _answer(self, states: torch.Tensor, group: list[Example]) -> torch.Tensor:
-        """Cross entropy of the answer's ids against the answer's vocabulary and sampled other ids."""
+    def _answer(self, states: torch.Tensor, table: torch.Tensor, group: list[Example]) -> torch.Tensor:
+        """Cross entropy of the answer's ids, and of the lead-in before them, against the answer's vocabulary and
+        sampled other ids, which stand for all the others (hence the logarithm that is added to them)."""
         line, col, want, weight, first = [], [], [], [], []
+        lead = len(self.fmt.lead)
         for n, e in enumerate(group):
-            for j, kind in enumerate(e.kinds):
+            true = self.fmt.lead + e.want
+            for j, kind in enumerate([1] * lead + e.kinds):
                 line.append(n)
-                col.append(e.at - 1 + j)
-                want.append(self.place[e.ids[e.at + j]])
-                weight.append(PART[kind] * e.weight[0 if kind == 0 else 1])
+                col.append(e.at - lead - 1 + j)
+                want.append(self.place[true[j]])
+                weight.append(PART[kind] * (e.weight[0] if kind == 0 else e.weight[1] if kind == 2 else 1.0))
                 first.append(e.row if kind == 0 else -1)
         h = states[line, col]
         others = torch.randint(0, self.student.c.vocab, (self.plan.others,)).to(device())
         others = others[~torch.isin(others, self.words)]
-        with torch.autocast(device().type, torch.bfloat16):
-            logits = h @ self.student.embed(torch.cat((self.words, others))).T
+        stand_for = math.log((self.student.c.vocab - len(self.words)) / len(others))
+        # Detached: being told apart from the answers would push every word the same way.
+        near, far = table[self.words], table[others].detach()
+        logits = torch.cat((h @ near.T, h @ far.T + stand_for), 1)
         logs = F.log_softmax(logits.float(), -1)
         want, weight = torch.tensor(want, device=device()), torch.tensor(weight, device=device())
         first = np.array(first)
@@ -164,20 +170,20 @@ class Trainer:
             loss = loss.index_put((soft,), (1 - share) * loss[soft] + share * doubt)
         hard = [self.plan.balance[self.rows[i].severity] for i in first[at]]
         weight = weight.index_put((soft,), weight[soft] * torch.tensor(hard, device=device()))
-        return (loss * weight).sum() / len(group)
+        return (loss * weight).sum() / self.typical
 
     def _meaning(self, states: torch.Tensor, group: list[Example]) -> torch.Tensor:
         """One minus the cosine between a map of the last prompt state and the shipped encoder's vector."""
         total = states.new_zeros(()).float()
         for name, layer in self.maps.items():
             at = [(n, e.at - 1, int(self.targets.index[name][e.row])) for n, e in enumerate(group)]
-            at = [a for a in at if a[2] >= 0]
+            at = [a for a in at if a[2] >= 0 and group[a[0]].alone]
             if not at:
                 continue
             line, col, where = zip(*at, strict=True)
             want = torch.from_numpy(self.targets.vectors[name][list(where)]).float().to(device())
             said = layer(states[list(line), list(col)].float())
-            total = total + (1 - F.cosine_similarity(said, want)).sum() / len(group)
+            total = total + (1 - F.cosine_similarity(said, want)).sum() / self.typical
         return total
 
     def state(self) -> dict:
@@ -194,17 +200,18 @@ class Trainer:
 
 @torch.no_grad()
 def severity(student: Student, examples: list[Example], fmt: Format, size=16384) -> np.ndarray:
-    """(examples, 3) logits of the severity, and the first category's logits (examples, 10): nine and None."""
+    """(examples, 3) logits of the severity."""
     student.eval().to(device())
     out = np.zeros((len(examples), 3), np.float32)
-    heads = student.embed.weight[fmt.labels]
+    table = student.table()
+    heads = table[fmt.labels]
     for group in batches([e.at for e in examples], size, None):
         part = [examples[i] for i in group]
         ids = torch.zeros(len(part), max(e.at for e in part), dtype=torch.long)
         for n, e in enumerate(part):
             ids[n, : e.at] = torch.tensor(e.ids[: e.at])
         with torch.autocast(device().type, torch.bfloat16):
-            states = student(ids.to(device()))
+            states = student(ids.to(device()), table)
         last = states[torch.arange(len(part)), [e.at - 1 for e in part]].float()
         out[group] = (last @ heads.T).cpu().numpy()
     return out
