@@ -89,11 +89,13 @@ def _verdict(answer: dict) -> Verdict:
     )
 
 
-def write_predictions(path: pathlib.Path, verdicts: Iterable[Verdict]) -> None:
+def write_predictions(
+    path: pathlib.Path, verdicts: Iterable[Verdict], places: Iterable[int] | None = None
+) -> None:
     """One JSON object a line: id (the row's place in dev), safe, controversial, unsafe, and the rest of the
-    verdict."""
+    verdict. places are the rows' places where not all of them were judged."""
     with open(path, "w", encoding="utf-8") as out:
-        for i, v in enumerate(verdicts):
+        for i, v in enumerate(verdicts) if places is None else zip(places, verdicts, strict=True):
             scores = dict(zip(map(str.lower, SEVERITIES), v.scores, strict=True))
             rest = {"severity": SEVERITIES[v.severity], "categories": v.categories, "refusal": v.refusal}
             out.write(json.dumps({"id": i} | scores | rest | {"windows": v.windows}) + "\n")

@@ -39,7 +39,8 @@ def byte_alphabet() -> list[str]:
     return [chr(b) if b in shown else chr(next(hidden)) for b in range(256)]
 
 
-def _pre_tokenizer() -> pre_tokenizers.PreTokenizer:
+def pre_tokenizer() -> pre_tokenizers.PreTokenizer:
+    """The pre-tokenizer `qwen2`, then bytes."""
     return pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(QWEN2), behavior="isolated"),
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
@@ -53,7 +54,7 @@ def train(texts: Iterable[tuple[str, int]], size: int, path: Path | str) -> None
     the answer format or the common Chinese characters need. The same input gives the same bytes.
     """
     bpe = tokenizers.Tokenizer(models.BPE())
-    bpe.pre_tokenizer = _pre_tokenizer()
+    bpe.pre_tokenizer = pre_tokenizer()
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=size - len(SPECIALS), min_frequency=1, show_progress=False,
