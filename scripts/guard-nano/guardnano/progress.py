@@ -1,7 +1,7 @@
 """What the log says of dev, and choices are made by: all rows, each language, and each sentence pattern once.
 
-Hundreds of dev's template rows are one sentence with other names in it; a share of rows then says how often that
-sentence was met, so each pattern counts once beside it.
+Hundreds of dev's template rows are one sentence with other names in it; a share of rows then says how often
+that sentence was met, so each pattern counts once beside it.
 """
 
 import collections

@@ -1,4 +1,4 @@
-"""What the teachers make of every training row and of texts that no row holds: computed once, kept in files."""
+"""What the teachers make of all rows and of texts that no row holds: computed once, kept in files."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -17,9 +17,9 @@ from guardnano.train import Targets
 LANGS = ("en", "zh")
 
 
-def fit(packs: dict, rows: Sequence[Row], folder: kept.Folder, seed: int, log: Callable, every: float) -> None:
-    """Fine-tunes a teacher per language into teacher-LANG.pt; those that are there are kept, and a stopped one
-    goes on where it was."""
+def fit(packs: dict, rows: Sequence[Row], folder: kept.Folder, seed: int, log: Callable, every: float):
+    """Fine-tunes a teacher per language into teacher-LANG.pt; those that are there are kept, and a stopped
+    one goes on where it was."""
     for lang in LANGS:
         done, way = f"teacher-{lang}.pt", f"teacher-{lang}-on-its-way.pt"
         mine, epochs = [r for r in rows if r.lang == lang], teaching.EPOCHS[lang]
@@ -36,9 +36,11 @@ def fit(packs: dict, rows: Sequence[Row], folder: kept.Folder, seed: int, log: C
         (folder / way).unlink(missing_ok=True)
 
 
-def varied(packs: dict, rows: Sequence[Row], weights: Sequence[float], count: int, seed: int, folder) -> list[Row]:
+def varied(
+    packs: dict, rows: list[Row], weights: list[float], count: int, seed: int, folder: kept.Folder
+) -> list[Row]:
     """count texts that no row holds (variants.make), drawn by weights; kept in variants.jsonl."""
-    folder.claim("variants", ("variants.jsonl",), rows=list(rows), weights=list(weights), count=count, seed=seed)
+    folder.claim("variants", ("variants.jsonl",), rows=rows, weights=weights, count=count, seed=seed)
     path = folder / "variants.jsonl"
     if not path.exists():
         near = {}

@@ -101,7 +101,9 @@ def labels(rows: list[Row]):
     return severity, cats, refusal, trust
 
 
-def fit(teacher: Teacher, tokens, rows, epochs, rate, seed, log, size=3000, begun=None, save=None, every=600.0) -> None:
+def fit(
+    teacher: Teacher, tokens, rows, epochs, rate, seed, log, size=3000, begun=None, save=None, every=600.0
+) -> None:
     """Fine-tunes in place. AdamW, linear warm-up and decay, bf16 products. save is called with all that is
     needed to go on, every `every` seconds; given back as begun, the run goes on as if it had not stopped."""
     rng, items = random.Random(seed), encode(tokens, rows)

@@ -1,6 +1,7 @@
 """The whole recipe with stand-ins: 200 rows, two tiny encoders of random weights, one epoch."""
 
 import contextlib
+import dataclasses
 import gzip
 import io
 import json
@@ -42,9 +43,10 @@ def sample(count: int, seed: int) -> list[dict]:
     rng, out = random.Random(seed), []
     for n in range(count):
         lang, severity = ("en", "zh")[n % 2], ("Safe", "Controversial", "Unsafe")[n % 3]
-        text = [("，" if lang == "zh" else " ").join(rng.choices(WORDS[lang], k=rng.randint(3, 30))) for _ in "ab"]
-        row = {"text": text[0] + ".", "lang": lang, "severity": severity, "source": "made", "license": "CC0-1.0"}
-        row |= {"categories": ["Violent"] if n % 3 else [], "label_by": ("dataset", "rule", "template")[n % 7 % 3]}
+        gap, label = "，" if lang == "zh" else " ", ("dataset", "rule", "template")[n % 7 % 3]
+        text = [gap.join(rng.choices(WORDS[lang], k=rng.randint(3, 30))) for _ in "ab"]
+        row = {"text": text[0], "lang": lang, "severity": severity, "source": "made", "license": "CC0-1.0"}
+        row |= {"categories": ["Violent"] if n % 3 else [], "label_by": label}
         if n % 5 == 0:
             row |= {"response": text[1], "prompt_severity": "Unsafe"}
         out.append(row)
@@ -86,18 +88,17 @@ class Whole(unittest.TestCase):
         ):
             cls.enterClassContext(mock.patch.object(target, name, new))
 
-    def start(self, name: str, *more: str, plan=PLAN) -> str:
-        """One start of the recipe in the folder name; what it logged."""
+    def start(self, name: str, *more: str, plan=PLAN, out: io.StringIO | None = None) -> None:
+        """One start of the recipe in the folder name; its log goes to out."""
         args = recipe.arguments(["--data", str(self.home), "--chinese-encoder", "-", "--variants", "40",
-                                 "--work", str(self.home / name), "--out", str(self.home / f"{name}.gguf"),
+                                 "--hold", "5", "--work", str(self.home / name), "--out", str(self.home / f"{name}.gguf"),
                                  *more])  # fmt: skip
         made = recipe.Recipe(args, {"en": lambda: pack(0), "zh": lambda: pack(1)}, plan, CONFIG)
         made.every = -1.0
-        with contextlib.redirect_stdout(io.StringIO()) as out:
+        with contextlib.redirect_stdout(out or io.StringIO()):
             made.run()
-        return out.getvalue()
 
-    def stopped(self, name: str, saves: int) -> bool:
+    def stopped(self, name: str, saves: int, out: io.StringIO) -> bool:
         """Starts the recipe and stops it at the given checkpoint; whether it was stopped."""
         left = iter(range(saves))
 
@@ -108,26 +109,26 @@ class Whole(unittest.TestCase):
 
         real = kept.save
         with mock.patch.object(kept, "save", save), contextlib.suppress(Stop):
-            self.start(name)
+            self.start(name, out=out)
             return False
         return True
 
     def test_stopping_changes_no_byte(self) -> None:
+        stops, straight, log = 0, io.StringIO(), io.StringIO()
         with mock.patch.object(calibrate, "OTHER", 1.0):
-            log = self.start("whole", "--hold", "5")
-            self.assertIn("held by pattern", log)
-            self.start("straight")
-            stops = 0
-            while self.stopped("halting", 2):
+            self.start("straight", out=straight)
+            while self.stopped("halting", 4, log):
                 stops += 1
         self.assertGreater(stops, 3)
+        self.assertRegex(log.getvalue(), r"teacher goes on at step [1-9]")
+        self.assertRegex(log.getvalue(), r"goes on in epoch 0, step [1-9]")
+        self.assertIn("held by pattern", straight.getvalue())
         whole = (self.home / "straight.gguf").read_bytes()
         self.assertEqual(whole, (self.home / "halting.gguf").read_bytes())
-        self.assertNotEqual(whole, (self.home / "whole.gguf").read_bytes())
         self.assertIn(b"Weights made from texts under CC0-1.0 and encoders", whole)
         self.assertFalse([p.name for p in self.home.rglob("part-*")])
-        with self.subTest("other arguments"), self.assertRaisesRegex(kept.Changed, "plan.soft .0.5, now 0.25."):
-            self.start("straight", plan=recipe.Plan(epochs=1, tokens=1200, others=64, soft=0.25))
+        with self.subTest("other plan"), self.assertRaisesRegex(kept.Changed, "plan.soft .*, now 0.25."):
+            self.start("straight", plan=dataclasses.replace(PLAN, soft=0.25))
         with self.subTest("more variants"), self.assertRaisesRegex(kept.Changed, "count .40, now 50."):
             self.start("straight", "--variants", "50")
         with self.subTest("other rows"), self.assertRaisesRegex(kept.Changed, "step tokenizer .* texts"):
@@ -136,11 +137,11 @@ class Whole(unittest.TestCase):
         with self.subTest("other packages"), self.assertRaisesRegex(kept.Changed, "numpy .*, now none"):
             with mock.patch.object(kept, "common", lambda: real | {"numpy": "none"}):
                 self.start("straight")
-
-    def test_a_model_that_says_other_things_becomes_no_file(self) -> None:
-        with self.assertRaisesRegex(calibrate.Refused, "no severity get"):
-            self.start("bad")
-        self.assertFalse((self.home / "bad.gguf").exists())
+        with self.subTest("a model that says other things"):
+            (self.home / "straight.gguf").unlink()
+            with self.assertRaisesRegex(calibrate.Refused, "no severity get"):
+                self.start("straight")
+            self.assertFalse((self.home / "straight.gguf").exists())
 
 
 class Parts(unittest.TestCase):
@@ -150,6 +151,12 @@ class Parts(unittest.TestCase):
             (folder / "start.npz").write_bytes(b"")
             with self.assertRaisesRegex(kept.Changed, "not what it was made from"):
                 folder.claim("start", ("start.npz",), rows=[])
+
+    def test_another_jar_is_refused(self) -> None:
+        given = ["--data", "none", "--work", "none", "--out", "none", "--chinese-encoder", __file__]
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            self.assertEqual(recipe.main(given), 2)
+        self.assertIn("is not the jar", said.getvalue())
 
     def test_temperature_of_all_tokens(self) -> None:
         """A reading whose logits are three times too large is cooled by three."""
@@ -166,7 +173,7 @@ class Parts(unittest.TestCase):
         self.assertAlmostEqual(calibrate.temperature(reading, drawn[few]), 2.7, delta=0.5)
 
     def test_a_pattern_counts_once(self) -> None:
-        texts = [f"Sale at Shop {n}: ${n} off all winter coats" for n in range(20)] + ["Good morning to you all"]
+        texts = [f"Sale at Shop {n}: ${n} off all winter coats" for n in range(20)] + ["Good morning to you"]
         rows = [Row(t, None, "en", 0, (), "made", "template", "MIT") for t in texts]
         scores = np.array([[0.1, 0.1, 0.8]] * 20 + [[0.9, 0.05, 0.05]])
         said = progress.by_pattern(rows, scores)
