@@ -51,13 +51,34 @@ export async function signIn(page, watch) {
   await at(page, "me").waitFor();
 }
 
+/**
+ * The verdict that an answer brought. The browser now and then has no body left to give ("No data found for resource"): then the
+ * person's newest verdict is asked for again.
+ */
+export async function bodyOf(page, response) {
+  try {
+    return await response.json();
+  } catch (error) {
+    if (!String(error).includes("No data found")) throw error;
+    return newest(page);
+  }
+}
+
+/** The newest verdict of the signed-in person, as the server has it. */
+export function newest(page) {
+  return page.evaluate(async () => {
+    const read = (path) => fetch("/api/v1/moderations" + path).then((r) => r.json());
+    return read("/" + (await read("?limit=1")).items[0].id);
+  });
+}
+
 /** Sends what stands in the composer and waits for the answer to it. */
 export async function judge(page) {
   const answer = page.waitForResponse((r) => r.url().endsWith("/api/v1/moderations") && r.request().method() === "POST");
   await page.keyboard.press("Control+Enter");
   const response = await answer;
-  assert.equal(response.status(), 200, await response.text());
-  const verdict = await response.json();
+  assert.equal(response.status(), 200);
+  const verdict = await bodyOf(page, response);
   await page.locator(`[data-test=verdict] [title="${verdict.id}"]`).waitFor({ state: "attached" });
   const sum = Object.values(verdict.scores).reduce((a, b) => a + b, 0);
   assert.ok(Math.abs(sum - 1) < 0.01, "probabilities add up: " + sum);

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { newest } from "../steps.mjs";
 
 const python = fileURLToPath(new URL("../../../.tools/venv/bin/python", import.meta.url));
 
@@ -48,9 +49,11 @@ async function tryVerdict(page, ctx) {
   await page.locator("[data-test=member-input]").fill("What time does the pharmacy close?");
   const answer = page.waitForResponse((r) => r.url().endsWith("/api/v1/moderations") && r.request().method() === "POST");
   await page.locator("[data-test=member-input]").press("Control+Enter");
-  const verdict = await (await answer).json();
+  assert.equal((await answer).status(), 200);
   await page.locator("[data-test=reply-status]", { hasText: "200" }).waitFor();
-  assert.ok((await page.locator("[data-test=reply-body]").textContent()).includes(verdict.audit_hash));
+  const shown = JSON.parse(await page.locator("[data-test=reply-body]").textContent());
+  const stored = await newest(page);
+  assert.deepEqual([shown.id, shown.severity, shown.scores], [stored.id, stored.severity, stored.scores]);
   assert.deepEqual(JSON.parse((await answer).request().postData()), { input: "What time does the pharmacy close?" });
   for (const language of ["python", "javascript", "curl"]) {
     await page.locator(`[data-test=snippet-${language}]`).click();

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { hands } from "../hands.mjs";
 import { people } from "../house.mjs";
-import { admin } from "../steps.mjs";
+import { admin, bodyOf } from "../steps.mjs";
 
 const texts = [
   "When may the patient in bed four eat again?",
@@ -36,7 +36,7 @@ export const walks = [
         await hand.paste(field, text, `text ${i + 1}`);
         const answer = page.waitForResponse((r) => r.url().endsWith("/api/v1/moderations") && r.request().method() === "POST");
         await hand.press("Control+Enter", `verdict ${i + 1}`);
-        const verdict = await (await answer).json();
+        const verdict = await bodyOf(page, await answer);
         await page.locator(`[data-test=verdict] [title="${verdict.id}"]`).waitFor({ state: "attached" });
         seen.add(verdict.id);
       }
