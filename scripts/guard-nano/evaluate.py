@@ -2,12 +2,15 @@
 
 python evaluate.py --guardhouse bin/guardhouse --data DIR [--model FILE] --out report.json --markdown
 report.md python evaluate.py --guardhouse bin/guardhouse --data DIR --model FILE --compare predictions.jsonl
-python evaluate.py --data DIR --compare predictions.jsonl
+python evaluate.py --data DIR --compare predictions.jsonl [--float float.jsonl] [--figures dev.json]
 
 DIR holds dev.jsonl.gz. Without --model the model inside the program is measured. The program runs with a
 data folder of its own that is gone afterwards. A file of predictions has one JSON object a line: {"id",
 "safe", "controversial", "unsafe"}, and "severity", "categories", "refusal" where they are known; id is the
-row's place in dev, from 0. With both, the exit status is 1 where a figure differs by more than --tolerance.
+row's place in dev, from 0; predict.py writes them. With both, the exit status is 1 where a figure differs by
+more than --tolerance. --float has predictions of the same weights before they were quantised, which the engine's
+verdicts, or without it those of --compare, are held against. --figures writes what adopt.py --dev takes: of
+--compare where it is given (check-data then holds the engine against PyTorch), else of the engine.
 """
 
 import argparse
@@ -33,6 +36,8 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
         "--testset", type=pathlib.Path, default=HERE / "testset", help="folder of own test sets"
     )
     parser.add_argument("--compare", type=pathlib.Path, help="predictions of another program on dev")
+    parser.add_argument("--float", type=pathlib.Path, help="predictions of the same weights in float32")
+    parser.add_argument("--figures", type=pathlib.Path, help="write the shares for adopt.py --dev here")
     parser.add_argument(
         "--tolerance", type=float, default=0.003, help="largest difference of a figure (0.003)"
     )
@@ -79,6 +84,12 @@ def through_engine(args: argparse.Namespace, dev: list[rows.Row]) -> tuple[dict,
     return out, verdicts
 
 
+def both(dev: list[rows.Row], one: list, other: list) -> tuple[list, list, list]:
+    """The rows that both sets of verdicts know, and their verdicts."""
+    known = [i for i in range(len(dev)) if one[i] is not None and other[i] is not None]
+    return tuple([all_[i] for i in known] for all_ in (dev, one, other))
+
+
 def main(words: list[str] | None = None) -> int:
     """0, or 1 where the two programs' figures are further apart than allowed."""
     args = arguments(words)
@@ -86,16 +97,22 @@ def main(words: list[str] | None = None) -> int:
     found, verdicts = through_engine(args, dev) if args.guardhouse else ({}, None)
     if verdicts and args.predictions:
         engine.write_predictions(args.predictions, verdicts)
+    other = engine.read_predictions(args.compare, dev) if args.compare else None
     apart = []
-    if args.compare:
-        other = engine.read_predictions(args.compare, dev)
-        known = [i for i, v in enumerate(other) if v is not None]
-        some = [[all_[i] for i in known] for all_ in (dev, verdicts or other, other)]
+    if other:
+        some = both(dev, verdicts or other, other)
         if verdicts:
             found["compare"] = measure.compare(*some)
             apart = measure.apart(found["compare"], args.tolerance)
         else:
             found = {"model": {"id": args.compare.name}, "dev": measure.dev(some[0], some[2])}
+    if args.float:
+        whole = engine.read_predictions(args.float, dev)
+        found["float"] = measure.against_float(*both(dev, verdicts or other, whole))
+    if args.figures:
+        rows_, said, _ = both(dev, other or verdicts, other or verdicts)
+        text = json.dumps(measure.expected(measure.dev(rows_, said)), indent=2)
+        args.figures.write_text(text + "\n", encoding="utf-8")
     found["targets"] = measure.targets(found)
     if args.out:
         args.out.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -105,6 +122,8 @@ def main(words: list[str] | None = None) -> int:
     print(report.target_table(found["targets"]))
     if "compare" in found:
         print(report.differences(found["compare"]))
+    if "float" in found:
+        print(report.float_table(found["float"]))
     for name in apart:
         print(f"further apart than {args.tolerance:g}: {name}")
     return 1 if apart else 0

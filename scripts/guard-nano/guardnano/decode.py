@@ -45,10 +45,12 @@ class Reading:
 
 class Reader:
     """Judges with a student, in float32. temperature divides the logits before the softmax; context is the
-    model's; size is how many padded tokens go through it at once."""
+    model's."""
 
-    def __init__(self, student: Student, fmt: Format, temperature=1.0, context: int = CONTEXT, size=8192):
-        self.student, self.fmt, self.temperature, self.size = student.eval().to(device()), fmt, temperature, size
+    def __init__(self, student: Student, fmt: Format, temperature: float = 1.0, context: int = CONTEXT):
+        self.student, self.fmt, self.temperature = student.eval().to(device()), fmt, temperature
+        # Padded tokens at once: few stay in a processor's cache, many keep a GPU busy.
+        self.size = 1024 if device().type == "cpu" else 16384
         self.cutter = Cutter(fmt, context)
         self.stop = {fmt.tok.id(s) for s in SPECIALS if s != "<|im_start|>"}
         words = [fmt.tok.encode(" " + s) for s in SEVERITIES]

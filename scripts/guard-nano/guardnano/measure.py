@@ -123,6 +123,7 @@ def targets(report: dict) -> list[dict]:
         "category micro-F1 (label_by dataset)": found["categories"]["dataset"]["micro"]["f1"],
         "largest difference between languages": figures.language_gap(found["by_language"]),
         "expected calibration error": found["all"]["ece"],
+        "largest difference from float32": report.get("float", {}).get("largest"),
     }
     for lang, value in report.get("ordinary", {}).items():
         values[f"ordinary questions flagged, {lang}"] = value["flagged"]["safe"]
@@ -159,6 +160,23 @@ def compare(rows: Sequence[Row], one: Sequence[Verdict], other: Sequence[Verdict
         "mean_score_difference": float(scores.mean()) if scores.size else None,
         "figures": {name: [figure[0][name], figure[1][name]] for name in figure[0]},
     }
+
+
+def against_float(rows: Sequence[Row], one: Sequence[Verdict], whole: Sequence[Verdict]) -> dict:
+    """The figures that have targets on dev, of one set of verdicts and of those of the same weights in float32,
+    and the largest difference."""
+    names = ("all accuracy", "all unsafe flagged", "all safe flagged", "category micro-F1, dataset")
+    first, second = (flat(dev(rows, v)) for v in (one, whole))
+    pairs = {n: [first[n], second[n]] for n in names}
+    known = [abs(a - b) for a, b in pairs.values() if a is not None and b is not None]
+    return {"rows": len(rows), "figures": pairs, "largest": max(known, default=None)}
+
+
+def expected(found: dict) -> dict[str, float | None]:
+    """What adopt.py --dev takes: accuracy, and the strict flagged shares by severity."""
+    every = found["all"]
+    shares = {"accuracy": every["accuracy"]} | {s: every["flagged"][s.lower()] for s in reversed(SEVERITIES)}
+    return {k: None if v is None else round(v, 4) for k, v in shares.items()}
 
 
 def flat(found: dict) -> dict[str, float | None]:

@@ -141,6 +141,8 @@ def markdown(report: dict) -> str:
         ]
     if report.get("compare"):
         out += ["## Against the other predictions\n", differences(report["compare"])]
+    if report.get("float"):
+        out += ["## Against float32\n", float_table(report["float"])]
     out += ["## Most confident mistakes on dev\n", examples(dev["worst"])]
     for name, found in report.get("tests", {}).items():
         out += [f"### On test set {name}\n", examples(found["worst"])]
@@ -156,18 +158,29 @@ def refusal_line(found: dict) -> str:
     )
 
 
-def differences(found: dict) -> str:
-    """What compare() found, as two lines and a table."""
+def pairs(found: dict[str, list], first: str, second: str) -> str:
+    """One line a figure: both values and the second less the first; none for a figure that one side lacks."""
     lines = [
         [name, f"{a:.4f}", f"{b:.4f}", f"{b - a:+.4f}"]
-        for name, (a, b) in found["figures"].items()
+        for name, (a, b) in found.items()
         if a is not None and b is not None
     ]
+    return table(["figure", first, second, "difference"], lines)
+
+
+def float_table(found: dict) -> str:
+    """What against_float() found, as a line and a table."""
+    line = f"{found['rows']} rows: figures differ by {100 * (found['largest'] or 0):.2f} points at most.\n\n"
+    return line + pairs(found["figures"], "quantised", "float32")
+
+
+def differences(found: dict) -> str:
+    """What compare() found, as two lines and a table."""
     labels, said = percent(found["labels_equal"]), percent(found["categories_equal"])
     most, whole = found["largest_score_difference"], found["largest_in_one_window"]
     return (
         f"{found['rows']} rows: severity equal {labels} %, categories equal {said} %.\n"
         f"Largest difference of a probability {most:.4f}, in rows of one window {whole:.4f}, "
         f"mean {found['mean_score_difference']:.5f}.\n\n"
-        + table(["figure", "engine", "other", "difference"], lines)
+        + pairs(found["figures"], "engine", "other")
     )

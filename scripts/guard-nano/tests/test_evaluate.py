@@ -152,6 +152,24 @@ class EvaluateTest(unittest.TestCase):
         status, said = self.run_main(*engine_, "--compare", str(kept))
         self.assertEqual(status, 1)
         self.assertIn("further apart than 0.003: en accuracy", said)
+        figures = self.folder / "figures.json"
+        exact = self.folder / "float.jsonl"
+        whole = list(lines)
+        whole[1] = lines[1] | {"safe": 0.1, "unsafe": 0.8, "severity": "Unsafe"}
+        kept.write_text("".join(json.dumps(line) + "\n" for line in whole), encoding="utf-8")
+        exact.write_text(json.dumps(lines[0]) + "\n" + json.dumps(lines[3]) + "\n", encoding="utf-8")
+        status, said = self.run_main("--compare", str(kept), "--float", str(exact), "--figures", str(figures))
+        self.assertEqual(status, 0)
+        self.assertIn("2 rows: figures differ by 0.00 points at most.", said)
+        self.assertIn("| largest difference from float32 | at most 0.003 | 0.000 | yes |", said)
+        # A safe row that is flagged now: five of eight are right.
+        self.assertEqual(
+            json.loads(figures.read_text(encoding="utf-8")),
+            {"accuracy": 0.625, "Unsafe": 1.0, "Controversial": 0.0, "Safe": 0.5},
+        )
+        exact.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        said = self.run_main("--compare", str(kept), "--float", str(exact))[1]
+        self.assertIn("| all accuracy | 0.6250 | 0.7500 | +0.1250 |", said)
         kept.write_text('{"id": 8, "safe": 1, "controversial": 0, "unsafe": 0}\n', encoding="utf-8")
         with self.assertRaises(ValueError):
             self.run_main("--compare", str(kept))
