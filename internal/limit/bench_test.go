@@ -20,11 +20,11 @@ func usual(of string) []limit.Claim {
 
 func BenchmarkCharge(b *testing.B) {
 	refused := rate("r", "rita", 1, 24*time.Hour)
-	var refusedTen [][]limit.Claim
+	refusedTen := limit.Ask{OneOf: make([][]limit.Claim, 1)}
 	for i := range 10 {
-		refusedTen = append(refusedTen, one(rate("r"+strconv.Itoa(i), "rita", 1, 24*time.Hour))...)
+		refusedTen.OneOf[0] = append(refusedTen.OneOf[0], rate("r"+strconv.Itoa(i), "rita", 1, 24*time.Hour))
 	}
-	for name, choices := range map[string][][]limit.Claim{
+	for name, ask := range map[string]limit.Ask{
 		"1 claim": one(rate("ward-nurses", "01JABCDEFGHJKMNPQRSTVWXYZ0", 1_000_000, time.Minute)), "5 claims": one(usual("01JABCDEFGHJKMNPQRSTVWXYZ0")...),
 		"5 claims and 4 quotas": one(append(usual("01JABCDEFGHJKMNPQRSTVWXYZ0"), quotas("01JABCDEFGHJKMNPQRSTVWXYZ0")...)...),
 		"refused":               one(refused), "refused by 10 rules": refusedTen,
@@ -35,7 +35,7 @@ func BenchmarkCharge(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				now = now.Add(time.Microsecond)
-				l.Charge(now, 1, choices)
+				l.Reserve(now, 1, limit.Cost{}, ask)
 			}
 		})
 	}
@@ -54,9 +54,9 @@ func quotas(of string) []limit.Claim {
 func BenchmarkChargeParallel(b *testing.B) {
 	l, now := limit.New(time.Now(), limit.Options{}), time.Now()
 	b.RunParallel(func(p *testing.PB) {
-		choices := one(usual("rita")...)
+		ask := one(usual("rita")...)
 		for p.Next() {
-			l.Charge(now, 1, choices)
+			l.Charge(now, 1, ask)
 		}
 	})
 }

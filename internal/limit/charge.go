@@ -1,21 +1,33 @@
 package limit
 
 import (
+	"slices"
 	"time"
 
 	"guardhouse/internal/fault"
 )
 
+// Ask is what a request is held against: every claim of All, and of each list of OneOf one more, the first with room. All are
+// the limits that hold in any case; a list of OneOf are the rates of rules any of which could let the request pass. Without
+// lists, All alone counts. A list without claims leaves nothing to choose from, so whoever comes with one is refused.
+type Ask struct {
+	All   []Claim
+	OneOf [][]Claim
+}
+
 // Outcome says whether a request got through, and how each limit that it was held against stands now.
 type Outcome struct {
 	Allowed bool
-	// Choice that was charged, or that will have room first; -1 where none ever will.
-	Choice int
-	// Claims of that choice, in its order; of the first choice where none ever has room.
+	// Chosen is, for each list of OneOf, the place of the claim that was charged, or that will have room first; -1 where none
+	// of the list ever will.
+	Chosen []int
+	// Claims are those of All in their order, then those that were chosen; of a list where none ever has room, its first. What
+	// was chosen and is counted with one before it does not stand there again.
 	Claims []Standing
 	// Retry is when the same request fits if nobody else comes, 0 if it was let in or never fits.
 	Retry time.Duration
-	// Never: more than a limit lets through at once, a broken claim, or nothing to choose from. Waiting does not help.
+	// Never: more than a limit lets through at once, a broken claim or request, or nothing to choose from. Waiting does not
+	// help.
 	Never bool
 }
 
@@ -41,41 +53,98 @@ func (o Outcome) Refusal() error {
 	return fault.New(fault.RateLimited, "Too many requests. Wait a moment, then try again.").WithRetry(o.Retry)
 }
 
-// Charge holds n requests (an array's items are as many) against the first of the choices all of whose claims have room, and
-// charges every claim of it n; where none has, it charges nothing. Choices are alternatives: the allow rules that could let
-// the request pass, each with the claims that hold in any case. One choice without claims is always let in. n of 0 charges
-// nothing and answers how things stand; less than 0, no choice at all and a claim that Check would refuse are refused.
-func (l *Limiter) Charge(now time.Time, n int64, choices [][]Claim) Outcome {
-	o, _ := l.Reserve(now, n, Cost{}, choices)
+// Charge holds n requests (an array's items are as many) against all that is asked, and charges every claim n, and the first
+// with room of each list of OneOf; where one does not fit, it charges nothing. An Ask without claims is always let in. Never
+// are: n below 1 (whoever wants to look takes Peek), a claim that Check would refuse, and a quota on anything but requests,
+// which needs Reserve, as Charge knows of no cost.
+func (l *Limiter) Charge(now time.Time, n int64, a Ask) Outcome {
+	o, _ := l.hold(now, query{n: n, ask: a, charge: true, requestsOnly: true})
 	return o
 }
 
-// Reserve is Charge that also takes cost from the choice's quotas, which the Reservation settles. The Reservation of a refused
-// request is nil, which may be settled too.
-func (l *Limiter) Reserve(now time.Time, n int64, cost Cost, choices [][]Claim) (Outcome, *Reservation) {
-	if len(choices) == 0 || n < 0 || min(cost.Tokens, cost.Images, cost.ComputeMS) < 0 {
-		return Outcome{Choice: -1, Never: true}, nil
+// Reserve is Charge that also takes cost from the quotas, which the Reservation settles. The Reservation of a refused request
+// is nil, which may be settled too. now is the moment that the rules were asked for, with its monotonic reading.
+func (l *Limiter) Reserve(now time.Time, n int64, cost Cost, a Ask) (Outcome, *Reservation) {
+	return l.hold(now, query{n: n, cost: cost, ask: a, charge: true})
+}
+
+// Peek is what Reserve would answer, and charges nothing: Claims say how the limits stand.
+func (l *Limiter) Peek(now time.Time, n int64, cost Cost, a Ask) Outcome {
+	o, _ := l.hold(now, query{n: n, cost: cost, ask: a})
+	return o
+}
+
+// query is one call of the three.
+type query struct {
+	n            int64
+	cost         Cost
+	ask          Ask
+	charge       bool
+	requestsOnly bool
+}
+
+// sound says whether the query asks for something that can be charged.
+func (q *query) sound() bool {
+	empty := func(list []Claim) bool { return len(list) == 0 }
+	return q.n >= 1 && min(q.cost.Tokens, q.cost.Images, q.cost.ComputeMS) >= 0 && !slices.ContainsFunc(q.ask.OneOf, empty)
+}
+
+func (l *Limiter) hold(now time.Time, q query) (Outcome, *Reservation) {
+	if !q.sound() {
+		return Outcome{Never: true}, nil
 	}
-	plans := plan(now, n, cost, choices)
+	all := q.slots(now, q.ask.All)
+	lists := make([][]slot, len(q.ask.OneOf))
+	for i, list := range q.ask.OneOf {
+		lists[i] = q.slots(now, list)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	m := l.advance(now)
-	soonest, best := never, 0
-	for i, slots := range plans {
-		wait := l.try(m, slots)
-		if wait == 0 {
-			held := l.take(m, slots)
-			return Outcome{Allowed: true, Choice: i, Claims: l.standings(m, slots)}, held
-		}
-		if wait < soonest {
-			soonest, best = wait, i
+	slots, chosen, wait := l.choose(m, all, lists)
+	o := Outcome{Chosen: chosen}
+	var held *Reservation
+	switch {
+	case wait == never:
+		o.Never = true
+	case wait > 0:
+		o.Retry = wait
+	default:
+		o.Allowed = true
+		if q.charge {
+			held = l.take(m, slots)
 		}
 	}
-	o := Outcome{Choice: best, Claims: l.standings(m, plans[best]), Retry: soonest}
-	if soonest == never {
-		o.Choice, o.Retry, o.Never = -1, 0, true
+	o.Claims = l.standings(m, slots)
+	return o, held
+}
+
+// choose answers all slots and one of each list, the first that fits or else will first, and how long until all of these do.
+// The lists do not depend on each other, as what two of them share is charged once; so the work is the sum of their lengths.
+func (l *Limiter) choose(m moment, all []slot, lists [][]slot) (slots []slot, chosen []int, wait time.Duration) {
+	slots = make([]slot, 0, len(all)+len(lists))
+	for i := range all {
+		wait = max(wait, l.try(m, &all[i]))
+		all[i].twin = twice(slots, &all[i])
+		slots = append(slots, all[i])
 	}
-	return o, nil
+	for _, list := range lists {
+		soonest, best := never, -1
+		for i := range list {
+			if w := l.try(m, &list[i]); w < soonest {
+				soonest, best = w, i
+			}
+			if soonest == 0 {
+				break
+			}
+		}
+		chosen = append(chosen, best)
+		wait = max(wait, soonest)
+		if s := &list[max(0, best)]; !twice(slots, s) {
+			slots = append(slots, *s)
+		}
+	}
+	return slots, chosen, wait
 }
 
 // slot is a claim made ready: what it is counted under and how much it is to take.
@@ -86,39 +155,37 @@ type slot struct {
 	ends   time.Time // of the quota's period
 	want   int64
 	broken bool
-	twin   bool // one before it in the choice is counted under the same name
+	twin   bool // one before it is counted under the same name
 	fits   bool
 }
 
-// plan makes the slots of every choice. It needs no lock.
-func plan(now time.Time, n int64, cost Cost, choices [][]Claim) [][]slot {
-	plans := make([][]slot, len(choices))
-	for i, claims := range choices {
-		slots := make([]slot, len(claims))
-		for j := range claims {
-			c, s := &claims[j], &slots[j]
-			s.claim = c
-			switch {
-			case c.check() != nil:
-				s.broken = true
-			case c.Quota == nil:
-				s.bucket, s.want = c.bucket(), n
-			default:
-				s.count, s.ends = c.count(now)
-				s.want = cost.of(c.Quota.Unit, n)
-			}
-			for k := range slots[:j] {
-				s.twin = s.twin || slots[k].same(s)
-			}
+// slots makes claims ready. It needs no lock.
+func (q *query) slots(now time.Time, claims []Claim) []slot {
+	slots := make([]slot, len(claims))
+	for i := range claims {
+		c, s := &claims[i], &slots[i]
+		s.claim = c
+		switch {
+		case c.check() != nil, q.requestsOnly && c.Quota != nil && c.Quota.Unit != Requests:
+			s.broken = true
+		case c.Quota == nil:
+			s.bucket, s.want = c.bucket(), q.n
+		default:
+			s.count, s.ends = c.count(now)
+			s.want = q.cost.of(c.Quota.Unit, q.n)
 		}
-		plans[i] = slots
 	}
-	return plans
+	return slots
+}
+
+// twice reports whether one of the slots is counted under the name of s.
+func twice(slots []slot, s *slot) bool {
+	return slices.ContainsFunc(slots, func(o slot) bool { return o.same(s) })
 }
 
 // same reports whether two slots are counted under one name.
 func (s *slot) same(o *slot) bool {
-	return (s.claim.Quota == nil) == (o.claim.Quota == nil) && s.claim.Scope == o.claim.Scope &&
+	return !s.broken && !o.broken && (s.claim.Quota == nil) == (o.claim.Quota == nil) && s.claim.Scope == o.claim.Scope &&
 		s.bucket == o.bucket && s.count == o.count
 }
 
@@ -137,16 +204,11 @@ func (c Cost) of(u Unit, n int64) int64 {
 	return 0
 }
 
-// try answers how long until all slots fit, 0 if they do now. It changes nothing but what the slots say of themselves.
-func (l *Limiter) try(m moment, slots []slot) time.Duration {
-	var longest time.Duration
-	for i := range slots {
-		s := &slots[i]
-		wait := l.wait(m, s)
-		s.fits = wait == 0
-		longest = max(longest, wait)
-	}
-	return longest
+// try answers how long until the slot fits, 0 if it does now. It changes nothing but what the slot says of itself.
+func (l *Limiter) try(m moment, s *slot) time.Duration {
+	wait := l.wait(m, s)
+	s.fits = wait == 0
+	return wait
 }
 
 func (l *Limiter) wait(m moment, s *slot) time.Duration {

@@ -19,6 +19,7 @@ type counter struct {
 	used, held int64
 	over       int64 // the own time from which nobody needs it
 	unsaved    bool
+	unit       Unit
 }
 
 const (
@@ -27,11 +28,19 @@ const (
 	grace = int64(24 * time.Hour)
 )
 
+// dear is how many tokens or milliseconds a request or an image counts for where one count has to go: quotas on these are
+// nearly spent at numbers with which one on tokens has hardly begun.
+const dear = 1_000
+
 // weight is what forgetting the counter would give away: nothing once it is over and saved.
 func (c *counter) weight(at int64) int64 {
 	switch {
 	case at <= c.over:
-		return max(2, add(c.used, c.held)) // more than an old one
+		w := add(c.used, c.held)
+		if c.unit == Requests || c.unit == Images {
+			w = min(w, math.MaxInt64/dear) * dear
+		}
+		return max(2, w) // more than an old one
 	case c.unsaved:
 		return 1
 	}

@@ -12,7 +12,7 @@ import (
 func TestHeaders(t *testing.T) {
 	six := rate("rule-ID", "rita", 6, time.Minute)
 	l := limit.New(noon(), limit.Options{})
-	require.Equal(t, limit.Headers{Policy: `"rule-ID";q=6;w=60`, Limit: `"rule-ID";r=6`}, l.Charge(noon(), 0, one(six)).Headers())
+	require.Equal(t, limit.Headers{Policy: `"rule-ID";q=6;w=60`, Limit: `"rule-ID";r=6`}, look(l, six).Headers())
 	require.Equal(t, limit.Headers{Policy: `"rule-ID";q=6;w=60`, Limit: `"rule-ID";r=5;t=10`}, l.Charge(noon(), 1, one(six)).Headers())
 	require.Equal(t, limit.Headers{Policy: `"rule-ID";q=6;w=60`, Limit: `"rule-ID";r=0;t=10`}, l.Charge(noon(), 5, one(six)).Headers())
 	refused := l.Charge(noon(), 3, one(six))
@@ -29,7 +29,7 @@ func TestHeaders(t *testing.T) {
 		Policy: `"rule-ID";q=6;w=60, "key-tokens";q=100;w=86400;qu="tokens", "%E6%AF%8F%E5%A4%A9\"\\";q=999999999999999;w=86400, "fast";q=1000;w=1`,
 		Limit:  `"rule-ID";r=5;t=10, "key-tokens";r=93;t=39600, "%E6%AF%8F%E5%A4%A9\"\\";r=999999999999999;t=39600, "fast";r=999;t=1`,
 	}, o.Headers())
-	require.Equal(t, limit.Headers{}, l.Charge(noon(), 1, nil).Headers())
+	require.Equal(t, limit.Headers{}, l.Charge(noon(), 1, limit.Ask{OneOf: [][]limit.Claim{nil}}).Headers())
 	require.Equal(t, limit.Headers{}, l.Charge(noon(), 1, one()).Headers())
 	require.NoError(t, l.Charge(noon(), 1, one()).Refusal())
 }

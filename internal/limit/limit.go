@@ -9,7 +9,7 @@
 // Everything stands in tables of a bounded size, one per scope, so that addresses, which strangers make up, displace no
 // person's count. A bucket that is full again says nothing that its absence would not say, so idle ones are dropped as new
 // ones come. Where a table is full of live ones, of those it looks at the one with the least to forget is forgotten: that
-// forgives somebody a little and refuses nobody wrongly. Stats counts it.
+// forgives somebody a little and refuses nobody wrongly. Stats counts it, and what was saved of a count stays stored.
 package limit
 
 import (
@@ -106,7 +106,7 @@ func (q Quota) check() error {
 //
 // A rate's bucket is one per Scope, Policy, Of and Rate, so a changed rate begins anew. A quota's count is one per Scope, Of,
 // Unit and span, so changing Max or Policy forgets nothing, and where several rules have quotas for one person Of must say
-// which. Equal buckets or counts in one choice are charged once.
+// which. Equal buckets or counts in one Ask are charged once.
 type Claim struct {
 	Scope  Scope
 	Policy string

@@ -21,7 +21,11 @@ func rate(policy, of string, n int64, per time.Duration) limit.Claim {
 	return limit.Claim{Scope: limit.ByRule, Policy: policy, Of: of, Rate: limit.Rate{N: n, Per: per}}
 }
 
-func one(claims ...limit.Claim) [][]limit.Claim { return [][]limit.Claim{claims} }
+func one(claims ...limit.Claim) limit.Ask { return limit.Ask{All: claims} }
+
+func look(l *limit.Limiter, claims ...limit.Claim) limit.Outcome {
+	return l.Peek(noon(), 1, limit.Cost{}, one(claims...))
+}
 
 func TestExactlyNAtOnceThenEvenly(t *testing.T) {
 	for _, r := range []limit.Rate{{6, time.Minute}, {7, time.Minute}, {1, time.Second}, {1000, 24 * time.Hour}, {3, 7}, {999_999_937, time.Second}} {
@@ -61,7 +65,6 @@ func TestAnArrayChargesAllOfItOrNothing(t *testing.T) {
 
 	o = l.Charge(noon().Add(time.Hour), 7, one(c))
 	require.True(t, o.Never)
-	require.Equal(t, -1, o.Choice)
 	require.Zero(t, o.Retry)
 	require.EqualValues(t, 6, o.Claims[0].Remaining)
 	require.Empty(t, o.Headers().RetryAfter)
@@ -98,17 +101,54 @@ func TestSeveralLimitsAreChargedTogether(t *testing.T) {
 func TestTheFirstChoiceWithRoomIsTaken(t *testing.T) {
 	l := limit.New(noon(), limit.Options{})
 	key := limit.Claim{Scope: limit.ByKey, Policy: "key", Of: "k1", Rate: limit.Rate{N: 100, Per: time.Minute}}
-	choices := [][]limit.Claim{{rate("a", "rita", 1, time.Hour), key}, {rate("b", "rita", 2, time.Minute), key}}
+	ask := limit.Ask{All: []limit.Claim{key}, OneOf: [][]limit.Claim{{rate("a", "rita", 1, time.Hour), rate("b", "rita", 2, time.Minute)}}}
 	var taken []int
 	for range 3 {
-		taken = append(taken, l.Charge(noon(), 1, choices).Choice)
+		taken = append(taken, l.Charge(noon(), 1, ask).Chosen...)
 	}
 	require.Equal(t, []int{0, 1, 1}, taken)
-	o := l.Charge(noon(), 1, choices)
+	o := l.Charge(noon(), 1, ask)
 	require.False(t, o.Allowed)
-	require.Equal(t, 1, o.Choice, "the one with room first")
+	require.Equal(t, []int{1}, o.Chosen, "the one with room first")
 	require.Equal(t, 30*time.Second, o.Retry)
-	require.EqualValues(t, 97, o.Claims[1].Remaining)
+	require.EqualValues(t, 97, o.Claims[0].Remaining)
+	require.Equal(t, "b", o.Claims[1].Claim.Policy)
+}
+
+// The lists are gone through one beside the other: one of the owner's rates and one of the key's, what is in both once.
+func TestOneOfEachListIsCharged(t *testing.T) {
+	l := limit.New(noon(), limit.Options{})
+	a, b, c := rate("a", "rita", 2, time.Hour), rate("b", "rita", 2, time.Minute), rate("c", "rita", 9, time.Minute)
+	ask := limit.Ask{OneOf: [][]limit.Claim{{a, b}, {a, c}}}
+	o := l.Charge(noon(), 1, ask)
+	require.Equal(t, []int{0, 0}, o.Chosen)
+	require.Len(t, o.Claims, 1)
+	require.EqualValues(t, 1, o.Claims[0].Remaining, "charged once")
+	require.True(t, l.Charge(noon(), 1, ask).Allowed)
+	for range 2 {
+		require.Equal(t, []int{1, 1}, l.Charge(noon(), 1, ask).Chosen)
+	}
+	o = l.Charge(noon(), 1, ask)
+	require.False(t, o.Allowed)
+	require.Equal(t, []int{1, 1}, o.Chosen)
+	require.EqualValues(t, 7, o.Claims[1].Remaining, "the refused one took nothing")
+	require.Equal(t, []int{-1, 1}, l.Charge(noon(), 3, ask).Chosen)
+}
+
+// 300 rated rules for a person and 300 for the key are 600 claims to try, not 90,000.
+func TestManyAlternativesAreASum(t *testing.T) {
+	l := limit.New(noon(), limit.Options{})
+	ask := limit.Ask{OneOf: make([][]limit.Claim, 2)}
+	for i := range 300 {
+		for j, name := range []string{"own", "key"} {
+			ask.OneOf[j] = append(ask.OneOf[j], rate(name+strconv.Itoa(i), "rita", 1, time.Hour))
+		}
+	}
+	for i := range 300 {
+		require.Equal(t, []int{i, i}, l.Charge(noon(), 1, ask).Chosen)
+	}
+	require.False(t, l.Charge(noon(), 1, ask).Allowed)
+	require.Less(t, testing.AllocsPerRun(3, func() { l.Charge(noon(), 1, ask) }), 2_000.0)
 }
 
 func TestWhatIsOnItsOwnAndWhatIsNot(t *testing.T) {
@@ -125,7 +165,7 @@ func TestWhatIsOnItsOwnAndWhatIsNot(t *testing.T) {
 
 	twice := rate("twice", "rita", 2, time.Minute)
 	require.True(t, l.Charge(noon(), 1, one(twice, twice)).Allowed)
-	require.EqualValues(t, 1, l.Charge(noon(), 0, one(twice)).Claims[0].Remaining, "equal claims are one")
+	require.EqualValues(t, 1, look(l, twice).Claims[0].Remaining, "equal claims are one")
 }
 
 func TestBadChargesAreRefused(t *testing.T) {
@@ -142,15 +182,19 @@ func TestBadChargesAreRefused(t *testing.T) {
 			require.True(t, o.Never)
 			require.False(t, o.Allowed)
 			require.Zero(t, l.Stats().Buckets)
-			o = l.Charge(noon(), 1, [][]limit.Claim{{c}, {good}})
+			o = l.Charge(noon(), 1, limit.Ask{OneOf: [][]limit.Claim{{c, good}}})
 			require.True(t, o.Allowed, "another choice may still do")
+			require.Equal(t, []int{1}, o.Chosen)
 		})
 	}
 	l := limit.New(noon(), limit.Options{})
-	require.True(t, l.Charge(noon(), 1, nil).Never, "nothing to choose from")
+	require.True(t, l.Charge(noon(), 1, limit.Ask{OneOf: [][]limit.Claim{{good}, nil}}).Never, "nothing to choose from")
+	require.True(t, l.Charge(noon(), 0, one(good)).Never, "what is no list counts as one request")
+	require.True(t, l.Charge(noon(), 1, one(tokens(100))).Never, "tokens are reserved")
 	require.True(t, l.Charge(noon(), -1, one(good)).Never)
 	require.True(t, l.Charge(noon(), 1, one()).Allowed, "no limits")
-	require.True(t, l.Charge(noon(), 0, one(good)).Allowed)
+	require.True(t, l.Charge(noon(), 1, limit.Ask{}).Allowed, "no limits")
+	require.True(t, look(l, good).Allowed)
 	require.Zero(t, l.Stats().Buckets, "looking leaves nothing behind")
 	o, held := l.Reserve(noon(), 1, limit.Cost{Tokens: -1}, one(good))
 	require.True(t, o.Never)
@@ -182,14 +226,14 @@ func TestExactlyNPassUnderARace(t *testing.T) {
 	}
 	all.Wait()
 	require.EqualValues(t, n-7, passed.Load())
-	at := l.Charge(noon(), 0, one(claims...))
+	at := look(l, claims...)
 	require.EqualValues(t, 7, at.Claims[0].Remaining)
 	require.Equal(t, limit.NoMax-3*(n-7), at.Claims[2].Remaining)
 }
 
 func TestAFullTableRefusesNobody(t *testing.T) {
 	l := limit.New(noon(), limit.Options{Buckets: 100, Counters: 100})
-	by := func(scope limit.Scope, i int) [][]limit.Claim {
+	by := func(scope limit.Scope, i int) limit.Ask {
 		of := strconv.Itoa(i)
 		return one(limit.Claim{Scope: scope, Policy: "x", Of: of, Rate: limit.Rate{N: 2, Per: time.Hour}},
 			limit.Claim{Scope: scope, Of: of, Quota: &limit.Quota{Unit: limit.Requests, Span: limit.Day, Max: 2}})
@@ -207,7 +251,7 @@ func TestAFullTableRefusesNobody(t *testing.T) {
 
 func TestIdleBucketsGoWithoutLoss(t *testing.T) {
 	l, now := limit.New(noon(), limit.Options{Buckets: 1000}), noon()
-	kept := func(i int) [][]limit.Claim { return one(rate("kept", strconv.Itoa(i), 1, 24*time.Hour)) }
+	kept := func(i int) limit.Ask { return one(rate("kept", strconv.Itoa(i), 1, 24*time.Hour)) }
 	for i := range 30 {
 		require.True(t, l.Charge(now, 1, kept(i)).Allowed)
 	}
@@ -221,6 +265,21 @@ func TestIdleBucketsGoWithoutLoss(t *testing.T) {
 	for i := range 30 {
 		require.False(t, l.Charge(now, 1, kept(i)).Allowed, "whoever still waits is not forgotten")
 	}
+}
+
+func TestPeekChargesNothing(t *testing.T) {
+	l, six := limit.New(noon(), limit.Options{}), rate("r", "rita", 6, time.Minute)
+	require.True(t, l.Charge(noon(), 5, one(six)).Allowed)
+	for range 3 {
+		o := l.Peek(noon(), 1, limit.Cost{Tokens: 100}, one(six, tokens(100)))
+		require.True(t, o.Allowed)
+		require.EqualValues(t, 1, o.Claims[0].Remaining)
+		require.EqualValues(t, 100, o.Claims[1].Remaining)
+	}
+	o := l.Peek(noon(), 2, limit.Cost{}, one(six))
+	require.False(t, o.Allowed)
+	require.Equal(t, 10*time.Second, o.Retry)
+	require.True(t, l.Peek(noon(), 0, limit.Cost{}, one(six)).Never)
 }
 
 func TestAddress(t *testing.T) {

@@ -18,7 +18,8 @@ type Options struct {
 const many = 1 << 20
 
 // Limiter counts. All methods may be called from any goroutine. One lock guards everything, because a charge touches several
-// limits at once; it is held for well under a microsecond per claim.
+// limits at once; a charge holds it for well under a microsecond per claim, and Save
+// while it copies one scope.
 type Limiter struct {
 	mu     sync.Mutex
 	clock  clock

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strconv"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ func TestReserveAndSettle(t *testing.T) {
 
 	_, b := l.Reserve(noon(), 1, limit.Cost{Tokens: 90}, one(tokens(100)))
 	b.Settle(noon(), limit.Cost{Tokens: 500})
-	o = l.Charge(noon(), 0, one(tokens(100)))
+	o = look(l, tokens(100))
 	require.Zero(t, o.Claims[0].Remaining, "the work was done, so it is counted")
 	o, _ = l.Reserve(noon(), 1, limit.Cost{Tokens: 1}, one(tokens(100)))
 	require.False(t, o.Allowed)
@@ -103,7 +104,7 @@ func TestARestartForgetsNothing(t *testing.T) {
 		l = limit.New(at, limit.Options{})
 		require.NoError(t, l.Load(at, first))
 		require.NoError(t, l.Load(at, first))
-		o := l.Charge(at, 0, one(c, tokens(100)))
+		o := l.Peek(at, 1, limit.Cost{}, one(c, tokens(100)))
 		if at.Equal(later) {
 			require.EqualValues(t, 25, o.Claims[0].Remaining)
 		} else {
@@ -145,4 +146,43 @@ func TestOldCountsGoOnceSaved(t *testing.T) {
 	s := l.Stats()
 	require.Less(t, s.Counters, 10)
 	require.Zero(t, s.Forgotten)
+}
+
+// A full table forgets a count of tokens rather than one of requests that is nearly spent.
+func TestWhichCountGoesFirst(t *testing.T) {
+	l := limit.New(noon(), limit.Options{Counters: 2})
+	requests := limit.Claim{Scope: limit.ByKey, Policy: "req", Of: "k1", Quota: &limit.Quota{Unit: limit.Requests, Span: limit.Month, Max: 1000}}
+	require.True(t, l.Charge(noon(), 990, one(requests)).Allowed)
+	for range 3 {
+		for _, of := range []string{"k2", "k3"} {
+			claim := tokens(limit.NoMax)
+			claim.Of = of
+			_, a := l.Reserve(noon(), 1, limit.Cost{Tokens: 5000}, one(claim))
+			a.Settle(noon(), limit.Cost{Tokens: 5000})
+		}
+	}
+	require.EqualValues(t, 10, look(l, requests).Claims[0].Remaining)
+	require.Positive(t, l.Stats().Forgotten)
+}
+
+// What is charged while Save goes from scope to scope is further from full than its rate, seen from when Save began.
+func TestWhatIsSavedLoads(t *testing.T) {
+	l := limit.New(noon(), limit.Options{})
+	year := limit.Claim{Scope: limit.ByModel, Policy: "year", Of: "m", Rate: limit.Rate{N: 10, Per: limit.MaxPer}}
+	for i := range 2000 {
+		require.True(t, l.Charge(noon(), 1, one(limit.Claim{Scope: limit.ByRule, Of: strconv.Itoa(i), Rate: limit.Rate{N: 1, Per: time.Hour}})).Allowed)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 500 {
+			l.Charge(noon().Add(time.Duration(i)*time.Second), 1, one(year))
+		}
+	}()
+	for range 20 {
+		require.NoError(t, l.Save(t.Context(), noon(), 0, func(_ context.Context, s limit.State) error {
+			return limit.New(noon(), limit.Options{}).Load(noon(), s)
+		}))
+	}
+	<-done
 }

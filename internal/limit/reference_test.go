@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -60,14 +61,20 @@ func (r *reference) left(c limit.Claim, now time.Time) int64 {
 	return new(big.Int).Quo(room.Num(), room.Denom()).Int64()
 }
 
-func (r *reference) charge(now time.Time, n, tokens int64, choices [][]limit.Claim) int {
+// charge tries every way to take one claim of each list, in the order of the lists, and answers the first whose claims all
+// fit, nil for none.
+func (r *reference) charge(now time.Time, n, tokens int64, ask limit.Ask) []int {
 	want := func(c limit.Claim) int64 {
 		if c.Quota != nil && c.Quota.Unit == limit.Tokens {
 			return tokens
 		}
 		return n
 	}
-	for i, claims := range choices {
+	for _, way := range ways(ask.OneOf) {
+		claims := slices.Clone(ask.All)
+		for i, j := range way {
+			claims = append(claims, ask.OneOf[i][j])
+		}
 		fits := true
 		for _, c := range claims {
 			fits = fits && (want(c) <= r.left(c, now) || c.Quota != nil && want(c) == 0)
@@ -88,9 +95,36 @@ func (r *reference) charge(now time.Time, n, tokens int64, choices [][]limit.Cla
 				r.level[k].Add(r.level[k], big.NewRat(n, 1))
 			}
 		}
-		return i
+		return way
 	}
-	return -1
+	return nil
+}
+
+func ways(lists [][]limit.Claim) [][]int {
+	if len(lists) == 0 {
+		return [][]int{{}}
+	}
+	var all [][]int
+	for i := range lists[0] {
+		for _, rest := range ways(lists[1:]) {
+			all = append(all, append([]int{i}, rest...))
+		}
+	}
+	return all
+}
+
+func randomAsk(rnd *rand.Rand, claims []limit.Claim) (ask limit.Ask) {
+	some := func(n int) (out []limit.Claim) {
+		for range n {
+			out = append(out, claims[rnd.IntN(len(claims))])
+		}
+		return out
+	}
+	ask.All = some(rnd.IntN(4))
+	for range rnd.IntN(3) {
+		ask.OneOf = append(ask.OneOf, some(1+rnd.IntN(3)))
+	}
+	return ask
 }
 
 func TestRandomTrafficAgreesWithTheReference(t *testing.T) {
@@ -107,19 +141,14 @@ func TestRandomTrafficAgreesWithTheReference(t *testing.T) {
 		for step := range steps {
 			now = now.Add(randomStep(rnd))
 			ref.pass(now)
-			choices := make([][]limit.Claim, 1+rnd.IntN(3))
-			for i := range choices {
-				for range rnd.IntN(5) {
-					choices[i] = append(choices[i], claims[rnd.IntN(len(claims))])
-				}
-			}
-			n, tokens := int64(rnd.IntN(4)), int64(rnd.IntN(20))
-			want := ref.charge(now, n, tokens, choices)
-			o, held := l.Reserve(now, n, limit.Cost{Tokens: tokens}, choices)
-			about := fmt.Sprintf("seed %d step %d at %v: %d of %v", seed, step, now, n, choices)
-			require.Equal(t, want >= 0, o.Allowed, about)
+			ask := randomAsk(rnd, claims)
+			n, tokens := 1+int64(rnd.IntN(3)), int64(rnd.IntN(20))
+			want := ref.charge(now, n, tokens, ask)
+			o, held := l.Reserve(now, n, limit.Cost{Tokens: tokens}, ask)
+			about := fmt.Sprintf("seed %d step %d at %v: %d of %v", seed, step, now, n, ask)
+			require.Equal(t, want != nil, o.Allowed, about)
 			if o.Allowed {
-				require.Equal(t, want, o.Choice, about)
+				require.Equal(t, want, append([]int{}, o.Chosen...), about)
 				held.Settle(now, limit.Cost{Tokens: tokens})
 				let[1]++
 			} else {
@@ -130,7 +159,7 @@ func TestRandomTrafficAgreesWithTheReference(t *testing.T) {
 			}
 			if furthest = later(furthest, now); furthest.UTC().YearDay() == now.UTC().YearDay() {
 				// Else the clock was set back over midnight, and tomorrow's quota may be spent already.
-				retryIsExact(t, l, now, n, tokens, choices, o, about)
+				retryIsExact(t, l, now, n, tokens, ask, o, about)
 			}
 		}
 	}
@@ -138,16 +167,16 @@ func TestRandomTrafficAgreesWithTheReference(t *testing.T) {
 }
 
 // retryIsExact looks at a copy of the limiter in the future that the refusal names, and a moment before.
-func retryIsExact(t *testing.T, l *limit.Limiter, now time.Time, n, tokens int64, choices [][]limit.Claim, o limit.Outcome, about string) {
+func retryIsExact(t *testing.T, l *limit.Limiter, now time.Time, n, tokens int64, ask limit.Ask, o limit.Outcome, about string) {
 	t.Helper()
 	if o.Allowed || o.Never {
 		return
 	}
 	require.Positive(t, o.Retry, about)
 	cost := limit.Cost{Tokens: tokens}
-	early, _ := l.Copy().Reserve(now.Add(o.Retry-1), n, cost, choices)
+	early, _ := l.Copy().Reserve(now.Add(o.Retry-1), n, cost, ask)
 	require.False(t, early.Allowed, about)
-	due, _ := l.Copy().Reserve(now.Add(o.Retry), n, cost, choices)
+	due, _ := l.Copy().Reserve(now.Add(o.Retry), n, cost, ask)
 	require.True(t, due.Allowed, about)
 }
 

@@ -55,6 +55,7 @@ func (l *Limiter) book(h hold, at, held, used int64) {
 		}
 		h.name.of = strings.Clone(h.name.of) // not the request's whole buffer
 		c = table.put(h.name, at)
+		c.unit = h.name.unit
 	}
 	c.held = max(0, add(c.held, held))
 	c.used = add(c.used, used)

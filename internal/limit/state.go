@@ -32,13 +32,16 @@ type SavedCounter struct {
 	Held  int64
 }
 
-// Saver writes what Save hands it: State's buckets in place of all that are stored, its counters each over the stored one of
-// the same key. A Limiter waits for nothing but its own lock while one runs.
+// Saver writes what Save hands it: State's buckets in place of all that are stored, of its counters each in place of
+// the stored one of the same key, but for Used, of which the larger stays: a table that was full may have forgotten a count and
+// begun it anew. A Limiter waits for nothing but its own lock while one runs.
 type Saver func(context.Context, State) error
 
 // Save hands to save the buckets that are more than longer from full and the counters that changed since the last Save
 // that succeeded; after a failure they are handed over again. A restart of a moment forgets no rate that longer leaves out
-// but by that much. What changed after the last Save is lost in a crash.
+// but by that much. What changed after the last Save is lost in a crash. One Save runs at a time, and only in the process that
+// serves: two would store older counts over newer ones. Each scope is taken as it stands at one moment, one after the other, so
+// that nobody waits for all of them.
 func (l *Limiter) Save(ctx context.Context, now time.Time, longer time.Duration, save Saver) error {
 	state, names := l.snapshot(now, longer)
 	err := save(ctx, state)
@@ -50,29 +53,45 @@ func (l *Limiter) Save(ctx context.Context, now time.Time, longer time.Duration,
 
 // snapshot answers the state, and marks its counters as saved.
 func (l *Limiter) snapshot(now time.Time, longer time.Duration) (State, []countName) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	at := l.advance(now).at
 	s := State{At: now}
 	var names []countName
+	at := l.ownTime(now)
 	for i := range scopes {
-		for j := range l.rates[i].entries {
-			e := &l.rates[i].entries[j]
-			if d := e.val.of(at).up(); d > max(0, longer) {
-				s.Buckets = append(s.Buckets, SavedBucket{Scope(i), e.key, d})
-			}
-		}
-		for j := range l.counts[i].entries {
-			e := &l.counts[i].entries[j]
-			if !e.val.unsaved {
-				continue
-			}
-			e.val.unsaved = false
-			names = append(names, e.key)
-			s.Counters = append(s.Counters, SavedCounter{e.key.scope, e.key.of, e.key.unit, e.key.span, e.key.start(), e.val.used, e.val.held})
-		}
+		names = append(names, l.snapshotScope(&s, Scope(i), at, max(0, longer))...)
 	}
 	return s, names
+}
+
+// ownTime takes the own clock to now and answers it.
+func (l *Limiter) ownTime(now time.Time) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.advance(now).at
+}
+
+// snapshotScope adds one scope, as of the own time at, and answers the counters that it marked as saved. What was charged
+// after at may be further from full than any rate can be, which no Load would take.
+func (l *Limiter) snapshotScope(s *State, by Scope, at int64, longer time.Duration) []countName {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at = min(at, l.clock.at) // the clock may have started over
+	for j := range l.rates[by].entries {
+		e := &l.rates[by].entries[j]
+		if d := e.val.of(at).up(); d > longer {
+			s.Buckets = append(s.Buckets, SavedBucket{by, e.key, min(d, MaxPer)})
+		}
+	}
+	var names []countName
+	for j := range l.counts[by].entries {
+		e := &l.counts[by].entries[j]
+		if !e.val.unsaved {
+			continue
+		}
+		e.val.unsaved = false
+		names = append(names, e.key)
+		s.Counters = append(s.Counters, SavedCounter{e.key.scope, e.key.of, e.key.unit, e.key.span, e.key.start(), e.val.used, e.val.held})
+	}
+	return names
 }
 
 // unsave marks counters as changed.
@@ -119,6 +138,7 @@ func (l *Limiter) load(at int64, now time.Time, c SavedCounter) {
 	}
 	over := at + int64(min(ends.Sub(now), maxStep)) + grace
 	v := l.counts[c.Scope].put(countName{c.Of, int32(c.Start.Unix() / secondsPerDay), c.Unit, c.Span, c.Scope}, at)
+	v.unit = c.Unit
 	v.used = max(v.used, add(c.Used, c.Held))
 	v.over = max(v.over, over)
 	v.unsaved = v.unsaved || c.Held > 0

@@ -1,6 +1,6 @@
 package limit
 
-// table is a bounded map that forgets what is idle a little at each insertion, so that nothing ever stops to sweep. Its
+// table is a bounded map that forgets what is idle a little at each insertion, so that no charge ever stops to sweep. Its
 // entries lie in a slice, which the hand goes round like a clock's.
 type table[K comparable, V any] struct {
 	index   map[K]uint32
