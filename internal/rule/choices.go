@@ -1,39 +1,47 @@
 package rule
 
-import (
-	"slices"
-	"strings"
-)
+// Admits says whether the request is allowed, be it at once or if there is room.
+func (d Decision) Admits() bool { return d.Allowed || d.IfRoom }
 
-// Choices lists what may be charged for the request, each choice whole or not at all and the first that fits: one of Rated
-// with one of KeyRated, in the order of their ids, a rule that is in both only once. It is nil where nothing is to be charged.
-// The decision's rule is then the choice's last.
-func (d Decision) Choices() [][]RatedRule {
-	if len(d.Rated) == 0 || len(d.KeyRated) == 0 {
-		var out [][]RatedRule
-		for _, r := range slices.Concat(d.Rated, d.KeyRated) {
-			out = append(out, []RatedRule{r})
+// Groups lists what has to be charged besides the limits that hold in any case: of each group one rule, the first with room;
+// where a rule is taken of both, it is charged once. It is nil where no rule has to be charged, and no group is empty.
+func (d Decision) Groups() [][]RatedRule {
+	var out [][]RatedRule
+	for _, g := range [][]RatedRule{d.Rated, d.KeyRated} {
+		if len(g) > 0 {
+			out = append(out, g)
 		}
-		return out
 	}
-	out := make([][]RatedRule, 0, len(d.Rated)*len(d.KeyRated))
-	for _, a := range d.Rated {
-		for _, b := range d.KeyRated {
-			if a.RuleID == b.RuleID {
-				out = append(out, []RatedRule{a})
-			} else {
-				out = append(out, []RatedRule{a, b})
-			}
-		}
+	return out
+}
+
+// Charged answers the rule that decided after chosen, the place in each of Groups, was charged: the key's own where one had to
+// hold, else the owner's.
+func (d Decision) Charged(chosen []int) string {
+	groups := d.Groups()
+	last := len(groups) - 1
+	if last < 0 || len(chosen) != len(groups) || chosen[last] < 0 || chosen[last] >= len(groups[last]) {
+		return d.RuleID
+	}
+	if d.RuleID != groups[last][0].RuleID { // a rule of the key that does not count
+		return d.RuleID
+	}
+	return groups[last][chosen[last]].RuleID
+}
+
+// NoRoom answers the refusal that the decision becomes where a group has no room, with the first rule that counts.
+func (d Decision) NoRoom() Decision {
+	out := Decision{Reason: ReasonRate, Report: d.Report}
+	if g := d.Groups(); len(g) > 0 {
+		out.RuleID = g[0][0].RuleID
 	}
 	return out
 }
 
 // String is the rule's id and what it would have done, as audit rows write it.
 func (r Reported) String() string {
-	word := effectDeny
 	if r.Allow {
-		word = effectAllow
+		return r.RuleID + ":" + effectAllow
 	}
-	return strings.Join([]string{r.RuleID, word}, ":")
+	return r.RuleID + ":" + effectDeny
 }

@@ -8,7 +8,7 @@ import (
 
 // conditions reads what a rule asks for. An empty object asks nothing; an empty list of ranges is refused, as it could mean
 // everywhere or nowhere.
-func (p *parser) conditions(v *value, at string) (Conditions, error) {
+func (p *Parser) conditions(v *value, at string) (Conditions, error) {
 	var c Conditions
 	m, err := v.members(at, CondIP, CondRate, CondFrom, CondUntil, CondHours, CondPurpose)
 	if err != nil {
@@ -36,7 +36,7 @@ func (p *parser) conditions(v *value, at string) (Conditions, error) {
 	return c, nil
 }
 
-func (p *parser) times(m map[string]*value, at string, c *Conditions) error {
+func (p *Parser) times(m map[string]*value, at string, c *Conditions) error {
 	var err error
 	if n := m[CondFrom]; n != nil {
 		if c.From, err = n.time(at + CondFrom); err != nil {
@@ -70,44 +70,8 @@ func (v *value) prefix(at string) (netip.Prefix, error) {
 	if err != nil {
 		return netip.Prefix{}, err
 	}
-	p, err := parsePrefix(w)
+	p, err := ParsePrefix(w)
 	return p, v.placed(at, err)
-}
-
-// parsePrefix reads a range of addresses, or a single one. A range is in IPv4 form wherever it means IPv4. It refuses zones,
-// bits set behind the length (whoever wrote 10.1.2.3/8 meant one of two things) and other spellings of numbers. /0 is every
-// address of its family.
-func parsePrefix(text string) (netip.Prefix, error) {
-	const want = "must be an address range such as 10.0.0.0/8 or an address, without a zone"
-	var p netip.Prefix
-	if !strings.Contains(text, "/") {
-		a, err := netip.ParseAddr(text)
-		if err != nil || a.Zone() != "" {
-			return p, invalid(want)
-		}
-		p = netip.PrefixFrom(a, a.BitLen())
-	} else {
-		var err error
-		if p, err = netip.ParsePrefix(text); err != nil {
-			return p, invalid(want)
-		}
-	}
-	if p.Addr().Is4In6() && p.Bits() < 96 {
-		return p, invalid("reaches past IPv4: write IPv4 ranges in IPv4 form")
-	}
-	p = plain(p)
-	if p.Masked() != p {
-		return p, invalid("has bits set behind its length: write %s for the range or %s for the address", p.Masked(), p.Addr())
-	}
-	return p, nil
-}
-
-// plain answers a range in IPv4 form where it lies within the addresses that are IPv4 in IPv6 dress.
-func plain(p netip.Prefix) netip.Prefix {
-	if p.Addr().Is4In6() && p.Bits() >= 96 {
-		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
-	}
-	return p
 }
 
 func (v *value) rate(at string) (*Rate, error) {

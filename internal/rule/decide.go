@@ -7,14 +7,16 @@ import (
 
 // Request is one use to be decided. The model's id is the one it is known by, not an alias.
 type Request struct {
-	Faces   []Principal // the owner's: any, role, user, groups. Never the key
-	Key     string      // the key's id, "" without one
-	System  bool        // the command line: allowed unless a rule on "*" denies
-	Model   string
-	Op      Operation
-	IP      netip.Addr // the zero value where there is none: it is in no range
-	At      time.Time
-	Purpose string
+	Faces  []Principal // the owner's role, user and groups. Any goes without saying, and the key is none of them
+	Key    string      // the key's id, "" without one
+	System bool        // the command line: allowed unless a rule on "*" denies
+	Model  string
+	Op     Operation
+	// IP is the zero value where there is no address or it is unknown: an allow for some addresses does not hold then, and a
+	// deny for some does, but for the system, which has none.
+	IP      netip.Addr
+	At      time.Time // the zero value is refused: whoever forgets it would pass every valid_until
+	Purpose string    // counts if anything in it can be seen
 }
 
 // Reasons of a refusal. Where the nearest allow failed on a condition, the reason is FailedCondition and the condition's name,
@@ -28,13 +30,15 @@ const (
 	FailedCondition = "condition_"
 )
 
-// Decision is what a set of rules says of a request.
+// Decision is what a set of rules says of a request. Whoever lets somebody run something asks for Allowed and IfRoom and
+// charges; whoever only says what would be possible (view, explain, rehearsals) asks Admits.
 type Decision struct {
-	Allowed bool
+	Allowed bool // and nothing has to be charged for a rule
+	IfRoom  bool // allowed if one of each of Groups has room; Allowed is false then
 	// RuleID is the rule that decided: the deny, or the allow of the lowest id; the key's own where one had to hold; "" where
 	// none decided.
 	RuleID string
-	Reason string // "" where allowed
+	Reason string // "" where it admits
 	// Failing is the nearest condition that failed, nil where none would have helped.
 	Failing *Failing
 	Report  []Reported // report-only rules whose conditions hold, in the order of their ids

@@ -95,7 +95,7 @@ func TestOrderOfEvaluation(t *testing.T) {
 			for range 2 {
 				d := set(t, false, c.rules...).Decide(c.q)
 				require.Equal(t, c.want, word(d), "%+v", d)
-				require.Equal(t, d.Allowed, set(t, false, c.rules...).Explain(c.q).Decision.Allowed)
+				require.Equal(t, d, set(t, false, c.rules...).Explain(c.q).Decision)
 				slices.Reverse(c.rules) // the order of the rules is nobody's business
 			}
 			if strings.HasPrefix(c.want, rule.ReasonDefault) {
@@ -111,7 +111,7 @@ func reportOnly(x rule.Rule) rule.Rule { x.ReportOnly = true; return x }
 
 func word(d rule.Decision) string {
 	switch {
-	case d.Allowed:
+	case d.Admits():
 		return "allow " + d.RuleID
 	case d.Failing != nil:
 		return d.Reason + " " + d.Failing.RuleID
@@ -163,28 +163,36 @@ func TestRates4Rules(t *testing.T) {
 	away := r(t, "0", "allow", "*", "m", "*", `"rate_limit":"1/s","ip_ranges":["192.0.2.0/24"]`)
 
 	d := set(t, false, rated("b", "*", "6/min"), rated("a", "role:nurse user:ana", "1/s"), rated("c", "user:bo", "1/s"), away).Decide(ana())
-	require.True(t, d.Allowed)
+	require.False(t, d.Allowed, "not before it was charged")
+	require.True(t, d.IfRoom)
 	require.Equal(t, "a", d.RuleID)
 	require.Equal(t, []string{"a", "b"}, ids(d.Rated), "each once, by id, only those whose conditions hold")
-	require.Equal(t, [][]rule.RatedRule{{d.Rated[0]}, {d.Rated[1]}}, d.Choices())
+	require.Equal(t, [][]rule.RatedRule{d.Rated}, d.Groups())
+	require.Equal(t, []string{"a", "b", "a", "a"}, []string{d.Charged([]int{0}), d.Charged([]int{1}), d.Charged([]int{-1}), d.Charged(nil)})
+	require.Equal(t, rule.Decision{Reason: rule.ReasonRate, RuleID: "a"}, d.NoRoom())
 
 	d = set(t, false, rated("a", "*", "6/min"), r(t, "b", "allow", "*", "m", "infer", "")).Decide(ana())
 	require.Equal(t, "allow b", word(d), "where one needs no room, nothing is charged")
+	require.True(t, d.Allowed)
 	require.Empty(t, d.Rated)
-	require.Nil(t, d.Choices())
+	require.Nil(t, d.Groups())
+	require.Equal(t, "b", d.Charged(nil))
 
 	d = set(t, false, rated("a", "* key:k1", "6/min"), rated("b", "*", "1/s"), rated("c", "key:k1", "1/s")).Decide(ana(withKey))
 	require.Equal(t, []string{"a", "b"}, ids(d.Rated))
 	require.Equal(t, []string{"a", "c"}, ids(d.KeyRated))
-	var choices [][]string
-	for _, c := range d.Choices() {
-		choices = append(choices, ids(c))
-	}
-	require.Equal(t, [][]string{{"a"}, {"a", "c"}, {"b", "a"}, {"b", "c"}}, choices, "a rule in both is charged once")
+	require.Equal(t, [][]rule.RatedRule{d.Rated, d.KeyRated}, d.Groups())
+	require.Equal(t, "c", d.Charged([]int{1, 1}), "the key's own")
+	require.Equal(t, "a", d.Charged([]int{1, 0}))
 
 	d = set(t, false, r(t, "a", "allow", "*", "m", "*", ""), rated("b", "key:k1", "6/min")).Decide(ana(withKey))
 	require.Equal(t, []string{"b"}, ids(d.KeyRated))
-	require.Equal(t, [][]rule.RatedRule{{d.KeyRated[0]}}, d.Choices())
+	require.Equal(t, [][]rule.RatedRule{d.KeyRated}, d.Groups())
+	require.False(t, d.Allowed, "the key's rate counts as well")
+	require.True(t, d.IfRoom)
+	d = set(t, false, rated("a", "*", "6/min"), rated("b", "*", "6/min"), r(t, "k", "allow", "key:k1", "m", "*", "")).Decide(ana(withKey))
+	require.Equal(t, []string{"k", "k"}, []string{d.RuleID, d.Charged([]int{1})}, "the key's rule decided, the owner's is charged")
+	require.Equal(t, "a", d.NoRoom().RuleID)
 	d = set(t, false, rated("a", "*", "6/min"), r(t, "b", "deny", "*", "m", "*", "")).Decide(ana())
 	require.Equal(t, "rule_denies b", word(d))
 	require.Empty(t, d.Rated)
@@ -225,7 +233,7 @@ func TestExplain(t *testing.T) {
 		"d: would hold, and is only reported ()",
 		"f: holds for the key, which narrows what its owner may ()",
 	}, why)
-	require.Equal(t, []rule.Outcome{
+	require.Equal(t, []rule.Checked{
 		{Condition: rule.CondRate, Holds: true, Value: "6/min"},
 		{Condition: rule.CondPurpose, Value: "required", WouldPass: "a purpose"},
 	}, e.Considered[1].Conditions)
@@ -244,11 +252,16 @@ func TestCompileRefuses(t *testing.T) {
 		"deny, rate":    func(x *rule.Rule) { x.Allow, x.Conditions.Rate = false, &rate },
 		"rate of 0":     func(x *rule.Rule) { x.Conditions.Rate = &rule.Rate{Per: time.Second} },
 		"prefix":        func(x *rule.Rule) { x.Conditions.IPRanges = make([]netip.Prefix, 1) },
+		"no ranges":     func(x *rule.Rule) { x.Conditions.IPRanges = []netip.Prefix{} },
+		"no hours":      func(x *rule.Rule) { x.Conditions.Hours = &rule.Hours{} },
+		"ends first":    func(x *rule.Rule) { x.Conditions.From, x.Conditions.Until = time.Unix(2, 0), time.Unix(2, 0) },
+		"before 1970":   func(x *rule.Rule) { x.Conditions.Until = time.Unix(-1, 0) },
 	} {
 		x := good
 		change(&x)
 		s, err := rule.Compile([]rule.Rule{r(t, "z", "allow", "*", "m", "*", ""), x}, false)
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), name)
+		require.ErrorContains(t, err, fmt.Sprintf("rule %q: ", x.ID), name)
 		require.Nil(t, s)
 	}
 	nobody := good
@@ -265,8 +278,11 @@ func TestASetDoesNotChange(t *testing.T) {
 	x.Principals[0], x.Models[0], x.Operations[0], x.Conditions.IPRanges[0] = rule.Principal{Kind: "any"}, "*", "*", netip.MustParsePrefix("0.0.0.0/0")
 	x.Conditions.Rate.N = 1000
 	require.False(t, s.Decide(ana()).Allowed)
-	d := s.Decide(ana(func(q *rule.Request) { q.IP = netip.MustParseAddr("192.0.2.1") }))
-	require.Equal(t, int64(1), d.Rated[0].Rate.N)
+	require.True(t, s.Explain(ana()).Considered[0].Principal)
+	x.Principals[0] = rule.Principal{Kind: "user", Ref: "bo"}
+	e := s.Explain(ana(func(q *rule.Request) { q.IP = netip.MustParseAddr("192.0.2.1") }))
+	require.Equal(t, int64(1), e.Decision.Rated[0].Rate.N)
+	require.True(t, e.Considered[0].Principal, "what explains is what decided")
 }
 
 func TestPatterns(t *testing.T) {
@@ -296,14 +312,15 @@ func TestPatterns(t *testing.T) {
 	} {
 		s := set(t, false, r(t, "a", "allow", "*", c.pattern, "*", ""))
 		require.Equal(t, c.want, s.Decide(ana(func(q *rule.Request) { q.Model = c.id })).Allowed, "%q %q", c.pattern, c.id)
+		require.Equal(t, c.want, rule.Match(c.pattern, c.id), "%q %q", c.pattern, c.id)
 	}
 	long := set(t, false, rule.Rule{ID: "a", Allow: true, Principals: []rule.Principal{{Kind: "any"}}, Models: []string{strings.Repeat("*a", 500) + "b"}, Operations: []rule.Operation{"*"}})
 	require.False(t, long.Decide(ana(func(q *rule.Request) { q.Model = strings.Repeat("a", 5000) })).Allowed)
 }
 
-// 100,000 rules compile, decide as few do, and more than an index may hold are refused.
-func TestAHundredThousandRules(t *testing.T) {
-	rules := hospital(100_000)
+// 50,000 rules compile, decide as few do, and more than a set may hold are refused.
+func TestFiftyThousandRules(t *testing.T) {
+	rules := hospital(50_000)
 	s := set(t, false, rules...)
 	for _, model := range []string{"model-5", "guard-nano", "model-17-1-q4", "none"} {
 		for _, op := range []rule.Operation{rule.View, rule.Infer, rule.Download} {
@@ -319,7 +336,7 @@ func TestAHundredThousandRules(t *testing.T) {
 		}
 	}
 	wide := rule.Rule{Allow: true, Operations: []rule.Operation{"*"}}
-	for i := range 1000 {
+	for i := range 400 {
 		wide.Principals = append(wide.Principals, rule.Principal{Kind: "user", Ref: fmt.Sprint(i)})
 		wide.Models = append(wide.Models, fmt.Sprint("m", i))
 	}
@@ -327,4 +344,23 @@ func TestAHundredThousandRules(t *testing.T) {
 	wide.ID, another.ID = "a", "b"
 	_, err := rule.Compile([]rule.Rule{wide, another}, false)
 	require.Equal(t, fault.Invalid, fault.CodeOf(err))
+	require.ErrorContains(t, err, `rule "b": with it`)
+
+	ranges := make([]rule.Rule, 201)
+	for i := range ranges {
+		ranges[i] = r(t, fmt.Sprint(i), "allow", "*", "m", "*", "")
+		for j := range 1000 {
+			ranges[i].Conditions.IPRanges = append(ranges[i].Conditions.IPRanges, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(j >> 8), byte(j), 0}), 24))
+		}
+	}
+	_, err = rule.Compile(ranges, false)
+	require.ErrorContains(t, err, "address ranges")
+	patterns := make([]rule.Rule, 1001)
+	for i := range patterns {
+		patterns[i] = r(t, fmt.Sprint(i), "allow", "*", fmt.Sprintf("a*%d m", i), "*", "")
+	}
+	_, err = rule.Compile(patterns[:1000], false)
+	require.NoError(t, err)
+	_, err = rule.Compile(patterns, false)
+	require.ErrorContains(t, err, "more than 1000 patterns")
 }

@@ -28,7 +28,7 @@ type question struct {
 // enforced rule concerns the model, with the nearest condition that failed; the default. A request through a key needs its
 // owner's decision to allow, counts denies for either, and where an enforced allow names the key for the model, whatever its
 // operations and conditions, one of those must hold as well. The system is asked for denies on "*" alone. An operation other
-// than the four is refused.
+// than the four is refused, and so are a request without a time and a model whose id is longer than any.
 func (s *Set) Decide(r Request) Decision {
 	var q question
 	q.ask(s, &r)
@@ -38,14 +38,14 @@ func (s *Set) Decide(r Request) Decision {
 // ask fills q in place: its lists stand in its own rooms as long as they fit.
 func (q *question) ask(s *Set, r *Request) {
 	q.set, q.request, q.op = s, r, bit(r.Op)
-	q.ip = r.IP.Unmap().WithZone("") // a zone names an interface of ours, not another address
+	q.ip = r.IP.Unmap().WithZone("")
 	q.all = q.faceRoom[:0]
-	if n, ok := s.faces[Principal{Kind: KindAny}]; ok && r.System {
+	if n, ok := s.faces[Principal{Kind: KindAny}]; ok {
 		q.all = append(q.all, n)
 	}
 	if !r.System {
 		for _, f := range r.Faces {
-			if n, ok := s.faces[f]; ok && f.Kind != KindKey {
+			if n, ok := s.faces[f]; ok && f.Kind != KindKey && f.Kind != KindAny {
 				q.all = append(q.all, n)
 			}
 		}
@@ -55,11 +55,13 @@ func (q *question) ask(s *Set, r *Request) {
 		q.all = append(q.all, k)
 	}
 	q.own, q.key = q.all[:n], q.all[n:]
-	q.buckets = s.models.find(r.Model, q.bucketRoom[:0])
+	if len(r.Model) <= maxID {
+		q.buckets = s.models.find(r.Model, q.bucketRoom[:0])
+	}
 }
 
 func (q *question) decide() Decision {
-	if q.op == 0 {
+	if q.op == 0 || q.request.At.IsZero() || len(q.request.Model) > maxID {
 		return Decision{Reason: ReasonNoRule}
 	}
 	d := Decision{Report: q.report()}
@@ -74,7 +76,7 @@ func (q *question) decide() Decision {
 	case q.request.System:
 		d.Allowed = true
 	case len(counted) > 0:
-		d.Allowed, d.RuleID, d.Rated = true, counted[0].RuleID, counted
+		d.IfRoom, d.RuleID, d.Rated = true, counted[0].RuleID, counted
 	case q.enforced():
 		return q.refuse(d, q.own, ReasonNoRule)
 	case !q.set.defaultAllow:
@@ -82,7 +84,7 @@ func (q *question) decide() Decision {
 	default:
 		d.Allowed = true
 	}
-	if !d.Allowed || !q.keyNamed() {
+	if !d.Admits() || !q.keyNamed() {
 		return d
 	}
 	held, counted = q.allow(q.key, true)
@@ -90,6 +92,7 @@ func (q *question) decide() Decision {
 	case held != none:
 		d.RuleID = q.set.rules[held].ID
 	case len(counted) > 0:
+		d.Allowed, d.IfRoom = false, true
 		d.RuleID, d.KeyRated = counted[0].RuleID, counted
 	default:
 		return q.refuse(Decision{Report: d.Report}, q.key, ReasonKeyRule)

@@ -13,7 +13,8 @@ type Explanation struct {
 	Decision     Decision
 	DefaultAllow bool
 	AnyEnforced  bool         // some enforced rule concerns the model, so that the default does not count
-	Considered   []Considered // every rule on the model and operation, in the order of ids
+	Considered   []Considered // the rules on the model and operation, in the order of ids: at most maxConsidered, the caller's first
+	More         int          // how many are left out
 }
 
 // Considered is one rule and why it did or did not match.
@@ -24,13 +25,13 @@ type Considered struct {
 	Principal  bool // it names one of the caller's faces or the key
 	KeyOnly    bool // it names the key alone: as an allow it narrows and opens nothing
 	Holds      bool // Principal, and every condition but the rate holds
-	Conditions []Outcome
+	Conditions []Checked
 	Why        string // in a few words
-	WouldPass  string // what would make the rule hold, or a deny let go; "" where nothing in the request could
+	WouldPass  string // what would make an allow hold, or a deny that holds let go; "" where nothing in the request could
 }
 
-// Outcome is one condition of a rule against one request.
-type Outcome struct {
+// Checked is one condition of a rule against one request.
+type Checked struct {
 	Condition string
 	Holds     bool   // true for a rate: whoever counts decides it
 	Value     string // as the rule says it
@@ -38,8 +39,11 @@ type Outcome struct {
 	Otherwise string // what makes it fail where it holds, "" for a rate
 }
 
-// Explain answers Decide's decision and every rule on the request's model and operation with the outcome of each of its
-// conditions. It is for administrators: it names addresses, hours and rules.
+// maxConsidered bounds an explanation.
+const maxConsidered = 500
+
+// Explain answers Decide's decision and the rules on the request's model and operation with the outcome of each of their
+// conditions. It is for administrators, as it names addresses, hours and rules; Safe is for everybody else.
 func (s *Set) Explain(r Request) Explanation {
 	var q question
 	q.ask(s, &r)
@@ -49,25 +53,46 @@ func (s *Set) Explain(r Request) Explanation {
 		found = append(found, b.all...)
 	}
 	slices.Sort(found)
-	for _, i := range slices.Compact(found) {
-		if c := &s.rules[i]; c.ops&q.op != 0 {
-			e.Considered = append(e.Considered, q.consider(c))
-		}
+	found = slices.DeleteFunc(slices.Compact(found), func(i int32) bool { return s.rules[i].ops&q.op == 0 })
+	if e.More = max(0, len(found)-maxConsidered); e.More > 0 { // the others' rules go first
+		slices.SortStableFunc(found, func(a, b int32) int { return q.distance(a) - q.distance(b) })
+		found = found[:maxConsidered]
+		slices.Sort(found)
+	}
+	for _, i := range found {
+		e.Considered = append(e.Considered, q.consider(&s.rules[i]))
 	}
 	return e
+}
+
+// Safe is the explanation for the person whom it is about: whether the request is allowed and the plain reason, without rules,
+// addresses and hours. Of a condition that failed its name stays.
+func (e Explanation) Safe() Explanation {
+	d := Decision{Allowed: e.Decision.Allowed, IfRoom: e.Decision.IfRoom, Reason: e.Decision.Reason}
+	return Explanation{Decision: d}
+}
+
+// distance is 0 for a rule that names the caller, else 1.
+func (q *question) distance(i int32) int {
+	if q.names(&q.set.rules[i], q.all) {
+		return 0
+	}
+	return 1
 }
 
 func (q *question) consider(r *compiled) Considered {
 	c := Considered{RuleID: r.ID, Allow: r.Allow, ReportOnly: r.ReportOnly, Conditions: q.outcomes(r)}
 	own, key := q.names(r, q.own), q.names(r, q.key)
 	c.Principal, c.KeyOnly = own || key, key && !own
-	c.Holds = c.Principal && !slices.ContainsFunc(c.Conditions, func(o Outcome) bool { return !o.Holds })
+	c.Holds = c.Principal && !slices.ContainsFunc(c.Conditions, func(o Checked) bool { return !o.Holds })
 	switch {
 	case !c.Principal:
 		c.Why = "names other principals"
 	case !c.Holds:
 		c.Why = "does not hold: " + strings.Join(failed(c.Conditions), ", ")
-		c.WouldPass = wouldPass(c.Conditions)
+		if r.Allow { // nobody is told how to be denied
+			c.WouldPass = wouldPass(c.Conditions)
+		}
 	case r.ReportOnly:
 		c.Why = "would hold, and is only reported"
 	case !r.Allow:
@@ -91,7 +116,7 @@ func (q *question) names(r *compiled, faces []int32) bool {
 	})
 }
 
-func failed(outcomes []Outcome) []string {
+func failed(outcomes []Checked) []string {
 	var out []string
 	for _, o := range outcomes {
 		if !o.Holds {
@@ -102,12 +127,12 @@ func failed(outcomes []Outcome) []string {
 }
 
 // outcomes answers the rule's conditions in their order.
-func (q *question) outcomes(r *compiled) []Outcome {
+func (q *question) outcomes(r *compiled) []Checked {
 	k := &r.Conditions
 	at := q.request.At
-	var out []Outcome
+	var out []Checked
 	add := func(given bool, name string, holds bool, value, pass, otherwise string) {
-		o := Outcome{Condition: name, Holds: holds, Value: value}
+		o := Checked{Condition: name, Holds: holds, Value: value}
 		if holds {
 			o.Otherwise = otherwise
 		} else {
@@ -117,8 +142,8 @@ func (q *question) outcomes(r *compiled) []Outcome {
 			out = append(out, o)
 		}
 	}
-	ranges := some(r.ranges)
-	add(k.IPRanges != nil, CondIP, inRanges(r.ranges, q.ip), ranges, "an address in "+ranges, "an address outside "+ranges)
+	ranges := some(r.ranges.apart)
+	add(k.IPRanges != nil, CondIP, q.from(r), ranges, "an address in "+ranges, "an address outside "+ranges)
 	if k.Rate != nil {
 		add(true, CondRate, true, k.Rate.text(), "", "")
 	}
@@ -135,7 +160,7 @@ func (q *question) outcomes(r *compiled) []Outcome {
 		}
 		add(true, CondHours, holds, k.Hours.String(), pass, "a time outside "+k.Hours.String())
 	}
-	add(k.Purpose, CondPurpose, q.request.Purpose != "", "required", "a purpose", "no purpose")
+	add(k.Purpose, CondPurpose, said(q.request.Purpose), "required", "a purpose", "no purpose")
 	return out
 }
 
@@ -155,7 +180,7 @@ func some(ranges []netip.Prefix) string {
 	return text
 }
 
-func wouldPass(outcomes []Outcome) string {
+func wouldPass(outcomes []Checked) string {
 	var out []string
 	for _, o := range outcomes {
 		if o.WouldPass != "" {
@@ -166,7 +191,7 @@ func wouldPass(outcomes []Outcome) string {
 }
 
 // wouldLetGo answers what keeps a deny from holding: any one of its conditions that fails.
-func wouldLetGo(outcomes []Outcome) string {
+func wouldLetGo(outcomes []Checked) string {
 	var out []string
 	for _, o := range outcomes {
 		if o.Otherwise != "" {

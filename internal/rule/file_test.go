@@ -3,6 +3,7 @@ package rule_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,9 @@ func TestYAMLBombs(t *testing.T) {
 		"one long scalar":  "version: 1\nrules: [" + strings.Repeat("a", 7<<20) + "]\n",
 		"one long comment": "version: 1 # " + strings.Repeat("#", 7<<20),
 		"many keys":        keys(100_000),
+		"many pairs":       "[" + strings.Repeat("{a,a},", 200_000) + "]",
+		"quoted keys":      "[" + strings.Repeat(`"a":1,`, 250_000) + "]",
+		"empty pairs":      strings.Repeat("a:\n", 400_000),
 		"too many rules":   "version: 1\nrules:\n" + strings.Repeat(oneRule, 10_001),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -194,13 +198,34 @@ func TestWritersRefuseWhatNoReaderTakes(t *testing.T) {
 		"deny, rate": func(r *rule.Rule) { r.Allow, r.Conditions.Rate = false, &rate },
 		"no rate":    func(r *rule.Rule) { r.Conditions.Rate = &rule.Rate{N: 1, Per: 7} },
 		"no range":   func(r *rule.Rule) { r.Conditions.IPRanges = make([]netip.Prefix, 1) },
+		"ranges":     func(r *rule.Rule) { r.Conditions.IPRanges = []netip.Prefix{} },
+		"hours":      func(r *rule.Rule) { r.Conditions.Hours = &rule.Hours{} },
+		"times":      func(r *rule.Rule) { r.Conditions.From, r.Conditions.Until = time.Unix(2, 0), time.Unix(1, 0) },
+		"an id":      func(r *rule.Rule) { r.ID = "a b" },
+		"a model":    func(r *rule.Rule) { r.Models = []string{"M"} },
+		"a name":     func(r *rule.Rule) { r.Principals = []rule.Principal{{Kind: "user", Ref: " x"}} },
+		"any":        func(r *rule.Rule) { r.Principals = []rule.Principal{{Kind: "user", Ref: "*"}} },
+		"many":       func(r *rule.Rule) { r.Models = slices.Repeat([]string{"m"}, 257) },
+		"note":       func(r *rule.Rule) { r.Note = "a\u202eb" },
+		"long note":  func(r *rule.Rule) { r.Note = strings.Repeat("长", 1001) },
+		"owner":      func(r *rule.Rule) { r.Owner = "role:x" },
 	} {
 		r := whole
 		change(&r)
 		_, err := rule.File{Rules: []rule.Rule{r}}.YAML()
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), name)
+		if r.ID != "" && r.Models != nil { // which the server makes and the route implies
+			require.Equal(t, fault.Invalid, fault.CodeOf(r.Check()), name)
+			_, err = r.JSON()
+			require.Equal(t, fault.Invalid, fault.CodeOf(err), name)
+		}
 	}
-	_, err := rule.File{Default: "open"}.YAML()
+	require.NoError(t, whole.Check())
+	_, err := rule.File{Rules: []rule.Rule{whole, whole}}.YAML()
+	require.ErrorContains(t, err, "an id of its own")
+	_, err = rule.File{Rules: make([]rule.Rule, rule.MaxRules+1)}.YAML()
+	require.ErrorContains(t, err, "at most 10000 rules")
+	_, err = rule.File{Default: "open"}.YAML()
 	require.Error(t, err)
 	forged := whole
 	forged.Conditions.Rate = &rule.Rate{N: 1, Per: time.Second, Spelling: "100/s"}

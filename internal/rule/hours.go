@@ -1,15 +1,17 @@
 package rule
 
 import (
+	"slices"
 	"strings"
 	"time"
-	_ "time/tzdata" // the zones stand in the program: the same rule means the same on a machine without them
+	_ "time/tzdata" // the zones stand in the program, for machines without them; where there are some, the machine's come first
 )
 
 const (
 	minutesADay = 24 * 60
 	maxSpans    = 32
 	maxZone     = 64
+	maxHours    = 1024
 )
 
 // Hours are hours of the week as the wall clocks of one time zone show them. Where clocks are put forward, the hour that no
@@ -30,14 +32,15 @@ type span struct {
 
 // ParseHours reads DAYS TIMES ZONE, such as "Mon-Fri 08:00-18:00 Asia/Shanghai". DAYS are days and ranges of them with commas
 // between (Mon,Wed,Fri-Sun; Sun-Mon goes over the week's end), TIMES ranges with commas between (08:00-12:00,13:00-24:00;
-// 22:00-06:00 crosses midnight), and further DAYS TIMES may follow after ';' before the zone, which is an IANA name or UTC. It
-// refuses ranges from a day or time to the same one, 24:00 as a beginning, other spellings, and Local.
-func ParseHours(text string) (Hours, error) { return newParser().hours(text) }
+// 22:00-06:00 crosses midnight), and further DAYS TIMES may follow after ';' before the zone, which is UTC or an IANA name of
+// an area and a place. It refuses ranges from a day or time to the same one, 24:00 as a beginning, other spellings, and names
+// such as Local, localtime and Factory, which are another zone on another machine.
+func ParseHours(text string) (Hours, error) { return NewParser().hours(text) }
 
-func (p *parser) hours(text string) (Hours, error) {
+func (p *Parser) hours(text string) (Hours, error) {
 	const want = "must be hours such as Mon-Fri 08:00-18:00 Asia/Shanghai"
 	var h Hours
-	if len(text) > 1024 {
+	if len(text) > maxHours {
 		return h, invalid(want)
 	}
 	groups := strings.Split(text, ";")
@@ -60,17 +63,22 @@ func (p *parser) hours(text string) (Hours, error) {
 		canon = append(canon, words[0]+" "+words[1])
 	}
 	h.text = strings.Join(canon, "; ") + " " + h.zone.String()
+	if len(h.text) > maxHours {
+		return Hours{}, invalid(want)
+	}
 	return h, nil
 }
 
-// zone answers a time zone by its name. Local would mean another hour on another machine; right/ counts leap seconds.
-func (p *parser) zone(name string) (*time.Location, error) {
+// zone answers a time zone by its name. Parts of names begin with capitals, which keeps right/ (it counts leap seconds) out.
+func (p *Parser) zone(name string) (*time.Location, error) {
 	const want = "must end in a time zone such as Asia/Shanghai or UTC"
 	if z := p.zones[name]; z != nil {
 		return z, nil
 	}
 	plain := strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_+-") == ""
-	if !plain || len(name) > maxZone || name == "Local" || strings.HasPrefix(name, "right/") || strings.HasPrefix(name, "posix") {
+	capital := func(part string) bool { return part != "" && part[0] >= 'A' && part[0] <= 'Z' }
+	parts := strings.Split(name, "/")
+	if !plain || len(name) > maxZone || name != "UTC" && len(parts) < 2 || slices.ContainsFunc(parts, func(s string) bool { return !capital(s) }) {
 		return nil, invalid(want)
 	}
 	z, err := time.LoadLocation(name)
@@ -81,6 +89,7 @@ func (p *parser) zone(name string) (*time.Location, error) {
 	return z, nil
 }
 
+// add takes over the hours of some days, and says whether they could be read.
 func (h *Hours) add(days [7]bool, times string) bool {
 	for part := range strings.SplitSeq(times, ",") {
 		a, b, found := strings.Cut(part, "-")
@@ -139,5 +148,5 @@ func parseClock(text string) (int, bool) {
 	return n, n <= minutesADay
 }
 
-// String is the canonical spelling.
+// String is the spelling that it was read from, with single spaces.
 func (h Hours) String() string { return h.text }

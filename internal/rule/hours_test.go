@@ -111,7 +111,7 @@ func TestNextIsTheFirstThatHolds(t *testing.T) {
 
 func TestHoursRefuse(t *testing.T) {
 	for _, text := range []string{
-		"", "Mon", "Mon 08:00-18:00", "08:00-18:00 UTC", "Mon-Fri 08:00-18:00 Local", "Mon-Fri 08:00-18:00 local", "Mon-Fri 08:00-18:00 Nowhere/City",
+		"", "Mon", "Mon 08:00-18:00", "08:00-18:00 UTC", "Mon-Fri 08:00-18:00 Local", "Mon-Fri 08:00-18:00 localtime", "Mon-Fri 08:00-18:00 Factory", "Mon-Fri 08:00-18:00 asia/shanghai", "Mon-Fri 08:00-18:00 PRC", "Mon-Fri 08:00-18:00 local", "Mon-Fri 08:00-18:00 Nowhere/City",
 		"Mon-Fri 08:00-18:00 +08:00", "Mon-Fri 08:00-18:00 ../../etc/passwd", "Mon-Fri 08:00-18:00 /etc/localtime", "Mon-Fri 08:00-18:00 right/Asia/Shanghai",
 		"Mon-Fri 08:00-18:00 posix/Asia/Shanghai", "Mon-Fri 08:00-18:00 Asia", "Mon-Fri 08:00-18:00 zone.tab", "mon-fri 08:00-18:00 UTC", "Monday 08:00-18:00 UTC",
 		"周一-周五 08:00-18:00 Asia/Shanghai", "Mon-Mon 08:00-18:00 UTC", "Mon- 08:00-18:00 UTC", "-Fri 08:00-18:00 UTC", "Mon,,Tue 08:00-18:00 UTC",

@@ -126,16 +126,16 @@ func (m *models) find(id string, to []*bucket) []*bucket {
 
 func fitting(from []*bucket, id string, to []*bucket) []*bucket {
 	for _, b := range from {
-		if match(b.pattern, id) {
+		if Match(b.pattern, id) {
 			to = append(to, b)
 		}
 	}
 	return to
 }
 
-// match says whether a model id fits a pattern in which '*' stands for any run of characters. It takes linear time in the
+// Match says whether a model id fits a pattern in which '*' stands for any run of characters. It takes linear time in the
 // product of both lengths at worst and never backtracks further than the last star.
-func match(pattern, id string) bool {
+func Match(pattern, id string) bool {
 	p, i, star, from := 0, 0, -1, 0
 	for i < len(id) {
 		switch {

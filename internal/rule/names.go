@@ -20,6 +20,12 @@ func (p Principal) String() string {
 	return p.Kind + ":" + p.Ref
 }
 
+// known says whether the principal is of a kind that rules name, and has a name if its kind does.
+func (p Principal) known() bool {
+	kinds := []string{KindAny, KindRole, KindUser, KindKey, KindGroup}
+	return slices.Contains(kinds, p.Kind) && (p.Kind == KindAny) == (p.Ref == "")
+}
+
 // ParsePrincipal reads "*" or KIND:NAME. The name is kept byte for byte: it neither folds nor trims, so that a look-alike
 // names somebody else or nobody. It refuses unknown kinds, invisible and control characters, space at the ends and '*' in
 // names, which are never patterns.
@@ -53,40 +59,48 @@ func (v *value) principal(at string) (Principal, error) {
 	return p, v.placed(at, err)
 }
 
-func (v *value) owner(at string) (string, error) {
+// checked reads a text that check takes.
+func (v *value) checked(at string, check func(string) error) (string, error) {
 	w, err := v.word(at)
-	if err != nil || w == "" {
+	if err != nil {
 		return "", err
+	}
+	if err := check(w); err != nil {
+		return "", v.placed(at, err)
+	}
+	return w, nil
+}
+
+func (v *value) owner(at string) (string, error) { return v.checked(at, checkOwner) }
+func (v *value) id(at string) (string, error)    { return v.checked(at, checkID) }
+func (v *value) model(at string) (string, error) { return v.checked(at, checkModel) }
+func (v *value) note(at string) (string, error)  { return v.checked(at, checkNote) }
+
+func checkOwner(w string) error {
+	if w == "" {
+		return nil
 	}
 	p, err := ParsePrincipal(w)
 	if err == nil && p.Kind != KindUser {
 		err = invalid("must be user: with a name")
 	}
-	return w, v.placed(at, err)
+	return err
 }
 
-// id reads a rule's id: it stands in headers, file names and audit rows, so it is plain ASCII.
-func (v *value) id(at string) (string, error) {
-	w, err := v.word(at)
-	if err != nil {
-		return "", err
-	}
+// checkID refuses what is no rule's id: it stands in headers, file names and audit rows, so it is plain ASCII.
+func checkID(w string) error {
 	if !within(w, "._-") || strings.ContainsRune("._-", rune(w[0])) {
-		return "", v.refuse(at, "must be 1 to %d of letters, digits, '.', '_' and '-' (ASCII), beginning with a letter or digit", maxID)
+		return invalid("must be 1 to %d of letters, digits, '.', '_' and '-' (ASCII), beginning with a letter or digit", maxID)
 	}
-	return w, nil
+	return nil
 }
 
-// model reads a model's id or pattern. Ids of models are lower-case ASCII, so no other text could ever fit one.
-func (v *value) model(at string) (string, error) {
-	w, err := v.word(at)
-	if err != nil {
-		return "", err
-	}
+// checkModel refuses what is no model's id or pattern. Ids of models are lower-case ASCII, so no other text could ever fit one.
+func checkModel(w string) error {
 	if !within(w, "._-*") || strings.ContainsFunc(w, func(r rune) bool { return r >= 'A' && r <= 'Z' }) {
-		return "", v.refuse(at, "must be 1 to %d of lower-case letters, digits, '.', '_', '-' (ASCII) and '*'", maxID)
+		return invalid("must be 1 to %d of lower-case letters, digits, '.', '_', '-' (ASCII) and '*'", maxID)
 	}
-	return w, nil
+	return nil
 }
 
 // within says whether w is of ASCII letters, digits and marks, and neither empty nor too long.
@@ -102,17 +116,14 @@ func (v *value) operation(at string) (Operation, error) {
 	return Operation(w), err
 }
 
-// note reads free text for people. Characters that turn the direction of a line could make a page show another rule.
-func (v *value) note(at string) (string, error) {
-	w, err := v.word(at)
-	if err != nil {
-		return "", err
-	}
+// checkNote refuses what is no text for people. Characters that turn the direction of a line could make a page show another
+// rule.
+func checkNote(w string) error {
 	bad := func(r rune) bool {
 		return unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' || r == '\ufeff'
 	}
-	if utf8.RuneCountInString(w) > maxNote || strings.ContainsFunc(w, bad) {
-		return "", v.refuse(at, "at most %d characters, none of them for control or direction", maxNote)
+	if !utf8.ValidString(w) || strings.ContainsRune(w, utf8.RuneError) || utf8.RuneCountInString(w) > maxNote || strings.ContainsFunc(w, bad) {
+		return invalid("at most %d characters, none of them for control or direction", maxNote)
 	}
-	return w, nil
+	return nil
 }

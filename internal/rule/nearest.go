@@ -3,10 +3,26 @@ package rule
 import (
 	"math/bits"
 	"slices"
+	"strings"
+	"unicode"
 )
 
 // checked are the conditions that a request decides, in their order; a condition's place is its bit in missing.
 func checked() [5]string { return [5]string{CondIP, CondFrom, CondUntil, CondHours, CondPurpose} }
+
+// from says whether the request comes from the rule's addresses. An unknown address could be one, so a deny takes it for one;
+// the system has none.
+func (q *question) from(r *compiled) bool {
+	if !q.ip.IsValid() {
+		return !r.Allow && !q.request.System
+	}
+	return r.ranges.has(q.ip)
+}
+
+// said says whether anything in the text can be seen.
+func said(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
+}
 
 // missing answers which conditions of the rule fail.
 func (q *question) missing(r *compiled) uint8 {
@@ -14,11 +30,11 @@ func (q *question) missing(r *compiled) uint8 {
 	at := q.request.At
 	var out uint8
 	for i, fails := range [5]bool{
-		k.IPRanges != nil && !inRanges(r.ranges, q.ip),
+		k.IPRanges != nil && !q.from(r),
 		!k.From.IsZero() && at.Before(k.From),
 		!k.Until.IsZero() && !at.Before(k.Until),
 		k.Hours != nil && !k.Hours.Holds(at),
-		k.Purpose && q.request.Purpose == "",
+		k.Purpose && !said(q.request.Purpose),
 	} {
 		if fails {
 			out |= 1 << i

@@ -1,8 +1,16 @@
 package rule
 
+import (
+	"slices"
+	"strings"
+
+	"guardhouse/internal/fault"
+)
+
 // ParseOlderJSON reads the older spelling that PUT /v1/acl/model also takes: {"model", "principal": {"type", "value"},
 // "operations", "conditions": {"ip_range", "rate_limit", "valid_until"}}, with effect (allow where it is missing). The type is
-// user, role, group, key (or api_key), or any, which has no value or "*". It refuses what ParseJSON refuses.
+// user, role, group, key (or api_key), or any, which has no value or "*". // role, group, key (or api_key), or any, which has no value or "*". It refuses what ParseJSON refuses, by the names of the
+// older fields.
 func ParseOlderJSON(data []byte) (Rule, error) {
 	v, err := parseJSON(data)
 	if err != nil {
@@ -41,9 +49,31 @@ func ParseOlderJSON(data []byte) (Rule, error) {
 		}
 		canon.add("conditions", asked)
 	}
-	return newParser().rule(canon, "", nil)
+	r, err := NewParser().rule(canon, "", nil)
+	return r, olderNames(err)
 }
 
+// IsOlder says whether a body of PUT /v1/acl/model is in the older spelling: an object that has a principal and no rules.
+func IsOlder(data []byte) bool {
+	v, err := parseJSON(data)
+	return err == nil && v.kind == isMap && slices.Contains(v.keys, "principal") && !slices.Contains(v.keys, "rules")
+}
+
+// olderNames answers the error with its field as the older spelling calls it.
+func olderNames(err error) error {
+	if err == nil {
+		return nil
+	}
+	e := fault.From(err)
+	older := strings.NewReplacer("models[0]", "model", "principals[0]", "principal.value", "conditions."+CondIP, "conditions.ip_range").Replace(e.Field)
+	text := e.Message
+	if rest, found := strings.CutPrefix(text, e.Field+": "); found && e.Field != "" {
+		text = older + ": " + rest
+	}
+	return fault.New(fault.Invalid, text).WithField(older)
+}
+
+// add appends a member to a map that is being made.
 func (v *value) add(key string, item *value) {
 	v.keys, v.items = append(v.keys, key), append(v.items, item)
 }

@@ -92,12 +92,14 @@ func (c tally) check(t *testing.T) {
 func oracleDiffers(set *rule.Set, rules []oracleRule, allow bool, q oracleRequest) string {
 	want, got := oracleDecide(rules, allow, q), set.Decide(asRequest(q))
 	switch {
-	case got.Allowed != want.Allowed:
-		return fmt.Sprintf("allowed is %v (%s %s), the oracle says %v (%s %v)", got.Allowed, got.RuleID, got.Reason, want.Allowed, want.Reason, want.Deciding)
+	case got.Admits() != want.Allowed:
+		return fmt.Sprintf("admitted is %v (%s %s), the oracle says %v (%s %v)", got.Admits(), got.RuleID, got.Reason, want.Allowed, want.Reason, want.Deciding)
 	case got.RuleID == "" && len(want.Deciding) > 0 && want.Reason != "system", got.RuleID != "" && !slices.Contains(want.Deciding, got.RuleID):
 		return fmt.Sprintf("rule %q decides, the oracle says one of %v (%s)", got.RuleID, want.Deciding, want.Reason)
-	case got.Allowed == (got.Reason != ""):
-		return fmt.Sprintf("allowed is %v and the reason %q", got.Allowed, got.Reason)
+	case got.Admits() == (got.Reason != ""):
+		return fmt.Sprintf("admitted is %v and the reason %q", got.Admits(), got.Reason)
+	case got.Allowed != (want.Allowed && len(want.Rated)+len(want.KeyRated) == 0), got.Allowed && got.IfRoom:
+		return fmt.Sprintf("allowed at once is %v, if there is room %v, and the rates are %v and %v", got.Allowed, got.IfRoom, want.Rated, want.KeyRated)
 	case !slices.Equal(reportedIDs(got.Report), want.Report):
 		return fmt.Sprintf("report is %v, the oracle says %v", reportedIDs(got.Report), want.Report)
 	case !slices.Equal(ratedIDs(got.Rated), want.Rated):
@@ -105,46 +107,29 @@ func oracleDiffers(set *rule.Set, rules []oracleRule, allow bool, q oracleReques
 	case !slices.Equal(ratedIDs(got.KeyRated), want.KeyRated):
 		return fmt.Sprintf("the key's rated are %v, the oracle says %v", ratedIDs(got.KeyRated), want.KeyRated)
 	}
-	if bad := choicesDiffer(got.Choices(), want); bad != "" {
+	if bad := groupsDiffer(got.Groups(), want); bad != "" {
 		return bad
 	}
 	return reasonDiffers(got, want, rules, q)
 }
 
-// choicesDiffer: what is charged together is one of the owner's rates and one of the key's, where there are any.
-func choicesDiffer(choices [][]rule.RatedRule, want oracleAnswer) string {
-	left := map[string]bool{} // every pair once
-	for _, owner := range orNone(want.Rated) {
-		for _, key := range orNone(want.KeyRated) {
-			left[owner+"+"+key] = true
+// groupsDiffer: what is charged together is one of the owner's rates and one of the key's, where there are any.
+func groupsDiffer(groups [][]rule.RatedRule, want oracleAnswer) string {
+	var left []string
+	for _, ids := range [][]string{want.Rated, want.KeyRated} {
+		if len(ids) > 0 {
+			left = append(left, strings.Join(ids, " "))
 		}
 	}
-	delete(left, "+")
-	for _, choice := range choices {
-		ids := ratedIDs(choice)
-		for pair := range left {
-			owner, key, _ := strings.Cut(pair, "+")
-			of := slices.DeleteFunc(slices.Compact([]string{owner, key}), func(id string) bool { return id == "" })
-			if slices.Equal(of, ids) {
-				delete(left, pair)
-				ids = nil
-			}
-		}
-		if ids != nil {
-			return fmt.Sprintf("%v may be charged, the oracle says one of %v and one of %v", ids, want.Rated, want.KeyRated)
+	for i, group := range groups {
+		if i >= len(left) || left[i] != strings.Join(ratedIDs(group), " ") {
+			return fmt.Sprintf("one of %v may be charged, the oracle says one of each of %q", group, left)
 		}
 	}
-	if len(left) > 0 {
-		return fmt.Sprintf("%v can't be charged", left)
+	if len(left) > len(groups) {
+		return fmt.Sprintf("%q can't be charged", left[len(groups):])
 	}
 	return ""
-}
-
-func orNone(ids []string) []string {
-	if len(ids) == 0 {
-		return []string{""}
-	}
-	return ids
 }
 
 // reasonDiffers looks at what the contract leaves open only in its words: a refusal for another reason than the one that
@@ -152,7 +137,7 @@ func orNone(ids []string) []string {
 func reasonDiffers(got rule.Decision, want oracleAnswer, rules []oracleRule, q oracleRequest) string {
 	if f := got.Failing; f != nil {
 		at := slices.IndexFunc(rules, func(r oracleRule) bool { return r.ID == f.RuleID })
-		if got.Allowed || want.Reason == "deny" || at < 0 || rules[at].Deny || rules[at].ReportOnly || !oracleFails(rules[at], f.Condition, q) {
+		if got.Admits() || want.Reason == "deny" || at < 0 || rules[at].Deny || rules[at].ReportOnly || !oracleFails(rules[at], f.Condition, q) {
 			return fmt.Sprintf("the nearest failing condition is %s of %s, which does not fail", f.Condition, f.RuleID)
 		}
 		if got.Reason != rule.FailedCondition+f.Condition {

@@ -13,9 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// oracleHolds says whether every condition but the rate holds.
+// oracleHolds says whether every condition but the rate holds. A person or key of unknown address could be anywhere: a deny
+// for some addresses holds for them, an allow does not. The system has no address and is nowhere.
 func oracleHolds(r oracleRule, q oracleRequest) bool {
-	if len(r.IPRanges) > 0 && !oracleInAny(r.IPRanges, q.IP) {
+	unknown := q.IP == "" && !q.System
+	if len(r.IPRanges) > 0 && !oracleInAny(r.IPRanges, q.IP) && !(r.Deny && unknown) {
 		return false
 	}
 	if r.From != "" && q.At.Before(oracleTime(r.From)) {

@@ -41,10 +41,10 @@ func (d dice) another(change func(*oracleRule)) oracleRule {
 // narrower: whatever passes after passed before, and where rates had to have room, some of the same still must.
 func narrower(t *testing.T, before, after rule.Decision, why func() string) {
 	t.Helper()
-	if !after.Allowed {
+	if !after.Admits() {
 		return
 	}
-	if !before.Allowed || !fewerWays(before.Rated, after.Rated) || !fewerWays(before.KeyRated, after.KeyRated) {
+	if !before.Admits() || !fewerWays(before.Rated, after.Rated) || !fewerWays(before.KeyRated, after.KeyRated) {
 		require.FailNow(t, "wider", "%s\nbefore: %+v\nafter: %+v", why(), before, after)
 	}
 }
@@ -100,7 +100,7 @@ func TestAKeyNeverExceedsItsOwner(t *testing.T) {
 		owner.Key = ""
 		byOwner, byKey := decided(t, rules, allow, owner), decided(t, rules, allow, q)
 		narrower(t, byOwner, byKey, func() string { return oracleTold(rules, allow, q) })
-		if byKey.Allowed {
+		if byKey.Admits() {
 			require.Equal(t, byOwner.Rated, byKey.Rated, "the owner's rates count for the key\n%s", oracleTold(rules, allow, q))
 		}
 	})
@@ -115,8 +115,8 @@ func TestAnAllowForAKeyOpensNothing(t *testing.T) {
 			q.Key = ""
 			before = decided(t, rules, allow, q)
 		}
-		if after.Allowed {
-			require.True(t, before.Allowed, "%s", oracleTold(more, allow, q))
+		if after.Admits() {
+			require.True(t, before.Admits(), "%s", oracleTold(more, allow, q))
 		}
 	})
 }
@@ -150,7 +150,7 @@ func TestDeletingTheLastRuleOpensNothing(t *testing.T) {
 		}
 		for _, q.Operation = range []string{"view", "infer", "train", "download"} {
 			got := decided(t, rules, false, q)
-			require.False(t, got.Allowed, "%s", oracleTold(rules, false, q))
+			require.False(t, got.Admits(), "%s", oracleTold(rules, false, q))
 			require.Empty(t, got.RuleID)
 			require.Equal(t, rule.ReasonDefault, got.Reason)
 		}
@@ -210,7 +210,7 @@ func TestOnlyADenyOnEverybodyStopsTheSystem(t *testing.T) {
 		stopped := slices.ContainsFunc(rules, func(r oracleRule) bool {
 			return r.Deny && !r.ReportOnly && slices.Contains(r.Principals, "*") && oracleMatches(r, q.Faces, q) && oracleHolds(r, q)
 		})
-		require.Equal(t, !stopped, decided(t, rules, allow, q).Allowed, "%s", oracleTold(rules, allow, q))
+		require.Equal(t, !stopped, decided(t, rules, allow, q).Admits(), "%s", oracleTold(rules, allow, q))
 	})
 }
 
@@ -218,6 +218,6 @@ func TestOnlyADenyOnEverybodyStopsTheSystem(t *testing.T) {
 func TestWhatIsNoOperationOpensNothing(t *testing.T) {
 	property(t, 10, func(t *testing.T, d dice, rules []oracleRule, _ bool, q oracleRequest) {
 		q.Operation = pick(d, "*", "", "Infer", "infer ", "admin")
-		require.False(t, decided(t, rules, true, q).Allowed, "%s", oracleTold(rules, true, q))
+		require.False(t, decided(t, rules, true, q).Admits(), "%s", oracleTold(rules, true, q))
 	})
 }

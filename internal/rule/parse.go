@@ -29,11 +29,20 @@ const (
 // one, the route implies the other. It refuses, as fault.Invalid with the field: unknown and repeated fields, wrong types,
 // null, what a field does not allow, and a rate on a deny.
 func ParseJSON(data []byte) (Rule, error) {
+	return NewParser().Rule(data)
+}
+
+// ParseConditions reads what Conditions.JSON writes. It refuses what ParseJSON refuses of conditions.
+func ParseConditions(data []byte) (Conditions, error) { return NewParser().Conditions(data) }
+
+// ParseList reads a JSON list of rules, as requests that replace a model's rules carry it. Fields in errors stand under field:
+// rules[3].effect. The ids and the models may be left out. It refuses what ParseJSON refuses and an id that stands there twice.
+func ParseList(data []byte, field string) ([]Rule, error) {
 	v, err := parseJSON(data)
 	if err != nil {
-		return Rule{}, err
+		return nil, err
 	}
-	return newParser().rule(v, "", nil)
+	return NewParser().list(v, field, nil)
 }
 
 // ParseFile reads a whole policy in YAML (or in JSON, which is YAML too). Every rule needs its id and its models. It refuses
@@ -57,39 +66,67 @@ func ParseFile(data []byte) (File, error) {
 			return File{}, err
 		}
 	}
-	f.Rules, err = newParser().rules(v, m["rules"])
-	if err != nil {
+	if m["rules"] == nil {
+		return File{}, v.refuse("rules", "must be there, if only as []")
+	}
+	if f.Rules, err = NewParser().list(m["rules"], "rules", []string{"id", "models"}); err != nil {
 		return File{}, err
 	}
 	return f, nil
 }
 
-// parser remembers the time zones that it read: each costs a file.
-type parser struct{ zones map[string]*time.Location }
+// Parser reads many rules, one after the other: it remembers their time zones, each of which costs a file. One goroutine may use
+// it at a time.
+type Parser struct{ zones map[string]*time.Location } // as many as there are zones, at most
 
-func newParser() *parser { return &parser{zones: map[string]*time.Location{}} }
+// NewParser answers a Parser.
+func NewParser() *Parser { return &Parser{zones: map[string]*time.Location{}} }
 
-func (p *parser) rules(file, list *value) ([]Rule, error) {
-	switch {
-	case list == nil:
-		return nil, file.refuse("rules", "must be there, if only as []")
-	case list.kind != isList:
-		return nil, list.refuse("rules", "must be a list")
-	case len(list.items) > MaxRules:
-		return nil, list.refuse("rules", "at most %d rules", MaxRules)
+// Rule is ParseJSON.
+func (p *Parser) Rule(data []byte) (Rule, error) {
+	v, err := parseJSON(data)
+	if err != nil {
+		return Rule{}, err
 	}
-	out := make([]Rule, 0, len(list.items))
-	lines := make(map[string]int, len(list.items))
-	for i, item := range list.items {
-		at := fmt.Sprintf("rules[%d]", i)
-		r, err := p.rule(item, at+".", []string{"id", "models"})
+	return p.rule(v, "", nil)
+}
+
+// Conditions is ParseConditions.
+func (p *Parser) Conditions(data []byte) (Conditions, error) {
+	v, err := parseJSON(data)
+	if err != nil {
+		return Conditions{}, err
+	}
+	c, err := p.conditions(v, "conditions.")
+	if err != nil {
+		return Conditions{}, err
+	}
+	return c, nil
+}
+
+// list reads rules, each of which must have the fields that are needed.
+func (p *Parser) list(v *value, field string, needed []string) ([]Rule, error) {
+	switch {
+	case v.kind != isList:
+		return nil, v.refuse(field, "must be a list")
+	case len(v.items) > MaxRules:
+		return nil, v.refuse(field, "at most %d rules", MaxRules)
+	}
+	out := make([]Rule, 0, len(v.items))
+	first := make(map[string]int, len(v.items))
+	for i, item := range v.items {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		r, err := p.rule(item, at+".", needed)
 		if err != nil {
 			return nil, err
 		}
-		if line, ok := lines[r.ID]; ok {
-			return nil, item.refuse(at+".id", "the rule of line %d has the same id", line)
+		if j, ok := first[r.ID]; ok && r.ID != "" {
+			if line := v.items[j].line; line > 0 {
+				return nil, item.refuse(at+".id", "the rule of line %d has the same id", line)
+			}
+			return nil, item.refuse(at+".id", "%s[%d] has the same id", field, j)
 		}
-		lines[r.ID] = item.line
+		first[r.ID] = i
 		out = append(out, r)
 	}
 	return out, nil
@@ -97,7 +134,7 @@ func (p *parser) rules(file, list *value) ([]Rule, error) {
 
 // rule reads one rule. at stands before the names of fields; needed lists fields that must be there besides those that
 // always must.
-func (p *parser) rule(v *value, at string, needed []string) (Rule, error) {
+func (p *Parser) rule(v *value, at string, needed []string) (Rule, error) {
 	m, err := v.members(at, "id", "effect", "principals", "models", "operations", "conditions", "mode", "note", "owner")
 	if err != nil {
 		return Rule{}, err
@@ -211,7 +248,7 @@ func (v *value) oneOf(at string, words ...string) (string, error) {
 // invalid is an error about a text that stands alone, for parsers of single words.
 func invalid(format string, args ...any) error { return fault.Newf(fault.Invalid, format, args...) }
 
-// placed gives such an error its field and line.
+// placed answers an error about a text that stands alone with the field and line of the value that it stands in.
 func (v *value) placed(at string, err error) error {
 	if err == nil {
 		return nil

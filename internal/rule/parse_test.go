@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -164,7 +165,7 @@ func TestPrincipals(t *testing.T) {
 	cyrillic, err := rule.ParsePrincipal("user:аlice")
 	require.NoError(t, err)
 	s := set(t, false, rule.Rule{ID: "a", Allow: true, Principals: []rule.Principal{cyrillic}, Models: []string{"m"}, Operations: []rule.Operation{"*"}})
-	require.False(t, s.Decide(rule.Request{Faces: []rule.Principal{{Kind: "user", Ref: "alice"}}, Model: "m", Op: rule.View}).Allowed)
+	require.False(t, s.Decide(rule.Request{Faces: []rule.Principal{{Kind: "user", Ref: "alice"}}, Model: "m", Op: rule.View, At: time.Unix(1, 0)}).Allowed)
 	for _, text := range []string{
 		"", "**", "any", "any:", "*:x", "user", "user:", ":x", "User:x", "users:x", "user:*", "user:a*", " user:x", "user: x", "user:x ",
 		"user:a\u200bb", "user:a\u202eb", "user:a\x00", "user:a\nb", "user:a\u00a0b", "user:\xff", "user:" + strings.Repeat("a", 129), "system:x",
@@ -251,5 +252,20 @@ func TestTheOlderSpelling(t *testing.T) {
 	} {
 		_, err := rule.ParseOlderJSON([]byte(text))
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), text)
+	}
+	for text, want := range map[string]string{
+		`{"model":"M","principal":{"type":"any"},"operations":["view"]}`:                                              "model",
+		`{"model":"m","principal":{"type":"user","value":" x"},"operations":["view"]}`:                                "principal.value",
+		`{"model":"m","principal":{"type":"any"},"operations":["view"],"conditions":{"ip_range":["10.1.2.3/8"]}}`:     "conditions.ip_range[0]",
+		`{"model":"m","principal":{"type":"any"},"operations":["view"],"conditions":{"valid_until":"tomorrow"}}`:      "conditions.valid_until",
+		`{"model":"m","principal":{"type":"any"},"operations":["view"],"conditions":{"hours":"Mon 08:00-09:00 UTC"}}`: "conditions",
+	} {
+		_, err := rule.ParseOlderJSON([]byte(text))
+		require.Equal(t, want, fault.From(err).Field, text)
+		require.True(t, strings.HasPrefix(fault.From(err).Message, want+": "), "%v", err)
+	}
+	require.True(t, rule.IsOlder([]byte(`{"model":"m","principal":{}}`)))
+	for _, text := range []string{`{"model":"m","rules":[]}`, `{"principal":{},"rules":[]}`, `[]`, `{`} {
+		require.False(t, rule.IsOlder([]byte(text)), text)
 	}
 }

@@ -120,6 +120,9 @@ func (v *value) fill(d *json.Decoder, open json.Delim, depth int) error {
 		v.kind = isMap
 	}
 	for d.More() {
+		if v.kind == isList && len(v.items) == maxRanges { // no list is longer, and none is read to its end to say so
+			return v.refuse("", "a list has at most %d entries", maxRanges)
+		}
 		var key string
 		if v.kind == isMap {
 			t, err := d.Token()

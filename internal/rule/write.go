@@ -33,16 +33,25 @@ type asked struct {
 }
 
 // JSON answers the rule's canonical text, which ParseJSON reads as the same rule but for its Origin. A rate keeps the
-// spelling it was written in. It refuses a rule that Compile would refuse, but for a missing id.
+// spelling it was written in. It refuses a rule that Check refuses.
 func (r Rule) JSON() ([]byte, error) {
-	if err := r.check(); err != nil {
+	if err := r.Check(); err != nil {
 		return nil, err
 	}
 	return encode(r.written())
 }
 
-// JSON answers the conditions' canonical text, {} for none.
-func (c Conditions) JSON() ([]byte, error) { return encode(c.written()) }
+// JSON answers the conditions' canonical text, {} for none, which ParseConditions reads as the same. It refuses conditions that
+// no parser answers; those that could never hold are among them, as their text would be that of none.
+func (c Conditions) JSON() ([]byte, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if len(c.IPRanges) > maxRanges {
+		return nil, invalid("conditions.ip_ranges: at most %d entries", maxRanges)
+	}
+	return encode(c.written())
+}
 
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
@@ -55,7 +64,7 @@ func encode(v any) ([]byte, error) {
 }
 
 // YAML answers the policy's canonical text, which ParseFile reads as the same policy but for the Origins. It refuses rules
-// that Compile would refuse and those without id, principals, models or operations.
+// that Check refuses, those without id or models, two of one id, and more than ParseFile takes.
 func (f File) YAML() ([]byte, error) {
 	out := struct {
 		Version int       `yaml:"version"`
@@ -65,14 +74,19 @@ func (f File) YAML() ([]byte, error) {
 	if f.Default != "" && f.Default != effectAllow && f.Default != effectDeny {
 		return nil, invalid("default: must be deny or allow")
 	}
+	if len(f.Rules) > MaxRules {
+		return nil, invalid("rules: at most %d rules", MaxRules)
+	}
+	seen := make(map[string]bool, len(f.Rules))
 	for i := range f.Rules {
 		r := &f.Rules[i]
-		if err := r.check(); err != nil {
-			return nil, err
+		if err := r.Check(); err != nil {
+			return nil, named(r.ID, err)
 		}
-		if r.ID == "" || len(r.Principals) == 0 || len(r.Models) == 0 || len(r.Operations) == 0 {
-			return nil, invalid("a rule in a file has an id, principals, models and operations")
+		if r.ID == "" || len(r.Models) == 0 || seen[r.ID] {
+			return nil, named(r.ID, invalid("a rule in a file has an id of its own and models"))
 		}
+		seen[r.ID] = true
 		out.Rules = append(out.Rules, r.written())
 	}
 	var b bytes.Buffer
@@ -83,6 +97,9 @@ func (f File) YAML() ([]byte, error) {
 	}
 	if err := e.Close(); err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "the rules could not be written")
+	}
+	if err := bounded(b.Bytes()); err != nil {
+		return nil, err
 	}
 	return b.Bytes(), nil
 }

@@ -3,6 +3,7 @@ package rule
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -12,12 +13,12 @@ import (
 	"guardhouse/internal/fault"
 )
 
-// Bounds of texts. A policy of MaxRules rules with all their conditions stays well below the others.
+// Bounds of texts. MaxRules rules fit with some 50 values each, which is all their conditions and a handful of principals.
 const (
 	MaxRules = 10_000  // in one file
 	MaxFile  = 8 << 20 // bytes of one file
 	maxJSON  = 1 << 20 // bytes of one rule
-	maxNodes = 600_000 // values of one file, whatever they are
+	maxNodes = 600_000 // values of one file, as bounded counts them
 )
 
 // parseYAML answers the one document in data. What could make a small file large (anchors, aliases, merges, tags) or a large
@@ -27,8 +28,8 @@ func parseYAML(data []byte) (v *value, err error) {
 		return nil, err
 	}
 	defer func() {
-		if recover() != nil { // a reader of hostile text must not end the server that watches the file
-			v, err = nil, fault.New(fault.Invalid, "this is no valid YAML")
+		if r := recover(); r != nil { // a reader of hostile text must not end the server that watches the file
+			v, err = nil, fault.Wrap(fmt.Errorf("the YAML reader panicked: %v", r), fault.Invalid, "this is no valid YAML")
 		}
 	}()
 	d := yaml.NewDecoder(bytes.NewReader(data))
@@ -57,7 +58,8 @@ func yamlFault(err error) error {
 }
 
 // bounded refuses a file that is too large, is no UTF-8 or may hold too many values. Each value is set apart from the one
-// before by a line end, a bracket, a comma or an indicator with space after it; a pair is two values.
+// before by a line end, a bracket, a comma or an indicator. A comma counts twice, as in {a,a} it sets pairs apart; a colon
+// counts where it can stand between key and value: with space after it, or not behind a word (flow text takes "a":1).
 func bounded(data []byte) error {
 	if len(data) > MaxFile {
 		return fault.Newf(fault.Invalid, "the file has more than %d bytes", MaxFile)
@@ -68,10 +70,16 @@ func bounded(data []byte) error {
 	n := 0
 	for i, c := range data {
 		switch c {
-		case '\n', '\r', ',', '[', '{':
+		case '\n', '\r', '[', '{':
 			n++
-		case '-', '?', ':':
-			if i+1 < len(data) && (data[i+1] == ' ' || data[i+1] == '\t') {
+		case ',':
+			n += 2
+		case '-', '?':
+			if blank(data, i+1) {
+				n++
+			}
+		case ':':
+			if blank(data, i+1) || i == 0 || !wordByte(data[i-1]) {
 				n++
 			}
 		}
@@ -83,6 +91,15 @@ func bounded(data []byte) error {
 		return fault.Newf(fault.Invalid, "the file holds more than %d values", maxNodes)
 	}
 	return nil
+}
+
+// blank says whether a space or a line's or the data's end stands at i.
+func blank(data []byte, i int) bool {
+	return i >= len(data) || data[i] == ' ' || data[i] == '\t' || data[i] == '\n' || data[i] == '\r'
+}
+
+func wordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 func yamlValue(n *yaml.Node, depth int) (*value, error) {
