@@ -118,7 +118,8 @@ class ReadTest(unittest.TestCase):
                          (said.severity, said.scores, said.categories, said.refusal, said.windows))  # fmt: skip
         yes, no = (Reading(0, (0.9, 0.05, 0.05), refusal=r) for r in (True, False))
         rest = Reading(0, (0.9, 0.05, 0.05), judged=False)
-        self.assertEqual([True, False, False], [decode.combine(r).refusal for r in ([yes, rest], [yes, no], [yes, safe])])
+        all_ = [decode.combine(r).refusal for r in ([yes, rest], [yes, no], [yes, safe])]
+        self.assertEqual([True, False, False], all_)
 
     def test_windows(self) -> None:
         cutter = Cutter(self.fmt)
