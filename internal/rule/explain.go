@@ -166,7 +166,7 @@ func (q *question) outcomes(r *compiled) []Checked {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// some lists the first few ranges.
+// some lists the first few ranges, and how many more there are.
 func some(ranges []netip.Prefix) string {
 	const most = 5
 	words := make([]string, 0, most)

@@ -7,9 +7,6 @@ import (
 	"unicode"
 )
 
-// checked are the conditions that a request decides, in their order; a condition's place is its bit in missing.
-func checked() [5]string { return [5]string{CondIP, CondFrom, CondUntil, CondHours, CondPurpose} }
-
 // from says whether the request comes from the rule's addresses. An unknown address could be one, so a deny takes it for one;
 // the system has none.
 func (q *question) from(r *compiled) bool {
@@ -24,23 +21,35 @@ func said(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
 }
 
-// missing answers which conditions of the rule fail.
+// missing answers which conditions of the rule fail, one bit each.
 func (q *question) missing(r *compiled) uint8 {
-	k := &r.Conditions
-	at := q.request.At
 	var out uint8
-	for i, fails := range [5]bool{
-		k.IPRanges != nil && !q.from(r),
-		!k.From.IsZero() && at.Before(k.From),
-		!k.Until.IsZero() && !at.Before(k.Until),
-		k.Hours != nil && !k.Hours.Holds(at),
-		k.Purpose && !said(q.request.Purpose),
-	} {
-		if fails {
+	for i, c := range q.failing(r) {
+		if c.fails {
 			out |= 1 << i
 		}
 	}
 	return out
+}
+
+// failing lists the conditions that a request decides, in the order in which they are reported. A condition's place is its bit
+// in missing.
+func (q *question) failing(r *compiled) [5]struct {
+	name  string
+	fails bool
+} {
+	k := &r.Conditions
+	at := q.request.At
+	return [5]struct {
+		name  string
+		fails bool
+	}{
+		{CondIP, k.IPRanges != nil && !q.from(r)},
+		{CondFrom, !k.From.IsZero() && at.Before(k.From)},
+		{CondUntil, !k.Until.IsZero() && !at.Before(k.Until)},
+		{CondHours, k.Hours != nil && !k.Hours.Holds(at)},
+		{CondPurpose, k.Purpose && !said(q.request.Purpose)},
+	}
 }
 
 // nearest answers the failed conditions of the enforced allow that came closest among those that name one of the faces, nil
@@ -75,9 +84,9 @@ func (q *question) nearest(faces []int32) *Failing {
 	}
 	r := &q.set.rules[best]
 	var names []string
-	for i, name := range checked() {
-		if least&(1<<i) != 0 {
-			names = append(names, name)
+	for _, c := range q.failing(r) {
+		if c.fails {
+			names = append(names, c.name)
 		}
 	}
 	return &Failing{

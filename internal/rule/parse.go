@@ -135,14 +135,9 @@ func (p *Parser) list(v *value, field string, needed []string) ([]Rule, error) {
 // rule reads one rule. at stands before the names of fields; needed lists fields that must be there besides those that
 // always must.
 func (p *Parser) rule(v *value, at string, needed []string) (Rule, error) {
-	m, err := v.members(at, "id", "effect", "principals", "models", "operations", "conditions", "mode", "note", "owner")
+	m, err := v.fields(at, needed)
 	if err != nil {
 		return Rule{}, err
-	}
-	for _, name := range append([]string{"effect", "principals", "operations"}, needed...) {
-		if m[name] == nil {
-			return Rule{}, v.refuse(at+name, "must be there")
-		}
 	}
 	var r Rule
 	steps := []struct {
@@ -187,6 +182,20 @@ func (p *Parser) rule(v *value, at string, needed []string) (Rule, error) {
 		return Rule{}, v.refuse(at+"conditions."+CondRate, "a rule that denies has no rate")
 	}
 	return r, nil
+}
+
+// fields answers a rule's members, of which those that are needed and those that always are must be there.
+func (v *value) fields(at string, needed []string) (map[string]*value, error) {
+	m, err := v.members(at, "id", "effect", "principals", "models", "operations", "conditions", "mode", "note", "owner")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range append([]string{"effect", "principals", "operations"}, needed...) {
+		if m[name] == nil {
+			return nil, v.refuse(at+name, "must be there")
+		}
+	}
+	return m, nil
 }
 
 // members answers a map's values by name. It refuses any name but those known.

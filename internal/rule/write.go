@@ -23,6 +23,7 @@ type written struct {
 	Owner      string   `json:"owner" yaml:"owner,omitempty"`
 }
 
+// asked is the text of conditions.
 type asked struct {
 	IPRanges  []string `json:"ip_ranges,omitempty" yaml:"ip_ranges,flow,omitempty"`
 	RateLimit string   `json:"rate_limit,omitempty" yaml:"rate_limit,omitempty"`
