@@ -76,6 +76,8 @@ class Whole(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.home = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        cls.addClassCleanup(torch.set_num_threads, torch.get_num_threads())
+        torch.set_num_threads(1)  # products this small only wait for one another
         for name, count, seed in (("train", 200, 1), ("dev", 40, 2)):
             with gzip.open(cls.home / f"{name}.jsonl.gz", "wt", encoding="utf-8") as f:
                 f.writelines(json.dumps(r) + "\n" for r in sample(count, seed))
@@ -90,9 +92,9 @@ class Whole(unittest.TestCase):
 
     def start(self, name: str, *more: str, plan=PLAN, out: io.StringIO | None = None) -> None:
         """One start of the recipe in the folder name; its log goes to out."""
-        args = recipe.arguments(["--data", str(self.home), "--chinese-encoder", "-", "--variants", "40",
-                                 "--hold", "5", "--work", str(self.home / name), "--out", str(self.home / f"{name}.gguf"),
-                                 *more])  # fmt: skip
+        home, work, file = str(self.home), str(self.home / name), str(self.home / f"{name}.gguf")
+        args = recipe.arguments(["--data", home, "--chinese-encoder", "-", "--variants", "40", "--hold", "5",
+                                 "--work", work, "--out", file, *more])  # fmt: skip
         made = recipe.Recipe(args, {"en": lambda: pack(0), "zh": lambda: pack(1)}, plan, CONFIG)
         made.every = -1.0
         with contextlib.redirect_stdout(out or io.StringIO()):
