@@ -1,7 +1,7 @@
 """What the log says of dev, and choices are made by: all rows, each language, and each sentence pattern once.
 
 Hundreds of dev's template rows are one sentence with other names in it; a share of rows then says how often
-that sentence was met, so each pattern counts once beside it.
+that sentence was met, so each pattern counts once beside it. Rows of no template have a line of their own.
 """
 
 import collections
@@ -27,12 +27,14 @@ def lines(name: str, rows: Sequence[Row], scores: np.ndarray) -> Iterator[str]:
     yield f"{name} {_json(whole | {'other': calibrate.other(scores)})}"
     yield f"{name} by language {_json(langs | {'gap': figures.language_gap(langs)})}"
     yield f"{name} by pattern {_json(by_pattern(rows, scores))}"
+    rest = np.array([r.label_by != "template" for r in rows])
+    yield f"{name} rest {_json(_figures(truth[rest], scores[rest]))}"
     for share, count, truth_name, pattern in worst(rows, scores):
         yield f"{name} pattern {truth_name}, {count} rows, wrong {share:.2f}: {pattern}"
 
 
 def by_pattern(rows: Sequence[Row], scores: np.ndarray) -> dict:
-    """Number of patterns, mean accuracy over them, and the mean flagged share over those of each severity."""
+    """Of template rows: patterns, mean accuracy over them, mean flagged share over those of each severity."""
     found = _patterns(rows)
     label = figures.chosen(scores)
     right = [np.mean([label[i] == severity for i in at]) for (_, severity), at in found.items()]
@@ -54,9 +56,11 @@ def worst(rows: Sequence[Row], scores: np.ndarray) -> list[tuple[float, int, str
 
 
 def _patterns(rows: Sequence[Row]) -> dict[tuple[str, int], list[int]]:
+    """Template rows by severity and the end of their pattern: frames ("Be honest: ...") stand in front."""
     found = collections.defaultdict(list)
     for i, row in enumerate(rows):
-        found[patterns.name(row), row.severity].append(i)
+        if row.label_by == "template":
+            found[patterns.name(row).partition("... ")[2], row.severity].append(i)
     return found
 
 
