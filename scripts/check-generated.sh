@@ -27,5 +27,10 @@ if python3 scripts/guard-nano/adopt.py --check; then # what manifest and documen
 else
     failed=$((failed + 1))
 fi
+if (cd scripts/guard-nano && python3 -m unittest -q tests.test_testset tests.test_adopt); then # its other tests need its packages
+    passed=$((passed + 1))
+else
+    failed=$((failed + 1))
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -59,9 +59,6 @@ func (g *Guard) SetFreeShare(share float64) {
 // Rules lists the rules of the snapshot in force, by id.
 func (g *Guard) Rules() []Rule { return g.current.Load().list }
 
-// Match is the glob matcher.
-func Match(pattern, id string) bool { return match(pattern, id) }
-
 // FreeRefusals is how many refusals a minute get rows of their own.
 const FreeRefusals = freeRefusals
 

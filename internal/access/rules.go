@@ -1,9 +1,6 @@
 package access
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Rule is one model rule as people see it. Principals are written kind:ref, or "*".
 type Rule struct {
@@ -41,31 +38,6 @@ func (r *rule) covers(o Operation) bool {
 }
 
 func (r *rule) holds() bool { return r.deny || !r.unusable }
-
-// match says whether a model id fits a pattern in which '*' stands for any run of characters. It takes linear time in the
-// product of both lengths at worst and never backtracks further than the last star.
-func match(pattern, id string) bool {
-	if !strings.Contains(pattern, "*") {
-		return pattern == id
-	}
-	p, i, star, from := 0, 0, -1, 0
-	for i < len(id) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, from = p, i
-			p++
-		case p < len(pattern) && pattern[p] == id[i]:
-			p++
-			i++
-		case star >= 0:
-			from++
-			p, i = star+1, from
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
-}
 
 // modelRules is what concerns one model, ready to be asked.
 type modelRules struct {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	modelrule "guardhouse/internal/rule"
 )
 
 // snapshot is one policy version, whole: roles and rules that were read in one transaction. It never changes; a change
@@ -54,7 +56,7 @@ func (s *snapshot) of(id string) *modelRules {
 	}
 	rules := slices.Clone(exact)
 	for _, r := range s.globs {
-		if slices.ContainsFunc(r.models, func(p string) bool { return strings.Contains(p, "*") && match(p, id) }) {
+		if slices.ContainsFunc(r.models, func(p string) bool { return strings.Contains(p, "*") && modelrule.Match(p, id) }) {
 			rules = append(rules, r)
 		}
 	}
@@ -105,7 +107,7 @@ func inScope(scope []string, value string) bool {
 }
 
 func modelInScope(scope []string, id string) bool {
-	return len(scope) == 0 || slices.ContainsFunc(scope, func(p string) bool { return match(p, id) })
+	return len(scope) == 0 || slices.ContainsFunc(scope, func(p string) bool { return modelrule.Match(p, id) })
 }
 
 // sees says whether p may know that the model exists: by rule, or because p administers rules. It does not look at the

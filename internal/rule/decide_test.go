@@ -314,6 +314,7 @@ func TestPatterns(t *testing.T) {
 		require.Equal(t, c.want, s.Decide(ana(func(q *rule.Request) { q.Model = c.id })).Allowed, "%q %q", c.pattern, c.id)
 		require.Equal(t, c.want, rule.Match(c.pattern, c.id), "%q %q", c.pattern, c.id)
 	}
+	require.True(t, rule.Match("*", ""))
 	long := set(t, false, rule.Rule{ID: "a", Allow: true, Principals: []rule.Principal{{Kind: "any"}}, Models: []string{strings.Repeat("*a", 500) + "b"}, Operations: []rule.Operation{"*"}})
 	require.False(t, long.Decide(ana(func(q *rule.Request) { q.Model = strings.Repeat("a", 5000) })).Allowed)
 }

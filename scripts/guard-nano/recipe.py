@@ -24,7 +24,7 @@ from guardnano import tokenizer as words
 from guardnano import train as training
 from guardnano.examples import plain
 from guardnano.model import Config, Student
-from guardnano.prompt import CHAT_TEMPLATE, CONTEXT, Format
+from guardnano.prompt import CONTEXT, Format
 from guardnano.rows import Row
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -151,7 +151,7 @@ class Recipe:
                 self.metadata(student.c),
                 {k: v.numpy() for k, v in student.tensors().items()},
                 self.folder / "tokenizer.json",
-                CHAT_TEMPLATE,
+                export.CHAT_TEMPLATE,
                 "q8_0",
                 warmth,
                 "Small bilingual (English, Chinese) content guard. Answers in the Qwen3Guard format.",

@@ -1,14 +1,9 @@
-"""What the student reads and writes: the chat template and the answer in the Qwen3Guard format."""
+"""What the student reads and writes: messages as export.CHAT_TEMPLATE lays them out, and the answer in the
+Qwen3Guard format."""
 
 from guardnano.rows import CATEGORIES, SEVERITIES, Row
 from guardnano.tokenizer import SPECIALS, Tokenizer
 
-CHAT_TEMPLATE = (
-    "{%- for m in messages -%}\n"
-    "{{- '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' -}}\n"
-    "{%- endfor -%}\n"
-    "{{- '<|im_start|>guard\\n' -}}"
-)
 CONTEXT = 384  # of the model: LONGEST and room for what stands around it
 LONGEST = 305  # tokens of text in one window of the engine; the middle of a longer one is cut out
 

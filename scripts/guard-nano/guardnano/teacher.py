@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from guardnano.encoder import Encoder, both, device
+from guardnano.prompt import cut
 from guardnano.rows import CATEGORIES, Row
 
 LONGEST = 128  # wordpieces; the middle of a longer text is cut out
@@ -51,14 +52,6 @@ def encode(tokens, rows: list[Row]) -> list[tuple[list[int], list[int]]]:
         a, b = cut(a, LONGEST // 3), cut(b.ids, LONGEST)
         out.append(([cls, *a, sep, *b, sep], [0] * (len(a) + 2) + [1] * (len(b) + 1)))
     return out
-
-
-def cut(ids: list[int], longest: int) -> list[int]:
-    """ids with the middle taken out where they are too many."""
-    if len(ids) <= longest:
-        return ids
-    head = longest // 2
-    return ids[:head] + ids[len(ids) - (longest - head) :]
 
 
 def batches(lengths: list[int], tokens: int, rng: random.Random | None) -> list[list[int]]:

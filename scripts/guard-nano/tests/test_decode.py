@@ -18,7 +18,7 @@ try:
     from guardnano import decode, export, modelfile, tokenizer
     from guardnano.decode import Reader, Reading
     from guardnano.model import Config, Student
-    from guardnano.prompt import CHAT_TEMPLATE, Format
+    from guardnano.prompt import Format
     from guardnano.windows import Cutter
 except ImportError as e:
     raise unittest.SkipTest(f"not installed: {e.name}") from e
@@ -146,7 +146,7 @@ class ReadTest(unittest.TestCase):
             "eps": 1e-6, "theta": 10000.0,
         }  # fmt: skip
         tensors = {k: v.numpy() for k, v in self.student.tensors().items()}
-        export.write(path, config, tensors, self.path, CHAT_TEMPLATE, "f32", 1.5, "")
+        export.write(path, config, tensors, self.path, export.CHAT_TEMPLATE, "f32", 1.5, "")
         file = modelfile.read(path)
         self.assertEqual((1.5, 384), (file.temperature, file.context))
         again = modelfile.write_tokenizer(file, self.folder / "again.json")
