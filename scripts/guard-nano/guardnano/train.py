@@ -22,7 +22,7 @@ from guardnano.teacher import batches
 class Plan:
     """One training run."""
 
-    epochs: int = 8
+    epochs: int = 4
     tokens: int = 8192
     rate: float = 2e-3
     embed_rate: float = 1e-3
