@@ -44,6 +44,9 @@ func (s *Server) readRequest(c *gin.Context, op *operation) error {
 	if err := readPatience(c, op); err != nil {
 		return err
 	}
+	if err := readPurpose(c, op); err != nil {
+		return err
+	}
 	return s.readBody(c, op)
 }
 
@@ -71,7 +74,7 @@ func checkQuery(raw string, known map[string]*openapi3.Schema) error {
 
 // checkParameter holds one parameter against its schema. Control characters have no use in any of ours.
 func checkParameter(schema *openapi3.Schema, value, name string) error {
-	if !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r == 0x7F }) {
+	if !utf8.ValidString(value) || strings.ContainsFunc(value, control) {
 		return wrong(name, "holds characters that have no place there")
 	}
 	switch {

@@ -2104,6 +2104,9 @@ type Limit = int
 // Prefer defines model for Prefer.
 type Prefer = string
 
+// Purpose defines model for Purpose.
+type Purpose = string
+
 // RequestIDFilter defines model for RequestIdFilter.
 type RequestIDFilter = string
 
@@ -2138,6 +2141,9 @@ type Login = LoginRequest
 type AuditAliasParams struct {
 	// Prefer RFC 7240: wait=N is how many seconds the caller waits for the answer, 1 or more; then it is 504. engine.deadline bounds it, and Preference-Applied says that it was heard. Other preferences are not looked at.
 	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+	XGuardhousePurpose *Purpose `json:"X-Guardhouse-Purpose,omitempty"`
 }
 
 // ListAuditEventsParams defines parameters for ListAuditEvents.
@@ -2235,6 +2241,24 @@ type CreateKeyParams struct {
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
+// ListModelsParams defines parameters for ListModels.
+type ListModelsParams struct {
+	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+	XGuardhousePurpose *Purpose `json:"X-Guardhouse-Purpose,omitempty"`
+}
+
+// GetModelParams defines parameters for GetModel.
+type GetModelParams struct {
+	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+	XGuardhousePurpose *Purpose `json:"X-Guardhouse-Purpose,omitempty"`
+}
+
+// GetModelQueueParams defines parameters for GetModelQueue.
+type GetModelQueueParams struct {
+	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+	XGuardhousePurpose *Purpose `json:"X-Guardhouse-Purpose,omitempty"`
+}
+
 // ListModerationsParams defines parameters for ListModerations.
 type ListModerationsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
@@ -2264,6 +2288,9 @@ type ListModerationsParamsScope string
 type CreateModerationParams struct {
 	// Prefer RFC 7240: wait=N is how many seconds the caller waits for the answer, 1 or more; then it is 504. engine.deadline bounds it, and Preference-Applied says that it was heard. Other preferences are not looked at.
 	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+	XGuardhousePurpose *Purpose `json:"X-Guardhouse-Purpose,omitempty"`
 }
 
 // GetOpenAPIParams defines parameters for GetOpenAPI.
@@ -2371,10 +2398,25 @@ type ListUsersAliasParams struct {
 	Q *UserQuery `form:"q,omitempty" json:"q,omitempty"`
 }
 
+// OpenaiListModelsParams defines parameters for OpenaiListModels.
+type OpenaiListModelsParams struct {
+	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+	XGuardhousePurpose *Purpose `json:"X-Guardhouse-Purpose,omitempty"`
+}
+
+// OpenaiGetModelParams defines parameters for OpenaiGetModel.
+type OpenaiGetModelParams struct {
+	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+	XGuardhousePurpose *Purpose `json:"X-Guardhouse-Purpose,omitempty"`
+}
+
 // OpenaiCreateModerationParams defines parameters for OpenaiCreateModeration.
 type OpenaiCreateModerationParams struct {
 	// Prefer RFC 7240: wait=N is how many seconds the caller waits for the answer, 1 or more; then it is 504. engine.deadline bounds it, and Preference-Applied says that it was heard. Other preferences are not looked at.
 	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+	XGuardhousePurpose *Purpose `json:"X-Guardhouse-Purpose,omitempty"`
 }
 
 // AuditAliasJSONRequestBody defines body for AuditAlias for application/json ContentType.
@@ -2648,13 +2690,13 @@ type ServerInterface interface {
 	ConfirmKey(c *gin.Context, id ID)
 	// ListModels The models that the caller may see
 	// (GET /api/v1/models)
-	ListModels(c *gin.Context)
+	ListModels(c *gin.Context, params ListModelsParams)
 	// GetModel One model that the caller may see
 	// (GET /api/v1/models/{id})
-	GetModel(c *gin.Context, id ID)
+	GetModel(c *gin.Context, id ID, params GetModelParams)
 	// GetModelQueue How long the line before a model is, and where the caller stands in it
 	// (GET /api/v1/models/{id}/queue)
-	GetModelQueue(c *gin.Context, id ID)
+	GetModelQueue(c *gin.Context, id ID, params GetModelQueueParams)
 	// ListModerations History, newest first; own rows, or all with moderation.read_all
 	// (GET /api/v1/moderations)
 	ListModerations(c *gin.Context, params ListModerationsParams)
@@ -2747,10 +2789,10 @@ type ServerInterface interface {
 	ListUsersAlias(c *gin.Context, params ListUsersAliasParams)
 	// OpenaiListModels Visible models in the OpenAI shape
 	// (GET /v1/models)
-	OpenaiListModels(c *gin.Context)
+	OpenaiListModels(c *gin.Context, params OpenaiListModelsParams)
 	// OpenaiGetModel One model in the OpenAI shape
 	// (GET /v1/models/{model})
-	OpenaiGetModel(c *gin.Context, model string)
+	OpenaiGetModel(c *gin.Context, model string, params OpenaiGetModelParams)
 	// OpenaiCreateModeration Judge in the OpenAI shape
 	// (POST /v1/moderations)
 	OpenaiCreateModeration(c *gin.Context, params OpenaiCreateModerationParams)
@@ -2792,6 +2834,25 @@ func (siw *ServerInterfaceWrapper) AuditAlias(c *gin.Context) {
 		}
 
 		params.Prefer = &Prefer
+
+	}
+
+	// ------------- Optional header parameter "X-Guardhouse-Purpose" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Guardhouse-Purpose")]; found {
+		var XGuardhousePurpose Purpose
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Guardhouse-Purpose, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Guardhouse-Purpose", valueList[0], &XGuardhousePurpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Guardhouse-Purpose: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XGuardhousePurpose = &XGuardhousePurpose
 
 	}
 
@@ -3483,6 +3544,33 @@ func (siw *ServerInterfaceWrapper) ConfirmKey(c *gin.Context) {
 // ListModels operation middleware
 func (siw *ServerInterfaceWrapper) ListModels(c *gin.Context) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListModelsParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "X-Guardhouse-Purpose" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Guardhouse-Purpose")]; found {
+		var XGuardhousePurpose Purpose
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Guardhouse-Purpose, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Guardhouse-Purpose", valueList[0], &XGuardhousePurpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Guardhouse-Purpose: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XGuardhousePurpose = &XGuardhousePurpose
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -3490,7 +3578,7 @@ func (siw *ServerInterfaceWrapper) ListModels(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ListModels(c)
+	siw.Handler.ListModels(c, params)
 }
 
 // GetModel operation middleware
@@ -3508,6 +3596,30 @@ func (siw *ServerInterfaceWrapper) GetModel(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetModelParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "X-Guardhouse-Purpose" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Guardhouse-Purpose")]; found {
+		var XGuardhousePurpose Purpose
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Guardhouse-Purpose, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Guardhouse-Purpose", valueList[0], &XGuardhousePurpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Guardhouse-Purpose: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XGuardhousePurpose = &XGuardhousePurpose
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -3515,7 +3627,7 @@ func (siw *ServerInterfaceWrapper) GetModel(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.GetModel(c, id)
+	siw.Handler.GetModel(c, id, params)
 }
 
 // GetModelQueue operation middleware
@@ -3533,6 +3645,30 @@ func (siw *ServerInterfaceWrapper) GetModelQueue(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetModelQueueParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "X-Guardhouse-Purpose" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Guardhouse-Purpose")]; found {
+		var XGuardhousePurpose Purpose
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Guardhouse-Purpose, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Guardhouse-Purpose", valueList[0], &XGuardhousePurpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Guardhouse-Purpose: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XGuardhousePurpose = &XGuardhousePurpose
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -3540,7 +3676,7 @@ func (siw *ServerInterfaceWrapper) GetModelQueue(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.GetModelQueue(c, id)
+	siw.Handler.GetModelQueue(c, id, params)
 }
 
 // ListModerations operation middleware
@@ -3669,6 +3805,25 @@ func (siw *ServerInterfaceWrapper) CreateModeration(c *gin.Context) {
 		}
 
 		params.Prefer = &Prefer
+
+	}
+
+	// ------------- Optional header parameter "X-Guardhouse-Purpose" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Guardhouse-Purpose")]; found {
+		var XGuardhousePurpose Purpose
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Guardhouse-Purpose, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Guardhouse-Purpose", valueList[0], &XGuardhousePurpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Guardhouse-Purpose: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XGuardhousePurpose = &XGuardhousePurpose
 
 	}
 
@@ -4549,6 +4704,33 @@ func (siw *ServerInterfaceWrapper) ListUsersAlias(c *gin.Context) {
 // OpenaiListModels operation middleware
 func (siw *ServerInterfaceWrapper) OpenaiListModels(c *gin.Context) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params OpenaiListModelsParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "X-Guardhouse-Purpose" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Guardhouse-Purpose")]; found {
+		var XGuardhousePurpose Purpose
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Guardhouse-Purpose, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Guardhouse-Purpose", valueList[0], &XGuardhousePurpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Guardhouse-Purpose: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XGuardhousePurpose = &XGuardhousePurpose
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4556,7 +4738,7 @@ func (siw *ServerInterfaceWrapper) OpenaiListModels(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.OpenaiListModels(c)
+	siw.Handler.OpenaiListModels(c, params)
 }
 
 // OpenaiGetModel operation middleware
@@ -4574,6 +4756,30 @@ func (siw *ServerInterfaceWrapper) OpenaiGetModel(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params OpenaiGetModelParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "X-Guardhouse-Purpose" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Guardhouse-Purpose")]; found {
+		var XGuardhousePurpose Purpose
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Guardhouse-Purpose, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Guardhouse-Purpose", valueList[0], &XGuardhousePurpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Guardhouse-Purpose: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XGuardhousePurpose = &XGuardhousePurpose
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4581,7 +4787,7 @@ func (siw *ServerInterfaceWrapper) OpenaiGetModel(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.OpenaiGetModel(c, model)
+	siw.Handler.OpenaiGetModel(c, model, params)
 }
 
 // OpenaiCreateModeration operation middleware
@@ -4611,6 +4817,25 @@ func (siw *ServerInterfaceWrapper) OpenaiCreateModeration(c *gin.Context) {
 		}
 
 		params.Prefer = &Prefer
+
+	}
+
+	// ------------- Optional header parameter "X-Guardhouse-Purpose" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Guardhouse-Purpose")]; found {
+		var XGuardhousePurpose Purpose
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Guardhouse-Purpose, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Guardhouse-Purpose", valueList[0], &XGuardhousePurpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Guardhouse-Purpose: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XGuardhousePurpose = &XGuardhousePurpose
 
 	}
 
@@ -5717,6 +5942,7 @@ func (response ConfirmKeydefaultApplicationProblemPlusJSONResponse) VisitConfirm
 }
 
 type ListModelsRequestObject struct {
+	Params ListModelsParams
 }
 
 type ListModelsResponseObject interface {
@@ -5755,7 +5981,8 @@ func (response ListModelsdefaultApplicationProblemPlusJSONResponse) VisitListMod
 }
 
 type GetModelRequestObject struct {
-	ID ID `json:"id"`
+	ID     ID `json:"id"`
+	Params GetModelParams
 }
 
 type GetModelResponseObject interface {
@@ -5794,7 +6021,8 @@ func (response GetModeldefaultApplicationProblemPlusJSONResponse) VisitGetModelR
 }
 
 type GetModelQueueRequestObject struct {
-	ID ID `json:"id"`
+	ID     ID `json:"id"`
+	Params GetModelQueueParams
 }
 
 type GetModelQueueResponseObject interface {
@@ -7153,6 +7381,7 @@ func (response ListUsersAliasdefaultApplicationProblemPlusJSONResponse) VisitLis
 }
 
 type OpenaiListModelsRequestObject struct {
+	Params OpenaiListModelsParams
 }
 
 type OpenaiListModelsResponseObject interface {
@@ -7191,7 +7420,8 @@ func (response OpenaiListModelsdefaultJSONResponse) VisitOpenaiListModelsRespons
 }
 
 type OpenaiGetModelRequestObject struct {
-	Model string `json:"model"`
+	Model  string `json:"model"`
+	Params OpenaiGetModelParams
 }
 
 type OpenaiGetModelResponseObject interface {
@@ -8233,8 +8463,10 @@ func (sh *strictHandler) ConfirmKey(ctx *gin.Context, id ID) {
 }
 
 // ListModels operation middleware
-func (sh *strictHandler) ListModels(ctx *gin.Context) {
+func (sh *strictHandler) ListModels(ctx *gin.Context, params ListModelsParams) {
 	var request ListModelsRequestObject
+
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ListModels(ctx, request.(ListModelsRequestObject))
@@ -8257,10 +8489,11 @@ func (sh *strictHandler) ListModels(ctx *gin.Context) {
 }
 
 // GetModel operation middleware
-func (sh *strictHandler) GetModel(ctx *gin.Context, id ID) {
+func (sh *strictHandler) GetModel(ctx *gin.Context, id ID, params GetModelParams) {
 	var request GetModelRequestObject
 
 	request.ID = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetModel(ctx, request.(GetModelRequestObject))
@@ -8283,10 +8516,11 @@ func (sh *strictHandler) GetModel(ctx *gin.Context, id ID) {
 }
 
 // GetModelQueue operation middleware
-func (sh *strictHandler) GetModelQueue(ctx *gin.Context, id ID) {
+func (sh *strictHandler) GetModelQueue(ctx *gin.Context, id ID, params GetModelQueueParams) {
 	var request GetModelQueueRequestObject
 
 	request.ID = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetModelQueue(ctx, request.(GetModelQueueRequestObject))
@@ -9202,8 +9436,10 @@ func (sh *strictHandler) ListUsersAlias(ctx *gin.Context, params ListUsersAliasP
 }
 
 // OpenaiListModels operation middleware
-func (sh *strictHandler) OpenaiListModels(ctx *gin.Context) {
+func (sh *strictHandler) OpenaiListModels(ctx *gin.Context, params OpenaiListModelsParams) {
 	var request OpenaiListModelsRequestObject
+
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.OpenaiListModels(ctx, request.(OpenaiListModelsRequestObject))
@@ -9226,10 +9462,11 @@ func (sh *strictHandler) OpenaiListModels(ctx *gin.Context) {
 }
 
 // OpenaiGetModel operation middleware
-func (sh *strictHandler) OpenaiGetModel(ctx *gin.Context, model string) {
+func (sh *strictHandler) OpenaiGetModel(ctx *gin.Context, model string, params OpenaiGetModelParams) {
 	var request OpenaiGetModelRequestObject
 
 	request.Model = model
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.OpenaiGetModel(ctx, request.(OpenaiGetModelRequestObject))

@@ -2096,6 +2096,11 @@ export interface components {
          * @example wait=10
          */
         Prefer: string;
+        /**
+         * @description What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+         * @example ward round
+         */
+        Purpose: string;
         Id: string;
         RoleName: string;
         /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
@@ -3063,6 +3068,11 @@ export interface operations {
                  * @example wait=10
                  */
                 Prefer?: components["parameters"]["Prefer"];
+                /**
+                 * @description What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+                 * @example ward round
+                 */
+                "X-Guardhouse-Purpose"?: components["parameters"]["Purpose"];
             };
             path?: never;
             cookie?: never;
@@ -3137,7 +3147,13 @@ export interface operations {
     listModels: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+                 * @example ward round
+                 */
+                "X-Guardhouse-Purpose"?: components["parameters"]["Purpose"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3158,7 +3174,13 @@ export interface operations {
     getModel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+                 * @example ward round
+                 */
+                "X-Guardhouse-Purpose"?: components["parameters"]["Purpose"];
+            };
             path: {
                 id: components["parameters"]["Id"];
             };
@@ -3181,7 +3203,13 @@ export interface operations {
     getModelQueue: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+                 * @example ward round
+                 */
+                "X-Guardhouse-Purpose"?: components["parameters"]["Purpose"];
+            };
             path: {
                 id: components["parameters"]["Id"];
             };
@@ -3598,6 +3626,11 @@ export interface operations {
                  * @example wait=10
                  */
                 Prefer?: components["parameters"]["Prefer"];
+                /**
+                 * @description What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+                 * @example ward round
+                 */
+                "X-Guardhouse-Purpose"?: components["parameters"]["Purpose"];
             };
             path?: never;
             cookie?: never;
@@ -3632,7 +3665,13 @@ export interface operations {
     openaiListModels: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+                 * @example ward round
+                 */
+                "X-Guardhouse-Purpose"?: components["parameters"]["Purpose"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3653,7 +3692,13 @@ export interface operations {
     openaiGetModel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+                 * @example ward round
+                 */
+                "X-Guardhouse-Purpose"?: components["parameters"]["Purpose"];
+            };
             path: {
                 model: string;
             };
@@ -3734,6 +3779,11 @@ export interface operations {
                  * @example wait=10
                  */
                 Prefer?: components["parameters"]["Prefer"];
+                /**
+                 * @description What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+                 * @example ward round
+                 */
+                "X-Guardhouse-Purpose"?: components["parameters"]["Purpose"];
             };
             path?: never;
             cookie?: never;
