@@ -79,7 +79,7 @@ class Recipe:
         self.log(f"{len(self.rows)} rows, shown as {sum(copies):.0f} an epoch, and {len(varied)} variants")
         everything = self.rows + varied
         said = targets.collect(self.packs, everything, self.folder, self.log)
-        self.write(self.student(fmt, everything, copies + [1.0] * len(varied), said), fmt)
+        self.write(self.student(fmt, everything, copies + [self.plan.mix.varied] * len(varied), said), fmt)
 
     def format(self) -> Format:
         """The vocabulary, trained on the rows' texts and the words of the world."""

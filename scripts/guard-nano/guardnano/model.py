@@ -80,8 +80,8 @@ class Student(nn.Module):
     """Answers hidden states; logits of chosen tokens come from the tied embedding.
 
     known are (rows, vectors) of words that an encoder knows: their embedding is a learned map of the vector,
-    one map an encoder, so words that training never shows move as their neighbours do. The file holds the
-    product."""
+    one map an encoder, and what is learned of the word itself, nothing at first. So words that training hardly
+    shows move as their neighbours do. The file holds the sum."""
 
     def __init__(self, c: Config, known: Sequence[tuple[torch.Tensor, torch.Tensor]] = (), drop: float = 0.0):
         super().__init__()
@@ -97,6 +97,7 @@ class Student(nn.Module):
         for n, (rows, vectors) in enumerate(known):
             self.register_buffer(f"rows{n}", rows)
             self.register_buffer(f"vectors{n}", vectors - vectors.mean(0))
+            self.embed.weight.data[rows] = 0.0
         self.maps = nn.ModuleList(nn.Linear(v.shape[1], c.width, bias=False) for _, v in known)
         for n, layer in enumerate(self.maps):
             layer.weight.data.copy_(principal(getattr(self, f"vectors{n}"), c.width, SPREAD))
@@ -105,7 +106,7 @@ class Student(nn.Module):
         """(vocabulary, width): the embedding of every token."""
         table = self.embed.weight
         for n, layer in enumerate(self.maps):
-            table = table.index_copy(0, getattr(self, f"rows{n}"), layer(getattr(self, f"vectors{n}")).float())
+            table = table.index_add(0, getattr(self, f"rows{n}"), layer(getattr(self, f"vectors{n}")).float())
         return table
 
     def forward(self, ids: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
