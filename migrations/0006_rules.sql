@@ -23,6 +23,9 @@ CREATE INDEX group_members_user_id ON group_members (user_id);
 ALTER TABLE api_keys ADD COLUMN ip_ranges TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(ip_ranges));
 ALTER TABLE api_keys ADD COLUMN rate_limit TEXT NOT NULL DEFAULT '';
 ALTER TABLE api_keys ADD COLUMN rotated_to TEXT REFERENCES api_keys (id);
+-- line is the first key of those that rotations made one from the other: rules and limits name it. Empty: the key is the first.
+ALTER TABLE api_keys ADD COLUMN line TEXT NOT NULL DEFAULT '';
+CREATE INDEX api_keys_line ON api_keys (line);
 
 CREATE TABLE policy_changes (
     version    INTEGER PRIMARY KEY NOT NULL REFERENCES policy_versions (version),
@@ -33,6 +36,24 @@ CREATE TABLE policy_changes (
     note       TEXT NOT NULL DEFAULT '',
     before     TEXT NOT NULL,
     after      TEXT NOT NULL
+) STRICT;
+
+-- What became of each rule in a version. It is how a rule's own history is found.
+CREATE TABLE policy_changed_rules (
+    rule_id TEXT NOT NULL,
+    version INTEGER NOT NULL REFERENCES policy_changes (version),
+    change  TEXT NOT NULL CHECK (change IN ('added', 'changed', 'removed')),
+    PRIMARY KEY (rule_id, version)
+) STRICT;
+CREATE INDEX policy_changed_rules_version ON policy_changed_rules (version);
+
+-- One row while the rules come from acl.file. default_effect is what the file says of models without rules, '' for nothing.
+CREATE TABLE policy_file (
+    id             INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+    path           TEXT NOT NULL,
+    sha256         TEXT NOT NULL,
+    default_effect TEXT NOT NULL CHECK (default_effect IN ('', 'deny', 'allow')),
+    applied_at     INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE limit_buckets (
@@ -65,6 +86,7 @@ CREATE TABLE access_requests (
     created_at INTEGER NOT NULL,
     decided_at INTEGER,
     decided_by TEXT REFERENCES users (id),
+    decided_name TEXT NOT NULL DEFAULT '',
     reason     TEXT NOT NULL DEFAULT '',
     rule_id    TEXT
 ) STRICT;
@@ -74,21 +96,28 @@ CREATE INDEX access_requests_user_id ON access_requests (user_id, created_at);
 CREATE TABLE access_reviews (
     id         TEXT PRIMARY KEY NOT NULL,
     title      TEXT NOT NULL,
+    rules      TEXT NOT NULL CHECK (json_valid(rules)),
     due_at     INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
-    created_by TEXT NOT NULL REFERENCES users (id),
-    closed_at  INTEGER
+    created_by TEXT REFERENCES users (id),
+    created_name TEXT NOT NULL,
+    closed_at  INTEGER,
+    closed_by  TEXT REFERENCES users (id),
+    closed_name TEXT NOT NULL DEFAULT '',
+    overdue_at INTEGER
 ) STRICT;
 
--- rule is the rule's text when the review began.
+-- rule is the rule's text when the review began. overdue_at is when it was written down that the day had passed. asked: the
+-- owner wants the rule gone, and an administrator has to remove it.
 CREATE TABLE access_review_items (
     review_id  TEXT NOT NULL REFERENCES access_reviews (id),
     rule_id    TEXT NOT NULL,
     owner_id   TEXT REFERENCES users (id),
     rule       TEXT NOT NULL,
-    decision   TEXT NOT NULL DEFAULT 'open' CHECK (decision IN ('open', 'kept', 'removed')),
+    decision   TEXT NOT NULL DEFAULT 'open' CHECK (decision IN ('open', 'kept', 'asked', 'removed')),
     decided_at INTEGER,
     decided_by TEXT REFERENCES users (id),
+    decided_name TEXT NOT NULL DEFAULT '',
     note       TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (review_id, rule_id)
 ) STRICT;
