@@ -92,6 +92,7 @@ CREATE INDEX refresh_tokens_session_id ON refresh_tokens (session_id);
 
 -- The secret is stored as HMAC-SHA-256 under the key-hash sub-key; a lookup is by id, the comparison in constant time.
 -- suspended_at: a restored key is off until somebody confirms it.
+-- line is the first key of those that rotations made one from the other: rules and limits name it. Empty: the key is the first.
 CREATE TABLE api_keys (
     id           TEXT PRIMARY KEY NOT NULL,
     user_id      TEXT NOT NULL REFERENCES users (id),
@@ -109,9 +110,11 @@ CREATE TABLE api_keys (
     suspended_at INTEGER,
     ip_ranges    TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(ip_ranges)),
     rate_limit   TEXT NOT NULL DEFAULT '',
-    rotated_to   TEXT REFERENCES api_keys (id)
+    rotated_to   TEXT REFERENCES api_keys (id),
+    line         TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX api_keys_user_id ON api_keys (user_id);
+CREATE INDEX api_keys_line ON api_keys (line);
 
 CREATE TABLE idempotency_keys (
     principal   TEXT NOT NULL,
