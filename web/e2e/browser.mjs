@@ -35,7 +35,8 @@ export function newWatch() {
     });
     return page;
   };
-  return { problems, on, expect: (status, path) => expected.push({ status, path }) };
+  const forget = () => expected.splice(0);
+  return { problems, on, forget, expect: (status, path) => expected.push({ status, path }) };
 }
 
 export function watchPage(page) {
@@ -55,10 +56,15 @@ async function watchPolicy(context, problems) {
 /** A context in a look ("en-light"), signed in with the cookies given; its pages report to the watch. */
 export async function lookContext(browser, { url, cookies = [], look, watch, more = {} }) {
   const [language, theme] = look.split("-");
-  const localStorage = [{ name: "gh.theme", value: theme }, { name: "gh.language", value: language === "zh" ? "zh-CN" : "en" }];
-  if (cookies.length > 0) localStorage.push({ name: "gh.signed-in", value: "1" });
-  const context = await browser.newContext({ ...common, storageState: { cookies, origins: [{ origin: url, localStorage }] }, ...more });
+  const remembered = { "gh.theme": theme, "gh.language": language === "zh" ? "zh-CN" : "en", ...(cookies.length > 0 ? { "gh.signed-in": "1" } : {}) };
+  const context = await browser.newContext({ ...common, ...more });
   context.setDefaultTimeout(20_000);
+  await context.addCookies(cookies);
+  // Once, on the first page: storage given to a new context costs it a page load of its own.
+  await context.addInitScript(([origin, items]) => {
+    if (location.origin !== origin || localStorage.getItem("gh.theme") !== null) return;
+    for (const [key, value] of Object.entries(items)) localStorage.setItem(key, value);
+  }, [url, remembered]);
   context.on("page", watch.on);
   await watchPolicy(context, watch.problems);
   return context;

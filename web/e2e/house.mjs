@@ -33,13 +33,9 @@ export function caller(http) {
 
 const login = { username: (username) => ({ username, password: admin.password }), path: "/api/v1/auth/login" };
 
-/** Signs in as a program does: `api` calls with the bearer token. `cookies()` signs in as a browser does, once. */
-async function signIn(url, username) {
-  const http = await client(url);
-  const { body } = await caller(http)("POST", login.path, login.username(username), 200);
-  await http.dispose();
-  const bearer = await client(url, { Authorization: "Bearer " + body.access_token });
-  let jar = null;
+/** A person with a program's token, and a browser's cookies once they are asked for. */
+async function person(url, { id, username, token, jar = null }) {
+  const http = await client(url, { Authorization: "Bearer " + token });
   const browse = async () => {
     const visitor = await client(url, { Origin: url, "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36" });
     await caller(visitor)("POST", login.path, login.username(username), 200);
@@ -47,7 +43,15 @@ async function signIn(url, username) {
     await visitor.dispose();
     return cookies;
   };
-  return { id: body.user.id, username, http: bearer, api: caller(bearer), cookies: () => (jar ??= browse()) };
+  return { id, username, token, http, api: caller(http), cookies: () => (jar ??= browse()) };
+}
+
+/** Signs in as a program does: `api` calls with the bearer token. `cookies()` signs in as a browser does, once. */
+async function signIn(url, username) {
+  const http = await client(url);
+  const { body } = await caller(http)("POST", login.path, login.username(username), 200);
+  await http.dispose();
+  return person(url, { id: body.user.id, username, token: body.access_token });
 }
 
 async function makePeople(house) {
@@ -84,17 +88,45 @@ async function firstAdmin(house) {
   await house.roles.admin.api("PATCH", "/api/v1/users/" + house.roles.admin.id, { display_name: people.admin.display_name });
 }
 
+function newHouse(server) {
+  const house = { url: server.url, token: server.token, data: server.data, roles: {}, verdicts: [] };
+  house.close = async (how) => {
+    for (const { http } of Object.values(house.roles)) await http.dispose();
+    await server.stop(how);
+  };
+  return house;
+}
+
+/** What a house is opened from again with all its people, signed in as they are now: its folder is no longer served. */
+export async function moveOut(house) {
+  const roles = {};
+  for (const [role, { id, username, token, cookies }] of Object.entries(house.roles)) roles[role] = { id, username, token, jar: await cookies() };
+  await house.close({ keep: true });
+  return { data: house.data, verdicts: house.verdicts, roles };
+}
+
+/** A server judges its examples anew when it starts, beside everything else. */
+async function examplesJudged({ api }, language) {
+  const ask = () => api("GET", "/api/v1/examples?language=" + language);
+  for (let left = 240; left > 0 && (await ask()).status === 503; left--) await new Promise((r) => setTimeout(r, 500));
+}
+
+/** A house on a copy of one that was moved out of. */
+export async function copyHouse(binary, { data, verdicts, roles }) {
+  const house = newHouse(await startServer(binary, { from: data }));
+  house.verdicts.push(...verdicts);
+  for (const [role, saved] of Object.entries(roles)) house.roles[role] = await person(house.url, saved);
+  for (const language of ["en", "zh-CN"]) await examplesJudged(house.roles.admin, language);
+  return house;
+}
+
 /**
  * `house.roles[role]` is `{ id, username, cookies(), api(method, path, body?, status?) }`, `house.verdicts` those of the admin.
  * An empty house is before set-up: it has a token and nobody.
  */
 export async function openHouse(binary, { empty = false } = {}) {
   const server = await startServer(binary);
-  const house = { url: server.url, token: server.token, data: server.data, roles: {}, verdicts: [] };
-  house.close = async () => {
-    for (const { http } of Object.values(house.roles)) await http.dispose();
-    await server.stop();
-  };
+  const house = newHouse(server);
   try {
     if (empty) return house;
     await firstAdmin(house);

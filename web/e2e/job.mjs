@@ -2,7 +2,6 @@
 import { lookContext, newWatch } from "./browser.mjs";
 import { out } from "./checks.mjs";
 import { walkContext } from "./context.mjs";
-import { openHouse } from "./house.mjs";
 import { visits } from "./visit.mjs";
 
 const errorLine = (e) => String(e.stack ?? e).split("\n").filter((l) => !l.includes("node_modules")).slice(0, 8).join("\n");
@@ -24,15 +23,31 @@ async function piece(name, result, watch, run) {
 
 const signedIn = async (house, as) => (as === "nobody" ? [] : house.roles[as].cookies());
 
-async function visitPage(browser, house, page, result) {
+/** The contexts of a job's pages by person and look: what a browser keeps is fetched once, what a page remembers is cleared. */
+function pageContexts(browser, house) {
+  const known = new Map();
+  return async ({ as }, { look, more = {} }) => {
+    const key = JSON.stringify([as, look, more]);
+    if (!known.has(key)) {
+      const watch = newWatch();
+      known.set(key, { watch, context: await lookContext(browser, { url: house.url, cookies: await signedIn(house, as), look, watch, more }) });
+    }
+    return known.get(key);
+  };
+}
+
+async function visitPage(contextOf, house, page, result) {
   for (const visit of visits(page)) {
-    const watch = newWatch();
-    const context = await lookContext(browser, { url: house.url, cookies: await signedIn(house, page.as), look: visit.look, watch, more: visit.more });
+    const { context, watch } = await contextOf(page, visit);
+    watch.forget();
     const tab = await context.newPage();
-    const name = `${page.name}.${visit.look}${visit.manner ? "." + visit.manner : ""}`;
-    const good = await piece(name, result, watch, (problems) => visit.run(tab, { house, watch, name, page, look: visit.look, problems }));
-    if (!good && out) await tab.screenshot({ path: `${out}/stopped.${name}.png` }).catch(() => {});
-    await context.close();
+    for (const { look, manner, run } of visit.steps) {
+      const name = `${page.name}.${look}${manner ? "." + manner : ""}`;
+      const good = await piece(name, result, watch, (problems) => run(tab, { house, watch, name, page, look, problems }));
+      if (!good && out) await tab.screenshot({ path: `${out}/stopped.${name}.png` }).catch(() => {});
+    }
+    await tab.evaluate(() => localStorage.clear()).catch(() => {});
+    await tab.close();
   }
 }
 
@@ -52,12 +67,14 @@ async function walk(browser, house, way, result) {
 }
 
 /** What passed, what failed, and every problem by the name of its page. A house that does not open fails its job. */
-export async function runJob(job, binary, launch) {
+export async function runJob(job, houses, launch) {
   const result = { passed: 0, failed: 0, problems: [] };
   let browser, house;
   try {
-    [browser, house] = [await launch(), await openHouse(binary, { empty: job.empty })];
-    for (const page of job.pages) await visitPage(browser, house, page, result);
+    browser = await launch();
+    house = await houses.open({ empty: job.empty });
+    const contextOf = pageContexts(browser, house);
+    for (const page of job.pages) await visitPage(contextOf, house, page, result);
     for (const way of job.walks) await walk(browser, house, way, result);
   } catch (e) {
     result.failed++;

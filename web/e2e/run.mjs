@@ -8,11 +8,13 @@
 import assert from "node:assert/strict";
 import { readAreas } from "./areas.mjs";
 import { launch } from "./browser.mjs";
+import { housing } from "./houses.mjs";
 import { runJob } from "./job.mjs";
 
 const binary = process.env.GUARDHOUSE_BIN ?? assert.fail("GUARDHOUSE_BIN names the program to test");
 const jobs = await readAreas(process.env.GH_E2E_ONLY);
 const workers = Number(process.env.GH_E2E_WORKERS ?? 2);
+const houses = housing(binary);
 const start = Date.now();
 const seconds = (since) => ((Date.now() - since) / 1000).toFixed(0).padStart(4) + " s";
 const tally = { passed: 0, failed: 0 };
@@ -21,7 +23,7 @@ const problems = new Set();
 async function work() {
   for (let job = jobs.shift(); job; job = jobs.shift()) {
     const began = Date.now();
-    const found = await runJob(job, binary, launch);
+    const found = await runJob(job, houses, launch);
     tally.passed += found.passed;
     tally.failed += found.failed;
     found.problems.forEach((p) => problems.add(p));
@@ -30,6 +32,7 @@ async function work() {
 }
 
 await Promise.all(Array.from({ length: workers }, work));
+await houses.close();
 for (const problem of problems) console.error(problem);
 if (problems.size > 0 || tally.passed === 0) {
   tally.failed ||= 1;

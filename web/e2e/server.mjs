@@ -1,6 +1,6 @@
-// Starts the real binary on an empty data folder and reads the set-up token from what it prints.
+// Starts the real binary on an empty data folder, or a copy of one, and reads the set-up token from what it prints.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,8 +15,10 @@ const freePort = () =>
     });
   });
 
-export async function startServer(binary) {
+/** `from` is a data folder to start on a copy of: then there is somebody already, and no token. */
+export async function startServer(binary, { from } = {}) {
   const data = mkdtempSync(join(tmpdir(), "guardhouse-e2e-data-"));
+  if (from) cpSync(from, data, { recursive: true });
   const port = await freePort();
   // The binary refuses settings that it does not know, so none of ours may reach it.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("GUARDHOUSE_")));
@@ -36,18 +38,20 @@ export async function startServer(binary) {
       await new Promise((r) => setTimeout(r, 100));
     }
   };
-  const stop = async () => {
+  const stop = async ({ keep = false } = {}) => {
     if (!exited) {
       child.kill("SIGTERM");
       const end = Date.now() + 15_000;
       while (!exited && Date.now() < end) await new Promise((r) => setTimeout(r, 50));
       if (!exited) child.kill("SIGKILL");
     }
-    rmSync(data, { recursive: true, force: true });
+    if (!keep) rmSync(data, { recursive: true, force: true });
     return exited;
   };
   try {
-    const token = await until("set-up token", () => /with this token[\s\S]*?\n\n\s+(\S+)\s*\n/.exec(output)?.[1], 60_000);
+    let token = null;
+    if (from) await until("model", () => output.includes('"models loaded"'), 120_000);
+    else token = await until("set-up token", () => /with this token[\s\S]*?\n\n\s+(\S+)\s*\n/.exec(output)?.[1], 60_000);
     return { url: `https://127.0.0.1:${port}`, token, data, stop, output: () => output };
   } catch (e) {
     await stop();

@@ -129,7 +129,9 @@ async function keyOnce(page, ctx) {
 async function ownProfile(page, ctx) {
   await ctx.go("/profile", "[data-test=profile-name]");
   await page.locator("[data-test=profile-name]").fill("Ruth O.");
+  const saved = page.waitForResponse((r) => r.request().method() === "PATCH"); // the button is off while it is sent, too
   await page.locator("[data-test=profile-save]").click();
+  await saved;
   await page.locator("[data-test=profile-save]:disabled").waitFor();
   const me = await page.evaluate(() => fetch("/api/v1/auth/me").then((r) => r.json()));
   assert.equal(me.user.display_name, "Ruth O.");
