@@ -130,6 +130,10 @@ func (s *services) close() error {
 }
 
 func openServices(dir string, engine *fake.Engine) (*services, error) {
+	return openGuarded(dir, engine, access.Options{})
+}
+
+func openGuarded(dir string, engine *fake.Engine, o access.Options) (*services, error) {
 	ctx := context.Background()
 	s := &services{engine: engine}
 	var err error
@@ -144,7 +148,7 @@ func openServices(dir string, engine *fake.Engine) (*services, error) {
 		return nil, err
 	}
 	s.log = audit.New(s.db, keys.Sub("content-hash"))
-	if s.guard, err = access.New(ctx, s.db, s.log, access.Options{}); err != nil {
+	if s.guard, err = access.New(ctx, s.db, s.log, o); err != nil {
 		return nil, err
 	}
 	if s.auth, err = auth.New(s.db, s.guard, auth.Options{DataDir: dir, Root: keys}); err != nil {
@@ -220,10 +224,16 @@ func newBench(t testing.TB, settings ...setting) *bench {
 	t.Helper()
 	r, err := template()
 	require.NoError(t, err)
+	return newBenchAt(t, copied(t, r), r, settings...)
+}
+
+// copied answers a data folder that is the template's.
+func copied(t testing.TB, r ready) string {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	require.NoError(t, os.CopyFS(dir, os.DirFS(r.dir)))
 	require.NoError(t, filepath.WalkDir(dir, private))
-	return newBenchAt(t, dir, r, settings...)
+	return dir
 }
 
 // private gives back the modes that copying loses.
@@ -242,6 +252,11 @@ func newBenchAt(t testing.TB, dir string, r ready, settings ...setting) *bench {
 	require.NoError(t, os.MkdirAll(dir, 0o700))
 	s, err := openServices(dir, newEngine(t))
 	require.NoError(t, err)
+	return newBenchOf(t, dir, r, s, settings...)
+}
+
+func newBenchOf(t testing.TB, dir string, r ready, s *services, settings ...setting) *bench {
+	t.Helper()
 	t.Cleanup(func() { require.NoError(t, s.close()) })
 	require.NoError(t, s.judge.Load(t.Context()))
 	b := &bench{t: t, services: s, ready: r, logs: &lockedBuffer{}}
@@ -252,6 +267,7 @@ func newBenchAt(t testing.TB, dir string, r ready, settings ...setting) *bench {
 	for _, set := range settings {
 		set(&o, &d)
 	}
+	var err error
 	b.server, err = httpapi.New(d, o)
 	require.NoError(t, err)
 	return b
