@@ -1,6 +1,7 @@
 // Package access is the one gate: who may do what with which model. Enter decides (role, key scopes, model rules, deny by
 // default) and answers a Pass; a Pass commits the outcome and its audit row together. It owns principals, actions, the
-// casbin policy and the model rules. It may import audit, db and fault, and nothing else may decide access.
+// casbin policy and the stored model rules, and holds every use of a model against its limits; what a rule means and how much
+// is left are packages rule and limit. It may import these, audit, db and fault, and nothing else may decide access.
 package access
 
 import (
@@ -15,6 +16,7 @@ import (
 	"guardhouse/internal/audit"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/rule"
 )
 
 // Action is what a role can permit.
@@ -60,14 +62,14 @@ func AllActions() []Action {
 }
 
 // Operation is what is done with a model.
-type Operation string
+type Operation = rule.Operation
 
 // The operations. A rule may also say "*".
 const (
-	View     Operation = "view"
-	Infer    Operation = "infer"
-	Train    Operation = "train"
-	Download Operation = "download"
+	View     = rule.View
+	Infer    = rule.Infer
+	Train    = rule.Train
+	Download = rule.Download
 )
 
 // Op is one attempt. Operation is "" when no model is used; then Model, if given, only stands in the audit row.
@@ -92,16 +94,23 @@ const (
 	KindKey       = "key"
 	KindAnonymous = "anonymous"
 	KindSystem    = "system"
+	// KindGroup is nobody who could come: any member of a group, for questions about what its rules say (PrincipalOf).
+	KindGroup = "group"
 )
 
-// Principal is who asks. For a key, UserID, Name and Role are its owner's; empty scopes narrow nothing.
+// Principal is who asks. For a key, UserID, Name and Role are its owner's; empty scopes and ranges narrow nothing.
 type Principal struct {
-	Kind                     string
-	UserID, Name, Role       string
-	Groups                   []string
-	KeyID                    string
+	Kind               string
+	UserID, Name, Role string
+	Groups             []string // ids; Enter and whoever else decides at once reads them from the policy instead
+	KeyID              string
+	// KeyLine is the first of the keys that rotations made one from the other, KeyID itself for one that is the first: rules
+	// and limits name it, so that a rotation sheds neither.
+	KeyLine                  string
 	Service                  bool // UserID is a service account
 	KeyModels, KeyOperations []string
+	KeyIPRanges              []netip.Prefix // from where the key may come
+	KeyRate                  *rule.Rate     // how often, nil for no limit of its own
 	SessionID                string
 	// Via says how the session was shown: ViaCookie, or the kid of the bearer. Until is when that bearer ends. Whoever keeps
 	// a principal for longer than one request needs both to ask whether it is still good.
@@ -111,6 +120,9 @@ type Principal struct {
 	// Unconfirmed: it came by a browser's cookie, and nobody typed the password to this session within the last minutes. What
 	// the tiers call TierPassword is refused to it.
 	Unconfirmed bool
+	// Barred says why nobody could come as this principal at all, "" where somebody can: PrincipalOf also answers for an account
+	// that is disabled and a key that has ended. Everything is refused to it.
+	Barred string
 }
 
 // ViaCookie is the Via of a session that was shown by its cookie.
@@ -173,9 +185,10 @@ func (g *Guard) Actions(p Principal) []Action {
 // VisibleModels answers those of ids that p may know of, in the same order.
 func (g *Guard) VisibleModels(p Principal, ids []string) []string {
 	s := g.current.Load()
+	p, at := s.member(p), g.now()
 	visible := make([]string, 0, len(ids))
 	for _, id := range ids {
-		if inScope(p.KeyOperations, string(View)) && g.sees(s, p, id) {
+		if inScope(p.KeyOperations, string(View)) && s.sees(s.set, asked{p, id, at}).allowed {
 			visible = append(visible, id)
 		}
 	}

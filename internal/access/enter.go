@@ -7,6 +7,7 @@ import (
 	"guardhouse/internal/audit"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/rule"
 )
 
 // messages that a refusal may show. They name no rule and no model.
@@ -15,19 +16,14 @@ const (
 	notAllowed  = "You may not do this."
 )
 
-// decision is what Enter found.
-type decision struct {
-	verdict
-	hidden bool // the answer is the unknown model's
-}
-
-// Enter is the only decision. It answers a Pass, or leaves the refusal's row and answers Forbidden, or NotFound where the
-// principal may not know of the model. When the refusal's row cannot be made durable it answers AuditUnavailable. A context
-// that is done changes nothing here: a refusal owes its row all the same.
+// Enter is the only decision. It answers a Pass, or leaves the refusal's row and answers Forbidden, NotFound where the
+// principal may not know of the model, or RateLimited where only a limit refused. When the refusal's row cannot be made
+// durable it answers AuditUnavailable. A context that is done changes nothing here: a refusal owes its row all the same.
 func (g *Guard) Enter(_ context.Context, p Principal, op Op) (*Pass, error) {
 	start := g.now()
 	s := g.current.Load()
-	d := g.decide(s, p, op)
+	p = s.member(p)
+	d := s.decide(s.set, asked{p, op.Model, start}, op)
 	if d.allowed {
 		return &Pass{
 			guard: g, principal: p, op: op, start: start, version: s.version, ruleID: d.ruleID, report: d.report,
@@ -36,6 +32,7 @@ func (g *Guard) Enter(_ context.Context, p Principal, op Op) (*Pass, error) {
 	e := entry(p, op)
 	e.Decision, e.Reason, e.RuleID, e.PolicyVersion = audit.Deny, d.reason, d.ruleID, s.version
 	e.Duration = g.now().Sub(start)
+	addNearest(&e, d.failing)
 	addReport(&e, d.report)
 	if err := g.refuse(e); err != nil {
 		return nil, err
@@ -45,35 +42,6 @@ func (g *Guard) Enter(_ context.Context, p Principal, op Op) (*Pass, error) {
 	}
 	return nil, fault.New(fault.Forbidden, notAllowed)
 }
-
-// decide follows api.md: role, key scopes, view, then the rules of the operation.
-func (g *Guard) decide(s *snapshot, p Principal, op Op) decision {
-	refused := func(reason string) decision { return decision{verdict: verdict{reason: reason}} }
-	switch {
-	case !s.permits(p, op.Action) && p.Kind == KindAnonymous:
-		return refused(reasonAnonymous)
-	case !s.permits(p, op.Action) && p.Kind == KindKey && s.roles.allow(p.Role, op.Action):
-		return refused(reasonKeyScope)
-	case !s.permits(p, op.Action):
-		return refused(reasonRole)
-	case op.Unknown:
-		return decision{verdict: verdict{reason: reasonUnknown}, hidden: true}
-	case op.Operation == "":
-		return decision{verdict: verdict{allowed: true}}
-	case !known(op.Operation) || op.Model == "":
-		return refused(reasonNoRule)
-	case !g.sees(s, p, op.Model):
-		return decision{verdict: verdict{reason: reasonNotVisible}, hidden: true}
-	case !inScope(p.KeyOperations, string(op.Operation)):
-		return refused(reasonKeyScope)
-	case op.Operation == View && s.permits(p, ACLManage):
-		// Holders of acl.manage see every model; running one is another operation.
-		return decision{verdict: verdict{allowed: true}}
-	}
-	return decision{verdict: s.of(op.Model).decide(p, op.Operation, g.allowByDef)}
-}
-
-func known(o Operation) bool { return o == View || o == Infer || o == Train || o == Download }
 
 // Reject leaves one row for a use that never entered: an invalid body (decision error), a credential that was refused
 // (deny). It answers only a failure to make the row durable.
@@ -106,14 +74,29 @@ func entry(p Principal, op Op) audit.Entry {
 	return e
 }
 
-func addReport(e *audit.Entry, report []string) {
+// addNearest tells those who read the log which rule came nearest to allowing.
+func addNearest(e *audit.Entry, f *rule.Failing) {
+	if f != nil {
+		e.Details = merge(e.Details, map[string]any{"nearest_rule": f.RuleID, "failing_condition": f.Condition})
+	}
+}
+
+// maxReported is how many report-only rules a row names: rules that decide nothing must not make a row too large to be kept.
+const maxReported = 20
+
+func addReport(e *audit.Entry, report []rule.Reported) {
 	if len(report) == 0 {
 		return
 	}
-	if e.Details == nil {
-		e.Details = map[string]any{}
+	words := make([]string, 0, min(len(report), maxReported))
+	for _, r := range report[:min(len(report), maxReported)] {
+		words = append(words, r.String())
 	}
-	e.Details["report_only"] = report
+	more := map[string]any{"report_only": words}
+	if n := len(report) - maxReported; n > 0 {
+		more["report_only_more"] = n
+	}
+	e.Details = merge(e.Details, more)
 }
 
 // refuse appends a refusal's row, or counts it into a later row where anonymous callers make too many.

@@ -1,26 +1,52 @@
 package access
 
-import "context"
+import (
+	"context"
+	"strings"
+
+	"guardhouse/internal/rule"
+)
+
+// Rule is a stored rule as its rows spell it. Principals are written kind:ref, or "*".
+type Rule struct {
+	ID, Effect, Mode   string
+	Principals, Models []string
+	Operations         []string
+	Conditions         string // JSON
+	Note, Origin       string
+}
+
+func (r *Rule) read(parser *rule.Parser) stored {
+	x := row{effect: r.Effect, mode: r.Mode, conditions: r.Conditions}
+	x.Rule = rule.Rule{ID: r.ID, Models: r.Models, Note: r.Note, Origin: r.Origin}
+	for _, p := range r.Principals {
+		kind, ref, _ := strings.Cut(p, ":")
+		if p == "*" {
+			kind, ref = rule.KindAny, ""
+		}
+		x.Principals = append(x.Principals, rule.Principal{Kind: kind, Ref: ref})
+	}
+	for _, o := range r.Operations {
+		x.Operations = append(x.Operations, rule.Operation(o))
+	}
+	return x.read(parser)
+}
 
 // Snapshot is a policy that is in no database.
 type Snapshot struct{ s *snapshot }
 
 // Build makes a policy of lines of role and action, and rules.
-func Build(version int64, permissions [][2]string, rules []Rule) (Snapshot, error) {
-	l := lines{}
+func (g *Guard) Build(version int64, permissions [][2]string, rules []Rule) (Snapshot, error) {
+	c := content{version: version, groups: map[string][]string{}, defaultAllow: g.allowByDef}
 	for _, p := range permissions {
-		l = append(l, permission{p[0], p[1]})
+		c.permissions = append(c.permissions, permission{p[0], p[1]})
 	}
-	compiled := make([]*rule, 0, len(rules))
+	parser := rule.NewParser()
 	for i := range rules {
-		compiled = append(compiled, rules[i].compile())
+		c.rules = append(c.rules, rules[i].read(parser))
 	}
-	s, err := newSnapshot(version, l, compiled)
-	if err != nil {
-		return Snapshot{}, err
-	}
-	s.list = rules
-	return Snapshot{s}, nil
+	s, err := newSnapshot(c)
+	return Snapshot{s}, err
 }
 
 // Put puts a policy in force.
@@ -28,7 +54,7 @@ func (g *Guard) Put(s Snapshot) { g.current.Store(s.s) }
 
 // Swap is Build and Put.
 func (g *Guard) Swap(version int64, permissions [][2]string, rules []Rule) error {
-	s, err := Build(version, permissions, rules)
+	s, err := g.Build(version, permissions, rules)
 	if err == nil {
 		g.Put(s)
 	}
@@ -39,14 +65,14 @@ func (g *Guard) Swap(version int64, permissions [][2]string, rules []Rule) error
 type Decision struct {
 	Allowed, Hidden bool
 	RuleID, Reason  string
-	Report          []string
+	Report          []rule.Reported
 	Version         int64
 }
 
-// Decide decides without leaving a row.
+// Decide decides without leaving a row, for the groups that p says it is in.
 func (g *Guard) Decide(p Principal, op Op) Decision {
 	s := g.current.Load()
-	d := g.decide(s, p, op)
+	d := s.decide(s.set, asked{p, op.Model, g.now()}, op)
 	return Decision{d.allowed, d.hidden, d.ruleID, d.reason, d.report, s.version}
 }
 
@@ -55,9 +81,6 @@ func (g *Guard) SetFreeShare(share float64) {
 	g.freeShare = func() (float64, error) { return share, nil }
 	g.poll(context.Background(), -1)
 }
-
-// Rules lists the rules of the snapshot in force, by id.
-func (g *Guard) Rules() []Rule { return g.current.Load().list }
 
 // FreeRefusals is how many refusals a minute get rows of their own.
 const FreeRefusals = freeRefusals

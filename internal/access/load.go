@@ -3,14 +3,13 @@ package access
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"time"
 
 	"guardhouse/internal/db"
 )
 
-// Reload reads roles and rules in one transaction, builds a new snapshot and swaps it in. A failure leaves the old one.
+// Reload reads roles, groups and rules in one transaction, builds a new snapshot and swaps it in. A failure leaves the old one.
 func (g *Guard) Reload(ctx context.Context) (err error) {
 	g.reloadMu.Lock()
 	defer g.reloadMu.Unlock()
@@ -19,14 +18,14 @@ func (g *Guard) Reload(ctx context.Context) (err error) {
 		return db.Translate(err)
 	}
 	defer func() { err = errors.Join(err, tx.Rollback()) }() // a read has nothing to commit
-	l := loader{ctx: ctx, tx: tx}
-	s, err := l.snapshot()
+	l := loader{func(query string) (*sql.Rows, error) { return tx.QueryContext(ctx, query) }}
+	s, err := l.snapshot(g.allowByDef)
 	if err != nil {
 		return db.Translate(err)
 	}
-	for _, r := range s.list {
-		if r.unusable() {
-			g.log.Warn("access rule has conditions that this release cannot evaluate", "rule_id", r.ID, "effect", r.Effect)
+	for i := range s.list {
+		if s.list[i].unreadable {
+			g.log.Warn("access rule cannot be read whole: it allows nothing, or denies always", "rule_id", s.list[i].ID)
 		}
 	}
 	g.current.Store(s)
@@ -82,74 +81,56 @@ func (g *Guard) poll(ctx context.Context, seen int64) int64 {
 
 const versionSQL = `SELECT coalesce(max(version), 0) FROM policy_versions`
 
+// loader reads a policy through whatever transaction asks for it.
 type loader struct {
-	ctx context.Context //nolint:containedctx // lives as long as one Reload
-	tx  *sql.Tx
+	query func(query string) (*sql.Rows, error)
 }
 
-func (l loader) snapshot() (*snapshot, error) {
-	var version int64
-	if err := l.tx.QueryRowContext(l.ctx, versionSQL).Scan(&version); err != nil {
+// snapshot reads the whole policy; allowByDef is acl.default, which a stored default overrides.
+func (l loader) snapshot(allowByDef bool) (*snapshot, error) {
+	c := content{groups: map[string][]string{}}
+	err := l.each(versionSQL, func(scan func(...any) error) error { return scan(&c.version) })
+	if err != nil {
 		return nil, err
 	}
-	perms := lines{}
-	err := l.each(`SELECT v0, v1 FROM casbin_rules WHERE ptype = 'p' ORDER BY id`, func(scan func(...any) error) error {
+	err = l.each(`SELECT v0, v1 FROM casbin_rules WHERE ptype = 'p' ORDER BY id`, func(scan func(...any) error) error {
 		var p permission
 		err := scan(&p.role, &p.action)
-		perms = append(perms, p)
+		c.permissions = append(c.permissions, p)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	list, err := l.rules()
+	err = l.each(`SELECT m.user_id, m.group_id FROM group_members m JOIN groups g ON g.id = m.group_id
+		WHERE g.deleted_at IS NULL ORDER BY 1, 2`, func(scan func(...any) error) error {
+		var person, group string
+		err := scan(&person, &group)
+		c.groups[person] = append(c.groups[person], group)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	compiled := make([]*rule, 0, len(list))
-	for i := range list {
-		compiled = append(compiled, list[i].compile())
-	}
-	s, err := newSnapshot(version, perms, compiled)
+	def, err := l.byDefault()
 	if err != nil {
 		return nil, err
 	}
-	s.list = list
-	return s, nil
+	c.defaultAllow = def == defaultAllow || def == "" && allowByDef
+	if c.rules, err = l.rules(); err != nil {
+		return nil, err
+	}
+	return newSnapshot(c)
 }
 
-func (l loader) rules() ([]Rule, error) {
-	var list []Rule
-	index := map[string]int{}
-	err := l.each(`SELECT id, effect, mode, conditions, note, origin FROM acl_rules ORDER BY id`, func(scan func(...any) error) error {
-		var r Rule
-		err := scan(&r.ID, &r.Effect, &r.Mode, &r.Conditions, &r.Note, &r.Origin)
-		index[r.ID] = len(list)
-		list = append(list, r)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	add := func(query string, field func(*Rule) *[]string) {
-		err = errors.Join(err, l.each(query, func(scan func(...any) error) error {
-			var id, value string
-			err := scan(&id, &value)
-			if i, ok := index[id]; ok {
-				*field(&list[i]) = append(*field(&list[i]), value)
-			}
-			return err
-		}))
-	}
-	add(`SELECT rule_id, CASE kind WHEN 'any' THEN '*' ELSE kind || ':' || ref END FROM acl_rule_principals ORDER BY 1, 2`,
-		func(r *Rule) *[]string { return &r.Principals })
-	add(`SELECT rule_id, model FROM acl_rule_models ORDER BY 1, 2`, func(r *Rule) *[]string { return &r.Models })
-	add(`SELECT rule_id, operation FROM acl_rule_operations ORDER BY 1, 2`, func(r *Rule) *[]string { return &r.Operations })
-	return list, err
+// byDefault answers the stored default, "" where acl.default counts.
+func (l loader) byDefault() (def string, err error) {
+	err = l.each(`SELECT value FROM meta WHERE key = '`+defaultKey+`'`, func(scan func(...any) error) error { return scan(&def) })
+	return def, err
 }
 
 func (l loader) each(query string, row func(scan func(...any) error) error) (err error) {
-	rows, err := l.tx.QueryContext(l.ctx, query)
+	rows, err := l.query(query)
 	if err != nil {
 		return err
 	}
@@ -160,21 +141,4 @@ func (l loader) each(query string, row func(scan func(...any) error) error) (err
 		}
 	}
 	return rows.Err()
-}
-
-// unusable says that the rule has conditions: this release evaluates none.
-func (r Rule) unusable() bool {
-	var c map[string]json.RawMessage
-	return json.Unmarshal([]byte(r.Conditions), &c) != nil || c == nil || len(c) > 0
-}
-
-func (r Rule) compile() *rule {
-	c := &rule{
-		id: r.ID, deny: r.Effect != effectAllow, report: r.Mode == modeReportOnly, unusable: r.unusable(),
-		models: r.Models, operations: r.Operations,
-	}
-	for _, p := range r.Principals {
-		c.subjects = append(c.subjects, parseSubject(p))
-	}
-	return c
 }

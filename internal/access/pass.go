@@ -10,6 +10,7 @@ import (
 	"guardhouse/internal/audit"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/rule"
 )
 
 // Pass proves that Enter said yes, once. Only Enter makes a valid one; it can be committed once and is closed after.
@@ -20,7 +21,7 @@ type Pass struct {
 	start     time.Time
 	version   int64
 	ruleID    string
-	report    []string
+	report    []rule.Reported
 
 	mu      sync.Mutex
 	state   state

@@ -35,7 +35,7 @@ func TestSwapsUnderLoad(t *testing.T) {
 	built := make([]access.Snapshot, 200)
 	for i := range built {
 		permissions, rules := policy(int64(i + 1))
-		s, err := access.Build(int64(i+1), permissions, rules)
+		s, err := g.guard.Build(int64(i+1), permissions, rules)
 		require.NoError(t, err)
 		built[i] = s
 	}
@@ -146,7 +146,7 @@ func TestAllowModel(t *testing.T) {
 	}))
 	allow := func(principals ...string) (id string, err error) {
 		err = g.db.Write(func(tx *db.Tx) error {
-			id, err = g.guard.AllowModel(tx, "imported", principals, "import")
+			id, err = g.guard.AllowModel(tx, audit.Event{}, "imported", principals, "import")
 			return err
 		})
 		return id, err

@@ -229,7 +229,7 @@ func TestWhichRolesStay(t *testing.T) {
 	g.person(t, "lea", "left")
 	g.exec(t, "UPDATE users SET status = 'deleted' WHERE id = 'usr_lea'")
 	require.NoError(t, g.db.Write(func(tx *db.Tx) error {
-		_, err := g.guard.AllowModel(tx, "m", []string{"role:named"}, "admin")
+		_, err := g.guard.AllowModel(tx, audit.Event{}, "m", []string{"role:named"}, "admin")
 		return err
 	}))
 	for role, code := range map[string]fault.Code{

@@ -164,7 +164,7 @@ func oracle(rules []access.Rule, p access.Principal, o access.Operation, model s
 		}
 		anyRule = true
 		usable := x.Conditions == "{}"
-		if x.Effect == "deny" && covers(x) && (owner(x) || asKey(x)) {
+		if x.Effect == "deny" && usable && covers(x) && (owner(x) || asKey(x)) {
 			return false
 		}
 		if x.Effect == "allow" {

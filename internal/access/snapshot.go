@@ -1,75 +1,58 @@
 package access
 
 import (
+	"net/netip"
 	"slices"
-	"strings"
-	"sync"
 
-	modelrule "guardhouse/internal/rule"
+	"guardhouse/internal/rule"
 )
 
-// snapshot is one policy version, whole: roles and rules that were read in one transaction. It never changes; a change
-// makes a new one.
+// snapshot is one policy version, whole: roles, rules and members of groups that were read in one transaction. It never
+// changes; a change makes a new one.
 type snapshot struct {
-	version int64
-	roles   *roles
-	exact   map[string][]*rule // rules that name the model itself
-	globs   []*rule            // rules with a pattern
-	ready   sync.Map           // model id -> *modelRules, for models that a rule names
-	none    *modelRules
-	list    []Rule
+	version      int64
+	roles        *roles
+	set          *rule.Set
+	list         []stored            // in the order of ids
+	groups       map[string][]string // a person's groups, in the order of ids
+	defaultAllow bool
 }
 
-func newSnapshot(version int64, l lines, rules []*rule) (*snapshot, error) {
-	r, err := newRoles(l)
+// content is what a snapshot is made of.
+type content struct {
+	version      int64
+	permissions  lines
+	rules        []stored
+	groups       map[string][]string
+	defaultAllow bool
+}
+
+func newSnapshot(c content) (*snapshot, error) {
+	r, err := newRoles(c.permissions)
 	if err != nil {
 		return nil, err
 	}
-	s := &snapshot{version: version, roles: r, exact: map[string][]*rule{}, none: compile(nil)}
-	slices.SortFunc(rules, func(a, b *rule) int { return strings.Compare(a.id, b.id) })
-	for _, r := range rules {
-		glob := false
-		for _, m := range r.models {
-			if strings.Contains(m, "*") {
-				glob = true
-				continue
-			}
-			s.exact[m] = append(s.exact[m], r)
-		}
-		if glob {
-			s.globs = append(s.globs, r)
-		}
+	set, err := compiled(c.rules, c.defaultAllow)
+	if err != nil {
+		return nil, err
 	}
-	return s, nil
+	return &snapshot{c.version, r, set, c.rules, c.groups, c.defaultAllow}, nil
 }
 
-// of answers the rules of one model. Only models that some rule names are kept, so that made-up names cost no memory.
-func (s *snapshot) of(id string) *modelRules {
-	if m, ok := s.ready.Load(id); ok {
-		if rules, ok := m.(*modelRules); ok {
-			return rules
-		}
+// member is p with the groups that its person is in now.
+func (s *snapshot) member(p Principal) Principal {
+	if p.Groups = nil; p.UserID != "" {
+		p.Groups = s.groups[p.UserID]
 	}
-	exact := s.exact[id]
-	if len(exact) == 0 && len(s.globs) == 0 {
-		return s.none
-	}
-	rules := slices.Clone(exact)
-	for _, r := range s.globs {
-		if slices.ContainsFunc(r.models, func(p string) bool { return strings.Contains(p, "*") && modelrule.Match(p, id) }) {
-			rules = append(rules, r)
-		}
-	}
-	slices.SortFunc(rules, func(a, b *rule) int { return strings.Compare(a.id, b.id) })
-	m := compile(slices.Compact(rules))
-	if len(exact) > 0 {
-		s.ready.Store(id, m)
-	}
-	return m
+	return p
 }
 
-// permits is the role check, and for a key the check that its scopes leave room for the action.
+// permits is the role check, and for a key the check that it comes from where it may and that its scopes leave room for the
+// action.
 func (s *snapshot) permits(p Principal, a Action) bool {
+	if p.Barred != "" {
+		return false
+	}
 	switch p.Kind {
 	case KindSystem:
 		return true
@@ -78,7 +61,7 @@ func (s *snapshot) permits(p Principal, a Action) bool {
 	case KindUser:
 		return a == AuthLogout || a == AuthRefresh || a == AuthConfirm || s.roles.allow(p.Role, a)
 	case KindKey:
-		return p.KeyID != "" && s.roles.allow(p.Role, a) && (!scoped(p) || openToScoped(a))
+		return p.KeyID != "" && s.roles.allow(p.Role, a) && (!scoped(p) || openToScoped(a)) && keyComesFrom(p, p.Origin.IP)
 	}
 	return false
 }
@@ -101,23 +84,17 @@ func openToScoped(a Action) bool {
 	}
 }
 
+// keyComesFrom says whether the address is one that the key may be used from. An unknown address is none.
+func keyComesFrom(p Principal, ip netip.Addr) bool {
+	ip = ip.Unmap().WithZone("")
+	return len(p.KeyIPRanges) == 0 || slices.ContainsFunc(p.KeyIPRanges, func(r netip.Prefix) bool { return r.Contains(ip) })
+}
+
 // inScope reads an empty scope as no narrowing.
 func inScope(scope []string, value string) bool {
 	return len(scope) == 0 || slices.Contains(scope, value) || slices.Contains(scope, "*")
 }
 
 func modelInScope(scope []string, id string) bool {
-	return len(scope) == 0 || slices.ContainsFunc(scope, func(p string) bool { return modelrule.Match(p, id) })
-}
-
-// sees says whether p may know that the model exists: by rule, or because p administers rules. It does not look at the
-// key's operations: a key made for infer alone must be able to infer.
-func (g *Guard) sees(s *snapshot, p Principal, id string) bool {
-	if !modelInScope(p.KeyModels, id) {
-		return false
-	}
-	if p.Kind == KindSystem || s.permits(p, ACLManage) {
-		return true
-	}
-	return s.of(id).decide(p, View, g.allowByDef).allowed
+	return len(scope) == 0 || slices.ContainsFunc(scope, func(p string) bool { return rule.Match(p, id) })
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/audit"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/filters"
@@ -72,7 +73,7 @@ func TestNobodyInheritsFromADeletedUser(t *testing.T) {
 	admin := b.admin()
 	rita := b.user("rita", "reviewer")
 	require.NoError(t, b.db.Write(func(tx *db.Tx) error {
-		_, err := b.guard.AllowModel(tx, "private", []string{"user:rita"}, "admin")
+		_, err := b.guard.AllowModel(tx, audit.Event{}, "private", []string{"user:rita"}, "admin")
 		return err
 	}))
 	infer := access.Op{Action: access.ModerationRun, Operation: access.Infer, Model: "private"}
@@ -108,7 +109,7 @@ func TestNobodyInheritsFromADeletedUser(t *testing.T) {
 	b.user("rita2", "reviewer")
 	require.Equal(t, fault.NotFound, may(b.as("rita2")), "the rule names an id that nobody will have again")
 	err := b.db.Write(func(tx *db.Tx) error {
-		_, err := b.guard.AllowModel(tx, "private", []string{"user:rita"}, "admin")
+		_, err := b.guard.AllowModel(tx, audit.Event{}, "private", []string{"user:rita"}, "admin")
 		return err
 	})
 	requireCode(t, fault.Unprocessable, err)
@@ -116,7 +117,7 @@ func TestNobodyInheritsFromADeletedUser(t *testing.T) {
 	twin := b.user("rita3", "reviewer")
 	b.user(twin.ID, "reviewer")
 	require.NoError(t, b.db.Write(func(tx *db.Tx) error {
-		_, err := b.guard.AllowModel(tx, "private", []string{"user:" + twin.ID}, "admin")
+		_, err := b.guard.AllowModel(tx, audit.Event{}, "private", []string{"user:" + twin.ID}, "admin")
 		return err
 	}))
 	require.Empty(t, may(b.as("rita3")))

@@ -161,7 +161,7 @@ func (s *Service) record(ctx context.Context, pass *access.Pass, m Model, allow 
 			"template_sha256": m.TemplateSHA256, "size_bytes": m.SizeBytes, "allow": len(allow),
 		},
 	}
-	_, err := pass.Commit(ctx, o, func(tx *db.Tx, _ audit.Event) error {
+	_, err := pass.Commit(ctx, o, func(tx *db.Tx, ev audit.Event) error {
 		m.CreatedAt = tx.Now()
 		if len(allow) == 0 {
 			return insert(tx, m)
@@ -172,7 +172,7 @@ func (s *Service) record(ctx context.Context, pass *access.Pass, m Model, allow 
 			err = insert(tx, m)
 		}
 		if err == nil {
-			_, err = s.guard.AllowModel(tx, m.ID, allow, "import")
+			_, err = s.guard.AllowModel(tx, ev, m.ID, allow, "import")
 		}
 		return err
 	})

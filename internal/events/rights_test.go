@@ -265,7 +265,7 @@ func TestStatesAreToldWhenTheyChange(t *testing.T) {
 	r.models.set(catalog.Model{ID: "closed", State: catalog.StateLoading})
 	next(3, `{"id":"guard-nano","state":"gone"}`)
 	require.NoError(t, r.db.Write(func(tx *db.Tx) error {
-		_, err := r.guard.AllowModel(tx, "closed", []string{"role:nurse"}, "admin")
+		_, err := r.guard.AllowModel(tx, audit.Event{}, "closed", []string{"role:nurse"}, "admin")
 		return err
 	}))
 	next(4, `{"id":"closed","state":"loading","progress":0}`)

@@ -1,0 +1,182 @@
+package access
+
+import (
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"guardhouse/internal/audit"
+	"guardhouse/internal/db"
+	"guardhouse/internal/fault"
+	"guardhouse/internal/rule"
+)
+
+func txLoader(tx *db.Tx) loader {
+	return loader{func(query string) (*sql.Rows, error) { return tx.Query(query) }}
+}
+
+// referred refuses rules with a principal or an owner that has no row: nothing could ever come as it, and a later row with its
+// id would inherit what the rule gives.
+func referred(tx *db.Tx, rules []rule.Rule) error {
+	queries := map[string]string{
+		rule.KindRole: `SELECT count(*) FROM roles WHERE name = ?`, rule.KindUser: `SELECT count(*) FROM users WHERE id = ?`,
+		rule.KindKey: `SELECT count(*) FROM api_keys WHERE id = ?`, rule.KindGroup: `SELECT count(*) FROM groups WHERE id = ?`,
+	}
+	seen := map[rule.Principal]bool{{Kind: rule.KindAny}: true}
+	for i := range rules {
+		who := rules[i].Principals
+		field := "principals"
+		if id, ok := strings.CutPrefix(rules[i].Owner, ownerPrefix); ok {
+			who, field = append(slices.Clone(who), rule.Principal{Kind: rule.KindUser, Ref: id}), "principals or owner"
+		}
+		for _, p := range who {
+			if seen[p] {
+				continue
+			}
+			var n int
+			if err := tx.QueryRow(queries[p.Kind], p.Ref).Scan(&n); err != nil {
+				return db.Translate(err)
+			}
+			if n == 0 {
+				return fault.Newf(fault.Unprocessable, "rule %q: among its %s is a %s that does not exist", rules[i].ID, field, p.Kind).WithField("principals")
+			}
+			seen[p] = true
+		}
+	}
+	return nil
+}
+
+// storePolicy writes what the plan says: rules that differ, a version, the history.
+func (g *Guard) storePolicy(tx *db.Tx, ev audit.Event, p *policyPlan) error {
+	if p.write.DryRun {
+		return nil
+	}
+	if p.Nothing() && p.write.Default == p.def {
+		return p.also(tx, ev, 0)
+	}
+	before, after, err := p.texts()
+	if err != nil {
+		return err
+	}
+	for _, id := range p.Removed {
+		if _, err := tx.Exec(`DELETE FROM acl_rules WHERE id = ?`, id); err != nil {
+			return db.Translate(err)
+		}
+	}
+	for _, r := range p.differing() {
+		if err := storeRule(tx, r); err != nil {
+			return err
+		}
+	}
+	if err := storeDefault(tx, p.write.Default); err != nil {
+		return err
+	}
+	if p.Version, err = g.newVersion(tx, p.reason()); err != nil {
+		return err
+	}
+	_, err = tx.Exec(`INSERT INTO policy_changes (version, at, actor_id, actor_name, event_id, note, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		p.Version, tx.Now().UnixMilli(), ev.Actor.ID, ev.Actor.Name, ev.ID, p.write.Note, before, after)
+	if err != nil {
+		return db.Translate(err)
+	}
+	return p.also(tx, ev, p.Version)
+}
+
+func (p *policyPlan) also(tx *db.Tx, ev audit.Event, version int64) error {
+	if p.write.Also == nil {
+		return nil
+	}
+	return p.write.Also(tx, ev, version)
+}
+
+func (p *policyPlan) reason() string {
+	return fmt.Sprintf("rules: %d added, %d changed, %d removed", len(p.Added), len(p.Changed), len(p.Removed))
+}
+
+// texts are the rules that differ, as they were and as they are, with ids for names. A rule that could not be read is a comment.
+func (p *policyPlan) texts() (before, after string, err error) {
+	old := rule.File{Default: p.def}
+	var lost strings.Builder
+	for i := range p.before {
+		r := &p.before[i]
+		_, changed := slices.BinarySearch(p.Changed, r.ID)
+		_, removed := slices.BinarySearch(p.Removed, r.ID)
+		switch {
+		case !changed && !removed:
+		case storable(&r.Rule) == nil:
+			old.Rules = append(old.Rules, r.Rule)
+		default:
+			fmt.Fprintf(&lost, "# %q could not be read\n", r.ID)
+		}
+	}
+	x, err := old.YAML()
+	if err != nil {
+		return "", "", err
+	}
+	y, err := rule.File{Default: p.write.Default, Rules: p.differing()}.YAML()
+	return lost.String() + string(x), string(y), err
+}
+
+func storeRule(tx *db.Tx, r rule.Rule) error {
+	conditions, err := r.Conditions.JSON()
+	if err != nil {
+		return err
+	}
+	effect, mode, owner, at := effectDeny, modeEnforce, sql.NullString{}, tx.Now().UnixMilli()
+	if r.Allow {
+		effect = effectAllow
+	}
+	if r.ReportOnly {
+		mode = modeReportOnly
+	}
+	owner.String, owner.Valid = strings.CutPrefix(r.Owner, ownerPrefix)
+	_, err = tx.Exec(`INSERT INTO acl_rules (id, effect, mode, conditions, note, owner_id, origin, created_at, updated_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET effect = excluded.effect, mode = excluded.mode,
+		conditions = excluded.conditions, note = excluded.note, owner_id = excluded.owner_id, origin = excluded.origin,
+		updated_at = excluded.updated_at`, r.ID, effect, mode, string(conditions), r.Note, owner, r.Origin, at, at)
+	if err != nil {
+		return db.Translate(err)
+	}
+	for _, table := range []string{"acl_rule_principals", "acl_rule_models", "acl_rule_operations"} {
+		if _, err := tx.Exec(`DELETE FROM `+table+` WHERE rule_id = ?`, r.ID); err != nil {
+			return db.Translate(err)
+		}
+	}
+	return storeParts(tx, r)
+}
+
+func storeParts(tx *db.Tx, r rule.Rule) error {
+	put := func(query string, args ...any) error {
+		s, err := tx.Prepare(query)
+		if err == nil {
+			_, err = s.Exec(args...)
+		}
+		return db.Translate(err)
+	}
+	for _, p := range r.Principals {
+		if err := put(`INSERT OR IGNORE INTO acl_rule_principals (rule_id, kind, ref) VALUES (?, ?, ?)`, r.ID, p.Kind, p.Ref); err != nil {
+			return err
+		}
+	}
+	for _, m := range r.Models {
+		if err := put(`INSERT OR IGNORE INTO acl_rule_models (rule_id, model) VALUES (?, ?)`, r.ID, m); err != nil {
+			return err
+		}
+	}
+	for _, o := range r.Operations {
+		if err := put(`INSERT OR IGNORE INTO acl_rule_operations (rule_id, operation) VALUES (?, ?)`, r.ID, string(o)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func storeDefault(tx *db.Tx, def string) error {
+	query, args := `DELETE FROM meta WHERE key = ?`, []any{defaultKey}
+	if def != "" {
+		query, args = `INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, append(args, def)
+	}
+	_, err := tx.Exec(query, args...)
+	return db.Translate(err)
+}
