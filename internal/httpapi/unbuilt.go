@@ -20,7 +20,6 @@ func unbuiltRoutes() map[route]bool {
 		{http.MethodGet, "/api/v1/acl/rules/:rule"},
 		{http.MethodPut, "/api/v1/acl/rules/:rule"},
 		{http.MethodDelete, "/api/v1/acl/rules/:rule"},
-		{http.MethodPost, "/api/v1/access/explain"},
 		{http.MethodGet, "/api/v1/audit/export"},
 		{http.MethodGet, "/api/v1/audit/checkpoints"},
 		{http.MethodPost, "/api/v1/analyze"},

@@ -44,6 +44,30 @@ func (e ActorType) Valid() bool {
 	}
 }
 
+// Defines values for AskedOperation.
+const (
+	AskDownload AskedOperation = "download"
+	AskInfer    AskedOperation = "infer"
+	AskTrain    AskedOperation = "train"
+	AskView     AskedOperation = "view"
+)
+
+// Valid indicates whether the value is a known member of the AskedOperation enum.
+func (e AskedOperation) Valid() bool {
+	switch e {
+	case AskDownload:
+		return true
+	case AskInfer:
+		return true
+	case AskTrain:
+		return true
+	case AskView:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CellSource.
 const (
 	Changed CellSource = "changed"
@@ -56,6 +80,72 @@ func (e CellSource) Valid() bool {
 	case Changed:
 		return true
 	case Shipped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CheckedConditionName.
+const (
+	CheckedHours      CheckedConditionName = "hours"
+	CheckedIPRanges   CheckedConditionName = "ip_ranges"
+	CheckedPurpose    CheckedConditionName = "purpose"
+	CheckedRateLimit  CheckedConditionName = "rate_limit"
+	CheckedValidFrom  CheckedConditionName = "valid_from"
+	CheckedValidUntil CheckedConditionName = "valid_until"
+)
+
+// Valid indicates whether the value is a known member of the CheckedConditionName enum.
+func (e CheckedConditionName) Valid() bool {
+	switch e {
+	case CheckedHours:
+		return true
+	case CheckedIPRanges:
+		return true
+	case CheckedPurpose:
+		return true
+	case CheckedRateLimit:
+		return true
+	case CheckedValidFrom:
+		return true
+	case CheckedValidUntil:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ConsideredRuleEffect.
+const (
+	ConsideredAllow ConsideredRuleEffect = "allow"
+	ConsideredDeny  ConsideredRuleEffect = "deny"
+)
+
+// Valid indicates whether the value is a known member of the ConsideredRuleEffect enum.
+func (e ConsideredRuleEffect) Valid() bool {
+	switch e {
+	case ConsideredAllow:
+		return true
+	case ConsideredDeny:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ConsideredRuleMode.
+const (
+	ConsideredEnforce    ConsideredRuleMode = "enforce"
+	ConsideredReportOnly ConsideredRuleMode = "report-only"
+)
+
+// Valid indicates whether the value is a known member of the ConsideredRuleMode enum.
+func (e ConsideredRuleMode) Valid() bool {
+	switch e {
+	case ConsideredEnforce:
+		return true
+	case ConsideredReportOnly:
 		return true
 	default:
 		return false
@@ -176,6 +266,111 @@ func (e ExampleSetLanguage) Valid() bool {
 	}
 }
 
+// Defines values for ExplainStepName.
+const (
+	StepAllow      ExplainStepName = "allow"
+	StepDefault    ExplainStepName = "default"
+	StepDeny       ExplainStepName = "deny"
+	StepKeyRule    ExplainStepName = "key_rule"
+	StepKeyScope   ExplainStepName = "key_scope"
+	StepMatched    ExplainStepName = "matched"
+	StepModel      ExplainStepName = "model"
+	StepReportOnly ExplainStepName = "report_only"
+	StepRole       ExplainStepName = "role"
+	StepVisible    ExplainStepName = "visible"
+)
+
+// Valid indicates whether the value is a known member of the ExplainStepName enum.
+func (e ExplainStepName) Valid() bool {
+	switch e {
+	case StepAllow:
+		return true
+	case StepDefault:
+		return true
+	case StepDeny:
+		return true
+	case StepKeyRule:
+		return true
+	case StepKeyScope:
+		return true
+	case StepMatched:
+		return true
+	case StepModel:
+		return true
+	case StepReportOnly:
+		return true
+	case StepRole:
+		return true
+	case StepVisible:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExplainStepOutcome.
+const (
+	StepFails   ExplainStepOutcome = "fail"
+	StepNotes   ExplainStepOutcome = "note"
+	StepPasses  ExplainStepOutcome = "pass"
+	StepSkipped ExplainStepOutcome = "skipped"
+)
+
+// Valid indicates whether the value is a known member of the ExplainStepOutcome enum.
+func (e ExplainStepOutcome) Valid() bool {
+	switch e {
+	case StepFails:
+		return true
+	case StepNotes:
+		return true
+	case StepPasses:
+		return true
+	case StepSkipped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExplanationDecision.
+const (
+	ExplainedAllow ExplanationDecision = "allow"
+	ExplainedDeny  ExplanationDecision = "deny"
+)
+
+// Valid indicates whether the value is a known member of the ExplanationDecision enum.
+func (e ExplanationDecision) Valid() bool {
+	switch e {
+	case ExplainedAllow:
+		return true
+	case ExplainedDeny:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExplanationStatus.
+const (
+	N200 ExplanationStatus = 200
+	N403 ExplanationStatus = 403
+	N404 ExplanationStatus = 404
+)
+
+// Valid indicates whether the value is a known member of the ExplanationStatus enum.
+func (e ExplanationStatus) Valid() bool {
+	switch e {
+	case N200:
+		return true
+	case N403:
+		return true
+	case N404:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FilterPage.
 const (
 	Audit   FilterPage = "audit"
@@ -188,6 +383,66 @@ func (e FilterPage) Valid() bool {
 	case Audit:
 		return true
 	case History:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HygieneFindingCode.
+const (
+	FoundContradictory    HygieneFindingCode = "contradictory"
+	FoundExpired          HygieneFindingCode = "expired"
+	FoundExpiring         HygieneFindingCode = "expiring"
+	FoundNeverMatched     HygieneFindingCode = "never_matched"
+	FoundShadowed         HygieneFindingCode = "shadowed"
+	FoundUnknownModel     HygieneFindingCode = "unknown_model"
+	FoundUnknownPrincipal HygieneFindingCode = "unknown_principal"
+	FoundUnusedKey        HygieneFindingCode = "unused_key"
+)
+
+// Valid indicates whether the value is a known member of the HygieneFindingCode enum.
+func (e HygieneFindingCode) Valid() bool {
+	switch e {
+	case FoundContradictory:
+		return true
+	case FoundExpired:
+		return true
+	case FoundExpiring:
+		return true
+	case FoundNeverMatched:
+		return true
+	case FoundShadowed:
+		return true
+	case FoundUnknownModel:
+		return true
+	case FoundUnknownPrincipal:
+		return true
+	case FoundUnusedKey:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HygieneProposalKind.
+const (
+	ProposeChange    HygieneProposalKind = "change"
+	ProposeExtend    HygieneProposalKind = "extend"
+	ProposeRemove    HygieneProposalKind = "remove"
+	ProposeRevokeKey HygieneProposalKind = "revoke_key"
+)
+
+// Valid indicates whether the value is a known member of the HygieneProposalKind enum.
+func (e HygieneProposalKind) Valid() bool {
+	switch e {
+	case ProposeChange:
+		return true
+	case ProposeExtend:
+		return true
+	case ProposeRemove:
+		return true
+	case ProposeRevokeKey:
 		return true
 	default:
 		return false
@@ -521,6 +776,45 @@ func (e ReadyReasonCode) Valid() bool {
 	}
 }
 
+// Defines values for RehearsedUseEffect.
+const (
+	EffectChange RehearsedUseEffect = "change"
+	EffectGain   RehearsedUseEffect = "gain"
+	EffectLose   RehearsedUseEffect = "lose"
+)
+
+// Valid indicates whether the value is a known member of the RehearsedUseEffect enum.
+func (e RehearsedUseEffect) Valid() bool {
+	switch e {
+	case EffectChange:
+		return true
+	case EffectGain:
+		return true
+	case EffectLose:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RuleDefault.
+const (
+	DefaultAllow RuleDefault = "allow"
+	DefaultDeny  RuleDefault = "deny"
+)
+
+// Valid indicates whether the value is a known member of the RuleDefault enum.
+func (e RuleDefault) Valid() bool {
+	switch e {
+	case DefaultAllow:
+		return true
+	case DefaultDeny:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SessionKind.
 const (
 	Browser SessionKind = "browser"
@@ -779,6 +1073,27 @@ func (e VerdictAction) Valid() bool {
 	}
 }
 
+// Defines values for WayToPassKind.
+const (
+	PassByConditions WayToPassKind = "conditions"
+	PassIfEnforced   WayToPassKind = "enforced"
+	PassWithoutDeny  WayToPassKind = "without_deny"
+)
+
+// Valid indicates whether the value is a known member of the WayToPassKind enum.
+func (e WayToPassKind) Valid() bool {
+	switch e {
+	case PassByConditions:
+		return true
+	case PassIfEnforced:
+		return true
+	case PassWithoutDeny:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for IfNoneMatch.
 const (
 	IfNoneMatchAsterisk IfNoneMatch = "*"
@@ -863,6 +1178,21 @@ func (e PutRoleParamsIfNoneMatch) Valid() bool {
 	}
 }
 
+// AccessCell defines model for AccessCell.
+type AccessCell struct {
+	Allowed bool    `json:"allowed"`
+	Reason  string  `json:"reason"`
+	RuleID  *string `json:"rule_id"`
+}
+
+// AccessTable defines model for AccessTable.
+type AccessTable struct {
+	At            Timestamp     `json:"at"`
+	Models        []ModelAccess `json:"models"`
+	PolicyVersion int64         `json:"policy_version"`
+	Principal     string        `json:"principal"`
+}
+
 // ActionOfGroup defines model for ActionOfGroup.
 type ActionOfGroup struct {
 	Action string `json:"action"`
@@ -880,6 +1210,9 @@ type Actor struct {
 
 // ActorType defines model for Actor.Type.
 type ActorType string
+
+// AskedOperation defines model for AskedOperation.
+type AskedOperation string
 
 // AuditBucket defines model for AuditBucket.
 type AuditBucket struct {
@@ -964,6 +1297,22 @@ type AuditVolume struct {
 // CellSource Whether the role came so or somebody changed it.
 type CellSource string
 
+// CheckedCondition defines model for CheckedCondition.
+type CheckedCondition struct {
+	Holds bool                 `json:"holds"`
+	Name  CheckedConditionName `json:"name"`
+
+	// NextAt Of hours and valid_from that do not hold, the first moment when they do.
+	NextAt *wire.Time `json:"next_at"`
+	Value  string     `json:"value"`
+
+	// WouldPass In English.
+	WouldPass *string `json:"would_pass"`
+}
+
+// CheckedConditionName defines model for CheckedCondition.Name.
+type CheckedConditionName string
+
 // Confirm defines model for Confirm.
 type Confirm struct {
 	Password string `json:"password"`
@@ -973,6 +1322,35 @@ type Confirm struct {
 type Confirmed struct {
 	ConfirmedUntil Timestamp `json:"confirmed_until"`
 }
+
+// ConsideredRule defines model for ConsideredRule.
+type ConsideredRule struct {
+	Conditions []CheckedCondition   `json:"conditions"`
+	Effect     ConsideredRuleEffect `json:"effect"`
+
+	// Holds It names the principal, and every condition but the rate holds.
+	Holds bool `json:"holds"`
+
+	// KeyOnly It names the key alone.
+	KeyOnly bool               `json:"key_only"`
+	Mode    ConsideredRuleMode `json:"mode"`
+
+	// Principal It names the principal.
+	Principal bool   `json:"principal"`
+	RuleID    string `json:"rule_id"`
+
+	// Why In English.
+	Why string `json:"why"`
+
+	// WouldPass In English.
+	WouldPass *string `json:"would_pass"`
+}
+
+// ConsideredRuleEffect defines model for ConsideredRule.Effect.
+type ConsideredRuleEffect string
+
+// ConsideredRuleMode defines model for ConsideredRule.Mode.
+type ConsideredRuleMode string
 
 // CreatedKey defines model for CreatedKey.
 type CreatedKey struct {
@@ -1024,6 +1402,96 @@ type ExampleSet struct {
 // ExampleSetLanguage defines model for ExampleSet.Language.
 type ExampleSetLanguage string
 
+// ExplainRequest defines model for ExplainRequest.
+type ExplainRequest struct {
+	// At When; now where it is not said.
+	At *time.Time `json:"at,omitempty"`
+
+	// IP From which address; without one, rules for some addresses do not allow. One's own where one asks about oneself.
+	IP        *string        `json:"ip,omitempty"`
+	Model     string         `json:"model"`
+	Operation AskedOperation `json:"operation"`
+
+	// Principal user:NAME, role:NAME, group:NAME or key:ID; the caller himself where it is not said.
+	Principal *string `json:"principal,omitempty"`
+	Purpose   *string `json:"purpose,omitempty"`
+
+	// Rules The whole proposed set; with rules_model, what replaces that model's own rules.
+	Rules        *[]ProposedRule `json:"rules,omitempty"`
+	RulesDefault *RuleDefault    `json:"rules_default,omitempty"`
+	RulesModel   *string         `json:"rules_model,omitempty"`
+}
+
+// ExplainStep defines model for ExplainStep.
+type ExplainStep struct {
+	// Action Of role: the action that it has to have.
+	Action string `json:"action"`
+
+	// Allows Of matched: those that allow and name the principal. Of report_only: those that would allow.
+	Allows int `json:"allows"`
+
+	// Denies Of matched: those that deny and name the principal. Of report_only: those that would deny.
+	Denies int `json:"denies"`
+
+	// Name In the order of evaluation: the role has the action; the key's scopes leave room; the model is there; it may be seen; rules match; no deny holds; an allow holds; where a rule names the key, one of those does; what a model without rules does; what report-only rules would have done.
+	Name    ExplainStepName    `json:"name"`
+	Outcome ExplainStepOutcome `json:"outcome"`
+
+	// Role Of role: the role.
+	Role string `json:"role"`
+
+	// RuleID The rule that decided the step; of allow that fails, the nearest one.
+	RuleID *string `json:"rule_id"`
+
+	// Rules Of matched: rules on the model and operation.
+	Rules int `json:"rules"`
+}
+
+// ExplainStepName In the order of evaluation: the role has the action; the key's scopes leave room; the model is there; it may be seen; rules match; no deny holds; an allow holds; where a rule names the key, one of those does; what a model without rules does; what report-only rules would have done.
+type ExplainStepName string
+
+// ExplainStepOutcome defines model for ExplainStep.Outcome.
+type ExplainStepOutcome string
+
+// Explanation defines model for Explanation.
+type Explanation struct {
+	At         Timestamp        `json:"at"`
+	Considered []ConsideredRule `json:"considered"`
+
+	// ConsideredMore How many rules on the model and operation are left out.
+	ConsideredMore int                 `json:"considered_more"`
+	Decision       ExplanationDecision `json:"decision"`
+
+	// FailingCondition The condition that kept the nearest allow from holding.
+	FailingCondition *string        `json:"failing_condition"`
+	Model            string         `json:"model"`
+	Operation        AskedOperation `json:"operation"`
+	PolicyVersion    int64          `json:"policy_version"`
+	Principal        string         `json:"principal"`
+
+	// Proposed The rules were those of the request.
+	Proposed bool `json:"proposed"`
+
+	// Reason allowed, or the reason as audit rows write it: role, key_scope, not_visible, unknown_model, rule_denies, no_rule_allows, key_rule, default_deny, condition_ip_ranges, …
+	Reason string `json:"reason"`
+
+	// RuleID The rule that decides; null where none does and in answers about oneself.
+	RuleID *string `json:"rule_id"`
+
+	// Status What a request would be answered by the gate.
+	Status ExplanationStatus `json:"status"`
+	Steps  []ExplainStep     `json:"steps"`
+
+	// WouldPassIf Each of them was tried: with it the same request is allowed.
+	WouldPassIf []WayToPass `json:"would_pass_if"`
+}
+
+// ExplanationDecision defines model for Explanation.Decision.
+type ExplanationDecision string
+
+// ExplanationStatus What a request would be answered by the gate.
+type ExplanationStatus int
+
 // FilterPage defines model for FilterPage.
 type FilterPage string
 
@@ -1061,6 +1529,113 @@ type HistoryRow struct {
 	Severity       Severity      `json:"severity"`
 	Timings        Timings       `json:"timings"`
 }
+
+// HitCount defines model for HitCount.
+type HitCount struct {
+	Allow int `json:"allow"`
+	Deny  int `json:"deny"`
+}
+
+// HitDay defines model for HitDay.
+type HitDay struct {
+	Day  string `json:"day"`
+	Hits int    `json:"hits"`
+}
+
+// HitModel defines model for HitModel.
+type HitModel struct {
+	Hits  int    `json:"hits"`
+	Model string `json:"model"`
+}
+
+// HitSample defines model for HitSample.
+type HitSample struct {
+	At        Timestamp `json:"at"`
+	Decision  Decision  `json:"decision"`
+	EventID   string    `json:"event_id"`
+	IP        *string   `json:"ip"`
+	Model     string    `json:"model"`
+	Operation string    `json:"operation"`
+	Who       *string   `json:"who"`
+
+	// WouldHave What the report-only rule would have done: allow or deny; null where the rule decided.
+	WouldHave *string `json:"would_have"`
+}
+
+// Hygiene defines model for Hygiene.
+type Hygiene struct {
+	// Cut There were more rows than are looked at; never_matched is not said then.
+	Cut           bool             `json:"cut"`
+	Days          int              `json:"days"`
+	Items         []HygieneFinding `json:"items"`
+	PolicyVersion int64            `json:"policy_version"`
+
+	// Rows Audit rows of uses that never_matched looked at.
+	Rows int `json:"rows"`
+}
+
+// HygieneApplied defines model for HygieneApplied.
+type HygieneApplied struct {
+	ID            string `json:"id"`
+	Kind          string `json:"kind"`
+	PolicyVersion int64  `json:"policy_version"`
+}
+
+// HygieneApply defines model for HygieneApply.
+type HygieneApply struct {
+	ID   string  `json:"id"`
+	Note *string `json:"note,omitempty"`
+
+	// Until Of extend: until when instead of what is proposed.
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// HygieneFinding defines model for HygieneFinding.
+type HygieneFinding struct {
+	Code HygieneFindingCode `json:"code"`
+
+	// ID Names the finding to applyHygiene.
+	ID string `json:"id"`
+
+	// OtherRuleID Of shadowed and contradictory: the rule that decides instead.
+	OtherRuleID *string          `json:"other_rule_id"`
+	Params      HygieneParams    `json:"params"`
+	Proposal    *HygieneProposal `json:"proposal"`
+	RuleID      *string          `json:"rule_id"`
+}
+
+// HygieneFindingCode defines model for HygieneFinding.Code.
+type HygieneFindingCode string
+
+// HygieneParams defines model for HygieneParams.
+type HygieneParams struct {
+	// Days Of expired and unused_key since when, of expiring until when, of never_matched how far back.
+	Days       *int       `json:"days,omitempty"`
+	KeyID      *string    `json:"key_id,omitempty"`
+	Label      *string    `json:"label,omitempty"`
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+
+	// Names Principals or models that are not known.
+	Names *[]string `json:"names,omitempty"`
+
+	// Opens Without the rule somebody could do more: it closes a model or narrows a key by being there.
+	Opens *bool   `json:"opens,omitempty"`
+	Owner *string `json:"owner,omitempty"`
+
+	// Until Of expired and expiring.
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// HygieneProposal defines model for HygieneProposal.
+type HygieneProposal struct {
+	// Kind remove the rule; change it to rules[0]; extend: it ends at until instead, or when applyHygiene says; revoke_key the key.
+	Kind  HygieneProposalKind `json:"kind"`
+	Rules *[]ProposedRule     `json:"rules,omitempty"`
+	Until *time.Time          `json:"until,omitempty"`
+}
+
+// HygieneProposalKind remove the rule; change it to rules[0]; extend: it ends at until instead, or when applyHygiene says; revoke_key the key.
+type HygieneProposalKind string
 
 // IgnoredSetting defines model for IgnoredSetting.
 type IgnoredSetting struct {
@@ -1205,6 +1780,15 @@ type ModelStage string
 
 // ModelStateCode Why it failed in one word; empty otherwise.
 type ModelStateCode string
+
+// ModelAccess defines model for ModelAccess.
+type ModelAccess struct {
+	Download AccessCell `json:"download"`
+	ID       string     `json:"id"`
+	Infer    AccessCell `json:"infer"`
+	Train    AccessCell `json:"train"`
+	View     AccessCell `json:"view"`
+}
 
 // ModelMemory Bytes that the model can need at most, by what they are for.
 type ModelMemory struct {
@@ -1615,6 +2199,9 @@ type Problem struct {
 	Type      string         `json:"type"`
 }
 
+// ProposedRule A rule as the routes of model rules take it; it is read by the same parser. The id may be left out.
+type ProposedRule = json.RawMessage
+
 // QueuePlace With busy, the line that had no place; with timeout, the one that the time passed in.
 type QueuePlace struct {
 	// Capacity Most requests that may.
@@ -1640,6 +2227,89 @@ type ReadyReasonCode string
 type RefreshRequest struct {
 	RefreshToken *string `json:"refresh_token,omitempty"`
 }
+
+// Rehearsal defines model for Rehearsal.
+type Rehearsal struct {
+	// Change Decided the same, by another rule or for another reason.
+	Change int `json:"change"`
+
+	// Cut There were more than could be looked at; from is where it began.
+	Cut bool `json:"cut"`
+
+	// Days One a day of UTC from from to to, days without a difference included.
+	Days []RehearsedDay `json:"days"`
+	From Timestamp      `json:"from"`
+
+	// Gain Refused by the rules in force and allowed by the proposed ones.
+	Gain int `json:"gain"`
+
+	// Lose Allowed by the rules in force and refused by the proposed ones.
+	Lose int `json:"lose"`
+
+	// Models Models with a difference, most first, at most 100.
+	Models []RehearsedCount `json:"models"`
+
+	// People Accounts with a difference, most first, at most 100.
+	People        []RehearsedCount `json:"people"`
+	PeopleTotal   int              `json:"people_total"`
+	PolicyVersion int64            `json:"policy_version"`
+
+	// Rows Uses that were put to both sets.
+	Rows    int            `json:"rows"`
+	Samples []RehearsedUse `json:"samples"`
+
+	// Skipped Attempts that can not be put to them: summed in one row, or of a model that was not there.
+	Skipped int       `json:"skipped"`
+	To      Timestamp `json:"to"`
+}
+
+// RehearsalRequest defines model for RehearsalRequest.
+type RehearsalRequest struct {
+	Days    *int         `json:"days,omitempty"`
+	Default *RuleDefault `json:"default,omitempty"`
+	Model   *string      `json:"model,omitempty"`
+
+	// Rules The whole proposed set; with model, what replaces that model's own rules.
+	Rules []ProposedRule `json:"rules"`
+}
+
+// RehearsedCount defines model for RehearsedCount.
+type RehearsedCount struct {
+	Change int    `json:"change"`
+	Gain   int    `json:"gain"`
+	ID     string `json:"id"`
+	Lose   int    `json:"lose"`
+	Name   string `json:"name"`
+}
+
+// RehearsedDay defines model for RehearsedDay.
+type RehearsedDay struct {
+	// Day Example: 2026-11-21
+	Day  string `json:"day"`
+	Gain int    `json:"gain"`
+	Lose int    `json:"lose"`
+}
+
+// RehearsedUse defines model for RehearsedUse.
+type RehearsedUse struct {
+	After  AccessCell         `json:"after"`
+	At     Timestamp          `json:"at"`
+	Before AccessCell         `json:"before"`
+	Effect RehearsedUseEffect `json:"effect"`
+
+	// EventID The audit row.
+	EventID string `json:"event_id"`
+
+	// IP For holders of audit.read.
+	IP        *string `json:"ip"`
+	KeyID     *string `json:"key_id"`
+	Model     string  `json:"model"`
+	Operation string  `json:"operation"`
+	Who       string  `json:"who"`
+}
+
+// RehearsedUseEffect defines model for RehearsedUse.Effect.
+type RehearsedUseEffect string
 
 // Role defines model for Role.
 type Role struct {
@@ -1688,6 +2358,28 @@ type RoleList struct {
 	Actions    []ActionOfGroup `json:"actions"`
 	Items      []Role          `json:"items"`
 	NextCursor *string         `json:"next_cursor"`
+}
+
+// RuleDefault defines model for RuleDefault.
+type RuleDefault string
+
+// RuleHits defines model for RuleHits.
+type RuleHits struct {
+	// Cut There were more rows than are looked at, or a row held more report-only rules than it names.
+	Cut bool `json:"cut"`
+
+	// Days One a day of UTC, days without a hit included.
+	Days    []HitDay   `json:"days"`
+	Decided HitCount   `json:"decided"`
+	From    Timestamp  `json:"from"`
+	LastAt  *wire.Time `json:"last_at"`
+	Models  []HitModel `json:"models"`
+	RuleID  string     `json:"rule_id"`
+
+	// Samples The newest ones, newest first.
+	Samples   []HitSample `json:"samples"`
+	To        Timestamp   `json:"to"`
+	WouldHave HitCount    `json:"would_have"`
 }
 
 // SavedFilter defines model for SavedFilter.
@@ -2062,6 +2754,27 @@ type VerdictPolicy struct {
 	Version int64      `json:"version"`
 }
 
+// WayToPass defines model for WayToPass.
+type WayToPass struct {
+	At *wire.Time `json:"at"`
+
+	// IP An address of the rule's ranges.
+	IP *string `json:"ip"`
+
+	// Kind conditions: the request meets those of the rule (at, ip and purpose say how); enforced: the report-only rule is enforced; without_deny: the rule that denies lets go of it.
+	Kind WayToPassKind `json:"kind"`
+
+	// Purpose A purpose is stated.
+	Purpose bool   `json:"purpose"`
+	RuleID  string `json:"rule_id"`
+
+	// Text In English.
+	Text string `json:"text"`
+}
+
+// WayToPassKind conditions: the request meets those of the rule (at, ip and purpose say how); enforced: the report-only rule is enforced; without_deny: the rule that denies lets go of it.
+type WayToPassKind string
+
 // AuditAction defines model for AuditAction.
 type AuditAction = string
 
@@ -2144,6 +2857,38 @@ type AuditAliasParams struct {
 
 	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
 	XGuardhousePurpose *Purpose `json:"X-Guardhouse-Purpose,omitempty"`
+}
+
+// ListAccessParams defines parameters for ListAccess.
+type ListAccessParams struct {
+	// Principal user:NAME, role:NAME, group:NAME or key:ID.
+	Principal *string `form:"principal,omitempty" json:"principal,omitempty"`
+
+	// IP From which address; without one, rules for some addresses do not allow. One's own where one asks about oneself.
+	IP *string `form:"ip,omitempty" json:"ip,omitempty"`
+
+	// At When; now where it is not said.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+
+	// Purpose With which purpose.
+	Purpose *string `form:"purpose,omitempty" json:"purpose,omitempty"`
+}
+
+// ListHygieneParams defines parameters for ListHygiene.
+type ListHygieneParams struct {
+	// Days How far never_matched and unused_key look back.
+	Days *int `form:"days,omitempty" json:"days,omitempty"`
+}
+
+// ApplyHygieneParams defines parameters for ApplyHygiene.
+type ApplyHygieneParams struct {
+	// IfMatch The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ListRuleHitsParams defines parameters for ListRuleHits.
+type ListRuleHitsParams struct {
+	Days *int `form:"days,omitempty" json:"days,omitempty"`
 }
 
 // ListAuditEventsParams defines parameters for ListAuditEvents.
@@ -2422,6 +3167,15 @@ type OpenaiCreateModerationParams struct {
 // AuditAliasJSONRequestBody defines body for AuditAlias for application/json ContentType.
 type AuditAliasJSONRequestBody = AuditTextRequest
 
+// ExplainAccessJSONRequestBody defines body for ExplainAccess for application/json ContentType.
+type ExplainAccessJSONRequestBody = ExplainRequest
+
+// ApplyHygieneJSONRequestBody defines body for ApplyHygiene for application/json ContentType.
+type ApplyHygieneJSONRequestBody = HygieneApply
+
+// RehearseRulesJSONRequestBody defines body for RehearseRules for application/json ContentType.
+type RehearseRulesJSONRequestBody = RehearsalRequest
+
 // ConfirmSessionJSONRequestBody defines body for ConfirmSession for application/json ContentType.
 type ConfirmSessionJSONRequestBody = Confirm
 
@@ -2622,6 +3376,24 @@ type ServerInterface interface {
 	// AuditAlias Alias of POST /api/v1/moderations for one text
 	// (POST /api/audit)
 	AuditAlias(c *gin.Context, params AuditAliasParams)
+	// ListAccess What somebody may do with every model
+	// (GET /api/v1/access/can)
+	ListAccess(c *gin.Context, params ListAccessParams)
+	// ExplainAccess Why somebody may or may not do something with a model
+	// (POST /api/v1/access/explain)
+	ExplainAccess(c *gin.Context)
+	// ListHygiene Rules that do nothing, contradict others, ended or end soon, and keys that nobody uses
+	// (GET /api/v1/acl/hygiene)
+	ListHygiene(c *gin.Context, params ListHygieneParams)
+	// ApplyHygiene Do what a finding proposes
+	// (POST /api/v1/acl/hygiene/apply)
+	ApplyHygiene(c *gin.Context, params ApplyHygieneParams)
+	// RehearseRules What other rules would have made of the last days
+	// (POST /api/v1/acl/rehearse)
+	RehearseRules(c *gin.Context)
+	// ListRuleHits How often a rule decided, and how often a report-only one would have
+	// (GET /api/v1/acl/rules/{rule}/hits)
+	ListRuleHits(c *gin.Context, rule string, params ListRuleHitsParams)
 	// GetAuditChain Head of the chain, and what the last verification of this process found
 	// (GET /api/v1/audit/chain)
 	GetAuditChain(c *gin.Context)
@@ -2864,6 +3636,186 @@ func (siw *ServerInterfaceWrapper) AuditAlias(c *gin.Context) {
 	}
 
 	siw.Handler.AuditAlias(c, params)
+}
+
+// ListAccess operation middleware
+func (siw *ServerInterfaceWrapper) ListAccess(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAccessParams
+
+	// ------------- Optional query parameter "principal" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "principal", c.Request.URL.Query(), &params.Principal, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter principal: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "ip" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ip", c.Request.URL.Query(), &params.IP, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter ip: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", c.Request.URL.Query(), &params.At, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter at: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "purpose" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "purpose", c.Request.URL.Query(), &params.Purpose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter purpose: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAccess(c, params)
+}
+
+// ExplainAccess operation middleware
+func (siw *ServerInterfaceWrapper) ExplainAccess(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ExplainAccess(c)
+}
+
+// ListHygiene operation middleware
+func (siw *ServerInterfaceWrapper) ListHygiene(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListHygieneParams
+
+	// ------------- Optional query parameter "days" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "days", c.Request.URL.Query(), &params.Days, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter days: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListHygiene(c, params)
+}
+
+// ApplyHygiene operation middleware
+func (siw *ServerInterfaceWrapper) ApplyHygiene(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApplyHygieneParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApplyHygiene(c, params)
+}
+
+// RehearseRules operation middleware
+func (siw *ServerInterfaceWrapper) RehearseRules(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RehearseRules(c)
+}
+
+// ListRuleHits operation middleware
+func (siw *ServerInterfaceWrapper) ListRuleHits(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "rule" -------------
+	var rule string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rule", c.Param("rule"), &rule, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter rule: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRuleHitsParams
+
+	// ------------- Optional query parameter "days" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "days", c.Request.URL.Query(), &params.Days, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter days: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListRuleHits(c, rule, params)
 }
 
 // GetAuditChain operation middleware
@@ -4923,6 +5875,12 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/audit/volume", wrapper.GetAuditVolume)
 	router.GET(options.BaseURL+"/api/v1/audit/chain", wrapper.GetAuditChain)
 	router.POST(options.BaseURL+"/api/v1/audit/verify", wrapper.VerifyAudit)
+	router.POST(options.BaseURL+"/api/v1/access/explain", wrapper.ExplainAccess)
+	router.GET(options.BaseURL+"/api/v1/access/can", wrapper.ListAccess)
+	router.POST(options.BaseURL+"/api/v1/acl/rehearse", wrapper.RehearseRules)
+	router.GET(options.BaseURL+"/api/v1/acl/hygiene", wrapper.ListHygiene)
+	router.POST(options.BaseURL+"/api/v1/acl/hygiene/apply", wrapper.ApplyHygiene)
+	router.GET(options.BaseURL+"/api/v1/acl/rules/:rule/hits", wrapper.ListRuleHits)
 	router.GET(options.BaseURL+"/api/v1/filters", wrapper.ListFilters)
 	router.POST(options.BaseURL+"/api/v1/filters", wrapper.SaveFilter)
 	router.DELETE(options.BaseURL+"/api/v1/filters/:id", wrapper.DeleteFilter)
@@ -4983,6 +5941,274 @@ type AuditAliasdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response AuditAliasdefaultApplicationProblemPlusJSONResponse) VisitAuditAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessRequestObject struct {
+	Params ListAccessParams
+}
+
+type ListAccessResponseObject interface {
+	VisitListAccessResponse(w http.ResponseWriter) error
+}
+
+type ListAccess200JSONResponse AccessTable
+
+func (response ListAccess200JSONResponse) VisitListAccessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAccessdefaultApplicationProblemPlusJSONResponse) VisitListAccessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainAccessRequestObject struct {
+	Body *ExplainAccessJSONRequestBody
+}
+
+type ExplainAccessResponseObject interface {
+	VisitExplainAccessResponse(w http.ResponseWriter) error
+}
+
+type ExplainAccess200JSONResponse Explanation
+
+func (response ExplainAccess200JSONResponse) VisitExplainAccessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainAccessdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ExplainAccessdefaultApplicationProblemPlusJSONResponse) VisitExplainAccessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHygieneRequestObject struct {
+	Params ListHygieneParams
+}
+
+type ListHygieneResponseObject interface {
+	VisitListHygieneResponse(w http.ResponseWriter) error
+}
+
+type ListHygiene200ResponseHeaders struct {
+	ETag string
+}
+
+type ListHygiene200JSONResponse struct {
+	Body    Hygiene
+	Headers ListHygiene200ResponseHeaders
+}
+
+func (response ListHygiene200JSONResponse) VisitListHygieneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHygienedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListHygienedefaultApplicationProblemPlusJSONResponse) VisitListHygieneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyHygieneRequestObject struct {
+	Params ApplyHygieneParams
+	Body   *ApplyHygieneJSONRequestBody
+}
+
+type ApplyHygieneResponseObject interface {
+	VisitApplyHygieneResponse(w http.ResponseWriter) error
+}
+
+type ApplyHygiene200ResponseHeaders struct {
+	ETag string
+}
+
+type ApplyHygiene200JSONResponse struct {
+	Body    HygieneApplied
+	Headers ApplyHygiene200ResponseHeaders
+}
+
+func (response ApplyHygiene200JSONResponse) VisitApplyHygieneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyHygiene412ApplicationProblemPlusJSONResponse struct {
+	StaleApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyHygiene412ApplicationProblemPlusJSONResponse) VisitApplyHygieneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyHygienedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApplyHygienedefaultApplicationProblemPlusJSONResponse) VisitApplyHygieneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RehearseRulesRequestObject struct {
+	Body *RehearseRulesJSONRequestBody
+}
+
+type RehearseRulesResponseObject interface {
+	VisitRehearseRulesResponse(w http.ResponseWriter) error
+}
+
+type RehearseRules200JSONResponse Rehearsal
+
+func (response RehearseRules200JSONResponse) VisitRehearseRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RehearseRulesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RehearseRulesdefaultApplicationProblemPlusJSONResponse) VisitRehearseRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRuleHitsRequestObject struct {
+	Rule   string `json:"rule"`
+	Params ListRuleHitsParams
+}
+
+type ListRuleHitsResponseObject interface {
+	VisitListRuleHitsResponse(w http.ResponseWriter) error
+}
+
+type ListRuleHits200JSONResponse RuleHits
+
+func (response ListRuleHits200JSONResponse) VisitListRuleHitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRuleHitsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRuleHitsdefaultApplicationProblemPlusJSONResponse) VisitListRuleHitsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7504,6 +8730,24 @@ type StrictServerInterface interface {
 	// AuditAlias Alias of POST /api/v1/moderations for one text
 	// (POST /api/audit)
 	AuditAlias(ctx context.Context, request AuditAliasRequestObject) (AuditAliasResponseObject, error)
+	// ListAccess What somebody may do with every model
+	// (GET /api/v1/access/can)
+	ListAccess(ctx context.Context, request ListAccessRequestObject) (ListAccessResponseObject, error)
+	// ExplainAccess Why somebody may or may not do something with a model
+	// (POST /api/v1/access/explain)
+	ExplainAccess(ctx context.Context, request ExplainAccessRequestObject) (ExplainAccessResponseObject, error)
+	// ListHygiene Rules that do nothing, contradict others, ended or end soon, and keys that nobody uses
+	// (GET /api/v1/acl/hygiene)
+	ListHygiene(ctx context.Context, request ListHygieneRequestObject) (ListHygieneResponseObject, error)
+	// ApplyHygiene Do what a finding proposes
+	// (POST /api/v1/acl/hygiene/apply)
+	ApplyHygiene(ctx context.Context, request ApplyHygieneRequestObject) (ApplyHygieneResponseObject, error)
+	// RehearseRules What other rules would have made of the last days
+	// (POST /api/v1/acl/rehearse)
+	RehearseRules(ctx context.Context, request RehearseRulesRequestObject) (RehearseRulesResponseObject, error)
+	// ListRuleHits How often a rule decided, and how often a report-only one would have
+	// (GET /api/v1/acl/rules/{rule}/hits)
+	ListRuleHits(ctx context.Context, request ListRuleHitsRequestObject) (ListRuleHitsResponseObject, error)
 	// GetAuditChain Head of the chain, and what the last verification of this process found
 	// (GET /api/v1/audit/chain)
 	GetAuditChain(ctx context.Context, request GetAuditChainRequestObject) (GetAuditChainResponseObject, error)
@@ -7774,6 +9018,213 @@ func (sh *strictHandler) AuditAlias(ctx *gin.Context, params AuditAliasParams) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(AuditAliasResponseObject); ok {
 		if err := validResponse.VisitAuditAliasResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAccess operation middleware
+func (sh *strictHandler) ListAccess(ctx *gin.Context, params ListAccessParams) {
+	var request ListAccessRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccess(ctx, request.(ListAccessRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccess")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAccessResponseObject); ok {
+		if err := validResponse.VisitListAccessResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ExplainAccess operation middleware
+func (sh *strictHandler) ExplainAccess(ctx *gin.Context) {
+	var request ExplainAccessRequestObject
+
+	var body ExplainAccessJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ExplainAccess(ctx, request.(ExplainAccessRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExplainAccess")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ExplainAccessResponseObject); ok {
+		if err := validResponse.VisitExplainAccessResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListHygiene operation middleware
+func (sh *strictHandler) ListHygiene(ctx *gin.Context, params ListHygieneParams) {
+	var request ListHygieneRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListHygiene(ctx, request.(ListHygieneRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListHygiene")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListHygieneResponseObject); ok {
+		if err := validResponse.VisitListHygieneResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ApplyHygiene operation middleware
+func (sh *strictHandler) ApplyHygiene(ctx *gin.Context, params ApplyHygieneParams) {
+	var request ApplyHygieneRequestObject
+
+	request.Params = params
+
+	var body ApplyHygieneJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApplyHygiene(ctx, request.(ApplyHygieneRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApplyHygiene")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ApplyHygieneResponseObject); ok {
+		if err := validResponse.VisitApplyHygieneResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RehearseRules operation middleware
+func (sh *strictHandler) RehearseRules(ctx *gin.Context) {
+	var request RehearseRulesRequestObject
+
+	var body RehearseRulesJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RehearseRules(ctx, request.(RehearseRulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RehearseRules")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RehearseRulesResponseObject); ok {
+		if err := validResponse.VisitRehearseRulesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRuleHits operation middleware
+func (sh *strictHandler) ListRuleHits(ctx *gin.Context, rule string, params ListRuleHitsParams) {
+	var request ListRuleHitsRequestObject
+
+	request.Rule = rule
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRuleHits(ctx, request.(ListRuleHitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRuleHits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListRuleHitsResponseObject); ok {
+		if err := validResponse.VisitListRuleHitsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -710,6 +710,138 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/access/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Why somebody may or may not do something with a model
+         * @description It decides nothing, counts towards no limit and leaves no row. Everybody who is signed in may ask about himself, and about a key
+         *     of his own: he is told the decision and the plain reason, without rules, addresses and hours, and a model that he may not see
+         *     is as unknown as one that is not there. All the rest needs acl.manage: other principals, an address that one does not have, a
+         *     proposed set of rules. A user, role, group or key that is not known is 422. A rate counts as holding: whether there is room
+         *     is known only where a request is charged.
+         */
+        post: operations["explainAccess"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/can": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What somebody may do with every model
+         * @description As the rules stand now, or at a moment. Without `principal` it is about the caller himself, who is told of the models that he may
+         *     see and of no rule; about others it needs acl.manage, and names every model and the rule that decides.
+         */
+        get: operations["listAccess"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/acl/rehearse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What other rules would have made of the last days
+         * @description Every recorded use of a model is put to the rules in force and to the proposed ones, each with the role, groups, address and
+         *     purpose that its row holds, and with the room that the rates of either set would have left. It changes nothing and leaves no row.
+         *     The newest 200,000 uses are looked at, for at most 20 seconds; `cut` says that there were more, and `from` where it began. One
+         *     rehearsal a person at a time, another is 503 busy; it ends with the request.
+         */
+        post: operations["rehearseRules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/acl/hygiene": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rules that do nothing, contradict others, ended or end soon, and keys that nobody uses
+         * @description shadowed and contradictory are proven by what the rules say: without such a rule every decision is the same. never_matched
+         *     looks at the audit rows of `days`. A proposal is what applyHygiene does; a rule whose end would let somebody do more has none.
+         *     Keys stand here for holders of key.manage.
+         */
+        get: operations["listHygiene"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/acl/hygiene/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do what a finding proposes
+         * @description The finding is looked for again among the rules as they are by then: one that stands no more is 412. Where the rules come from a
+         *     file it is 409.
+         */
+        post: operations["applyHygiene"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/acl/rules/{rule}/hits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How often a rule decided, and how often a report-only one would have
+         * @description From the audit rows of the last days. A rule that is gone is counted all the same; one that no row names has none. Who and from
+         *     where stands in the samples for holders of audit.read.
+         */
+        get: operations["listRuleHits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/filters": {
         parameters: {
             query?: never;
@@ -1953,6 +2085,313 @@ export interface components {
             "sexual/minors": components["schemas"]["OpenAIInputTypes"];
             violence: components["schemas"]["OpenAIInputTypes"];
             "violence/graphic": components["schemas"]["OpenAIInputTypes"];
+        };
+        /** @description A rule as the routes of model rules take it; it is read by the same parser. The id may be left out. */
+        ProposedRule: {
+            [key: string]: unknown;
+        };
+        /** @enum {string} */
+        AskedOperation: "view" | "infer" | "train" | "download";
+        /** @enum {string} */
+        RuleDefault: "deny" | "allow";
+        ExplainRequest: {
+            /** @description user:NAME, role:NAME, group:NAME or key:ID; the caller himself where it is not said. */
+            principal?: string;
+            model: string;
+            operation: components["schemas"]["AskedOperation"];
+            /** @description From which address; without one, rules for some addresses do not allow. One's own where one asks about oneself. */
+            ip?: string;
+            /**
+             * Format: date-time
+             * @description When; now where it is not said.
+             */
+            at?: string;
+            purpose?: string;
+            /** @description The whole proposed set; with rules_model, what replaces that model's own rules. */
+            rules?: components["schemas"]["ProposedRule"][];
+            rules_model?: string;
+            rules_default?: components["schemas"]["RuleDefault"];
+        };
+        Explanation: {
+            /** @enum {string} */
+            decision: "allow" | "deny";
+            /**
+             * @description What a request would be answered by the gate.
+             * @enum {integer}
+             */
+            status: 200 | 403 | 404;
+            /** @description The rule that decides; null where none does and in answers about oneself. */
+            rule_id: string | null;
+            /** @description allowed, or the reason as audit rows write it: role, key_scope, not_visible, unknown_model, rule_denies, no_rule_allows, key_rule, default_deny, condition_ip_ranges, … */
+            reason: string;
+            /** @description The condition that kept the nearest allow from holding. */
+            failing_condition: string | null;
+            /** @description Each of them was tried: with it the same request is allowed. */
+            would_pass_if: components["schemas"]["WayToPass"][];
+            steps: components["schemas"]["ExplainStep"][];
+            considered: components["schemas"]["ConsideredRule"][];
+            /** @description How many rules on the model and operation are left out. */
+            considered_more: number;
+            /** Format: int64 */
+            policy_version: number;
+            /** @description The rules were those of the request. */
+            proposed: boolean;
+            principal: string;
+            model: string;
+            operation: components["schemas"]["AskedOperation"];
+            at: components["schemas"]["Timestamp"];
+        };
+        WayToPass: {
+            /**
+             * @description conditions: the request meets those of the rule (at, ip and purpose say how); enforced: the report-only rule is enforced; without_deny: the rule that denies lets go of it.
+             * @enum {string}
+             */
+            kind: "conditions" | "enforced" | "without_deny";
+            rule_id: string;
+            /** @description In English. */
+            text: string;
+            /** Format: date-time */
+            at: string | null;
+            /** @description An address of the rule's ranges. */
+            ip: string | null;
+            /** @description A purpose is stated. */
+            purpose: boolean;
+        };
+        ExplainStep: {
+            /**
+             * @description In the order of evaluation: the role has the action; the key's scopes leave room; the model is there; it may be seen; rules match; no deny holds; an allow holds; where a rule names the key, one of those does; what a model without rules does; what report-only rules would have done.
+             * @enum {string}
+             */
+            name: "role" | "key_scope" | "model" | "visible" | "matched" | "deny" | "allow" | "key_rule" | "default" | "report_only";
+            /** @enum {string} */
+            outcome: "pass" | "fail" | "skipped" | "note";
+            /** @description The rule that decided the step; of allow that fails, the nearest one. */
+            rule_id: string | null;
+            /** @description Of matched: rules on the model and operation. */
+            rules: number;
+            /** @description Of matched: those that allow and name the principal. Of report_only: those that would allow. */
+            allows: number;
+            /** @description Of matched: those that deny and name the principal. Of report_only: those that would deny. */
+            denies: number;
+            /** @description Of role: the role. */
+            role: string;
+            /** @description Of role: the action that it has to have. */
+            action: string;
+        };
+        ConsideredRule: {
+            rule_id: string;
+            /** @enum {string} */
+            effect: "allow" | "deny";
+            /** @enum {string} */
+            mode: "enforce" | "report-only";
+            /** @description It names the principal. */
+            principal: boolean;
+            /** @description It names the key alone. */
+            key_only: boolean;
+            /** @description It names the principal, and every condition but the rate holds. */
+            holds: boolean;
+            /** @description In English. */
+            why: string;
+            /** @description In English. */
+            would_pass: string | null;
+            conditions: components["schemas"]["CheckedCondition"][];
+        };
+        CheckedCondition: {
+            /** @enum {string} */
+            name: "ip_ranges" | "rate_limit" | "valid_from" | "valid_until" | "hours" | "purpose";
+            holds: boolean;
+            value: string;
+            /** @description In English. */
+            would_pass: string | null;
+            /**
+             * Format: date-time
+             * @description Of hours and valid_from that do not hold, the first moment when they do.
+             */
+            next_at: string | null;
+        };
+        AccessTable: {
+            principal: string;
+            at: components["schemas"]["Timestamp"];
+            /** Format: int64 */
+            policy_version: number;
+            models: components["schemas"]["ModelAccess"][];
+        };
+        ModelAccess: {
+            id: string;
+            view: components["schemas"]["AccessCell"];
+            infer: components["schemas"]["AccessCell"];
+            train: components["schemas"]["AccessCell"];
+            download: components["schemas"]["AccessCell"];
+        };
+        AccessCell: {
+            allowed: boolean;
+            reason: string;
+            rule_id: string | null;
+        };
+        RehearsalRequest: {
+            /** @description The whole proposed set; with model, what replaces that model's own rules. */
+            rules: components["schemas"]["ProposedRule"][];
+            model?: string;
+            default?: components["schemas"]["RuleDefault"];
+            /** @default 14 */
+            days: number;
+        };
+        Rehearsal: {
+            /** @description Uses that were put to both sets. */
+            rows: number;
+            /** @description Attempts that can not be put to them: summed in one row, or of a model that was not there. */
+            skipped: number;
+            from: components["schemas"]["Timestamp"];
+            to: components["schemas"]["Timestamp"];
+            /** @description There were more than could be looked at; from is where it began. */
+            cut: boolean;
+            /** @description Refused by the rules in force and allowed by the proposed ones. */
+            gain: number;
+            /** @description Allowed by the rules in force and refused by the proposed ones. */
+            lose: number;
+            /** @description Decided the same, by another rule or for another reason. */
+            change: number;
+            /** @description Accounts with a difference, most first, at most 100. */
+            people: components["schemas"]["RehearsedCount"][];
+            people_total: number;
+            /** @description Models with a difference, most first, at most 100. */
+            models: components["schemas"]["RehearsedCount"][];
+            samples: components["schemas"]["RehearsedUse"][];
+            /** @description One a day of UTC from from to to, days without a difference included. */
+            days: components["schemas"]["RehearsedDay"][];
+            /** Format: int64 */
+            policy_version: number;
+        };
+        RehearsedCount: {
+            id: string;
+            name: string;
+            gain: number;
+            lose: number;
+            change: number;
+        };
+        RehearsedUse: {
+            /** @description The audit row. */
+            event_id: string;
+            at: components["schemas"]["Timestamp"];
+            who: string;
+            key_id: string | null;
+            model: string;
+            operation: string;
+            /** @description For holders of audit.read. */
+            ip: string | null;
+            /** @enum {string} */
+            effect: "gain" | "lose" | "change";
+            before: components["schemas"]["AccessCell"];
+            after: components["schemas"]["AccessCell"];
+        };
+        RehearsedDay: {
+            /** @example 2026-11-21 */
+            day: string;
+            gain: number;
+            lose: number;
+        };
+        Hygiene: {
+            items: components["schemas"]["HygieneFinding"][];
+            /** Format: int64 */
+            policy_version: number;
+            days: number;
+            /** @description Audit rows of uses that never_matched looked at. */
+            rows: number;
+            /** @description There were more rows than are looked at; never_matched is not said then. */
+            cut: boolean;
+        };
+        HygieneFinding: {
+            /** @description Names the finding to applyHygiene. */
+            id: string;
+            /** @enum {string} */
+            code: "shadowed" | "contradictory" | "expired" | "expiring" | "never_matched" | "unknown_principal" | "unknown_model" | "unused_key";
+            rule_id: string | null;
+            /** @description Of shadowed and contradictory: the rule that decides instead. */
+            other_rule_id: string | null;
+            params: components["schemas"]["HygieneParams"];
+            proposal: components["schemas"]["HygieneProposal"] | null;
+        };
+        HygieneParams: {
+            /**
+             * Format: date-time
+             * @description Of expired and expiring.
+             */
+            until?: string;
+            /** @description Of expired and unused_key since when, of expiring until when, of never_matched how far back. */
+            days?: number;
+            /** @description Principals or models that are not known. */
+            names?: string[];
+            key_id?: string;
+            label?: string;
+            owner?: string;
+            /** Format: date-time */
+            last_used_at?: string;
+            /** @description Without the rule somebody could do more: it closes a model or narrows a key by being there. */
+            opens?: boolean;
+        };
+        HygieneProposal: {
+            /**
+             * @description remove the rule; change it to rules[0]; extend: it ends at until instead, or when applyHygiene says; revoke_key the key.
+             * @enum {string}
+             */
+            kind: "remove" | "change" | "extend" | "revoke_key";
+            /** Format: date-time */
+            until?: string;
+            rules?: components["schemas"]["ProposedRule"][];
+        };
+        HygieneApply: {
+            id: string;
+            /**
+             * Format: date-time
+             * @description Of extend: until when instead of what is proposed.
+             */
+            until?: string;
+            note?: string;
+        };
+        HygieneApplied: {
+            id: string;
+            kind: string;
+            /** Format: int64 */
+            policy_version: number;
+        };
+        RuleHits: {
+            rule_id: string;
+            from: components["schemas"]["Timestamp"];
+            to: components["schemas"]["Timestamp"];
+            /** @description There were more rows than are looked at, or a row held more report-only rules than it names. */
+            cut: boolean;
+            decided: components["schemas"]["HitCount"];
+            would_have: components["schemas"]["HitCount"];
+            /** Format: date-time */
+            last_at: string | null;
+            models: components["schemas"]["HitModel"][];
+            /** @description The newest ones, newest first. */
+            samples: components["schemas"]["HitSample"][];
+            /** @description One a day of UTC, days without a hit included. */
+            days: components["schemas"]["HitDay"][];
+        };
+        HitCount: {
+            allow: number;
+            deny: number;
+        };
+        HitModel: {
+            model: string;
+            hits: number;
+        };
+        HitDay: {
+            day: string;
+            hits: number;
+        };
+        HitSample: {
+            event_id: string;
+            at: components["schemas"]["Timestamp"];
+            who: string | null;
+            ip: string | null;
+            model: string;
+            operation: string;
+            decision: components["schemas"]["Decision"];
+            /** @description What the report-only rule would have done: allow or deny; null where the rule decided. */
+            would_have: string | null;
         };
         EventPolicy: {
             /**
@@ -3458,6 +3897,202 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditVerification"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    explainAccess: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "principal": "user:alice",
+                 *       "model": "guard-nano",
+                 *       "operation": "infer",
+                 *       "ip": "10.20.4.17",
+                 *       "at": "2026-11-21T14:02:00.000Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ExplainRequest"];
+            };
+        };
+        responses: {
+            /** @description The decision and what led to it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAccess: {
+        parameters: {
+            query?: {
+                /** @description user:NAME, role:NAME, group:NAME or key:ID. */
+                principal?: string;
+                /** @description From which address; without one, rules for some addresses do not allow. One's own where one asks about oneself. */
+                ip?: string;
+                /** @description When; now where it is not said. */
+                at?: string;
+                /** @description With which purpose. */
+                purpose?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Models by operations. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessTable"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rehearseRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "model": "guard-nano",
+                 *       "rules": [
+                 *         {
+                 *           "id": "ward",
+                 *           "effect": "allow",
+                 *           "principals": [
+                 *             "role:nurse"
+                 *           ],
+                 *           "operations": [
+                 *             "view",
+                 *             "infer"
+                 *           ],
+                 *           "conditions": {
+                 *             "rate_limit": "60req/min"
+                 *           }
+                 *         }
+                 *       ],
+                 *       "days": 14
+                 *     }
+                 */
+                "application/json": components["schemas"]["RehearsalRequest"];
+            };
+        };
+        responses: {
+            /** @description Who would gain, lose or be decided by another rule. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listHygiene: {
+        parameters: {
+            query?: {
+                /** @description How far never_matched and unused_key look back. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All findings, the gravest first. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hygiene"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    applyHygiene: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "shadowed:ward-2"
+                 *     }
+                 */
+                "application/json": components["schemas"]["HygieneApply"];
+            };
+        };
+        responses: {
+            /** @description Done; the version of the rules from then on. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HygieneApplied"];
+                };
+            };
+            412: components["responses"]["Stale"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listRuleHits: {
+        parameters: {
+            query?: {
+                days?: number;
+            };
+            header?: never;
+            path: {
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The counts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleHits"];
                 };
             };
             default: components["responses"]["Problem"];
