@@ -16,6 +16,7 @@ import (
 	"guardhouse/internal/audit"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/limit"
 	"guardhouse/internal/rule"
 )
 
@@ -79,6 +80,7 @@ type Op struct {
 	Model, ModelSHA256, Resource string
 	Unknown                      bool     // the caller's catalog has no such model: the answer is NotFound, with its row
 	Items                        int      // how many inputs this stands for, in details.items when above zero
+	Cost                         Cost     // what it will take of quotas, as far as it is known before
 	Content                      [][]byte // only its keyed hash is kept
 }
 
@@ -135,10 +137,15 @@ func Anonymous(o Origin) Principal { return Principal{Kind: KindAnonymous, Origi
 func System(osUser string) Principal { return Principal{Kind: KindSystem, Name: "cli:" + osUser} }
 
 // Options of a Guard. Default is what a model without any rule does: deny (also when empty) or allow.
+//
+// Uncounted is for processes beside the one that serves: they hold nobody against limits, because each would begin to count
+// anew, and what they stored would replace the server's counts.
 type Options struct {
-	Default string
-	Now     func() time.Time
-	Log     *slog.Logger
+	Default   string
+	Limits    Limits
+	Uncounted bool
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Guard decides. All methods may be called from any goroutine.
@@ -150,7 +157,10 @@ type Guard struct {
 	log        *slog.Logger
 	current    atomic.Pointer[snapshot]
 	reloadMu   sync.Mutex
-	refusals   refusals
+	limits     *limits
+	limiter    *limit.Limiter // nil where nothing is counted
+	refusals   refusals       // of strangers, by address
+	throttled  refusals       // of principals at their limits, by account
 	freeShare  func() (float64, error)
 	lowDisk    atomic.Bool
 }
@@ -167,7 +177,12 @@ func New(ctx context.Context, d *db.DB, log *audit.Log, o Options) (*Guard, erro
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}
-	return g, g.Reload(ctx)
+	g.limits = newLimits(o.Limits)
+	if err := g.Reload(ctx); err != nil || o.Uncounted {
+		return g, err
+	}
+	g.limiter = limit.New(g.now(), limit.Options{})
+	return g, g.loadLimits(ctx)
 }
 
 // PolicyVersion answers the version that decisions are made under now.

@@ -35,6 +35,7 @@ type decision struct {
 	failing *rule.Failing
 	report  []rule.Reported
 	rules   rule.Decision // of the operation; the zero value where no rule was asked
+	limit   string        // the limit that had no room
 }
 
 func no(reason string) decision { return decision{reason: reason} }

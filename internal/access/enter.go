@@ -7,6 +7,7 @@ import (
 	"guardhouse/internal/audit"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/limit"
 	"guardhouse/internal/rule"
 )
 
@@ -19,26 +20,36 @@ const (
 // Enter is the only decision. It answers a Pass, or leaves the refusal's row and answers Forbidden, NotFound where the
 // principal may not know of the model, or RateLimited where only a limit refused. When the refusal's row cannot be made
 // durable it answers AuditUnavailable. A context that is done changes nothing here: a refusal owes its row all the same.
-func (g *Guard) Enter(_ context.Context, p Principal, op Op) (*Pass, error) {
+func (g *Guard) Enter(ctx context.Context, p Principal, op Op) (*Pass, error) {
 	start := g.now()
 	s := g.current.Load()
 	p = s.member(p)
 	d := s.decide(s.set, asked{p, op.Model, start}, op)
+	var o limit.Outcome
 	if d.allowed {
-		return &Pass{
-			guard: g, principal: p, op: op, start: start, version: s.version, ruleID: d.ruleID, report: d.report,
-		}, nil
+		var held *limit.Reservation
+		if o, held = g.charge(start, p, op, &d); d.allowed {
+			tellLimits(ctx, o)
+			return &Pass{
+				guard: g, principal: p, op: op, start: start, version: s.version, ruleID: d.ruleID, report: d.report,
+				limits: o.Headers(), held: held,
+			}, nil
+		}
 	}
 	e := entry(p, op)
 	e.Decision, e.Reason, e.RuleID, e.PolicyVersion = audit.Deny, d.reason, d.ruleID, s.version
 	e.Duration = g.now().Sub(start)
 	addNearest(&e, d.failing)
+	addLimit(&e, d.limit)
 	addReport(&e, d.report)
 	if err := g.refuse(e); err != nil {
 		return nil, err
 	}
-	if d.hidden {
+	switch {
+	case d.hidden:
 		return nil, fault.New(fault.NotFound, noSuchModel)
+	case d.reason == rule.ReasonRate:
+		return nil, limited(o)
 	}
 	return nil, fault.New(fault.Forbidden, notAllowed)
 }
@@ -99,10 +110,17 @@ func addReport(e *audit.Entry, report []rule.Reported) {
 	e.Details = merge(e.Details, more)
 }
 
-// refuse appends a refusal's row, or counts it into a later row where anonymous callers make too many.
+// refuse appends a refusal's row, or counts it into a later row where anonymous callers, or somebody at a limit, make too many.
 func (g *Guard) refuse(e audit.Entry) error {
-	if e.Actor.Type == KindAnonymous && g.refusals.summed(g.now(), e, g.lowDisk.Load()) {
-		return nil
+	switch {
+	case e.Actor.Type == KindAnonymous:
+		if g.refusals.summed(g.now(), network(e.IP), e, g.lowDisk.Load()) {
+			return nil
+		}
+	case e.Reason == rule.ReasonRate:
+		if g.throttled.summed(g.now(), throttledAs(e), e, false) {
+			return nil
+		}
 	}
 	_, err := g.audit.Record(e)
 	return err

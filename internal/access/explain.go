@@ -31,6 +31,7 @@ type Answer struct {
 	Status        int // 200, 403, 404 or 429; 401 for a principal that could not even come (Principal.Barred)
 	RuleID        string
 	Reason        string
+	Limit         string        // the limit that has no room, by its name in headers
 	Failing       *rule.Failing // the nearest condition that failed, nil where none would have helped
 	Role          Step          // has the role the action
 	Key           Step          // does the key come from where it may, and do its scopes leave room
@@ -79,7 +80,11 @@ func (g *Guard) Explain(q Question, proposed *rule.Set) Answer {
 	}
 	a, op := q.asked(g)
 	d := s.decide(set, a, op)
-	out := Answer{Allowed: d.allowed, RuleID: d.ruleID, Reason: d.reason, Failing: d.failing, PolicyVersion: s.version}
+	if d.allowed && q.At.IsZero() && g.limiter != nil && charged(a.who, op) {
+		n, cost := op.reserve()
+		d.settle(g.limiter.Peek(a.at, n, cost, g.limits.claims(a.who, op, d.rules)))
+	}
+	out := Answer{Limit: d.limit, Allowed: d.allowed, RuleID: d.ruleID, Reason: d.reason, Failing: d.failing, PolicyVersion: s.version}
 	out.Role, out.Key, out.View = s.steps(set, a, op)
 	if known(op.Operation) && op.Model != "" {
 		out.Explanation = set.Explain(a.request(op.Operation))
@@ -91,6 +96,8 @@ func (g *Guard) Explain(q Question, proposed *rule.Set) Answer {
 		out.Status = statusUnauthenticated
 	case d.hidden:
 		out.Status = statusHidden
+	case d.reason == rule.ReasonRate:
+		out.Status = statusLimited
 	default:
 		out.Status = statusForbidden
 	}

@@ -10,6 +10,7 @@ import (
 	"guardhouse/internal/audit"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/limit"
 	"guardhouse/internal/rule"
 )
 
@@ -22,8 +23,11 @@ type Pass struct {
 	version   int64
 	ruleID    string
 	report    []rule.Reported
+	limits    limit.Headers
+	held      *limit.Reservation
 
 	mu      sync.Mutex
+	used    Cost
 	state   state
 	refused *audit.Entry // the row that Close owes when the check refused
 }
@@ -93,6 +97,27 @@ func (p *Pass) PolicyVersion() int64 { return p.version }
 // RuleID answers the rule that allowed it, "" where none was needed.
 func (p *Pass) RuleID() string { return p.ruleID }
 
+// Limits answers the headers that say how the limits stand since this use was let in.
+func (p *Pass) Limits() limit.Headers { return p.limits }
+
+// Used says what the use came to so far, for quotas; what it is told adds up until the pass is committed or closed. A use that
+// says nothing took nothing but its request.
+func (p *Pass) Used(c Cost) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.used.Tokens += c.Tokens
+	p.used.Images += c.Images
+	p.used.ComputeMS += c.ComputeMS
+}
+
+// settle gives back what was reserved and counts what was used, once.
+func (p *Pass) settle() {
+	p.mu.Lock()
+	used := p.used
+	p.mu.Unlock()
+	p.held.Settle(p.guard.now(), used)
+}
+
 // Commit writes the audit row, then fn's rows, in one transaction, and returns when they are durable. fn may be nil and may
 // run more than once. A caller whose ctx is done by then leaves an error row with reason canceled, fn does not run, and
 // Canceled (or Timeout) is answered. When fn fails nothing is kept, and Close leaves the row.
@@ -133,6 +158,7 @@ func (p *Pass) Commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audi
 		return audit.Event{}, err
 	}
 	p.move(busy, settled)
+	p.settle()
 	if gone != nil {
 		return ev, fault.From(gone)
 	}
@@ -165,6 +191,7 @@ func (p *Pass) Close(err *error) {
 	if p == nil || p.guard == nil || !(p.move(open, busy) || p.move(failed, busy)) {
 		return
 	}
+	p.settle()
 	e := p.entry(Outcome{Decision: audit.Error, Reason: reasonFailed})
 	if p.refused != nil {
 		e = *p.refused

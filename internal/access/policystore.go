@@ -52,7 +52,10 @@ func (g *Guard) storePolicy(tx *db.Tx, ev audit.Event, p *policyPlan) error {
 	if p.write.DryRun {
 		return nil
 	}
-	if p.Nothing() && p.write.Default == p.def {
+	if err := p.storeSource(tx); err != nil {
+		return err
+	}
+	if p.Nothing() && p.write.Default == p.def && !p.switches() {
 		return p.also(tx, ev, 0)
 	}
 	before, after, err := p.texts()
@@ -79,6 +82,9 @@ func (g *Guard) storePolicy(tx *db.Tx, ev audit.Event, p *policyPlan) error {
 		p.Version, tx.Now().UnixMilli(), ev.Actor.ID, ev.Actor.Name, ev.ID, p.write.Note, before, after)
 	if err != nil {
 		return db.Translate(err)
+	}
+	if err := p.storeChanged(tx); err != nil {
+		return err
 	}
 	return p.also(tx, ev, p.Version)
 }

@@ -24,6 +24,9 @@ type PolicyWrite struct {
 	Note    string      // why, for the history
 	Default string      // deny or allow overrides acl.default, "" leaves that in force
 	Details map[string]any
+	// Source says that the rules come from a file from now on, or with FileSource{} that they no longer do. While they do,
+	// whoever does not say so is refused (Conflict).
+	Source *FileSource
 	// Also writes what belongs to the change in the same transaction; version is 0 where no rule changed.
 	Also func(tx *db.Tx, ev audit.Event, version int64) error
 	// DryRun checks everything and leaves the audit row, but changes nothing, and Also is not called.
@@ -80,7 +83,8 @@ type policyPlan struct {
 	PolicyChange
 	write  PolicyWrite
 	before []stored
-	def    string // the stored default so far
+	def    string     // the stored default so far
+	source FileSource // the file that the rules came from so far
 }
 
 // planPolicy decides inside the transaction what there is to write. Whatever it answers beside an error is what was asked for.
@@ -97,11 +101,17 @@ func (g *Guard) planPolicy(tx *db.Tx, expect int64, change func(*db.Tx, Policy) 
 	if plan.def, err = l.byDefault(); err != nil {
 		return plan, err
 	}
+	if plan.source, err = l.fileSource(); err != nil {
+		return plan, err
+	}
 	now := Policy{Version: plan.Version, Default: plan.def}
 	for i := range plan.before {
 		now.Rules = append(now.Rules, plan.before[i].clone())
 	}
 	if plan.write, err = change(tx, now); err != nil {
+		return plan, err
+	}
+	if err := plan.mayWrite(); err != nil {
 		return plan, err
 	}
 	if err := plan.complete(g.allowByDef); err != nil {

@@ -55,7 +55,9 @@ type Error struct {
 	Field      string        // the request field that is wrong, "" if none
 	RetryAfter time.Duration // when to come back, 0 if unknown
 	Line       *Line         // the line that refused or that the time passed in, nil if none
-	cause      error
+	// Headers are what the answer says of limits, nil if it says nothing. Where they are not nil, RetryAfter counts no more.
+	Headers map[string]string
+	cause   error
 }
 
 // Line says how many requests wait for something.
@@ -83,6 +85,9 @@ func (e *Error) WithField(field string) *Error { e.Field = field; return e }
 
 // WithRetry says when to come back.
 func (e *Error) WithRetry(after time.Duration) *Error { e.RetryAfter = after; return e }
+
+// WithHeaders gives the answer its headers; none at all is one of the things that can be said.
+func (e *Error) WithHeaders(h map[string]string) *Error { e.Headers = h; return e }
 
 // WithLine says how long the line is.
 func (e *Error) WithLine(l Line) *Error { e.Line = &l; return e }

@@ -147,18 +147,26 @@ func (l *Limiter) load(at int64, now time.Time, c SavedCounter) {
 // check is Invalid for a row that Save did not hand over.
 func (s State) check() error {
 	for _, b := range s.Buckets {
-		if int(b.Scope) >= scopes || b.Debt <= 0 || b.Debt > MaxPer {
+		if !b.Sound() {
 			return fault.New(fault.Invalid, "A stored rate is not one that was saved.")
 		}
 	}
 	for _, c := range s.Counters {
-		ok := int(c.Scope) < scopes && int(c.Unit) < units && int(c.Span) < spans && c.Used >= 0 && c.Held >= 0
-		if !ok {
+		if !c.Sound() {
 			return fault.New(fault.Invalid, "A stored count is not one that was saved.")
-		}
-		if begins, _ := c.Span.period(c.Start); !begins.Equal(c.Start) {
-			return fault.New(fault.Invalid, "A stored count does not begin with its day or month.")
 		}
 	}
 	return nil
+}
+
+// Sound says whether Save could have handed the bucket over.
+func (b SavedBucket) Sound() bool { return int(b.Scope) < scopes && b.Debt > 0 && b.Debt <= MaxPer }
+
+// Sound says whether Save could have handed the counter over: its Start is its period's first moment.
+func (c SavedCounter) Sound() bool {
+	if int(c.Scope) >= scopes || int(c.Unit) >= units || int(c.Span) >= spans || c.Used < 0 || c.Held < 0 {
+		return false
+	}
+	begins, _ := c.Span.period(c.Start)
+	return begins.Equal(c.Start)
 }

@@ -1,0 +1,209 @@
+package access
+
+import (
+	"context"
+	"time"
+
+	"guardhouse/internal/audit"
+	"guardhouse/internal/fault"
+	"guardhouse/internal/limit"
+	"guardhouse/internal/rule"
+)
+
+// Limits are what configuration says besides the rules, nil and empty for nothing. Their names in headers are their keys.
+type Limits struct {
+	Person, Address, Model, Key *rule.Rate
+	Quotas                      []NamedQuota
+}
+
+// NamedQuota is one quota of every person or every key.
+type NamedQuota struct {
+	Name string      // its configuration key
+	By   limit.Scope // limit.ByPerson or limit.ByKey
+	limit.Quota
+}
+
+// Cost is what a use takes of quotas.
+type Cost = limit.Cost
+
+// policyKey is the name of a key's own rate in headers.
+const policyKey = "key"
+
+// limits is Limits ready to be asked: a count is kept of every person and key whether there is a quota or not, because the page
+// of what was used shows it.
+type limits struct {
+	Limits
+	person, key []limit.Claim // without Of
+}
+
+func newLimits(l Limits) *limits {
+	out := &limits{Limits: l}
+	for _, by := range []limit.Scope{limit.ByPerson, limit.ByKey} {
+		for _, q := range l.quotas(by) {
+			c := limit.Claim{Scope: by, Policy: q.Name, Quota: &q.Quota}
+			if by == limit.ByPerson {
+				out.person = append(out.person, c)
+			} else {
+				out.key = append(out.key, c)
+			}
+		}
+	}
+	return out
+}
+
+// quotas answers one of each unit and span, limit.NoMax where configuration says nothing.
+func (l *Limits) quotas(by limit.Scope) []NamedQuota {
+	var out []NamedQuota
+	for _, span := range []limit.Span{limit.Day, limit.Month} {
+		for _, unit := range []limit.Unit{limit.Requests, limit.Tokens, limit.Images, limit.ComputeMS} {
+			q := NamedQuota{By: by, Quota: limit.Quota{Unit: unit, Span: span, Max: limit.NoMax}}
+			for _, given := range l.Quotas {
+				if given.By == by && given.Unit == unit && given.Span == span {
+					q = given
+				}
+			}
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+// charged says whether the use is held against limits: running a model is, looking at one never, and the system has no limits.
+func charged(p Principal, op Op) bool {
+	return op.Operation != "" && op.Operation != View && p.Kind != KindSystem
+}
+
+// claims are the limits that hold in any case, and of the rules one of each group.
+func (l *limits) claims(p Principal, op Op, d rule.Decision) limit.Ask {
+	account := p.Account()
+	all := make([]limit.Claim, 0, len(l.person)+len(l.key)+5)
+	rated := func(by limit.Scope, name, of string, r *rule.Rate) {
+		if r != nil {
+			all = append(all, limit.Claim{Scope: by, Policy: name, Of: of, Rate: limit.Rate{N: r.N, Per: r.Per}})
+		}
+	}
+	if p.KeyID != "" {
+		rated(limit.ByKey, policyKey, p.KeyID, p.KeyRate)
+		rated(limit.ByKey, "limits.key", p.KeyID, l.Key)
+	}
+	rated(limit.ByPerson, "limits.person", account, l.Person)
+	rated(limit.ByAddress, "limits.address", limit.Address(p.Origin.IP), l.Address)
+	rated(limit.ByModel, "limits.model", op.Model, l.Model)
+	all = counted(all, l.person, account)
+	if p.KeyID != "" {
+		all = counted(all, l.key, p.KeyID)
+	}
+	ask := limit.Ask{All: all}
+	for _, group := range d.Groups() {
+		list := make([]limit.Claim, len(group))
+		for i, r := range group {
+			list[i] = limit.Claim{Scope: limit.ByRule, Policy: "rule-" + r.RuleID, Of: account, Rate: limit.Rate{N: r.Rate.N, Per: r.Rate.Per}}
+		}
+		ask.OneOf = append(ask.OneOf, list)
+	}
+	return ask
+}
+
+func counted(all, quotas []limit.Claim, of string) []limit.Claim {
+	for _, c := range quotas {
+		c.Of = of
+		all = append(all, c)
+	}
+	return all
+}
+
+// reserve is what is taken when nobody knows yet what a use comes to: at least one of what every use of a model takes, as a
+// quota is not asked for nothing.
+func (op Op) reserve() (n int64, cost Cost) {
+	cost = op.Cost
+	cost.Tokens, cost.ComputeMS = max(1, cost.Tokens), max(1, cost.ComputeMS)
+	return int64(max(1, op.Items)), cost
+}
+
+// charge holds an admitted use against every limit and charges all or none. Where one has no room it turns the decision into
+// the refusal.
+func (g *Guard) charge(now time.Time, p Principal, op Op, d *decision) (limit.Outcome, *limit.Reservation) {
+	if g.limiter == nil || !charged(p, op) {
+		return limit.Outcome{Allowed: true}, nil
+	}
+	n, cost := op.reserve()
+	o, held := g.limiter.Reserve(now, n, cost, g.limits.claims(p, op, d.rules))
+	d.settle(o)
+	return o, held
+}
+
+// settle is what becomes of an admitted use when limits were asked.
+func (d *decision) settle(o limit.Outcome) {
+	if o.Allowed {
+		d.ruleID = d.rules.Charged(o.Chosen)
+		return
+	}
+	d.allowed, d.ruleID, d.reason = false, "", rule.ReasonRate
+	for _, s := range o.Claims {
+		if s.Fits {
+			continue
+		}
+		if d.limit = s.Claim.Policy; s.Claim.Scope == limit.ByRule {
+			d.ruleID = d.rules.NoRoom().RuleID
+		}
+		break
+	}
+}
+
+// limited is the answer to a use that only a limit refused.
+func limited(o limit.Outcome) error {
+	f := fault.From(o.Refusal())
+	return f.WithHeaders(headers(o.Headers()))
+}
+
+// headers answers the headers that are to be sent, never nil.
+func headers(h limit.Headers) map[string]string {
+	out := map[string]string{}
+	for name, value := range map[string]string{"RateLimit-Policy": h.Policy, "RateLimit": h.Limit, "Retry-After": h.RetryAfter} {
+		if value != "" {
+			out[name] = value
+		}
+	}
+	return out
+}
+
+// addLimit says in the row which limit refused.
+func addLimit(e *audit.Entry, name string) {
+	if name != "" {
+		e.Details = merge(e.Details, map[string]any{"limit": name})
+	}
+}
+
+// tellKey is the context key of TellLimits.
+type tellKey struct{}
+
+// TellLimits answers a context with which Enter hands tell the headers of a use that it let in, so that an answer can carry them
+// whichever service gave it. tell is called in Enter's goroutine, with no headers where no limit concerns the use.
+func TellLimits(ctx context.Context, tell func(headers map[string]string)) context.Context {
+	return context.WithValue(ctx, tellKey{}, tell)
+}
+
+func tellLimits(ctx context.Context, o limit.Outcome) {
+	if tell, ok := ctx.Value(tellKey{}).(func(map[string]string)); ok {
+		tell(headers(o.Headers()))
+	}
+}
+
+// Usage answers what a person (limit.ByPerson and an account) or a key (limit.ByKey and its id) has used today and this month.
+func (g *Guard) Usage(by limit.Scope, of string) []limit.Use {
+	if g.limiter == nil {
+		return nil
+	}
+	return g.limiter.Usage(g.now(), by, of)
+}
+
+// Quotas answers the quotas of every person or key: one of each unit and span, limit.NoMax where there is none.
+func (g *Guard) Quotas(by limit.Scope) []NamedQuota { return g.limits.quotas(by) }
+
+// LimitStats says how full the limiter's tables are.
+func (g *Guard) LimitStats() limit.Stats {
+	if g.limiter == nil {
+		return limit.Stats{}
+	}
+	return g.limiter.Stats()
+}
