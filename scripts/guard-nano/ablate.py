@@ -36,6 +36,8 @@ SETTINGS: dict[str, dict] = {
     "no evasions": {"mix": {"evasion": 0.0}},
     "no joined texts": {"mix": {"join": 0.0, "turns": 0.0}},
     "labels all believed": {"believed": True},
+    "doubted labels believed": {"plan": {"doubt": 0.0}},
+    "next tokens too": {"plan": {"lm": 0.1}},
     "classes balanced": {"plan": {"balance": (1.0, 2.0, 1.0)}},
     "embeddings free": {"start": "free"},
     "embeddings mapped only": {"start": "mapped"},

@@ -18,6 +18,9 @@ from guardnano.prompt import Format
 from guardnano.teacher import batches
 
 
+PLACES = 512  # of a step, whose next token is asked for
+
+
 @dataclass(frozen=True)
 class Plan:
     """One training run."""
@@ -29,6 +32,8 @@ class Plan:
     decay: float = 0.05
     soft: float = 0.5  # share of the teachers' severity in the target
     meaning: float = 1.0  # weight of the sentence-vector loss
+    doubt: float = 0.1  # a rule's label that its teacher gives less than this is not believed
+    lm: float = 0.0  # weight of the next token of the prompt
     balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
     average: float = 0.999
     others: int = 1024  # sampled ids that the answer's words are told apart from
@@ -72,8 +77,18 @@ class Trainer:
         self.words = torch.tensor(fmt.vocabulary(), device=device())
         self.place = {w: n for n, w in enumerate(fmt.vocabulary())}
         self.labels = torch.tensor([self.place[w] for w in fmt.labels], device=device())
-        self.varied = [r.label_by == "variant" for r in rows]
+        self.share = [self._share(i) for i in range(len(rows))]
         self.epoch, self.done, self.typical = 0, 0, 1.0
+
+    def _share(self, i: int) -> float:
+        """How much of row i's severity the teacher says: all of a variant's, and all where a label that a keyword rule
+        gave is one that the teacher, who learned from it, still finds unlikely (after confident learning, Northcutt
+        et al., 2021)."""
+        row, said = self.rows[i], self.targets.severity
+        if said is None or row.label_by == "variant":
+            return 1.0
+        doubted = "rule" in row.label_by and said[i, row.severity] < self.plan.doubt
+        return 1.0 if doubted else self.plan.soft
 
     def run(self, after_epoch=None, save=None, every=600.0) -> None:
         """Trains to the end of the plan. save(self) is called every `every` seconds and at each epoch's
@@ -122,6 +137,8 @@ class Trainer:
         answer = self._answer(states, table, group)
         meaning = self._meaning(states, group)
         loss = answer + self.plan.meaning * meaning
+        if self.plan.lm:
+            loss = loss + self.plan.lm * self._next(states, table, group)
         self.opt.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.student.parameters(), 5.0)
@@ -165,12 +182,23 @@ class Trainer:
         if self.targets.severity is not None and self.plan.soft:
             said = torch.from_numpy(self.targets.severity[first[at]]).to(device())
             doubt = -(said * logs[soft][:, self.labels]).sum(1)
-            share = [1.0 if self.varied[i] else self.plan.soft for i in first[at]]
-            share = torch.tensor(share, device=device())
+            share = torch.tensor([self.share[i] for i in first[at]], device=device())
             loss = loss.index_put((soft,), (1 - share) * loss[soft] + share * doubt)
         hard = [self.plan.balance[self.rows[i].severity] for i in first[at]]
         weight = weight.index_put((soft,), weight[soft] * torch.tensor(hard, device=device()))
         return (loss * weight).sum() / self.typical
+
+    def _next(self, states: torch.Tensor, table: torch.Tensor, group: list[Example]) -> torch.Tensor:
+        """Cross entropy of the prompts' next tokens at up to PLACES random places, against each other's tokens and
+        sampled ones."""
+        spots = [(n, i) for n, e in enumerate(group) for i in range(e.at - 1)]
+        chosen = torch.randperm(len(spots))[:PLACES].tolist()
+        line, col = zip(*(spots[c] for c in chosen), strict=True)
+        true = torch.tensor([group[n].ids[i + 1] for n, i in zip(line, col, strict=True)])
+        some = torch.randint(0, self.student.c.vocab, (self.plan.others,))
+        among, want = torch.unique(torch.cat((true, some)), return_inverse=True)
+        logits = states[list(line), list(col)] @ table[among.to(device())].T
+        return F.cross_entropy(logits.float(), want[: len(true)].to(device()))
 
     def _meaning(self, states: torch.Tensor, group: list[Example]) -> torch.Tensor:
         """One minus the cosine between a map of the last prompt state and the shipped encoder's vector."""
