@@ -38,22 +38,22 @@ CREATE TABLE policy_changes (
     after      TEXT NOT NULL
 ) STRICT;
 
--- What became of each rule in a version. It is how a rule's own history is found.
+-- What became of each rule in a version, and the models that it named before or after. It is how a rule's own history is found.
 CREATE TABLE policy_changed_rules (
     rule_id TEXT NOT NULL,
     version INTEGER NOT NULL REFERENCES policy_changes (version),
     change  TEXT NOT NULL CHECK (change IN ('added', 'changed', 'removed')),
+    models  TEXT NOT NULL CHECK (json_valid(models)),
     PRIMARY KEY (rule_id, version)
 ) STRICT;
 CREATE INDEX policy_changed_rules_version ON policy_changed_rules (version);
 
--- One row while the rules come from acl.file. default_effect is what the file says of models without rules, '' for nothing.
+-- One row while the rules come from acl.file.
 CREATE TABLE policy_file (
-    id             INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
-    path           TEXT NOT NULL,
-    sha256         TEXT NOT NULL,
-    default_effect TEXT NOT NULL CHECK (default_effect IN ('', 'deny', 'allow')),
-    applied_at     INTEGER NOT NULL
+    id         INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+    path       TEXT NOT NULL,
+    sha256     TEXT NOT NULL,
+    applied_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE limit_buckets (

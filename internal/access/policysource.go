@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
@@ -90,9 +91,8 @@ func (p *policyPlan) storeChanged(tx *db.Tx) error {
 // StoredRule is a rule and what is known of it beside its text.
 type StoredRule struct {
 	rule.Rule
-	Unreadable bool // what stands here counts in its place
-	Created    int64
-	Updated    int64 // both in milliseconds since 1970
+	Unreadable       bool // what stands here counts in its place
+	Created, Updated time.Time
 }
 
 // Stored is a policy in force with what is known of its rules, all of one version, with ids for names.
@@ -108,7 +108,7 @@ func (g *Guard) Stored() Stored {
 	out := Stored{Version: s.version, Rules: make([]StoredRule, len(s.list)), DefaultAllow: s.defaultAllow}
 	for i := range s.list {
 		r := &s.list[i]
-		out.Rules[i] = StoredRule{Rule: r.clone(), Unreadable: r.unreadable, Created: r.created.UnixMilli(), Updated: r.updated.UnixMilli()}
+		out.Rules[i] = StoredRule{Rule: r.clone(), Unreadable: r.unreadable, Created: r.created, Updated: r.updated}
 	}
 	return out
 }
