@@ -13,17 +13,9 @@ import (
 func unbuiltRoutes() map[route]bool {
 	out := map[route]bool{}
 	for _, r := range []route{
-		{http.MethodGet, "/api/v1/models/:id/acl"},
-		{http.MethodPut, "/api/v1/models/:id/acl"},
-		{http.MethodGet, "/api/v1/acl/rules"},
-		{http.MethodPost, "/api/v1/acl/rules"},
-		{http.MethodGet, "/api/v1/acl/rules/:rule"},
-		{http.MethodPut, "/api/v1/acl/rules/:rule"},
-		{http.MethodDelete, "/api/v1/acl/rules/:rule"},
 		{http.MethodGet, "/api/v1/audit/export"},
 		{http.MethodGet, "/api/v1/audit/checkpoints"},
 		{http.MethodPost, "/api/v1/analyze"},
-		{http.MethodPut, "/v1/acl/model"},
 		{http.MethodPost, "/v1/chat/completions"},
 		{http.MethodPost, "/v1/images/generations"},
 		{http.MethodPost, "/v1/models/:model/infer"},

@@ -70,6 +70,19 @@ GET    /api/v1/examples                  401  404   404   404   404    403   404
 GET    /api/v1/models                    401  403   200   200   200    403   200    200 200  200
 GET    /api/v1/models/{id}               401  403   200   200   200    403   404    200 200  200
 GET    /api/v1/models/{id}/queue         401  403   200   200   200    403   404    200 200  200
+GET    /api/v1/models/{id}/acl           401  403   403   403   403    403   403    404 403  404
+PUT    /api/v1/models/{id}/acl           401  403   403   403   403    403   403    404 403  404
+PUT    /v1/acl/model                     401  403   403   403   403    403   403    404 403  404
+GET    /api/v1/acl/rules                 401  403   403   403   403    403   403    404 403  404
+POST   /api/v1/acl/rules                 401  403   403   403   403    403   403    404 403  404
+GET    /api/v1/acl/rules/{rule}          401  403   403   403   403    403   403    404 403  404
+PUT    /api/v1/acl/rules/{rule}          401  403   403   403   403    403   403    404 403  404
+DELETE /api/v1/acl/rules/{rule}          401  403   403   403   403    403   403    404 403  404
+GET    /api/v1/acl/policy                401  403   403   403   403    403   403    404 403  404
+PUT    /api/v1/acl/policy                401  403   403   403   403    403   403    404 403  404
+GET    /api/v1/acl/versions              401  403   403   403   403    403   403    404 403  404
+GET    /api/v1/acl/versions/{version}    401  403   403   403   403    403   403    400 403  400
+POST   /api/v1/acl/versions/{version}/undo 401 403  403   403   403    403   403    400 403  400
 GET    /v1/models                        401  403   200   200   200    403   200    200 200  200
 GET    /v1/models/{model}                401  403   200   200   200    403   404    200 200  200
 GET    /api/v1/audit/events              401  403   403   403   403    200   403    200 403  200
@@ -140,6 +153,9 @@ func (b *bench) confirm() {
 func bodies() map[string]string {
 	return map[string]string{
 		"createModeration": `{"input":"hello"}`, "openaiCreateModeration": `{"input":"hello"}`, "auditAlias": `{"text":"hello"}`,
+		"putModelACL": `{"rules":[]}`, "putACLModel": `{"model":"guard-nano","rules":[]}`, "putPolicy": `{"version":1,"rules":[]}`,
+		"createRule": `{"effect":"deny","principals":["role:guest"],"models":["other-*"],"operations":["infer"]}`,
+		"putRule": `{"effect":"deny","principals":["role:guest"],"models":["other-*"],"operations":["infer"]}`,
 		"createUser": `{"username":"mallory","kind":"service","role":"admin"}`, "createKey": `{"label":"mine"}`,
 		"changeSettings": `{"engine.queue":9}`, "changeMe": `{"language":"en"}`,
 		"changeUser": `{"display_name":"Mallory"}`, "putRole": `{"actions":["session.own"]}`, "refresh": `{"refresh_token":"unknown"}`,

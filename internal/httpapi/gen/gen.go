@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"guardhouse/internal/httpapi/wire"
@@ -593,6 +594,36 @@ func (e ModelStateCode) Valid() bool {
 	}
 }
 
+// Defines values for NamedModelRulesPrincipalType.
+const (
+	NamedModelRulesPrincipalTypeAPIKey NamedModelRulesPrincipalType = "api_key"
+	NamedModelRulesPrincipalTypeAny    NamedModelRulesPrincipalType = "any"
+	NamedModelRulesPrincipalTypeGroup  NamedModelRulesPrincipalType = "group"
+	NamedModelRulesPrincipalTypeKey    NamedModelRulesPrincipalType = "key"
+	NamedModelRulesPrincipalTypeRole   NamedModelRulesPrincipalType = "role"
+	NamedModelRulesPrincipalTypeUser   NamedModelRulesPrincipalType = "user"
+)
+
+// Valid indicates whether the value is a known member of the NamedModelRulesPrincipalType enum.
+func (e NamedModelRulesPrincipalType) Valid() bool {
+	switch e {
+	case NamedModelRulesPrincipalTypeAPIKey:
+		return true
+	case NamedModelRulesPrincipalTypeAny:
+		return true
+	case NamedModelRulesPrincipalTypeGroup:
+		return true
+	case NamedModelRulesPrincipalTypeKey:
+		return true
+	case NamedModelRulesPrincipalTypeRole:
+		return true
+	case NamedModelRulesPrincipalTypeUser:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OpenAIModelObject.
 const (
 	OpenAIModelObjectModel OpenAIModelObject = "model"
@@ -749,6 +780,24 @@ func (e PolicyMode) Valid() bool {
 	}
 }
 
+// Defines values for PolicySource.
+const (
+	PolicyDatabase PolicySource = "database"
+	PolicyFromFile PolicySource = "file"
+)
+
+// Valid indicates whether the value is a known member of the PolicySource enum.
+func (e PolicySource) Valid() bool {
+	switch e {
+	case PolicyDatabase:
+		return true
+	case PolicyFromFile:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReadyReasonCode.
 const (
 	ReadyReasonCodeAuditUnavailable ReadyReasonCode = "audit_unavailable"
@@ -797,6 +846,42 @@ func (e RehearsedUseEffect) Valid() bool {
 	}
 }
 
+// Defines values for RuleChangeKind.
+const (
+	RuleAdded   RuleChangeKind = "added"
+	RuleChanged RuleChangeKind = "changed"
+	RuleRemoved RuleChangeKind = "removed"
+)
+
+// Valid indicates whether the value is a known member of the RuleChangeKind enum.
+func (e RuleChangeKind) Valid() bool {
+	switch e {
+	case RuleAdded:
+		return true
+	case RuleChanged:
+		return true
+	case RuleRemoved:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RuleConditionsPurpose.
+const (
+	PurposeRequired RuleConditionsPurpose = "required"
+)
+
+// Valid indicates whether the value is a known member of the RuleConditionsPurpose enum.
+func (e RuleConditionsPurpose) Valid() bool {
+	switch e {
+	case PurposeRequired:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RuleDefault.
 const (
 	DefaultAllow RuleDefault = "allow"
@@ -809,6 +894,69 @@ func (e RuleDefault) Valid() bool {
 	case DefaultAllow:
 		return true
 	case DefaultDeny:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RuleEffect.
+const (
+	RuleAllow RuleEffect = "allow"
+	RuleDeny  RuleEffect = "deny"
+)
+
+// Valid indicates whether the value is a known member of the RuleEffect enum.
+func (e RuleEffect) Valid() bool {
+	switch e {
+	case RuleAllow:
+		return true
+	case RuleDeny:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RuleMode.
+const (
+	RuleEnforce    RuleMode = "enforce"
+	RuleReportOnly RuleMode = "report-only"
+)
+
+// Valid indicates whether the value is a known member of the RuleMode enum.
+func (e RuleMode) Valid() bool {
+	switch e {
+	case RuleEnforce:
+		return true
+	case RuleReportOnly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RuleOperation.
+const (
+	RuleDownload RuleOperation = "download"
+	RuleEvery    RuleOperation = "*"
+	RuleInfer    RuleOperation = "infer"
+	RuleTrain    RuleOperation = "train"
+	RuleView     RuleOperation = "view"
+)
+
+// Valid indicates whether the value is a known member of the RuleOperation enum.
+func (e RuleOperation) Valid() bool {
+	switch e {
+	case RuleDownload:
+		return true
+	case RuleEvery:
+		return true
+	case RuleInfer:
+		return true
+	case RuleTrain:
+		return true
+	case RuleView:
 		return true
 	default:
 		return false
@@ -1109,6 +1257,24 @@ func (e IfNoneMatch) Valid() bool {
 	}
 }
 
+// Defines values for GetPolicyParamsFormat.
+const (
+	JSON GetPolicyParamsFormat = "json"
+	Yaml GetPolicyParamsFormat = "yaml"
+)
+
+// Valid indicates whether the value is a known member of the GetPolicyParamsFormat enum.
+func (e GetPolicyParamsFormat) Valid() bool {
+	switch e {
+	case JSON:
+		return true
+	case Yaml:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListAuditEventsParamsOrder.
 const (
 	Newest ListAuditEventsParamsOrder = "newest"
@@ -1296,6 +1462,14 @@ type AuditVolume struct {
 
 // CellSource Whether the role came so or somebody changed it.
 type CellSource string
+
+// ChangedRule defines model for ChangedRule.
+type ChangedRule struct {
+	After  *json.RawMessage `json:"after"`
+	Before *json.RawMessage `json:"before"`
+	Change RuleChangeKind   `json:"change"`
+	ID     string           `json:"id"`
+}
 
 // CheckedCondition defines model for CheckedCondition.
 type CheckedCondition struct {
@@ -1781,6 +1955,32 @@ type ModelStage string
 // ModelStateCode Why it failed in one word; empty otherwise.
 type ModelStateCode string
 
+// ModelACL defines model for ModelACL.
+type ModelACL struct {
+	// About By the id of the rule.
+	About map[string]RuleAbout `json:"about"`
+
+	// Change What the request changed; null for GET.
+	Change *RulesChange `json:"change"`
+
+	// ChangedAt When rules were last changed.
+	ChangedAt *wire.Time `json:"changed_at"`
+	Default   RuleEffect `json:"default"`
+	Model     string     `json:"model"`
+
+	// Others Those that name it among several.
+	Others []ModelRule `json:"others"`
+
+	// Rules Those that name this model and nothing else.
+	Rules []ModelRule `json:"rules"`
+
+	// Source With file the rules come from acl.file and are read only here.
+	Source PolicySource `json:"source"`
+
+	// Version The version of roles and rules that decides now.
+	Version int64 `json:"version"`
+}
+
 // ModelAccess defines model for ModelAccess.
 type ModelAccess struct {
 	Download AccessCell `json:"download"`
@@ -1832,6 +2032,14 @@ type ModelQueue struct {
 	Yours int `json:"yours"`
 }
 
+// ModelRule defines model for ModelRule.
+type ModelRule = json.RawMessage
+
+// ModelRules defines model for ModelRules.
+type ModelRules struct {
+	Rules []RuleWrite `json:"rules"`
+}
+
 // ModerationRequest defines model for ModerationRequest.
 type ModerationRequest struct {
 	Input  ModerationRequest_Input `json:"input"`
@@ -1849,6 +2057,26 @@ type ModerationRequestInput1 = []Message
 type ModerationRequest_Input struct {
 	union json.RawMessage
 }
+
+// NamedModelRules Either rules, or the members of the older spelling.
+type NamedModelRules struct {
+	Conditions *struct {
+		IPRange    *[]string `json:"ip_range,omitempty"`
+		RateLimit  *string   `json:"rate_limit,omitempty"`
+		ValidUntil *string   `json:"valid_until,omitempty"`
+	} `json:"conditions,omitempty"`
+	Effect     *RuleEffect      `json:"effect,omitempty"`
+	Model      string           `json:"model"`
+	Operations *[]RuleOperation `json:"operations,omitempty"`
+	Principal  *struct {
+		Type  NamedModelRulesPrincipalType `json:"type"`
+		Value *string                      `json:"value,omitempty"`
+	} `json:"principal,omitempty"`
+	Rules *[]RuleWrite `json:"rules,omitempty"`
+}
+
+// NamedModelRulesPrincipalType defines model for NamedModelRules.Principal.Type.
+type NamedModelRulesPrincipalType string
 
 // NewFilter defines model for NewFilter.
 type NewFilter struct {
@@ -2177,8 +2405,73 @@ type PermissionList struct {
 	Items []PermissionLine `json:"items"`
 }
 
+// PolicyFile defines model for PolicyFile.
+type PolicyFile struct {
+	Default *RuleEffect `json:"default,omitempty"`
+
+	// Rules Each with its id and models; mode, conditions, note and owner may be left out.
+	Rules []ModelRule `json:"rules"`
+
+	// Version Of the format.
+	Version int `json:"version"`
+}
+
 // PolicyMode defines model for PolicyMode.
 type PolicyMode string
+
+// PolicySource With file the rules come from acl.file and are read only here.
+type PolicySource string
+
+// PolicyState defines model for PolicyState.
+type PolicyState struct {
+	// Change Ids of rules.
+	Change RulesChange `json:"change"`
+
+	// Source With file the rules come from acl.file and are read only here.
+	Source PolicySource `json:"source"`
+
+	// Total How many rules there are, or would be.
+	Total   int   `json:"total"`
+	Version int64 `json:"version"`
+}
+
+// PolicyVersion defines model for PolicyVersion.
+type PolicyVersion struct {
+	// Actor Who changed them, by name.
+	Actor   string    `json:"actor"`
+	Added   int       `json:"added"`
+	At      Timestamp `json:"at"`
+	Changed int       `json:"changed"`
+
+	// EventID The audit row.
+	EventID string `json:"event_id"`
+	Note    string `json:"note"`
+	Removed int    `json:"removed"`
+	Version int64  `json:"version"`
+}
+
+// PolicyVersionDetail defines model for PolicyVersionDetail.
+type PolicyVersionDetail struct {
+	Actor string    `json:"actor"`
+	After string    `json:"after"`
+	At    Timestamp `json:"at"`
+
+	// Before The same as YAML.
+	Before  string        `json:"before"`
+	EventID string        `json:"event_id"`
+	Note    string        `json:"note"`
+	Rules   []ChangedRule `json:"rules"`
+
+	// Undoable None of these rules was changed since.
+	Undoable bool  `json:"undoable"`
+	Version  int64 `json:"version"`
+}
+
+// PolicyVersionPage defines model for PolicyVersionPage.
+type PolicyVersionPage struct {
+	Items      []PolicyVersion `json:"items"`
+	NextCursor *string         `json:"next_cursor"`
+}
 
 // Problem defines model for Problem.
 type Problem struct {
@@ -2360,8 +2653,51 @@ type RoleList struct {
 	NextCursor *string         `json:"next_cursor"`
 }
 
+// RuleAbout What is known of a rule beside its text.
+type RuleAbout struct {
+	CreatedAt Timestamp `json:"created_at"`
+
+	// Origin shipped, admin, import or file.
+	Origin string `json:"origin"`
+
+	// Readable False: a newer release stored something that this one does not know. A deny then holds always and an allow never; it can be deleted, not changed.
+	Readable  bool      `json:"readable"`
+	UpdatedAt Timestamp `json:"updated_at"`
+
+	// Version The version that last changed it; null where that was before versions of rules were kept.
+	Version *int64 `json:"version"`
+}
+
+// RuleChangeKind defines model for RuleChangeKind.
+type RuleChangeKind string
+
+// RuleConditions All must hold. What is absent asks nothing.
+type RuleConditions struct {
+	// Hours Mon-Fri 08:00-18:00 Asia/Shanghai
+	Hours *string `json:"hours,omitempty"`
+
+	// IPRanges Addresses and CIDR ranges, v4 and v6.
+	IPRanges *[]string              `json:"ip_ranges,omitempty"`
+	Purpose  *RuleConditionsPurpose `json:"purpose,omitempty"`
+
+	// RateLimit Only on a rule that allows: 100req/min, 5/s, 100次/分钟.
+	RateLimit *string `json:"rate_limit,omitempty"`
+
+	// ValidFrom RFC 3339; it included.
+	ValidFrom *string `json:"valid_from,omitempty"`
+
+	// ValidUntil RFC 3339; it excluded.
+	ValidUntil *string `json:"valid_until,omitempty"`
+}
+
+// RuleConditionsPurpose defines model for RuleConditions.Purpose.
+type RuleConditionsPurpose string
+
 // RuleDefault defines model for RuleDefault.
 type RuleDefault string
+
+// RuleEffect defines model for RuleEffect.
+type RuleEffect string
 
 // RuleHits defines model for RuleHits.
 type RuleHits struct {
@@ -2380,6 +2716,46 @@ type RuleHits struct {
 	Samples   []HitSample `json:"samples"`
 	To        Timestamp   `json:"to"`
 	WouldHave HitCount    `json:"would_have"`
+}
+
+// RuleMode defines model for RuleMode.
+type RuleMode string
+
+// RuleOperation defines model for RuleOperation.
+type RuleOperation string
+
+// RulePage defines model for RulePage.
+type RulePage struct {
+	// About By the id of the rule.
+	About map[string]RuleAbout `json:"about"`
+
+	// ChangedAt When rules were last changed.
+	ChangedAt  *wire.Time  `json:"changed_at"`
+	Default    RuleEffect  `json:"default"`
+	Items      []ModelRule `json:"items"`
+	NextCursor *string     `json:"next_cursor"`
+
+	// Source With file the rules come from acl.file and are read only here.
+	Source PolicySource `json:"source"`
+
+	// Total How many the filters leave.
+	Total int `json:"total"`
+
+	// Version The version of roles and rules that decides now.
+	Version int64 `json:"version"`
+}
+
+// RuleWrite What GET answers may be sent back as it is.
+type RuleWrite = json.RawMessage
+
+// RulesChange Ids of rules.
+type RulesChange struct {
+	Added   []string `json:"added"`
+	Changed []string `json:"changed"`
+
+	// DryRun Nothing was changed.
+	DryRun  bool     `json:"dry_run"`
+	Removed []string `json:"removed"`
 }
 
 // SavedFilter defines model for SavedFilter.
@@ -2793,8 +3169,14 @@ type AuditModel = string
 // AuditWords defines model for AuditWords.
 type AuditWords = string
 
+// ChangeNote defines model for ChangeNote.
+type ChangeNote = string
+
 // Cursor defines model for Cursor.
 type Cursor = string
+
+// DryRun defines model for DryRun.
+type DryRun = bool
 
 // From defines model for From.
 type From = time.Time
@@ -2814,6 +3196,9 @@ type KindFilter = UserKind
 // Limit defines model for Limit.
 type Limit = int
 
+// PolicyVersionNumber defines model for PolicyVersionNumber.
+type PolicyVersionNumber = int64
+
 // Prefer defines model for Prefer.
 type Prefer = string
 
@@ -2828,6 +3213,9 @@ type RoleFilter = string
 
 // RoleName defines model for RoleName.
 type RoleName = string
+
+// RuleID defines model for RuleId.
+type RuleID = string
 
 // StatusFilter defines model for StatusFilter.
 type StatusFilter = UserStatus
@@ -2886,9 +3274,94 @@ type ApplyHygieneParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// GetPolicyParams defines parameters for GetPolicy.
+type GetPolicyParams struct {
+	Format *GetPolicyParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+}
+
+// GetPolicyParamsFormat defines parameters for GetPolicy.
+type GetPolicyParamsFormat string
+
+// PutPolicyParams defines parameters for PutPolicy.
+type PutPolicyParams struct {
+	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Note Why; it stands with the version and in the audit row.
+	Note *ChangeNote `form:"note,omitempty" json:"note,omitempty"`
+
+	// IfMatch The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ListRulesParams defines parameters for ListRules.
+type ListRulesParams struct {
+	// Model Only rules that concern this model.
+	Model *string `form:"model,omitempty" json:"model,omitempty"`
+
+	// Principal Only rules that name it: role:NAME, user:NAME, group:NAME, key:ID or *.
+	Principal *string `form:"principal,omitempty" json:"principal,omitempty"`
+	Limit     *int    `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateRuleParams defines parameters for CreateRule.
+type CreateRuleParams struct {
+	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Note Why; it stands with the version and in the audit row.
+	Note *ChangeNote `form:"note,omitempty" json:"note,omitempty"`
+}
+
+// DeleteRuleParams defines parameters for DeleteRule.
+type DeleteRuleParams struct {
+	// Note Why; it stands with the version and in the audit row.
+	Note *ChangeNote `form:"note,omitempty" json:"note,omitempty"`
+
+	// IfMatch The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutRuleParams defines parameters for PutRule.
+type PutRuleParams struct {
+	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Note Why; it stands with the version and in the audit row.
+	Note *ChangeNote `form:"note,omitempty" json:"note,omitempty"`
+
+	// IfMatch The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // ListRuleHitsParams defines parameters for ListRuleHits.
 type ListRuleHitsParams struct {
 	Days *int `form:"days,omitempty" json:"days,omitempty"`
+}
+
+// ListPolicyVersionsParams defines parameters for ListPolicyVersions.
+type ListPolicyVersionsParams struct {
+	// Rule Only changes of this rule.
+	Rule *string `form:"rule,omitempty" json:"rule,omitempty"`
+
+	// Model Only changes of rules that concern or concerned this model.
+	Model *string `form:"model,omitempty" json:"model,omitempty"`
+	Limit *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// UndoPolicyVersionParams defines parameters for UndoPolicyVersion.
+type UndoPolicyVersionParams struct {
+	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Note Why; it stands with the version and in the audit row.
+	Note *ChangeNote `form:"note,omitempty" json:"note,omitempty"`
 }
 
 // ListAuditEventsParams defines parameters for ListAuditEvents.
@@ -2996,6 +3469,18 @@ type ListModelsParams struct {
 type GetModelParams struct {
 	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
 	XGuardhousePurpose *Purpose `json:"X-Guardhouse-Purpose,omitempty"`
+}
+
+// PutModelACLParams defines parameters for PutModelACL.
+type PutModelACLParams struct {
+	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Note Why; it stands with the version and in the audit row.
+	Note *ChangeNote `form:"note,omitempty" json:"note,omitempty"`
+
+	// IfMatch The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // GetModelQueueParams defines parameters for GetModelQueue.
@@ -3143,6 +3628,18 @@ type ListUsersAliasParams struct {
 	Q *UserQuery `form:"q,omitempty" json:"q,omitempty"`
 }
 
+// PutACLModelParams defines parameters for PutACLModel.
+type PutACLModelParams struct {
+	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Note Why; it stands with the version and in the audit row.
+	Note *ChangeNote `form:"note,omitempty" json:"note,omitempty"`
+
+	// IfMatch The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // OpenaiListModelsParams defines parameters for OpenaiListModels.
 type OpenaiListModelsParams struct {
 	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
@@ -3173,8 +3670,17 @@ type ExplainAccessJSONRequestBody = ExplainRequest
 // ApplyHygieneJSONRequestBody defines body for ApplyHygiene for application/json ContentType.
 type ApplyHygieneJSONRequestBody = HygieneApply
 
+// PutPolicyJSONRequestBody defines body for PutPolicy for application/json ContentType.
+type PutPolicyJSONRequestBody = PolicyFile
+
 // RehearseRulesJSONRequestBody defines body for RehearseRules for application/json ContentType.
 type RehearseRulesJSONRequestBody = RehearsalRequest
+
+// CreateRuleJSONRequestBody defines body for CreateRule for application/json ContentType.
+type CreateRuleJSONRequestBody = RuleWrite
+
+// PutRuleJSONRequestBody defines body for PutRule for application/json ContentType.
+type PutRuleJSONRequestBody = RuleWrite
 
 // ConfirmSessionJSONRequestBody defines body for ConfirmSession for application/json ContentType.
 type ConfirmSessionJSONRequestBody = Confirm
@@ -3197,6 +3703,9 @@ type SaveFilterJSONRequestBody = NewFilter
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = NewKey
 
+// PutModelACLJSONRequestBody defines body for PutModelACL for application/json ContentType.
+type PutModelACLJSONRequestBody = ModelRules
+
 // CreateModerationJSONRequestBody defines body for CreateModeration for application/json ContentType.
 type CreateModerationJSONRequestBody = ModerationRequest
 
@@ -3217,6 +3726,9 @@ type ChangeUserJSONRequestBody = UserChange
 
 // LoginAliasJSONRequestBody defines body for LoginAlias for application/json ContentType.
 type LoginAliasJSONRequestBody = LoginRequest
+
+// PutACLModelJSONRequestBody defines body for PutACLModel for application/json ContentType.
+type PutACLModelJSONRequestBody = NamedModelRules
 
 // OpenaiCreateModerationJSONRequestBody defines body for OpenaiCreateModeration for application/json ContentType.
 type OpenaiCreateModerationJSONRequestBody = OpenAIModerationRequest
@@ -3388,12 +3900,42 @@ type ServerInterface interface {
 	// ApplyHygiene Do what a finding proposes
 	// (POST /api/v1/acl/hygiene/apply)
 	ApplyHygiene(c *gin.Context, params ApplyHygieneParams)
+	// GetPolicy All rules as one file
+	// (GET /api/v1/acl/policy)
+	GetPolicy(c *gin.Context, params GetPolicyParams)
+	// PutPolicy Replace all rules
+	// (PUT /api/v1/acl/policy)
+	PutPolicy(c *gin.Context, params PutPolicyParams)
 	// RehearseRules What other rules would have made of the last days
 	// (POST /api/v1/acl/rehearse)
 	RehearseRules(c *gin.Context)
+	// ListRules All rules
+	// (GET /api/v1/acl/rules)
+	ListRules(c *gin.Context, params ListRulesParams)
+	// CreateRule Add a rule
+	// (POST /api/v1/acl/rules)
+	CreateRule(c *gin.Context, params CreateRuleParams)
+	// DeleteRule Delete a rule
+	// (DELETE /api/v1/acl/rules/{rule})
+	DeleteRule(c *gin.Context, rule RuleID, params DeleteRuleParams)
+	// GetRule One rule
+	// (GET /api/v1/acl/rules/{rule})
+	GetRule(c *gin.Context, rule RuleID)
+	// PutRule Replace a rule, or make it under this id
+	// (PUT /api/v1/acl/rules/{rule})
+	PutRule(c *gin.Context, rule RuleID, params PutRuleParams)
 	// ListRuleHits How often a rule decided, and how often a report-only one would have
 	// (GET /api/v1/acl/rules/{rule}/hits)
 	ListRuleHits(c *gin.Context, rule string, params ListRuleHitsParams)
+	// ListPolicyVersions Changes of rules, newest first
+	// (GET /api/v1/acl/versions)
+	ListPolicyVersions(c *gin.Context, params ListPolicyVersionsParams)
+	// GetPolicyVersion One change of rules, rule by rule
+	// (GET /api/v1/acl/versions/{version})
+	GetPolicyVersion(c *gin.Context, version PolicyVersionNumber)
+	// UndoPolicyVersion Take one change back
+	// (POST /api/v1/acl/versions/{version}/undo)
+	UndoPolicyVersion(c *gin.Context, version PolicyVersionNumber, params UndoPolicyVersionParams)
 	// GetAuditChain Head of the chain, and what the last verification of this process found
 	// (GET /api/v1/audit/chain)
 	GetAuditChain(c *gin.Context)
@@ -3466,6 +4008,12 @@ type ServerInterface interface {
 	// GetModel One model that the caller may see
 	// (GET /api/v1/models/{id})
 	GetModel(c *gin.Context, id ID, params GetModelParams)
+	// GetModelACL The rules of one model
+	// (GET /api/v1/models/{id}/acl)
+	GetModelACL(c *gin.Context, id ID)
+	// PutModelACL Replace a model's own rules
+	// (PUT /api/v1/models/{id}/acl)
+	PutModelACL(c *gin.Context, id ID, params PutModelACLParams)
 	// GetModelQueue How long the line before a model is, and where the caller stands in it
 	// (GET /api/v1/models/{id}/queue)
 	GetModelQueue(c *gin.Context, id ID, params GetModelQueueParams)
@@ -3559,6 +4107,9 @@ type ServerInterface interface {
 	// ListUsersAlias Alias of GET /api/v1/users
 	// (GET /users)
 	ListUsersAlias(c *gin.Context, params ListUsersAliasParams)
+	// PutACLModel Replace a model's own rules, or add one in the older spelling
+	// (PUT /v1/acl/model)
+	PutACLModel(c *gin.Context, params PutACLModelParams)
 	// OpenaiListModels Visible models in the OpenAI shape
 	// (GET /v1/models)
 	OpenaiListModels(c *gin.Context, params OpenaiListModelsParams)
@@ -3769,6 +4320,89 @@ func (siw *ServerInterfaceWrapper) ApplyHygiene(c *gin.Context) {
 	siw.Handler.ApplyHygiene(c, params)
 }
 
+// GetPolicy operation middleware
+func (siw *ServerInterfaceWrapper) GetPolicy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetPolicyParams
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", c.Request.URL.Query(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter format: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPolicy(c, params)
+}
+
+// PutPolicy operation middleware
+func (siw *ServerInterfaceWrapper) PutPolicy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutPolicyParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", c.Request.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter dry_run: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "note" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "note", c.Request.URL.Query(), &params.Note, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter note: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutPolicy(c, params)
+}
+
 // RehearseRules operation middleware
 func (siw *ServerInterfaceWrapper) RehearseRules(c *gin.Context) {
 
@@ -3780,6 +4414,239 @@ func (siw *ServerInterfaceWrapper) RehearseRules(c *gin.Context) {
 	}
 
 	siw.Handler.RehearseRules(c)
+}
+
+// ListRules operation middleware
+func (siw *ServerInterfaceWrapper) ListRules(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRulesParams
+
+	// ------------- Optional query parameter "model" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "model", c.Request.URL.Query(), &params.Model, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "principal" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "principal", c.Request.URL.Query(), &params.Principal, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter principal: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListRules(c, params)
+}
+
+// CreateRule operation middleware
+func (siw *ServerInterfaceWrapper) CreateRule(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateRuleParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", c.Request.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter dry_run: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "note" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "note", c.Request.URL.Query(), &params.Note, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter note: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateRule(c, params)
+}
+
+// DeleteRule operation middleware
+func (siw *ServerInterfaceWrapper) DeleteRule(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "rule" -------------
+	var rule RuleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rule", c.Param("rule"), &rule, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter rule: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteRuleParams
+
+	// ------------- Optional query parameter "note" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "note", c.Request.URL.Query(), &params.Note, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter note: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteRule(c, rule, params)
+}
+
+// GetRule operation middleware
+func (siw *ServerInterfaceWrapper) GetRule(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "rule" -------------
+	var rule RuleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rule", c.Param("rule"), &rule, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter rule: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetRule(c, rule)
+}
+
+// PutRule operation middleware
+func (siw *ServerInterfaceWrapper) PutRule(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "rule" -------------
+	var rule RuleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rule", c.Param("rule"), &rule, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter rule: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutRuleParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", c.Request.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter dry_run: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "note" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "note", c.Request.URL.Query(), &params.Note, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter note: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutRule(c, rule, params)
 }
 
 // ListRuleHits operation middleware
@@ -3816,6 +4683,126 @@ func (siw *ServerInterfaceWrapper) ListRuleHits(c *gin.Context) {
 	}
 
 	siw.Handler.ListRuleHits(c, rule, params)
+}
+
+// ListPolicyVersions operation middleware
+func (siw *ServerInterfaceWrapper) ListPolicyVersions(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPolicyVersionsParams
+
+	// ------------- Optional query parameter "rule" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "rule", c.Request.URL.Query(), &params.Rule, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter rule: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "model" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "model", c.Request.URL.Query(), &params.Model, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListPolicyVersions(c, params)
+}
+
+// GetPolicyVersion operation middleware
+func (siw *ServerInterfaceWrapper) GetPolicyVersion(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "version" -------------
+	var version PolicyVersionNumber
+
+	err = runtime.BindStyledParameterWithOptions("simple", "version", c.Param("version"), &version, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter version: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPolicyVersion(c, version)
+}
+
+// UndoPolicyVersion operation middleware
+func (siw *ServerInterfaceWrapper) UndoPolicyVersion(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "version" -------------
+	var version PolicyVersionNumber
+
+	err = runtime.BindStyledParameterWithOptions("simple", "version", c.Param("version"), &version, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter version: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UndoPolicyVersionParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", c.Request.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter dry_run: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "note" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "note", c.Request.URL.Query(), &params.Note, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter note: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UndoPolicyVersion(c, version, params)
 }
 
 // GetAuditChain operation middleware
@@ -4580,6 +5567,96 @@ func (siw *ServerInterfaceWrapper) GetModel(c *gin.Context) {
 	}
 
 	siw.Handler.GetModel(c, id, params)
+}
+
+// GetModelACL operation middleware
+func (siw *ServerInterfaceWrapper) GetModelACL(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetModelACL(c, id)
+}
+
+// PutModelACL operation middleware
+func (siw *ServerInterfaceWrapper) PutModelACL(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutModelACLParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", c.Request.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter dry_run: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "note" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "note", c.Request.URL.Query(), &params.Note, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter note: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutModelACL(c, id, params)
 }
 
 // GetModelQueue operation middleware
@@ -5653,6 +6730,62 @@ func (siw *ServerInterfaceWrapper) ListUsersAlias(c *gin.Context) {
 	siw.Handler.ListUsersAlias(c, params)
 }
 
+// PutACLModel operation middleware
+func (siw *ServerInterfaceWrapper) PutACLModel(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutACLModelParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", c.Request.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter dry_run: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "note" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "note", c.Request.URL.Query(), &params.Note, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter note: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutACLModel(c, params)
+}
+
 // OpenaiListModels operation middleware
 func (siw *ServerInterfaceWrapper) OpenaiListModels(c *gin.Context) {
 
@@ -5867,6 +7000,19 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/models", wrapper.ListModels)
 	router.GET(options.BaseURL+"/api/v1/models/:id", wrapper.GetModel)
 	router.GET(options.BaseURL+"/api/v1/models/:id/queue", wrapper.GetModelQueue)
+	router.GET(options.BaseURL+"/api/v1/models/:id/acl", wrapper.GetModelACL)
+	router.PUT(options.BaseURL+"/api/v1/models/:id/acl", wrapper.PutModelACL)
+	router.PUT(options.BaseURL+"/v1/acl/model", wrapper.PutACLModel)
+	router.GET(options.BaseURL+"/api/v1/acl/rules", wrapper.ListRules)
+	router.POST(options.BaseURL+"/api/v1/acl/rules", wrapper.CreateRule)
+	router.DELETE(options.BaseURL+"/api/v1/acl/rules/:rule", wrapper.DeleteRule)
+	router.GET(options.BaseURL+"/api/v1/acl/rules/:rule", wrapper.GetRule)
+	router.PUT(options.BaseURL+"/api/v1/acl/rules/:rule", wrapper.PutRule)
+	router.GET(options.BaseURL+"/api/v1/acl/policy", wrapper.GetPolicy)
+	router.PUT(options.BaseURL+"/api/v1/acl/policy", wrapper.PutPolicy)
+	router.GET(options.BaseURL+"/api/v1/acl/versions", wrapper.ListPolicyVersions)
+	router.GET(options.BaseURL+"/api/v1/acl/versions/:version", wrapper.GetPolicyVersion)
+	router.POST(options.BaseURL+"/api/v1/acl/versions/:version/undo", wrapper.UndoPolicyVersion)
 	router.GET(options.BaseURL+"/api/v1/settings", wrapper.GetSettings)
 	router.PATCH(options.BaseURL+"/api/v1/settings", wrapper.ChangeSettings)
 	router.GET(options.BaseURL+"/api/v1/audit/events", wrapper.ListAuditEvents)
@@ -6141,6 +7287,140 @@ func (response ApplyHygienedefaultApplicationProblemPlusJSONResponse) VisitApply
 	return err
 }
 
+type GetPolicyRequestObject struct {
+	Params GetPolicyParams
+}
+
+type GetPolicyResponseObject interface {
+	VisitGetPolicyResponse(w http.ResponseWriter) error
+}
+
+type GetPolicy200ResponseHeaders struct {
+	ETag string
+}
+
+type GetPolicy200JSONResponse struct {
+	Body    PolicyFile
+	Headers GetPolicy200ResponseHeaders
+}
+
+func (response GetPolicy200JSONResponse) VisitGetPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPolicy200ApplicationYamlResponse struct {
+	Body          io.Reader
+	Headers       GetPolicy200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetPolicy200ApplicationYamlResponse) VisitGetPolicyResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/yaml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPolicydefaultApplicationProblemPlusJSONResponse) VisitGetPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPolicyRequestObject struct {
+	Params   PutPolicyParams
+	JSONBody *PutPolicyJSONRequestBody
+	Body     io.Reader
+}
+
+type PutPolicyResponseObject interface {
+	VisitPutPolicyResponse(w http.ResponseWriter) error
+}
+
+type PutPolicy200ResponseHeaders struct {
+	ETag string
+}
+
+type PutPolicy200JSONResponse struct {
+	Body    PolicyState
+	Headers PutPolicy200ResponseHeaders
+}
+
+func (response PutPolicy200JSONResponse) VisitPutPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPolicy412ApplicationProblemPlusJSONResponse struct {
+	StaleApplicationProblemPlusJSONResponse
+}
+
+func (response PutPolicy412ApplicationProblemPlusJSONResponse) VisitPutPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutPolicydefaultApplicationProblemPlusJSONResponse) VisitPutPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RehearseRulesRequestObject struct {
 	Body *RehearseRulesJSONRequestBody
 }
@@ -6169,6 +7449,303 @@ type RehearseRulesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RehearseRulesdefaultApplicationProblemPlusJSONResponse) VisitRehearseRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRulesRequestObject struct {
+	Params ListRulesParams
+}
+
+type ListRulesResponseObject interface {
+	VisitListRulesResponse(w http.ResponseWriter) error
+}
+
+type ListRules200ResponseHeaders struct {
+	ETag string
+}
+
+type ListRules200JSONResponse struct {
+	Body    RulePage
+	Headers ListRules200ResponseHeaders
+}
+
+func (response ListRules200JSONResponse) VisitListRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRulesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRulesdefaultApplicationProblemPlusJSONResponse) VisitListRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRuleRequestObject struct {
+	Params CreateRuleParams
+	Body   *CreateRuleJSONRequestBody
+}
+
+type CreateRuleResponseObject interface {
+	VisitCreateRuleResponse(w http.ResponseWriter) error
+}
+
+type CreateRule200JSONResponse ModelRule
+
+func (response CreateRule200JSONResponse) VisitCreateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRule201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateRule201JSONResponse struct {
+	Body    ModelRule
+	Headers CreateRule201ResponseHeaders
+}
+
+func (response CreateRule201JSONResponse) VisitCreateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateRuledefaultApplicationProblemPlusJSONResponse) VisitCreateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRuleRequestObject struct {
+	Rule   RuleID `json:"rule"`
+	Params DeleteRuleParams
+}
+
+type DeleteRuleResponseObject interface {
+	VisitDeleteRuleResponse(w http.ResponseWriter) error
+}
+
+type DeleteRule204Response struct {
+}
+
+func (response DeleteRule204Response) VisitDeleteRuleResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteRule412ApplicationProblemPlusJSONResponse struct {
+	StaleApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteRule412ApplicationProblemPlusJSONResponse) VisitDeleteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteRuledefaultApplicationProblemPlusJSONResponse) VisitDeleteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRuleRequestObject struct {
+	Rule RuleID `json:"rule"`
+}
+
+type GetRuleResponseObject interface {
+	VisitGetRuleResponse(w http.ResponseWriter) error
+}
+
+type GetRule200ResponseHeaders struct {
+	ETag string
+}
+
+type GetRule200JSONResponse struct {
+	Body    ModelRule
+	Headers GetRule200ResponseHeaders
+}
+
+func (response GetRule200JSONResponse) VisitGetRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRuledefaultApplicationProblemPlusJSONResponse) VisitGetRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRuleRequestObject struct {
+	Rule   RuleID `json:"rule"`
+	Params PutRuleParams
+	Body   *PutRuleJSONRequestBody
+}
+
+type PutRuleResponseObject interface {
+	VisitPutRuleResponse(w http.ResponseWriter) error
+}
+
+type PutRule200ResponseHeaders struct {
+	ETag string
+}
+
+type PutRule200JSONResponse struct {
+	Body    ModelRule
+	Headers PutRule200ResponseHeaders
+}
+
+func (response PutRule200JSONResponse) VisitPutRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRule201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type PutRule201JSONResponse struct {
+	Body    ModelRule
+	Headers PutRule201ResponseHeaders
+}
+
+func (response PutRule201JSONResponse) VisitPutRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRule412ApplicationProblemPlusJSONResponse struct {
+	StaleApplicationProblemPlusJSONResponse
+}
+
+func (response PutRule412ApplicationProblemPlusJSONResponse) VisitPutRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutRuledefaultApplicationProblemPlusJSONResponse) VisitPutRuleResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6209,6 +7786,132 @@ type ListRuleHitsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListRuleHitsdefaultApplicationProblemPlusJSONResponse) VisitListRuleHitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPolicyVersionsRequestObject struct {
+	Params ListPolicyVersionsParams
+}
+
+type ListPolicyVersionsResponseObject interface {
+	VisitListPolicyVersionsResponse(w http.ResponseWriter) error
+}
+
+type ListPolicyVersions200JSONResponse PolicyVersionPage
+
+func (response ListPolicyVersions200JSONResponse) VisitListPolicyVersionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPolicyVersionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPolicyVersionsdefaultApplicationProblemPlusJSONResponse) VisitListPolicyVersionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPolicyVersionRequestObject struct {
+	Version PolicyVersionNumber `json:"version"`
+}
+
+type GetPolicyVersionResponseObject interface {
+	VisitGetPolicyVersionResponse(w http.ResponseWriter) error
+}
+
+type GetPolicyVersion200JSONResponse PolicyVersionDetail
+
+func (response GetPolicyVersion200JSONResponse) VisitGetPolicyVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPolicyVersiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPolicyVersiondefaultApplicationProblemPlusJSONResponse) VisitGetPolicyVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UndoPolicyVersionRequestObject struct {
+	Version PolicyVersionNumber `json:"version"`
+	Params  UndoPolicyVersionParams
+}
+
+type UndoPolicyVersionResponseObject interface {
+	VisitUndoPolicyVersionResponse(w http.ResponseWriter) error
+}
+
+type UndoPolicyVersion200ResponseHeaders struct {
+	ETag string
+}
+
+type UndoPolicyVersion200JSONResponse struct {
+	Body    PolicyState
+	Headers UndoPolicyVersion200ResponseHeaders
+}
+
+func (response UndoPolicyVersion200JSONResponse) VisitUndoPolicyVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UndoPolicyVersiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UndoPolicyVersiondefaultApplicationProblemPlusJSONResponse) VisitUndoPolicyVersionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7235,6 +8938,118 @@ type GetModeldefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetModeldefaultApplicationProblemPlusJSONResponse) VisitGetModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelACLRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetModelACLResponseObject interface {
+	VisitGetModelACLResponse(w http.ResponseWriter) error
+}
+
+type GetModelACL200ResponseHeaders struct {
+	ETag string
+}
+
+type GetModelACL200JSONResponse struct {
+	Body    ModelACL
+	Headers GetModelACL200ResponseHeaders
+}
+
+func (response GetModelACL200JSONResponse) VisitGetModelACLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelACLdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetModelACLdefaultApplicationProblemPlusJSONResponse) VisitGetModelACLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelACLRequestObject struct {
+	ID     ID `json:"id"`
+	Params PutModelACLParams
+	Body   *PutModelACLJSONRequestBody
+}
+
+type PutModelACLResponseObject interface {
+	VisitPutModelACLResponse(w http.ResponseWriter) error
+}
+
+type PutModelACL200ResponseHeaders struct {
+	ETag string
+}
+
+type PutModelACL200JSONResponse struct {
+	Body    ModelACL
+	Headers PutModelACL200ResponseHeaders
+}
+
+func (response PutModelACL200JSONResponse) VisitPutModelACLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelACL412ApplicationProblemPlusJSONResponse struct {
+	StaleApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelACL412ApplicationProblemPlusJSONResponse) VisitPutModelACLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelACLdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutModelACLdefaultApplicationProblemPlusJSONResponse) VisitPutModelACLResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8606,6 +10421,54 @@ func (response ListUsersAliasdefaultApplicationProblemPlusJSONResponse) VisitLis
 	return err
 }
 
+type PutACLModelRequestObject struct {
+	Params PutACLModelParams
+	Body   *PutACLModelJSONRequestBody
+}
+
+type PutACLModelResponseObject interface {
+	VisitPutACLModelResponse(w http.ResponseWriter) error
+}
+
+type PutACLModel200ResponseHeaders struct {
+	ETag string
+}
+
+type PutACLModel200JSONResponse struct {
+	Body    ModelACL
+	Headers PutACLModel200ResponseHeaders
+}
+
+func (response PutACLModel200JSONResponse) VisitPutACLModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutACLModeldefaultJSONResponse struct {
+	Body       OpenAIErrorBody
+	StatusCode int
+}
+
+func (response PutACLModeldefaultJSONResponse) VisitPutACLModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type OpenaiListModelsRequestObject struct {
 	Params OpenaiListModelsParams
 }
@@ -8742,12 +10605,42 @@ type StrictServerInterface interface {
 	// ApplyHygiene Do what a finding proposes
 	// (POST /api/v1/acl/hygiene/apply)
 	ApplyHygiene(ctx context.Context, request ApplyHygieneRequestObject) (ApplyHygieneResponseObject, error)
+	// GetPolicy All rules as one file
+	// (GET /api/v1/acl/policy)
+	GetPolicy(ctx context.Context, request GetPolicyRequestObject) (GetPolicyResponseObject, error)
+	// PutPolicy Replace all rules
+	// (PUT /api/v1/acl/policy)
+	PutPolicy(ctx context.Context, request PutPolicyRequestObject) (PutPolicyResponseObject, error)
 	// RehearseRules What other rules would have made of the last days
 	// (POST /api/v1/acl/rehearse)
 	RehearseRules(ctx context.Context, request RehearseRulesRequestObject) (RehearseRulesResponseObject, error)
+	// ListRules All rules
+	// (GET /api/v1/acl/rules)
+	ListRules(ctx context.Context, request ListRulesRequestObject) (ListRulesResponseObject, error)
+	// CreateRule Add a rule
+	// (POST /api/v1/acl/rules)
+	CreateRule(ctx context.Context, request CreateRuleRequestObject) (CreateRuleResponseObject, error)
+	// DeleteRule Delete a rule
+	// (DELETE /api/v1/acl/rules/{rule})
+	DeleteRule(ctx context.Context, request DeleteRuleRequestObject) (DeleteRuleResponseObject, error)
+	// GetRule One rule
+	// (GET /api/v1/acl/rules/{rule})
+	GetRule(ctx context.Context, request GetRuleRequestObject) (GetRuleResponseObject, error)
+	// PutRule Replace a rule, or make it under this id
+	// (PUT /api/v1/acl/rules/{rule})
+	PutRule(ctx context.Context, request PutRuleRequestObject) (PutRuleResponseObject, error)
 	// ListRuleHits How often a rule decided, and how often a report-only one would have
 	// (GET /api/v1/acl/rules/{rule}/hits)
 	ListRuleHits(ctx context.Context, request ListRuleHitsRequestObject) (ListRuleHitsResponseObject, error)
+	// ListPolicyVersions Changes of rules, newest first
+	// (GET /api/v1/acl/versions)
+	ListPolicyVersions(ctx context.Context, request ListPolicyVersionsRequestObject) (ListPolicyVersionsResponseObject, error)
+	// GetPolicyVersion One change of rules, rule by rule
+	// (GET /api/v1/acl/versions/{version})
+	GetPolicyVersion(ctx context.Context, request GetPolicyVersionRequestObject) (GetPolicyVersionResponseObject, error)
+	// UndoPolicyVersion Take one change back
+	// (POST /api/v1/acl/versions/{version}/undo)
+	UndoPolicyVersion(ctx context.Context, request UndoPolicyVersionRequestObject) (UndoPolicyVersionResponseObject, error)
 	// GetAuditChain Head of the chain, and what the last verification of this process found
 	// (GET /api/v1/audit/chain)
 	GetAuditChain(ctx context.Context, request GetAuditChainRequestObject) (GetAuditChainResponseObject, error)
@@ -8820,6 +10713,12 @@ type StrictServerInterface interface {
 	// GetModel One model that the caller may see
 	// (GET /api/v1/models/{id})
 	GetModel(ctx context.Context, request GetModelRequestObject) (GetModelResponseObject, error)
+	// GetModelACL The rules of one model
+	// (GET /api/v1/models/{id}/acl)
+	GetModelACL(ctx context.Context, request GetModelACLRequestObject) (GetModelACLResponseObject, error)
+	// PutModelACL Replace a model's own rules
+	// (PUT /api/v1/models/{id}/acl)
+	PutModelACL(ctx context.Context, request PutModelACLRequestObject) (PutModelACLResponseObject, error)
 	// GetModelQueue How long the line before a model is, and where the caller stands in it
 	// (GET /api/v1/models/{id}/queue)
 	GetModelQueue(ctx context.Context, request GetModelQueueRequestObject) (GetModelQueueResponseObject, error)
@@ -8913,6 +10812,9 @@ type StrictServerInterface interface {
 	// ListUsersAlias Alias of GET /api/v1/users
 	// (GET /users)
 	ListUsersAlias(ctx context.Context, request ListUsersAliasRequestObject) (ListUsersAliasResponseObject, error)
+	// PutACLModel Replace a model's own rules, or add one in the older spelling
+	// (PUT /v1/acl/model)
+	PutACLModel(ctx context.Context, request PutACLModelRequestObject) (PutACLModelResponseObject, error)
 	// OpenaiListModels Visible models in the OpenAI shape
 	// (GET /v1/models)
 	OpenaiListModels(ctx context.Context, request OpenaiListModelsRequestObject) (OpenaiListModelsResponseObject, error)
@@ -9163,6 +11065,82 @@ func (sh *strictHandler) ApplyHygiene(ctx *gin.Context, params ApplyHygieneParam
 	}
 }
 
+// GetPolicy operation middleware
+func (sh *strictHandler) GetPolicy(ctx *gin.Context, params GetPolicyParams) {
+	var request GetPolicyRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPolicy(ctx, request.(GetPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPolicyResponseObject); ok {
+		if err := validResponse.VisitGetPolicyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutPolicy operation middleware
+func (sh *strictHandler) PutPolicy(ctx *gin.Context, params PutPolicyParams) {
+	var request PutPolicyRequestObject
+
+	request.Params = params
+	if strings.HasPrefix(ctx.GetHeader("Content-Type"), "application/json") {
+
+		var body PutPolicyJSONRequestBody
+		var err error
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = ctx.ShouldBindJSON(&body)
+		} else if binding.Validator != nil {
+			// ShouldBindJSON runs the struct validator after decoding; keep that.
+			err = binding.Validator.ValidateStruct(&body)
+		}
+		if err != nil {
+			sh.options.RequestErrorHandlerFunc(ctx, err)
+			return
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(ctx.GetHeader("Content-Type"), "application/yaml") {
+		request.Body = ctx.Request.Body
+	}
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutPolicy(ctx, request.(PutPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutPolicyResponseObject); ok {
+		if err := validResponse.VisitPutPolicyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // RehearseRules operation middleware
 func (sh *strictHandler) RehearseRules(ctx *gin.Context) {
 	var request RehearseRulesRequestObject
@@ -9205,6 +11183,174 @@ func (sh *strictHandler) RehearseRules(ctx *gin.Context) {
 	}
 }
 
+// ListRules operation middleware
+func (sh *strictHandler) ListRules(ctx *gin.Context, params ListRulesParams) {
+	var request ListRulesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRules(ctx, request.(ListRulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRules")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListRulesResponseObject); ok {
+		if err := validResponse.VisitListRulesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateRule operation middleware
+func (sh *strictHandler) CreateRule(ctx *gin.Context, params CreateRuleParams) {
+	var request CreateRuleRequestObject
+
+	request.Params = params
+
+	var body CreateRuleJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateRule(ctx, request.(CreateRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateRuleResponseObject); ok {
+		if err := validResponse.VisitCreateRuleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteRule operation middleware
+func (sh *strictHandler) DeleteRule(ctx *gin.Context, rule RuleID, params DeleteRuleParams) {
+	var request DeleteRuleRequestObject
+
+	request.Rule = rule
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteRule(ctx, request.(DeleteRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteRuleResponseObject); ok {
+		if err := validResponse.VisitDeleteRuleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRule operation middleware
+func (sh *strictHandler) GetRule(ctx *gin.Context, rule RuleID) {
+	var request GetRuleRequestObject
+
+	request.Rule = rule
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRule(ctx, request.(GetRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetRuleResponseObject); ok {
+		if err := validResponse.VisitGetRuleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutRule operation middleware
+func (sh *strictHandler) PutRule(ctx *gin.Context, rule RuleID, params PutRuleParams) {
+	var request PutRuleRequestObject
+
+	request.Rule = rule
+	request.Params = params
+
+	var body PutRuleJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutRule(ctx, request.(PutRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutRuleResponseObject); ok {
+		if err := validResponse.VisitPutRuleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListRuleHits operation middleware
 func (sh *strictHandler) ListRuleHits(ctx *gin.Context, rule string, params ListRuleHitsParams) {
 	var request ListRuleHitsRequestObject
@@ -9225,6 +11371,85 @@ func (sh *strictHandler) ListRuleHits(ctx *gin.Context, rule string, params List
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListRuleHitsResponseObject); ok {
 		if err := validResponse.VisitListRuleHitsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListPolicyVersions operation middleware
+func (sh *strictHandler) ListPolicyVersions(ctx *gin.Context, params ListPolicyVersionsParams) {
+	var request ListPolicyVersionsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPolicyVersions(ctx, request.(ListPolicyVersionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPolicyVersions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListPolicyVersionsResponseObject); ok {
+		if err := validResponse.VisitListPolicyVersionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPolicyVersion operation middleware
+func (sh *strictHandler) GetPolicyVersion(ctx *gin.Context, version PolicyVersionNumber) {
+	var request GetPolicyVersionRequestObject
+
+	request.Version = version
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPolicyVersion(ctx, request.(GetPolicyVersionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPolicyVersion")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPolicyVersionResponseObject); ok {
+		if err := validResponse.VisitGetPolicyVersionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UndoPolicyVersion operation middleware
+func (sh *strictHandler) UndoPolicyVersion(ctx *gin.Context, version PolicyVersionNumber, params UndoPolicyVersionParams) {
+	var request UndoPolicyVersionRequestObject
+
+	request.Version = version
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UndoPolicyVersion(ctx, request.(UndoPolicyVersionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UndoPolicyVersion")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UndoPolicyVersionResponseObject); ok {
+		if err := validResponse.VisitUndoPolicyVersionResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -9959,6 +12184,77 @@ func (sh *strictHandler) GetModel(ctx *gin.Context, id ID, params GetModelParams
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetModelResponseObject); ok {
 		if err := validResponse.VisitGetModelResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetModelACL operation middleware
+func (sh *strictHandler) GetModelACL(ctx *gin.Context, id ID) {
+	var request GetModelACLRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetModelACL(ctx, request.(GetModelACLRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetModelACL")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetModelACLResponseObject); ok {
+		if err := validResponse.VisitGetModelACLResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutModelACL operation middleware
+func (sh *strictHandler) PutModelACL(ctx *gin.Context, id ID, params PutModelACLParams) {
+	var request PutModelACLRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body PutModelACLJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutModelACL(ctx, request.(PutModelACLRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutModelACL")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutModelACLResponseObject); ok {
+		if err := validResponse.VisitPutModelACLResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -10879,6 +13175,50 @@ func (sh *strictHandler) ListUsersAlias(ctx *gin.Context, params ListUsersAliasP
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListUsersAliasResponseObject); ok {
 		if err := validResponse.VisitListUsersAliasResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutACLModel operation middleware
+func (sh *strictHandler) PutACLModel(ctx *gin.Context, params PutACLModelParams) {
+	var request PutACLModelRequestObject
+
+	request.Params = params
+
+	var body PutACLModelJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutACLModel(ctx, request.(PutACLModelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutACLModel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutACLModelResponseObject); ok {
+		if err := validResponse.VisitPutACLModelResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -568,6 +568,179 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/{id}/acl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rules of one model
+         * @description `rules` are the model's own: those that name it and nothing else, in the order of their ids. `others` name it among
+         *     several, by id or by a pattern, and are changed under /api/v1/acl/rules. The ETag is that of `rules`.
+         */
+        get: operations["getModelACL"];
+        /**
+         * Replace a model's own rules
+         * @description All of it or nothing. A rule without an id gets one; without models it is about this one, and other models are refused here.
+         *     An unknown user, role, group or key is 422. With rules from a file it is 409.
+         */
+        put: operations["putModelACL"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/acl/model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Replace a model's own rules, or add one in the older spelling
+         * @description With `rules` it is PUT /api/v1/models/{id}/acl. With `principal` it is the older spelling, which adds one rule that allows
+         *     where `effect` says nothing else; a rule of the model that already says the same is left as it is. The answer is in the canonical form.
+         */
+        put: operations["putACLModel"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/acl/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All rules
+         * @description In the order of their ids. The ETag is that of the whole policy, whatever the page.
+         */
+        get: operations["listRules"];
+        put?: never;
+        /**
+         * Add a rule
+         * @description For one model or several. Without an id it gets one; an id that stands there is 409.
+         */
+        post: operations["createRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/acl/rules/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One rule */
+        get: operations["getRule"];
+        /**
+         * Replace a rule, or make it under this id
+         * @description An id in the body must be that of the address.
+         */
+        put: operations["putRule"];
+        post?: never;
+        /** Delete a rule */
+        delete: operations["deleteRule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/acl/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All rules as one file
+         * @description What PUT and acl.file read. `default` stands there only where a file says so.
+         */
+        get: operations["getPolicy"];
+        /**
+         * Replace all rules
+         * @description In YAML (application/yaml) or JSON, up to 8 MiB and 10,000 rules, whatever http.max_body is. All of it or nothing; what it does not name is
+         *     removed. A file with `default` is refused (409) unless it says what acl.default says: that is a setting here.
+         */
+        put: operations["putPolicy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/acl/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Changes of rules, newest first */
+        get: operations["listPolicyVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/acl/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One change of rules, rule by rule */
+        get: operations["getPolicyVersion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/acl/versions/{version}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take one change back
+         * @description The rules that it touched stand again as they did before it; all others stay. It is a change of its own, and can be taken back
+         *     likewise. 409 where one of those rules was changed since.
+         */
+        post: operations["undoPolicyVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/settings": {
         parameters: {
             query?: never;
@@ -1451,6 +1624,201 @@ export interface components {
         KeyPage: {
             items: components["schemas"]["Key"][];
             next_cursor: string | null;
+        };
+        /** @enum {string} */
+        RuleEffect: "allow" | "deny";
+        /** @enum {string} */
+        RuleMode: "enforce" | "report-only";
+        /** @enum {string} */
+        RuleOperation: "view" | "infer" | "train" | "download" | "*";
+        /**
+         * @description With file the rules come from acl.file and are read only here.
+         * @enum {string}
+         */
+        PolicySource: "database" | "file";
+        /** @enum {string} */
+        RuleChangeKind: "added" | "changed" | "removed";
+        /** @description All must hold. What is absent asks nothing. */
+        RuleConditions: {
+            /** @description Addresses and CIDR ranges, v4 and v6. */
+            ip_ranges?: string[];
+            /** @description Only on a rule that allows: 100req/min, 5/s, 100次/分钟. */
+            rate_limit?: string;
+            /** @description RFC 3339; it included. */
+            valid_from?: string;
+            /** @description RFC 3339; it excluded. */
+            valid_until?: string;
+            /** @description Mon-Fri 08:00-18:00 Asia/Shanghai */
+            hours?: string;
+            /** @enum {string} */
+            purpose?: "required";
+        };
+        ModelRule: {
+            id: string;
+            effect: components["schemas"]["RuleEffect"];
+            /** @description role:NAME, user:NAME, group:NAME, key:ID or *. user:deleted:ID is somebody who is gone and cannot be named any more. */
+            principals: string[];
+            /** @description Ids, or patterns with *. */
+            models: string[];
+            operations: components["schemas"]["RuleOperation"][];
+            conditions: components["schemas"]["RuleConditions"];
+            mode: components["schemas"]["RuleMode"];
+            note: string;
+            /** @description user:NAME, or empty. */
+            owner: string;
+        };
+        /** @description What GET answers may be sent back as it is. */
+        RuleWrite: {
+            id?: string;
+            effect: components["schemas"]["RuleEffect"];
+            principals: string[];
+            models?: string[];
+            operations: components["schemas"]["RuleOperation"][];
+            conditions?: components["schemas"]["RuleConditions"];
+            mode?: components["schemas"]["RuleMode"];
+            note?: string;
+            owner?: string;
+        };
+        ModelRules: {
+            rules: components["schemas"]["RuleWrite"][];
+        };
+        /** @description Either rules, or the members of the older spelling. */
+        NamedModelRules: {
+            model: string;
+            rules?: components["schemas"]["RuleWrite"][];
+            principal?: {
+                /** @enum {string} */
+                type: "user" | "role" | "group" | "key" | "api_key" | "any";
+                value?: string;
+            };
+            operations?: components["schemas"]["RuleOperation"][];
+            effect?: components["schemas"]["RuleEffect"];
+            conditions?: {
+                ip_range?: string[];
+                rate_limit?: string;
+                valid_until?: string;
+            };
+        };
+        /** @description What is known of a rule beside its text. */
+        RuleAbout: {
+            /** @description shipped, admin, import or file. */
+            origin: string;
+            created_at: components["schemas"]["Timestamp"];
+            updated_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description The version that last changed it; null where that was before versions of rules were kept.
+             */
+            version: number | null;
+            /** @description False: a newer release stored something that this one does not know. A deny then holds always and an allow never; it can be deleted, not changed. */
+            readable: boolean;
+        };
+        /** @description Ids of rules. */
+        RulesChange: {
+            /** @description Nothing was changed. */
+            dry_run: boolean;
+            added: string[];
+            changed: string[];
+            removed: string[];
+        };
+        ModelACL: {
+            model: string;
+            /** @description Those that name this model and nothing else. */
+            rules: components["schemas"]["ModelRule"][];
+            /** @description Those that name it among several. */
+            others: components["schemas"]["ModelRule"][];
+            /** @description By the id of the rule. */
+            about: {
+                [key: string]: components["schemas"]["RuleAbout"];
+            };
+            /**
+             * Format: int64
+             * @description The version of roles and rules that decides now.
+             */
+            version: number;
+            /**
+             * Format: date-time
+             * @description When rules were last changed.
+             */
+            changed_at: string | null;
+            source: components["schemas"]["PolicySource"];
+            default: components["schemas"]["RuleEffect"];
+            /** @description What the request changed; null for GET. */
+            change: components["schemas"]["RulesChange"] | null;
+        };
+        RulePage: {
+            items: components["schemas"]["ModelRule"][];
+            next_cursor: string | null;
+            /** @description By the id of the rule. */
+            about: {
+                [key: string]: components["schemas"]["RuleAbout"];
+            };
+            /**
+             * Format: int64
+             * @description The version of roles and rules that decides now.
+             */
+            version: number;
+            /**
+             * Format: date-time
+             * @description When rules were last changed.
+             */
+            changed_at: string | null;
+            source: components["schemas"]["PolicySource"];
+            default: components["schemas"]["RuleEffect"];
+            /** @description How many the filters leave. */
+            total: number;
+        };
+        PolicyFile: {
+            /** @description Of the format. */
+            version: number;
+            default?: components["schemas"]["RuleEffect"];
+            /** @description Each with its id and models; mode, conditions, note and owner may be left out. */
+            rules: components["schemas"]["ModelRule"][];
+        };
+        PolicyState: {
+            /** Format: int64 */
+            version: number;
+            source: components["schemas"]["PolicySource"];
+            /** @description How many rules there are, or would be. */
+            total: number;
+            change: components["schemas"]["RulesChange"];
+        };
+        PolicyVersion: {
+            /** Format: int64 */
+            version: number;
+            at: components["schemas"]["Timestamp"];
+            /** @description Who changed them, by name. */
+            actor: string;
+            note: string;
+            /** @description The audit row. */
+            event_id: string;
+            added: number;
+            changed: number;
+            removed: number;
+        };
+        PolicyVersionPage: {
+            items: components["schemas"]["PolicyVersion"][];
+            next_cursor: string | null;
+        };
+        ChangedRule: {
+            id: string;
+            change: components["schemas"]["RuleChangeKind"];
+            before: components["schemas"]["ModelRule"] | null;
+            after: components["schemas"]["ModelRule"] | null;
+        };
+        PolicyVersionDetail: {
+            /** Format: int64 */
+            version: number;
+            at: components["schemas"]["Timestamp"];
+            actor: string;
+            note: string;
+            event_id: string;
+            rules: components["schemas"]["ChangedRule"][];
+            /** @description The same as YAML. */
+            before: string;
+            after: string;
+            /** @description None of these rules was changed since. */
+            undoable: boolean;
         };
         Message: {
             /** @enum {string} */
@@ -2546,6 +2914,12 @@ export interface components {
         IfMatch: string;
         /** @description * makes the role only if there is none of that name (412 otherwise). */
         IfNoneMatch: "*";
+        RuleId: string;
+        PolicyVersionNumber: number;
+        /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. */
+        DryRun: boolean;
+        /** @description Why; it stands with the version and in the audit row. */
+        ChangeNote: string;
         RoleFilter: string;
         StatusFilter: components["schemas"]["UserStatus"];
         KindFilter: components["schemas"]["UserKind"];
@@ -3673,6 +4047,474 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ModelQueue"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getModelACL: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules, with users and groups by name and keys by id. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelACL"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putModelACL: {
+        parameters: {
+            query?: {
+                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. */
+                dry_run?: components["parameters"]["DryRun"];
+                /** @description Why; it stands with the version and in the audit row. */
+                note?: components["parameters"]["ChangeNote"];
+            };
+            header?: {
+                /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "rules": [
+                 *         {
+                 *           "id": "ward-nurses",
+                 *           "effect": "allow",
+                 *           "principals": [
+                 *             "role:nurse"
+                 *           ],
+                 *           "operations": [
+                 *             "view",
+                 *             "infer"
+                 *           ],
+                 *           "conditions": {
+                 *             "ip_ranges": [
+                 *               "10.0.0.0/8"
+                 *             ],
+                 *             "rate_limit": "100req/min"
+                 *           },
+                 *           "note": "ward tablets"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ModelRules"];
+            };
+        };
+        responses: {
+            /** @description The rules as they stand now, or would. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelACL"];
+                };
+            };
+            412: components["responses"]["Stale"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    putACLModel: {
+        parameters: {
+            query?: {
+                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. */
+                dry_run?: components["parameters"]["DryRun"];
+                /** @description Why; it stands with the version and in the audit row. */
+                note?: components["parameters"]["ChangeNote"];
+            };
+            header?: {
+                /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "model": "guard-nano",
+                 *       "principal": {
+                 *         "type": "role",
+                 *         "value": "nurse"
+                 *       },
+                 *       "operations": [
+                 *         "infer"
+                 *       ],
+                 *       "conditions": {
+                 *         "ip_range": [
+                 *           "10.0.0.0/8"
+                 *         ],
+                 *         "rate_limit": "100次/分钟"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["NamedModelRules"];
+            };
+        };
+        responses: {
+            /** @description The rules as they stand now, or would. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelACL"];
+                };
+            };
+            default: components["responses"]["OpenAIError"];
+        };
+    };
+    listRules: {
+        parameters: {
+            query?: {
+                /** @description Only rules that concern this model. */
+                model?: string;
+                /** @description Only rules that name it: role:NAME, user:NAME, group:NAME, key:ID or *. */
+                principal?: string;
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of rules. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulePage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createRule: {
+        parameters: {
+            query?: {
+                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. */
+                dry_run?: components["parameters"]["DryRun"];
+                /** @description Why; it stands with the version and in the audit row. */
+                note?: components["parameters"]["ChangeNote"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "effect": "allow",
+                 *       "principals": [
+                 *         "group:radiology"
+                 *       ],
+                 *       "models": [
+                 *         "qwen3guard-*"
+                 *       ],
+                 *       "operations": [
+                 *         "view",
+                 *         "infer"
+                 *       ],
+                 *       "conditions": {
+                 *         "hours": "Mon-Fri 08:00-18:00 Asia/Shanghai"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["RuleWrite"];
+            };
+        };
+        responses: {
+            /** @description As it would be stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelRule"];
+                };
+            };
+            /** @description Stored and in force. */
+            201: {
+                headers: {
+                    Location: string;
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelRule"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule: components["parameters"]["RuleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rule. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelRule"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putRule: {
+        parameters: {
+            query?: {
+                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. */
+                dry_run?: components["parameters"]["DryRun"];
+                /** @description Why; it stands with the version and in the audit row. */
+                note?: components["parameters"]["ChangeNote"];
+            };
+            header?: {
+                /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                rule: components["parameters"]["RuleId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleWrite"];
+            };
+        };
+        responses: {
+            /** @description Replaced, or as it would be stored. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelRule"];
+                };
+            };
+            /** @description Made. */
+            201: {
+                headers: {
+                    Location: string;
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelRule"];
+                };
+            };
+            412: components["responses"]["Stale"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteRule: {
+        parameters: {
+            query?: {
+                /** @description Why; it stands with the version and in the audit row. */
+                note?: components["parameters"]["ChangeNote"];
+            };
+            header?: {
+                /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                rule: components["parameters"]["RuleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            412: components["responses"]["Stale"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPolicy: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policy. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyFile"];
+                    "application/yaml": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putPolicy: {
+        parameters: {
+            query?: {
+                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. */
+                dry_run?: components["parameters"]["DryRun"];
+                /** @description Why; it stands with the version and in the audit row. */
+                note?: components["parameters"]["ChangeNote"];
+            };
+            header?: {
+                /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyFile"];
+                "application/yaml": string;
+            };
+        };
+        responses: {
+            /** @description What was changed, or would be. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyState"];
+                };
+            };
+            412: components["responses"]["Stale"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listPolicyVersions: {
+        parameters: {
+            query?: {
+                /** @description Only changes of this rule. */
+                rule?: string;
+                /** @description Only changes of rules that concern or concerned this model. */
+                model?: string;
+                limit?: components["parameters"]["Limit"];
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of changes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyVersionPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPolicyVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                version: components["parameters"]["PolicyVersionNumber"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules that it touched, before and after. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyVersionDetail"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    undoPolicyVersion: {
+        parameters: {
+            query?: {
+                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. */
+                dry_run?: components["parameters"]["DryRun"];
+                /** @description Why; it stands with the version and in the audit row. */
+                note?: components["parameters"]["ChangeNote"];
+            };
+            header?: never;
+            path: {
+                version: components["parameters"]["PolicyVersionNumber"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was changed, or would be. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyState"];
                 };
             };
             default: components["responses"]["Problem"];
