@@ -112,7 +112,7 @@ func open(ctx context.Context, c *config.Config, o Options, server bool) (_ *App
 	if a.DB, err = openDB(ctx, c, o.Now, server); err != nil {
 		return nil, err
 	}
-	return a, a.build(ctx, o)
+	return a, a.build(ctx, o, server)
 }
 
 func openDB(ctx context.Context, c *config.Config, now func() time.Time, server bool) (*db.DB, error) {
@@ -126,7 +126,7 @@ func openDB(ctx context.Context, c *config.Config, now func() time.Time, server 
 	return d, nil
 }
 
-func (a *App) build(ctx context.Context, o Options) (err error) {
+func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 	c := a.Config
 	if a.Metrics, err = newMetrics(); err != nil {
 		return err
@@ -136,7 +136,10 @@ func (a *App) build(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	a.Audit = audit.New(a.DB, keys.Sub("content-hash"))
-	if a.Guard, err = access.New(ctx, a.DB, a.Audit, access.Options{Default: c.ACLDefault, Now: o.Now, Log: o.Log}); err != nil {
+	a.Guard, err = access.New(ctx, a.DB, a.Audit, access.Options{
+		Default: c.ACLDefault, Limits: limits(c.Limits), Uncounted: !server, Now: o.Now, Log: o.Log,
+	})
+	if err != nil {
 		return err
 	}
 	if err = a.openSettings(ctx); err != nil {

@@ -58,6 +58,7 @@ type Config struct {
 	SessionMax     time.Duration
 
 	ACLDefault string // deny | allow
+	Limits     Limits
 
 	ModelsDir      string
 	MaxInputTokens int

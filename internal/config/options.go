@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +42,11 @@ func (o Option) Env() string {
 
 // Options lists every key of the contract in the order of the documentation.
 func Options() []Option {
+	return slices.Concat(ownOptions(), limitOptions())
+}
+
+// ownOptions are all but those of limits.
+func ownOptions() []Option {
 	return []Option{
 		{Key: "data", Default: "./guardhouse-data", Help: "folder of the database, keys, certificates and imported models", rule: only(path(func(c *Config) *string { return &c.Data }))},
 		{Key: "listen", Default: "127.0.0.1:8443", Help: "address and port", rule: only(address(func(c *Config) *string { return &c.Listen }))},

@@ -27,11 +27,12 @@ type exchange struct {
 	sent      *http.Request // as it came, before it got a time limit
 	peer      netip.Addr    // the other end of the connection
 	origin    access.Origin
-	principal access.Principal // who asks, once admit let him in
-	raw       []byte           // the body as sent
-	whole     bool             // all of the body was read
-	held      int64            // bytes of the body that were taken from the budget
-	patience  time.Duration    // how long the caller waits for the answer, 0 = he does not say
+	principal access.Principal  // who asks, once admit let him in
+	raw       []byte            // the body as sent
+	whole     bool              // all of the body was read
+	held      int64             // bytes of the body that were taken from the budget
+	patience  time.Duration     // how long the caller waits for the answer, 0 = he does not say
+	limits    map[string]string // headers that say how the limits stand since the gate let a use in
 }
 
 // exchangeOf answers what is known of the request behind ctx, which is gin's own context in every handler.

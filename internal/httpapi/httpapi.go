@@ -158,7 +158,7 @@ func (s *Server) newEngine() *gin.Engine {
 	refuse := func(c *gin.Context, err error) {
 		s.problem(c, fault.Wrap(err, fault.Invalid, "The request is malformed."))
 	}
-	strict := gen.NewStrictHandlerWithOptions(s, []gen.StrictMiddlewareFunc{s.deadline}, gen.StrictGinServerOptions{
+	strict := gen.NewStrictHandlerWithOptions(s, []gen.StrictMiddlewareFunc{s.deadline, s.sayLimits}, gen.StrictGinServerOptions{
 		RequestErrorHandlerFunc:  refuse,
 		HandlerErrorFunc:         s.problem,
 		ResponseErrorHandlerFunc: s.unread,

@@ -37,7 +37,7 @@ func (s *Server) identify(c *gin.Context) {
 	c.Header("X-Request-Id", id)
 	ctx, cancel := context.WithTimeout(c.Request.Context(), s.o.RequestTimeout)
 	defer cancel()
-	c.Request = c.Request.WithContext(ctx)
+	c.Request = c.Request.WithContext(x.hearLimits(ctx))
 	c.Next()
 }
 

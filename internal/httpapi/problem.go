@@ -68,9 +68,7 @@ func (s *Server) problem(c *gin.Context, err error) {
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="guardhouse"`)
 	}
-	if after := retryAfter(f); after != "" {
-		h.Set("Retry-After", after)
-	}
+	setRetry(h, f)
 	if strings.HasPrefix(c.Request.URL.Path, "/v1/") {
 		writeJSON(c, status, "application/json", openAIError(f, status, requestID(c)))
 		return
@@ -100,6 +98,16 @@ func (s *Server) logFault(c *gin.Context, f *fault.Error, status int) {
 	}
 	s.log.LogAttrs(c.Request.Context(), level, "request failed",
 		slog.String("request_id", requestID(c)), slog.String("code", string(f.Code)), slog.String("error", f.Error()))
+}
+
+// setRetry says when to come back. Where limits refused, their headers say it, or say nothing where waiting does not help.
+func setRetry(h http.Header, f *fault.Error) {
+	for name, value := range f.Headers {
+		h.Set(name, value)
+	}
+	if after := retryAfter(f); after != "" && f.Headers == nil {
+		h.Set("Retry-After", after)
+	}
 }
 
 // retryAfter answers whole seconds, rounded up, and at least one where the code invites a second try.

@@ -2,6 +2,7 @@ package moderation
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -23,6 +24,7 @@ func (j *job) commit(ctx context.Context, m catalog.Model) ([]Verdict, error) {
 	for i := range out {
 		out[i] = j.verdict(i, ids[i], m)
 	}
+	j.pass.Used(cost(out))
 	o := access.Outcome{Details: details(out)}
 	if len(out) == 1 {
 		o.Resource = "moderation:" + out[0].ID
@@ -58,6 +60,15 @@ func (j *job) verdict(i int, id string, m catalog.Model) Verdict {
 		},
 		DecidingWindow: o.decided,
 	}
+}
+
+// cost is what verdicts take of quotas: the tokens of all, and the model's time of those that it was asked for.
+func cost(vs []Verdict) (c access.Cost) {
+	for _, v := range vs {
+		c.Tokens += int64(v.Timings.PromptTokens)
+		c.ComputeMS += int64(math.Ceil(v.Timings.ModelMS))
+	}
+	return c
 }
 
 // millis keeps whole microseconds, which is what the row keeps.
