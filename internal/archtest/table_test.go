@@ -43,7 +43,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/audit":  {imports: []string{"internal/db", "internal/fault", "internal/tally"}, reason: "the log knows no gate, so the gate may write to it"},
 	"internal/access": {imports: []string{"internal/audit", "internal/db", "internal/fault", "internal/limit", "internal/rule"}, reason: "decides and records; knows neither credentials nor models"},
 	"internal/auth": {
-		imports: []string{"internal/access", "internal/audit", "internal/auth/keyring", "internal/auth/names", "internal/auth/password", "internal/auth/secretfile", "internal/db", "internal/fault", "internal/filters"},
+		imports: []string{"internal/access", "internal/audit", "internal/auth/keyring", "internal/auth/names", "internal/auth/password", "internal/auth/secretfile", "internal/db", "internal/fault", "internal/filters", "internal/rule"},
 		reason:  "credentials into principals; user and key administration passes the gate and names its audit entries",
 	},
 	"internal/auth/keyring": {

@@ -27,8 +27,9 @@ type User struct {
 	CreatedAt, UpdatedAt                                    time.Time
 	LastLoginAt                                             *time.Time
 	MFA                                                     bool
-	Version                                                 int64 // counts the changes that administration made
-	Use                                                     *Use  // nil where nobody asked for it
+	Version                                                 int64      // counts the changes that administration made
+	Use                                                     *Use       // nil where nobody asked for it
+	Groups                                                  []GroupRef // by name; nil where nobody asked for them
 }
 
 // Use is what a user was seen doing: when last, by session or key, and how many sessions and keys live.
@@ -78,20 +79,26 @@ type Credential struct {
 type NewKey struct {
 	Label              string
 	Models, Operations []string
-	ValidUntil         *time.Time
-	UserID             string
-	UserName           string
+	// IPRanges are from where the key may be used, RateLimit how often, as rules spell them; empty ones narrow nothing.
+	IPRanges   []string
+	RateLimit  string
+	ValidUntil *time.Time
+	UserID     string
+	UserName   string
 }
 
 // Key is what may be seen of an API key after its creation: never the secret.
 type Key struct {
 	ID, Label, Prefix, UserID, Username string
-	Models, Operations                  []string
+	Models, Operations, IPRanges        []string
+	RateLimit                           string // as it was written, empty for none
 	ValidUntil, LastUsedAt              *time.Time
 	LastUsedIP                          string
 	CreatedAt                           time.Time
 	RevokedAt                           *time.Time
 	SuspendedAt                         *time.Time // off since a restore, until ConfirmKey
+	RotatedTo                           string     // the key that takes its place, empty for none
+	Expiring, Unused                    bool       // a living key that ends soon; one that nobody used for long
 }
 
 // KeyPage is one page of keys, newest first; NextCursor is empty on the last.

@@ -131,12 +131,18 @@ func (s *Service) byKey(ctx context.Context, key string, o access.Origin) (acces
 
 // principal is the owner, narrowed by the key. Scopes that can't be read are an error, never no scopes.
 func (k keyHolder) principal(o access.Origin) (access.Principal, error) {
-	p := access.Principal{Kind: access.KindKey, UserID: k.userID, Name: k.username, Role: k.role, KeyID: k.id, Service: k.service, Origin: o}
+	p := access.Principal{Kind: access.KindKey, UserID: k.userID, Name: k.username, Role: k.role, KeyID: k.id, KeyLine: lineOf(k.id, k.line), Service: k.service, Origin: o}
 	var err error
 	if p.KeyModels, err = readList(k.models); err != nil {
 		return access.Principal{}, err
 	}
 	if p.KeyOperations, err = readList(k.operations); err != nil {
+		return access.Principal{}, err
+	}
+	if p.KeyIPRanges, err = readRanges(k.ipRanges); err != nil {
+		return access.Principal{}, err
+	}
+	if p.KeyRate, err = readRate(k.rate); err != nil {
 		return access.Principal{}, err
 	}
 	return p, nil

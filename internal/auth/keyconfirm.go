@@ -45,5 +45,5 @@ func (s *Service) ConfirmKey(ctx context.Context, p access.Principal, id string)
 		return Key{}, err
 	}
 	row.SuspendedAt = nil
-	return row.key()
+	return s.shown(row)
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"guardhouse/internal/access"
-	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
 
@@ -51,7 +50,7 @@ func (s *Service) ListKeysOf(ctx context.Context, p access.Principal, owner stri
 		page.NextCursor = s.seal(listKeys, p.UserID, strconv.FormatInt(last.CreatedAt, 10)+":"+last.ID)
 	}
 	for _, r := range rows {
-		k, err := r.key()
+		k, err := s.shown(r)
 		if err != nil {
 			return KeyPage{}, err
 		}
@@ -73,32 +72,8 @@ func (s *Service) keyPosition(p access.Principal, cursor string) (keyPosition, e
 	return keyPosition{at: ms, id: id}, nil
 }
 
-// RevokeKey ends a key at once: the caller's own, or anybody's for a holder of key.manage. A key that doesn't exist and one
-// that is not the caller's to see are one answer, NotFound. Revoking again changes nothing and is no error.
-func (s *Service) RevokeKey(ctx context.Context, p access.Principal, id string) (err error) {
-	row, ok, err := s.store.keyByID(context.WithoutCancel(ctx), cut(id, maxLabel))
-	if err != nil {
-		return err
-	}
-	own := ok && p.UserID != "" && row.UserID == p.UserID
-	op := access.Op{Action: access.KeyOwn, Resource: keyTarget(id)}
-	if !own && s.guard.Can(p, access.KeyManage) {
-		op.Action = access.KeyManage
-	}
-	pass, err := s.guard.Enter(ctx, p, op)
-	if err != nil {
-		return err
-	}
-	if !ok || (!own && op.Action != access.KeyManage) {
-		return settle(ctx, pass, refusal{err: fault.New(fault.NotFound, "There is no such key.")}, nil)
-	}
-	defer pass.Close(&err)
-	out := access.Outcome{
-		Details: map[string]any{"change": "revoke", "owner": userResource(row.UserID)},
-		Check:   func(tx *db.Tx) (map[string]any, error) { return nil, s.guard.Administer(tx, p, op.Action) },
-	}
-	return commit(ctx, pass, out, func(tx *db.Tx) error {
-		return tx.Gorm().Model(&keyRow{}).Where("id = ? AND revoked_at IS NULL", row.ID).
-			UpdateColumn("revoked_at", millis(tx.Now())).Error
-	})
+// shown answers what may be seen of a key, with what somebody may want to look at.
+func (s *Service) shown(r keyRow) (Key, error) {
+	k, err := r.key()
+	return k.flag(s.clock()), err
 }

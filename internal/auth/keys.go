@@ -55,7 +55,7 @@ func (s *Service) CreateKey(ctx context.Context, p access.Principal, k NewKey, i
 	if err != nil {
 		return Key{}, "", err
 	}
-	made, err = row.key()
+	made, err = s.shown(row)
 	return made, secret, err
 }
 
@@ -154,13 +154,25 @@ func (s *Service) newKeyRow(p access.Principal, owner userRow, k NewKey) (keyRow
 		ID: id, UserID: owner.ID, Label: k.Label, Prefix: secret[:len(keyPrefix)+keyIDLen], SecretHash: hashAPIKey(s.keyHash, secret),
 		ValidUntil: millisPtr(k.ValidUntil), CreatedBy: callerID(p), CreatedAt: millis(now), Username: owner.Username,
 	}
-	if row.Models, err = writeList(unique(k.Models)); err == nil {
-		row.Operations, err = writeList(unique(k.Operations))
-	}
+	return row, secret, row.narrow(k)
+}
+
+// narrow writes what narrows the key.
+func (r *keyRow) narrow(k NewKey) error {
+	ranges, err := k.ranges()
 	if err != nil {
-		return keyRow{}, "", fault.Wrap(err, fault.Internal, "writing a key's scopes")
+		return err
 	}
-	return row, secret, nil
+	r.RateLimit = k.RateLimit
+	for _, l := range []struct {
+		to   *string
+		list []string
+	}{{&r.Models, unique(k.Models)}, {&r.Operations, unique(k.Operations)}, {&r.IPRanges, ranges}} {
+		if *l.to, err = writeList(l.list); err != nil {
+			return fault.Wrap(err, fault.Internal, "writing a key's scopes")
+		}
+	}
+	return nil
 }
 
 // check refuses labels, scopes and ends that make no sense.
@@ -185,7 +197,7 @@ func (k NewKey) check(now time.Time) error {
 	if k.ValidUntil != nil && !k.ValidUntil.After(now) {
 		return invalid("valid_until", "valid_until lies in the past.")
 	}
-	return nil
+	return k.checkRate()
 }
 
 func unique(list []string) []string {

@@ -50,7 +50,7 @@ func TestKeyIsMadeUsedAndRevoked(t *testing.T) {
 	p, err := b.Authenticate(context.Background(), Credential{Bearer: secret}, origin())
 	require.NoError(t, err)
 	require.Equal(t, access.Principal{
-		Kind: access.KindKey, UserID: u.ID, Name: "rita", Role: "reviewer", KeyID: k.ID,
+		Kind: access.KindKey, UserID: u.ID, Name: "rita", Role: "reviewer", KeyID: k.ID, KeyLine: k.ID,
 		KeyModels: []string{"guard-nano"}, KeyOperations: []string{"infer"}, Origin: origin(),
 	}, p)
 	page, err := b.ListKeys(context.Background(), rita, 0, "")

@@ -119,6 +119,10 @@ type keyRow struct {
 	RevokedAt  *int64
 	// SuspendedAt is when a restore switched the key off.
 	SuspendedAt *int64
+	IPRanges    string `gorm:"column:ip_ranges"`
+	RateLimit   string
+	RotatedTo   *string
+	Line        string // the first key that rotations made this one from, empty for one that is the first
 	Username    string `gorm:"->;-:migration"` // joined, never written
 }
 
@@ -130,14 +134,30 @@ func (r keyRow) key() (Key, error) {
 		ID: r.ID, Label: r.Label, Prefix: r.Prefix, UserID: r.UserID, Username: r.Username,
 		ValidUntil: fromMillisPtr(r.ValidUntil), LastUsedAt: fromMillisPtr(r.LastUsedAt), LastUsedIP: r.LastUsedIP,
 		CreatedAt: fromMillis(r.CreatedAt), RevokedAt: fromMillisPtr(r.RevokedAt),
-		SuspendedAt: fromMillisPtr(r.SuspendedAt),
+		SuspendedAt: fromMillisPtr(r.SuspendedAt), RateLimit: r.RateLimit,
+	}
+	if r.RotatedTo != nil {
+		k.RotatedTo = *r.RotatedTo
 	}
 	var err error
 	if k.Models, err = readList(r.Models); err != nil {
 		return Key{}, err
 	}
-	k.Operations, err = readList(r.Operations)
+	if k.Operations, err = readList(r.Operations); err != nil {
+		return Key{}, err
+	}
+	k.IPRanges, err = readList(r.IPRanges)
 	return k, err
+}
+
+// line names the key as rules and limits do.
+func (r keyRow) line() string { return lineOf(r.ID, r.Line) }
+
+func lineOf(id, line string) string {
+	if line == "" {
+		return id
+	}
+	return line
 }
 
 type idempotencyRow struct {

@@ -99,16 +99,16 @@ func (s *store) sessionPage(ctx context.Context, u userRow, before string, now t
 // keyHolder is an API key with its owner.
 type keyHolder struct {
 	holder
-	id, secretHash, models, operations, lastIP string
-	service                                    bool
-	validUntil, lastUsed, revoked, suspended   *int64
+	id, line, secretHash, models, operations, ipRanges, rate, lastIP string
+	service                                                          bool
+	validUntil, lastUsed, revoked, suspended                         *int64
 }
 
 const keySQL = "SELECT " + holderColumns + `, k.id, k.secret_hash, k.models, k.operations, k.last_used_ip, k.valid_until, k.last_used_at,
-k.revoked_at, k.suspended_at, u.kind = '` + KindService + `' FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.id = ?`
+k.revoked_at, k.suspended_at, k.line, k.ip_ranges, k.rate_limit, u.kind = '` + KindService + `' FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.id = ?`
 
 func (s *store) keyHolder(ctx context.Context, id string) (k keyHolder, ok bool, err error) {
-	dest := append(k.dest(), &k.id, &k.secretHash, &k.models, &k.operations, &k.lastIP, &k.validUntil, &k.lastUsed, &k.revoked, &k.suspended, &k.service)
+	dest := append(k.dest(), &k.id, &k.secretHash, &k.models, &k.operations, &k.lastIP, &k.validUntil, &k.lastUsed, &k.revoked, &k.suspended, &k.line, &k.ipRanges, &k.rate, &k.service)
 	ok, err = s.scan(ctx, keySQL, id, dest...)
 	return k, ok, err
 }

@@ -25,7 +25,7 @@ type Standing struct {
 
 // living are keys that let somebody in at a moment ?1.
 const livingKeys = ` FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.revoked_at IS NULL
-	AND (k.valid_until IS NULL OR k.valid_until > ?1) AND u.status = 'active' AND `
+	AND k.rotated_to IS NULL AND (k.valid_until IS NULL OR k.valid_until > ?1) AND u.status = 'active' AND `
 
 // min over one column takes the other columns from the row that has it: SQLite says so of bare columns beside min and max.
 const (

@@ -25,6 +25,9 @@ func (s *store) users(ctx context.Context, f UserFilter, after string, limit int
 	if f.Kind != "" {
 		q = q.Where("kind = ?", f.Kind)
 	}
+	if f.Group != "" {
+		q = q.Where("id IN (SELECT user_id FROM group_members WHERE group_id = ?)", f.Group)
+	}
 	if f.Query != "" {
 		// SQLite ignores case in ASCII only: other letters are asked for in both cases.
 		name := norm.NFKC.String(f.Query)

@@ -39,7 +39,15 @@ func keyTarget(id string) string {
 	return keyResource(id)
 }
 
-// Target names in an audit row what an address speaks of: id is one of users, sessions or keys. What can't be an id names
+// groupTarget names the group in an audit row, or none.
+func groupTarget(id string) string {
+	if !hasForm(id, groupPrefix, ulidLetters, ulidLen) {
+		return ""
+	}
+	return groupResource(id)
+}
+
+// Target names in an audit row what an address speaks of: id is one of users, sessions, keys or groups. What can't be an id names
 // nothing.
 func Target(kind, id string) string {
 	switch kind {
@@ -49,6 +57,8 @@ func Target(kind, id string) string {
 		return sessionTarget(id)
 	case "keys":
 		return keyTarget(id)
+	case "groups":
+		return groupTarget(id)
 	}
 	return ""
 }

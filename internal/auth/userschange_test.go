@@ -76,7 +76,7 @@ func TestChangeUserSaysWhatItChanged(t *testing.T) {
 		again, err := b.GetUser(context.Background(), admin, rita.ID)
 		require.NoError(t, err)
 		require.NotNil(t, again.Use)
-		again.Use = nil // of details and lists alone
+		again.Use, again.Groups = nil, nil // of details and lists alone
 		require.Equal(t, again, u)
 		if c.details["change"] != "none" {
 			require.Equal(t, b.clock.now(), u.UpdatedAt)

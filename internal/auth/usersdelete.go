@@ -69,5 +69,8 @@ func (s *Service) storeDelete(tx *db.Tx, id string) error {
 	if err := filters.Forget(tx, id); err != nil {
 		return err
 	}
+	if err := leaveGroups(tx, id); err != nil {
+		return err
+	}
 	return revokeUserKeys(tx, id, now)
 }

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -12,8 +13,8 @@ import (
 const maxQuery = 128
 
 // UserFilter narrows a list of users; an empty member narrows nothing. Query is a part of the user name or the name shown,
-// whatever its case. Deleted users are listed only with Status "deleted".
-type UserFilter struct{ Role, Status, Kind, Query string }
+// whatever its case; Group is the id of one. Deleted users are listed only with Status "deleted".
+type UserFilter struct{ Role, Status, Kind, Query, Group string }
 
 // check refuses values that no user can have (Invalid).
 func (f UserFilter) check() error {
@@ -24,6 +25,8 @@ func (f UserFilter) check() error {
 		return fault.New(fault.Invalid, "kind is person or service.").WithField("kind")
 	case f.Role != "" && !access.ValidRoleName(f.Role):
 		return fault.New(fault.Invalid, "role is the name of a role.").WithField("role")
+	case f.Group != "" && groupTarget(f.Group) == "":
+		return fault.New(fault.Invalid, "group is the id of a group.").WithField("group")
 	case !isLine(f.Query, maxQuery):
 		return fault.New(fault.Invalid, "q is one line of at most 128 characters.").WithField("q")
 	}
@@ -32,7 +35,7 @@ func (f UserFilter) check() error {
 
 // list names the list that a cursor belongs to: with another filter it is another list.
 func (f UserFilter) list() string {
-	return strings.Join([]string{listUsers, f.Role, f.Status, f.Kind, f.Query}, "\x00")
+	return strings.Join([]string{listUsers, f.Role, f.Status, f.Kind, f.Query, f.Group}, "\x00")
 }
 
 const (
@@ -69,7 +72,7 @@ func (s *Service) ListUsers(ctx context.Context, p access.Principal, f UserFilte
 	for _, r := range rows {
 		page.Items = append(page.Items, r.user())
 	}
-	return page, s.addUse(ctx, page.Items)
+	return page, errors.Join(s.addUse(ctx, page.Items), s.addGroups(ctx, page.Items))
 }
 
 // addUse fills in what the users were seen doing.
@@ -106,7 +109,7 @@ func (s *Service) GetUser(ctx context.Context, p access.Principal, id string) (U
 		return User{}, err
 	}
 	users := []User{row.user()}
-	err = s.addUse(ctx, users)
+	err = errors.Join(s.addUse(ctx, users), s.addGroups(ctx, users))
 	return users[0], err
 }
 

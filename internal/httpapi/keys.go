@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"guardhouse/internal/auth"
-	"guardhouse/internal/fault"
 	"guardhouse/internal/httpapi/gen"
 	"guardhouse/internal/httpapi/wire"
 )
@@ -22,17 +21,11 @@ func (s *Server) ListKeys(ctx context.Context, r gen.ListKeysRequestObject) (gen
 // CreateKey makes a key and answers its secret, this once.
 func (s *Server) CreateKey(ctx context.Context, r gen.CreateKeyRequestObject) (gen.CreateKeyResponseObject, error) {
 	b := r.Body
-	switch {
-	case b.IPRanges != nil:
-		return nil, s.refused(ctx, fault.New(fault.Invalid, "Address ranges on keys are not available yet.").WithField("ip_ranges"))
-	case b.RateLimit != nil:
-		return nil, s.refused(ctx, fault.New(fault.Invalid, "Rate limits on keys are not available yet.").WithField("rate_limit"))
-	}
-	n := auth.NewKey{Label: b.Label, Models: value(b.Models), UserID: value(b.UserID), ValidUntil: moment(b.ValidUntil)}
+	n := auth.NewKey{Label: b.Label, Models: value(b.Models), IPRanges: value(b.IPRanges), RateLimit: value(b.RateLimit), UserID: value(b.UserID), ValidUntil: moment(b.ValidUntil)}
 	for _, o := range value(b.Operations) {
 		n.Operations = append(n.Operations, string(o))
 	}
-	k, secret, err := s.deps.Auth.CreateKey(requestContext(ctx), exchangeOf(ctx).principal, n, idempotency(ctx, r.Params.IdempotencyKey))
+	k, secret, err := s.deps.Auth.CreateKey(requestContext(ctx), exchangeOf(ctx).principal, n, idempotency(ctx, r.Params.IdempotencyKey, "/api/v1/keys"))
 	if err != nil {
 		return nil, err
 	}
@@ -41,11 +34,11 @@ func (s *Server) CreateKey(ctx context.Context, r gen.CreateKeyRequestObject) (g
 	}, nil
 }
 
-func idempotency(ctx context.Context, key *string) *auth.Idempotency {
+func idempotency(ctx context.Context, key *string, path string) *auth.Idempotency {
 	if key == nil {
 		return nil
 	}
-	return &auth.Idempotency{Key: *key, Route: "POST /api/v1/keys", Body: exchangeOf(ctx).raw}
+	return &auth.Idempotency{Key: *key, Route: "POST " + path, Body: exchangeOf(ctx).raw}
 }
 
 // RevokeKey ends a key.
@@ -70,7 +63,8 @@ func keyDTO(k auth.Key) gen.Key {
 		ID: k.ID, Label: k.Label, Prefix: k.Prefix, UserID: k.UserID, Username: k.Username, Models: orEmpty(k.Models),
 		Operations: orEmpty(k.Operations), ValidUntil: wire.Maybe(k.ValidUntil), LastUsedAt: wire.Maybe(k.LastUsedAt),
 		LastUsedIP: k.LastUsedIP, CreatedAt: wire.At(k.CreatedAt), RevokedAt: wire.Maybe(k.RevokedAt),
-		SuspendedAt: wire.Maybe(k.SuspendedAt),
+		SuspendedAt: wire.Maybe(k.SuspendedAt), IPRanges: orEmpty(k.IPRanges), RateLimit: orNil(k.RateLimit), RotatedTo: orNil(k.RotatedTo),
+		Expiring: k.Expiring, Unused: k.Unused,
 	}
 }
 
@@ -78,6 +72,7 @@ func createdKey(k auth.Key, secret string) gen.CreatedKey {
 	return gen.CreatedKey{
 		ID: k.ID, Label: k.Label, Key: secret, Prefix: k.Prefix, UserID: k.UserID, Username: k.Username,
 		Models: orEmpty(k.Models), Operations: orEmpty(k.Operations), ValidUntil: wire.Maybe(k.ValidUntil), CreatedAt: wire.At(k.CreatedAt),
+		IPRanges: orEmpty(k.IPRanges), RateLimit: orNil(k.RateLimit),
 	}
 }
 

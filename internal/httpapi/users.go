@@ -27,7 +27,7 @@ func (s *Server) ListUsersAlias(ctx context.Context, r gen.ListUsersAliasRequest
 }
 
 func (s *Server) users(ctx context.Context, q gen.ListUsersParams) (gen.UserPage, error) {
-	f := auth.UserFilter{Role: value(q.Role), Status: string(value(q.Status)), Kind: string(value(q.Kind)), Query: value(q.Q)}
+	f := auth.UserFilter{Role: value(q.Role), Status: string(value(q.Status)), Kind: string(value(q.Kind)), Query: value(q.Q), Group: value(q.Group)}
 	page, err := s.deps.Auth.ListUsers(requestContext(ctx), exchangeOf(ctx).principal, f, limitOf(q.Limit), value(q.Cursor))
 	if err != nil {
 		return gen.UserPage{}, err
@@ -119,6 +119,10 @@ func userDTO(u auth.User) gen.User {
 	}
 	if u.Use != nil {
 		out.LastSeenAt, out.Sessions, out.Keys = wire.Maybe(u.Use.LastSeenAt), &u.Use.Sessions, &u.Use.Keys
+	}
+	if u.Groups != nil {
+		list := each(u.Groups, groupRefDTO)
+		out.Groups = &list
 	}
 	return out
 }

@@ -48,6 +48,14 @@ DELETE /api/v1/users/{id}                401  403   403   403   403    403   403
 GET    /api/v1/users/{id}/permissions    401  403   403   403   403    403   403    404 403  404
 GET    /api/v1/users/{id}/sessions       401  403   403   403   403    403   403    404 403  404
 DELETE /api/v1/users/{id}/sessions       401  403   403   403   403    403   403    404 403  404
+DELETE /api/v1/users/{id}/keys           401  403   403   403   403    403   403    404 403  404
+GET    /api/v1/groups                    401  403   403   403   403    403   403    200 403  200
+POST   /api/v1/groups                    401  403   403   403   403    403   403    201 403  201
+GET    /api/v1/groups/{id}               401  403   403   403   403    403   403    404 403  404
+PATCH  /api/v1/groups/{id}               401  403   403   403   403    403   403    404 403  404
+DELETE /api/v1/groups/{id}               401  403   403   403   403    403   403    404 403  404
+PUT    /api/v1/groups/{id}/members/{user} 401 403   403   403   403    403   403    404 403  404
+DELETE /api/v1/groups/{id}/members/{user} 401 403   403   403   403    403   403    404 403  404
 GET    /api/v1/roles                     401  403   403   403   403    403   403    200 403  200
 GET    /api/v1/roles/{role}              401  403   403   403   403    403   403    404 403  404
 PUT    /api/v1/roles/{role}              401  403   403   403   403    403   403    201 403  201
@@ -60,6 +68,7 @@ PATCH  /api/v1/settings                  401  403   403   403   403    403   403
 GET    /api/v1/keys                      401  403   200   200   200    403   403    200 200  200
 POST   /api/v1/keys                      401  403   403   403   403    403   403    403 201  201
 DELETE /api/v1/keys/{id}                 401  403   404   404   404    403   403    404 404  404
+POST   /api/v1/keys/{id}/rotate          401  403   404   404   404    403   403    404 404  404
 POST   /api/v1/keys/{id}/confirm         401  403   403   403   403    403   403    403 403  404
 GET    /api/v1/moderations               401  403   403   403   200    403   200    200 200  200
 POST   /api/v1/moderations               401  403   403   403   200    403   404    200 200  200
@@ -157,6 +166,7 @@ func bodies() map[string]string {
 		"createRule": `{"effect":"deny","principals":["role:guest"],"models":["other-*"],"operations":["infer"]}`,
 		"putRule": `{"effect":"deny","principals":["role:guest"],"models":["other-*"],"operations":["infer"]}`,
 		"createUser": `{"username":"mallory","kind":"service","role":"admin"}`, "createKey": `{"label":"mine"}`,
+		"createGroup": `{"name":"radiology"}`, "changeGroup": `{"note":"third floor"}`, "rotateKey": `{"overlap":"1h"}`,
 		"changeSettings": `{"engine.queue":9}`, "changeMe": `{"language":"en"}`,
 		"changeUser": `{"display_name":"Mallory"}`, "putRole": `{"actions":["session.own"]}`, "refresh": `{"refresh_token":"unknown"}`,
 		"explainAccess": `{"model":"guard-nano","operation":"infer"}`, "rehearseRules": `{"rules":[]}`, "applyHygiene": `{"id":"shadowed:none"}`,

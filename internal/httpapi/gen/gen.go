@@ -1531,12 +1531,18 @@ type CreatedKey struct {
 	CreatedAt Timestamp `json:"created_at"`
 	ID        string    `json:"id"`
 
+	// IPRanges From where it may be used; none = from anywhere.
+	IPRanges []string `json:"ip_ranges"`
+
 	// Key The secret, this once.
-	Key        string     `json:"key"`
-	Label      string     `json:"label"`
-	Models     []string   `json:"models"`
-	Operations []string   `json:"operations"`
-	Prefix     string     `json:"prefix"`
+	Key        string   `json:"key"`
+	Label      string   `json:"label"`
+	Models     []string `json:"models"`
+	Operations []string `json:"operations"`
+	Prefix     string   `json:"prefix"`
+
+	// RateLimit How often it may run models, as it was written.
+	RateLimit  *string    `json:"rate_limit"`
 	UserID     string     `json:"user_id"`
 	Username   string     `json:"username"`
 	ValidUntil *wire.Time `json:"valid_until"`
@@ -1668,6 +1674,40 @@ type ExplanationStatus int
 
 // FilterPage defines model for FilterPage.
 type FilterPage string
+
+// Group defines model for Group.
+type Group struct {
+	CreatedAt Timestamp `json:"created_at"`
+	ID        string    `json:"id"`
+
+	// Members How many accounts are in it.
+	Members int    `json:"members"`
+	Name    string `json:"name"`
+	Note    string `json:"note"`
+
+	// Rules How many model rules name it.
+	Rules int `json:"rules"`
+
+	// Version Counts the changes, of members too; the ETag is this with a v before it.
+	Version int64 `json:"version"`
+}
+
+// GroupChange defines model for GroupChange.
+type GroupChange struct {
+	Note *string `json:"note,omitempty"`
+}
+
+// GroupPage defines model for GroupPage.
+type GroupPage struct {
+	Items      []Group `json:"items"`
+	NextCursor *string `json:"next_cursor"`
+}
+
+// GroupRef defines model for GroupRef.
+type GroupRef struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
 
 // Health defines model for Health.
 type Health struct {
@@ -1819,27 +1859,49 @@ type IgnoredSetting struct {
 
 // Key defines model for Key.
 type Key struct {
-	CreatedAt  Timestamp  `json:"created_at"`
-	ID         string     `json:"id"`
+	CreatedAt Timestamp `json:"created_at"`
+
+	// Expiring It works and ends within 14 days.
+	Expiring bool   `json:"expiring"`
+	ID       string `json:"id"`
+
+	// IPRanges From where it may be used; none = from anywhere.
+	IPRanges   []string   `json:"ip_ranges"`
 	Label      string     `json:"label"`
 	LastUsedAt *wire.Time `json:"last_used_at"`
 	LastUsedIP string     `json:"last_used_ip"`
 	Models     []string   `json:"models"`
 	Operations []string   `json:"operations"`
 	Prefix     string     `json:"prefix"`
-	RevokedAt  *wire.Time `json:"revoked_at"`
+
+	// RateLimit How often it may run models, as it was written.
+	RateLimit *string    `json:"rate_limit"`
+	RevokedAt *wire.Time `json:"revoked_at"`
+
+	// RotatedTo The key that takes its place; this one works until valid_until.
+	RotatedTo *string `json:"rotated_to"`
 
 	// SuspendedAt Since when a restore keeps it switched off until an admin confirms it.
 	SuspendedAt *wire.Time `json:"suspended_at"`
-	UserID      string     `json:"user_id"`
-	Username    string     `json:"username"`
-	ValidUntil  *wire.Time `json:"valid_until"`
+
+	// Unused It works and nobody used it for 30 days.
+	Unused     bool       `json:"unused"`
+	UserID     string     `json:"user_id"`
+	Username   string     `json:"username"`
+	ValidUntil *wire.Time `json:"valid_until"`
 }
 
 // KeyPage defines model for KeyPage.
 type KeyPage struct {
 	Items      []Key   `json:"items"`
 	NextCursor *string `json:"next_cursor"`
+}
+
+// KeyRotation defines model for KeyRotation.
+type KeyRotation struct {
+	// Overlap How long the old key still works, at most 30d; 0s ends it at once.
+	Overlap    *string    `json:"overlap,omitempty"`
+	ValidUntil *Timestamp `json:"valid_until,omitempty"`
 }
 
 // Language defines model for Language.
@@ -2085,15 +2147,21 @@ type NewFilter struct {
 	Query string     `json:"query"`
 }
 
+// NewGroup defines model for NewGroup.
+type NewGroup struct {
+	Name string  `json:"name"`
+	Note *string `json:"note,omitempty"`
+}
+
 // NewKey defines model for NewKey.
 type NewKey struct {
-	// IPRanges Refused until conditions exist.
+	// IPRanges From where it may be used, such as 10.0.0.0/8; none = from anywhere.
 	IPRanges   *[]string    `json:"ip_ranges,omitempty"`
 	Label      string       `json:"label"`
 	Models     *[]string    `json:"models,omitempty"`
 	Operations *[]Operation `json:"operations,omitempty"`
 
-	// RateLimit Refused until conditions exist.
+	// RateLimit How often it may run models, such as 100req/min.
 	RateLimit *string `json:"rate_limit,omitempty"`
 
 	// UserID A service account; a person's is 403.
@@ -3041,7 +3109,10 @@ type Timings struct {
 type User struct {
 	CreatedAt   Timestamp `json:"created_at"`
 	DisplayName string    `json:"display_name"`
-	ID          string    `json:"id"`
+
+	// Groups In lists and details: the groups that the account is in, by name.
+	Groups *[]GroupRef `json:"groups,omitempty"`
+	ID     string      `json:"id"`
 
 	// Keys In lists and details: keys that are neither revoked nor past their end.
 	Keys        *int       `json:"keys,omitempty"`
@@ -3181,6 +3252,9 @@ type DryRun = bool
 // From defines model for From.
 type From = time.Time
 
+// GroupFilter defines model for GroupFilter.
+type GroupFilter = string
+
 // ID defines model for Id.
 type ID = string
 
@@ -3195,6 +3269,9 @@ type KindFilter = UserKind
 
 // Limit defines model for Limit.
 type Limit = int
+
+// Member defines model for Member.
+type Member = string
 
 // PolicyVersionNumber defines model for PolicyVersionNumber.
 type PolicyVersionNumber = int64
@@ -3443,6 +3520,29 @@ type ListFiltersParams struct {
 	Page *FilterPage `form:"page,omitempty" json:"page,omitempty"`
 }
 
+// ListGroupsParams defines parameters for ListGroups.
+type ListGroupsParams struct {
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Part of the name or of the note, whatever its case.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+}
+
+// DeleteGroupParams defines parameters for DeleteGroup.
+type DeleteGroupParams struct {
+	// IfMatch The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ChangeGroupParams defines parameters for ChangeGroup.
+type ChangeGroupParams struct {
+	// IfMatch The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // ListKeysParams defines parameters for ListKeys.
 type ListKeysParams struct {
 	// UserID Only this user's; another's need key.manage.
@@ -3455,6 +3555,12 @@ type ListKeysParams struct {
 
 // CreateKeyParams defines parameters for CreateKey.
 type CreateKeyParams struct {
+	// IdempotencyKey A repeat answers 409 naming the id, never the secret.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateKeyParams defines parameters for RotateKey.
+type RotateKeyParams struct {
 	// IdempotencyKey A repeat answers 409 naming the id, never the secret.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
@@ -3592,6 +3698,9 @@ type ListUsersParams struct {
 
 	// Q Part of the user name or of the display name, whatever its case.
 	Q *UserQuery `form:"q,omitempty" json:"q,omitempty"`
+
+	// Group The id of a group; its members.
+	Group *GroupFilter `form:"group,omitempty" json:"group,omitempty"`
 }
 
 // DeleteUserParams defines parameters for DeleteUser.
@@ -3626,6 +3735,9 @@ type ListUsersAliasParams struct {
 
 	// Q Part of the user name or of the display name, whatever its case.
 	Q *UserQuery `form:"q,omitempty" json:"q,omitempty"`
+
+	// Group The id of a group; its members.
+	Group *GroupFilter `form:"group,omitempty" json:"group,omitempty"`
 }
 
 // PutACLModelParams defines parameters for PutACLModel.
@@ -3700,8 +3812,17 @@ type RefreshJSONRequestBody = RefreshRequest
 // SaveFilterJSONRequestBody defines body for SaveFilter for application/json ContentType.
 type SaveFilterJSONRequestBody = NewFilter
 
+// CreateGroupJSONRequestBody defines body for CreateGroup for application/json ContentType.
+type CreateGroupJSONRequestBody = NewGroup
+
+// ChangeGroupJSONRequestBody defines body for ChangeGroup for application/json ContentType.
+type ChangeGroupJSONRequestBody = GroupChange
+
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = NewKey
+
+// RotateKeyJSONRequestBody defines body for RotateKey for application/json ContentType.
+type RotateKeyJSONRequestBody = KeyRotation
 
 // PutModelACLJSONRequestBody defines body for PutModelACL for application/json ContentType.
 type PutModelACLJSONRequestBody = ModelRules
@@ -3990,6 +4111,27 @@ type ServerInterface interface {
 	// DeleteFilter Forget one's own filter
 	// (DELETE /api/v1/filters/{id})
 	DeleteFilter(c *gin.Context, id ID)
+	// ListGroups List groups of people, oldest first
+	// (GET /api/v1/groups)
+	ListGroups(c *gin.Context, params ListGroupsParams)
+	// CreateGroup Make a group
+	// (POST /api/v1/groups)
+	CreateGroup(c *gin.Context)
+	// DeleteGroup Delete a group
+	// (DELETE /api/v1/groups/{id})
+	DeleteGroup(c *gin.Context, id ID, params DeleteGroupParams)
+	// GetGroup One group
+	// (GET /api/v1/groups/{id})
+	GetGroup(c *gin.Context, id ID)
+	// ChangeGroup Change a group's note
+	// (PATCH /api/v1/groups/{id})
+	ChangeGroup(c *gin.Context, id ID, params ChangeGroupParams)
+	// RemoveMember Take a user out of a group
+	// (DELETE /api/v1/groups/{id}/members/{user})
+	RemoveMember(c *gin.Context, id ID, user Member)
+	// AddMember Put a user into a group
+	// (PUT /api/v1/groups/{id}/members/{user})
+	AddMember(c *gin.Context, id ID, user Member)
 	// ListKeys List own keys, or all with key.manage
 	// (GET /api/v1/keys)
 	ListKeys(c *gin.Context, params ListKeysParams)
@@ -4002,6 +4144,9 @@ type ServerInterface interface {
 	// ConfirmKey Let a key work again that a restored backup switched off
 	// (POST /api/v1/keys/{id}/confirm)
 	ConfirmKey(c *gin.Context, id ID)
+	// RotateKey Make a key in the place of another; the secret is in this answer once
+	// (POST /api/v1/keys/{id}/rotate)
+	RotateKey(c *gin.Context, id ID, params RotateKeyParams)
 	// ListModels The models that the caller may see
 	// (GET /api/v1/models)
 	ListModels(c *gin.Context, params ListModelsParams)
@@ -4083,6 +4228,9 @@ type ServerInterface interface {
 	// ChangeUser Change a user
 	// (PATCH /api/v1/users/{id})
 	ChangeUser(c *gin.Context, id ID, params ChangeUserParams)
+	// RevokeUserKeys Revoke all keys of a user
+	// (DELETE /api/v1/users/{id}/keys)
+	RevokeUserKeys(c *gin.Context, id ID)
 	// GetUserPermissions What a user may do, action by action, and why
 	// (GET /api/v1/users/{id}/permissions)
 	GetUserPermissions(c *gin.Context, id ID)
@@ -5347,6 +5495,253 @@ func (siw *ServerInterfaceWrapper) DeleteFilter(c *gin.Context) {
 	siw.Handler.DeleteFilter(c, id)
 }
 
+// ListGroups operation middleware
+func (siw *ServerInterfaceWrapper) ListGroups(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListGroupsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter q: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListGroups(c, params)
+}
+
+// CreateGroup operation middleware
+func (siw *ServerInterfaceWrapper) CreateGroup(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateGroup(c)
+}
+
+// DeleteGroup operation middleware
+func (siw *ServerInterfaceWrapper) DeleteGroup(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteGroupParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteGroup(c, id, params)
+}
+
+// GetGroup operation middleware
+func (siw *ServerInterfaceWrapper) GetGroup(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetGroup(c, id)
+}
+
+// ChangeGroup operation middleware
+func (siw *ServerInterfaceWrapper) ChangeGroup(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangeGroupParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChangeGroup(c, id, params)
+}
+
+// RemoveMember operation middleware
+func (siw *ServerInterfaceWrapper) RemoveMember(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "user" -------------
+	var user Member
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", c.Param("user"), &user, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RemoveMember(c, id, user)
+}
+
+// AddMember operation middleware
+func (siw *ServerInterfaceWrapper) AddMember(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "user" -------------
+	var user Member
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", c.Param("user"), &user, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AddMember(c, id, user)
+}
+
 // ListKeys operation middleware
 func (siw *ServerInterfaceWrapper) ListKeys(c *gin.Context) {
 
@@ -5478,6 +5873,55 @@ func (siw *ServerInterfaceWrapper) ConfirmKey(c *gin.Context) {
 	}
 
 	siw.Handler.ConfirmKey(c, id)
+}
+
+// RotateKey operation middleware
+func (siw *ServerInterfaceWrapper) RotateKey(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateKeyParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RotateKey(c, id, params)
 }
 
 // ListModels operation middleware
@@ -6371,6 +6815,14 @@ func (siw *ServerInterfaceWrapper) ListUsers(c *gin.Context) {
 		return
 	}
 
+	// ------------- Optional query parameter "group" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "group", c.Request.URL.Query(), &params.Group, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter group: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -6515,6 +6967,31 @@ func (siw *ServerInterfaceWrapper) ChangeUser(c *gin.Context) {
 	}
 
 	siw.Handler.ChangeUser(c, id, params)
+}
+
+// RevokeUserKeys operation middleware
+func (siw *ServerInterfaceWrapper) RevokeUserKeys(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RevokeUserKeys(c, id)
 }
 
 // GetUserPermissions operation middleware
@@ -6717,6 +7194,14 @@ func (siw *ServerInterfaceWrapper) ListUsersAlias(c *gin.Context) {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter q: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "group" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "group", c.Request.URL.Query(), &params.Group, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter group: %w", err), http.StatusBadRequest)
 		return
 	}
 
@@ -6985,6 +7470,14 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/users/:id/permissions", wrapper.GetUserPermissions)
 	router.DELETE(options.BaseURL+"/api/v1/users/:id/sessions", wrapper.EndUserSessions)
 	router.GET(options.BaseURL+"/api/v1/users/:id/sessions", wrapper.ListUserSessions)
+	router.DELETE(options.BaseURL+"/api/v1/users/:id/keys", wrapper.RevokeUserKeys)
+	router.GET(options.BaseURL+"/api/v1/groups", wrapper.ListGroups)
+	router.POST(options.BaseURL+"/api/v1/groups", wrapper.CreateGroup)
+	router.DELETE(options.BaseURL+"/api/v1/groups/:id", wrapper.DeleteGroup)
+	router.GET(options.BaseURL+"/api/v1/groups/:id", wrapper.GetGroup)
+	router.PATCH(options.BaseURL+"/api/v1/groups/:id", wrapper.ChangeGroup)
+	router.DELETE(options.BaseURL+"/api/v1/groups/:id/members/:user", wrapper.RemoveMember)
+	router.PUT(options.BaseURL+"/api/v1/groups/:id/members/:user", wrapper.AddMember)
 	router.GET(options.BaseURL+"/api/v1/roles", wrapper.ListRoles)
 	router.DELETE(options.BaseURL+"/api/v1/roles/:role", wrapper.DeleteRole)
 	router.GET(options.BaseURL+"/api/v1/roles/:role", wrapper.GetRole)
@@ -6992,6 +7485,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/keys", wrapper.ListKeys)
 	router.POST(options.BaseURL+"/api/v1/keys", wrapper.CreateKey)
 	router.DELETE(options.BaseURL+"/api/v1/keys/:id", wrapper.RevokeKey)
+	router.POST(options.BaseURL+"/api/v1/keys/:id/rotate", wrapper.RotateKey)
 	router.POST(options.BaseURL+"/api/v1/keys/:id/confirm", wrapper.ConfirmKey)
 	router.GET(options.BaseURL+"/api/v1/moderations", wrapper.ListModerations)
 	router.POST(options.BaseURL+"/api/v1/moderations", wrapper.CreateModeration)
@@ -8711,6 +9205,324 @@ func (response DeleteFilterdefaultApplicationProblemPlusJSONResponse) VisitDelet
 	return err
 }
 
+type ListGroupsRequestObject struct {
+	Params ListGroupsParams
+}
+
+type ListGroupsResponseObject interface {
+	VisitListGroupsResponse(w http.ResponseWriter) error
+}
+
+type ListGroups200JSONResponse GroupPage
+
+func (response ListGroups200JSONResponse) VisitListGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGroupsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListGroupsdefaultApplicationProblemPlusJSONResponse) VisitListGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateGroupRequestObject struct {
+	Body *CreateGroupJSONRequestBody
+}
+
+type CreateGroupResponseObject interface {
+	VisitCreateGroupResponse(w http.ResponseWriter) error
+}
+
+type CreateGroup201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateGroup201JSONResponse struct {
+	Body    Group
+	Headers CreateGroup201ResponseHeaders
+}
+
+func (response CreateGroup201JSONResponse) VisitCreateGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateGroupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateGroupdefaultApplicationProblemPlusJSONResponse) VisitCreateGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteGroupRequestObject struct {
+	ID     ID `json:"id"`
+	Params DeleteGroupParams
+}
+
+type DeleteGroupResponseObject interface {
+	VisitDeleteGroupResponse(w http.ResponseWriter) error
+}
+
+type DeleteGroup204Response struct {
+}
+
+func (response DeleteGroup204Response) VisitDeleteGroupResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteGroup412ApplicationProblemPlusJSONResponse struct {
+	StaleApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteGroup412ApplicationProblemPlusJSONResponse) VisitDeleteGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteGroupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteGroupdefaultApplicationProblemPlusJSONResponse) VisitDeleteGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGroupRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetGroupResponseObject interface {
+	VisitGetGroupResponse(w http.ResponseWriter) error
+}
+
+type GetGroup200ResponseHeaders struct {
+	ETag string
+}
+
+type GetGroup200JSONResponse struct {
+	Body    Group
+	Headers GetGroup200ResponseHeaders
+}
+
+func (response GetGroup200JSONResponse) VisitGetGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGroupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetGroupdefaultApplicationProblemPlusJSONResponse) VisitGetGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeGroupRequestObject struct {
+	ID     ID `json:"id"`
+	Params ChangeGroupParams
+	Body   *ChangeGroupJSONRequestBody
+}
+
+type ChangeGroupResponseObject interface {
+	VisitChangeGroupResponse(w http.ResponseWriter) error
+}
+
+type ChangeGroup200ResponseHeaders struct {
+	ETag string
+}
+
+type ChangeGroup200JSONResponse struct {
+	Body    Group
+	Headers ChangeGroup200ResponseHeaders
+}
+
+func (response ChangeGroup200JSONResponse) VisitChangeGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeGroup412ApplicationProblemPlusJSONResponse struct {
+	StaleApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeGroup412ApplicationProblemPlusJSONResponse) VisitChangeGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeGroupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangeGroupdefaultApplicationProblemPlusJSONResponse) VisitChangeGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveMemberRequestObject struct {
+	ID   ID     `json:"id"`
+	User Member `json:"user"`
+}
+
+type RemoveMemberResponseObject interface {
+	VisitRemoveMemberResponse(w http.ResponseWriter) error
+}
+
+type RemoveMember204Response struct {
+}
+
+func (response RemoveMember204Response) VisitRemoveMemberResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RemoveMemberdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RemoveMemberdefaultApplicationProblemPlusJSONResponse) VisitRemoveMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddMemberRequestObject struct {
+	ID   ID     `json:"id"`
+	User Member `json:"user"`
+}
+
+type AddMemberResponseObject interface {
+	VisitAddMemberResponse(w http.ResponseWriter) error
+}
+
+type AddMember204Response struct {
+}
+
+func (response AddMember204Response) VisitAddMemberResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type AddMemberdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AddMemberdefaultApplicationProblemPlusJSONResponse) VisitAddMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListKeysRequestObject struct {
 	Params ListKeysParams
 }
@@ -8859,6 +9671,55 @@ type ConfirmKeydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ConfirmKeydefaultApplicationProblemPlusJSONResponse) VisitConfirmKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateKeyRequestObject struct {
+	ID     ID `json:"id"`
+	Params RotateKeyParams
+	Body   *RotateKeyJSONRequestBody
+}
+
+type RotateKeyResponseObject interface {
+	VisitRotateKeyResponse(w http.ResponseWriter) error
+}
+
+type RotateKey201ResponseHeaders struct {
+	Location string
+}
+
+type RotateKey201JSONResponse struct {
+	Body    CreatedKey
+	Headers RotateKey201ResponseHeaders
+}
+
+func (response RotateKey201JSONResponse) VisitRotateKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotateKeydefaultApplicationProblemPlusJSONResponse) VisitRotateKeyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -10118,6 +10979,39 @@ func (response ChangeUserdefaultApplicationProblemPlusJSONResponse) VisitChangeU
 	return err
 }
 
+type RevokeUserKeysRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type RevokeUserKeysResponseObject interface {
+	VisitRevokeUserKeysResponse(w http.ResponseWriter) error
+}
+
+type RevokeUserKeys204Response struct {
+}
+
+func (response RevokeUserKeys204Response) VisitRevokeUserKeysResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeUserKeysdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeUserKeysdefaultApplicationProblemPlusJSONResponse) VisitRevokeUserKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetUserPermissionsRequestObject struct {
 	ID ID `json:"id"`
 }
@@ -10695,6 +11589,27 @@ type StrictServerInterface interface {
 	// DeleteFilter Forget one's own filter
 	// (DELETE /api/v1/filters/{id})
 	DeleteFilter(ctx context.Context, request DeleteFilterRequestObject) (DeleteFilterResponseObject, error)
+	// ListGroups List groups of people, oldest first
+	// (GET /api/v1/groups)
+	ListGroups(ctx context.Context, request ListGroupsRequestObject) (ListGroupsResponseObject, error)
+	// CreateGroup Make a group
+	// (POST /api/v1/groups)
+	CreateGroup(ctx context.Context, request CreateGroupRequestObject) (CreateGroupResponseObject, error)
+	// DeleteGroup Delete a group
+	// (DELETE /api/v1/groups/{id})
+	DeleteGroup(ctx context.Context, request DeleteGroupRequestObject) (DeleteGroupResponseObject, error)
+	// GetGroup One group
+	// (GET /api/v1/groups/{id})
+	GetGroup(ctx context.Context, request GetGroupRequestObject) (GetGroupResponseObject, error)
+	// ChangeGroup Change a group's note
+	// (PATCH /api/v1/groups/{id})
+	ChangeGroup(ctx context.Context, request ChangeGroupRequestObject) (ChangeGroupResponseObject, error)
+	// RemoveMember Take a user out of a group
+	// (DELETE /api/v1/groups/{id}/members/{user})
+	RemoveMember(ctx context.Context, request RemoveMemberRequestObject) (RemoveMemberResponseObject, error)
+	// AddMember Put a user into a group
+	// (PUT /api/v1/groups/{id}/members/{user})
+	AddMember(ctx context.Context, request AddMemberRequestObject) (AddMemberResponseObject, error)
 	// ListKeys List own keys, or all with key.manage
 	// (GET /api/v1/keys)
 	ListKeys(ctx context.Context, request ListKeysRequestObject) (ListKeysResponseObject, error)
@@ -10707,6 +11622,9 @@ type StrictServerInterface interface {
 	// ConfirmKey Let a key work again that a restored backup switched off
 	// (POST /api/v1/keys/{id}/confirm)
 	ConfirmKey(ctx context.Context, request ConfirmKeyRequestObject) (ConfirmKeyResponseObject, error)
+	// RotateKey Make a key in the place of another; the secret is in this answer once
+	// (POST /api/v1/keys/{id}/rotate)
+	RotateKey(ctx context.Context, request RotateKeyRequestObject) (RotateKeyResponseObject, error)
 	// ListModels The models that the caller may see
 	// (GET /api/v1/models)
 	ListModels(ctx context.Context, request ListModelsRequestObject) (ListModelsResponseObject, error)
@@ -10788,6 +11706,9 @@ type StrictServerInterface interface {
 	// ChangeUser Change a user
 	// (PATCH /api/v1/users/{id})
 	ChangeUser(ctx context.Context, request ChangeUserRequestObject) (ChangeUserResponseObject, error)
+	// RevokeUserKeys Revoke all keys of a user
+	// (DELETE /api/v1/users/{id}/keys)
+	RevokeUserKeys(ctx context.Context, request RevokeUserKeysRequestObject) (RevokeUserKeysResponseObject, error)
 	// GetUserPermissions What a user may do, action by action, and why
 	// (GET /api/v1/users/{id}/permissions)
 	GetUserPermissions(ctx context.Context, request GetUserPermissionsRequestObject) (GetUserPermissionsResponseObject, error)
@@ -12016,6 +12937,226 @@ func (sh *strictHandler) DeleteFilter(ctx *gin.Context, id ID) {
 	}
 }
 
+// ListGroups operation middleware
+func (sh *strictHandler) ListGroups(ctx *gin.Context, params ListGroupsParams) {
+	var request ListGroupsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListGroups(ctx, request.(ListGroupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListGroups")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListGroupsResponseObject); ok {
+		if err := validResponse.VisitListGroupsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateGroup operation middleware
+func (sh *strictHandler) CreateGroup(ctx *gin.Context) {
+	var request CreateGroupRequestObject
+
+	var body CreateGroupJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateGroup(ctx, request.(CreateGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateGroupResponseObject); ok {
+		if err := validResponse.VisitCreateGroupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteGroup operation middleware
+func (sh *strictHandler) DeleteGroup(ctx *gin.Context, id ID, params DeleteGroupParams) {
+	var request DeleteGroupRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteGroup(ctx, request.(DeleteGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteGroupResponseObject); ok {
+		if err := validResponse.VisitDeleteGroupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetGroup operation middleware
+func (sh *strictHandler) GetGroup(ctx *gin.Context, id ID) {
+	var request GetGroupRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetGroup(ctx, request.(GetGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetGroupResponseObject); ok {
+		if err := validResponse.VisitGetGroupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ChangeGroup operation middleware
+func (sh *strictHandler) ChangeGroup(ctx *gin.Context, id ID, params ChangeGroupParams) {
+	var request ChangeGroupRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body ChangeGroupJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeGroup(ctx, request.(ChangeGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChangeGroupResponseObject); ok {
+		if err := validResponse.VisitChangeGroupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RemoveMember operation middleware
+func (sh *strictHandler) RemoveMember(ctx *gin.Context, id ID, user Member) {
+	var request RemoveMemberRequestObject
+
+	request.ID = id
+	request.User = user
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveMember(ctx, request.(RemoveMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RemoveMemberResponseObject); ok {
+		if err := validResponse.VisitRemoveMemberResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AddMember operation middleware
+func (sh *strictHandler) AddMember(ctx *gin.Context, id ID, user Member) {
+	var request AddMemberRequestObject
+
+	request.ID = id
+	request.User = user
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddMember(ctx, request.(AddMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AddMemberResponseObject); ok {
+		if err := validResponse.VisitAddMemberResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListKeys operation middleware
 func (sh *strictHandler) ListKeys(ctx *gin.Context, params ListKeysParams) {
 	var request ListKeysRequestObject
@@ -12131,6 +13272,51 @@ func (sh *strictHandler) ConfirmKey(ctx *gin.Context, id ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ConfirmKeyResponseObject); ok {
 		if err := validResponse.VisitConfirmKeyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RotateKey operation middleware
+func (sh *strictHandler) RotateKey(ctx *gin.Context, id ID, params RotateKeyParams) {
+	var request RotateKeyRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body RotateKeyJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateKey(ctx, request.(RotateKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RotateKeyResponseObject); ok {
+		if err := validResponse.VisitRotateKeyResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -12956,6 +14142,32 @@ func (sh *strictHandler) ChangeUser(ctx *gin.Context, id ID, params ChangeUserPa
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ChangeUserResponseObject); ok {
 		if err := validResponse.VisitChangeUserResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeUserKeys operation middleware
+func (sh *strictHandler) RevokeUserKeys(ctx *gin.Context, id ID) {
+	var request RevokeUserKeysRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeUserKeys(ctx, request.(RevokeUserKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeUserKeys")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RevokeUserKeysResponseObject); ok {
+		if err := validResponse.VisitRevokeUserKeysResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -357,6 +357,98 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/{id}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke all keys of a user
+         * @description One's own, or anybody's with key.manage; others are 403, whether there is such a user or not.
+         */
+        delete: operations["revokeUserKeys"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List groups of people, oldest first
+         * @description The members of one are in `GET /api/v1/users?group=`.
+         */
+        get: operations["listGroups"];
+        put?: never;
+        /**
+         * Make a group
+         * @description Names follow the rules of user names and can't be changed. One that is or was taken, also by a look-alike, is 409: a rule
+         *     that names a group never comes to mean other people.
+         */
+        post: operations["createGroup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One group */
+        get: operations["getGroup"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a group
+         * @description Its members leave it; the name stays taken for ever. A group that a model rule names is 409.
+         */
+        delete: operations["deleteGroup"];
+        options?: never;
+        head?: never;
+        /** Change a group's note */
+        patch: operations["changeGroup"];
+        trace?: never;
+    };
+    "/api/v1/groups/{id}/members/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put a user into a group
+         * @description In force at once. An account that may do more than the caller is 403. To put somebody into a group that an allow rule names, or
+         *     to take somebody out of one that a deny names, opens models: that needs acl.manage as well, but a member may let others in.
+         */
+        put: operations["addMember"];
+        post?: never;
+        /**
+         * Take a user out of a group
+         * @description In force at once; refused as putting somebody in is.
+         */
+        delete: operations["removeMember"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/roles": {
         parameters: {
             query?: never;
@@ -430,6 +522,28 @@ export interface paths {
         post?: never;
         /** Revoke a key */
         delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a key in the place of another; the secret is in this answer once
+         * @description The new key has the label, scopes, addresses and rate of the old one, which ends after the overlap. Rules that name the old one,
+         *     its limits and its counts go on with the new one. A key that was revoked, rotated, switched off or has ended is 409; another
+         *     person's key is nobody else's to rotate (403). Without `valid_until` the new key lives as long as the old one was made for.
+         */
+        post: operations["rotateKey"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1453,10 +1567,42 @@ export interface components {
             sessions?: number;
             /** @description In lists and details: keys that are neither revoked nor past their end. */
             keys?: number;
+            /** @description In lists and details: the groups that the account is in, by name. */
+            groups?: components["schemas"]["GroupRef"][];
         };
         UserPage: {
             items: components["schemas"]["User"][];
             next_cursor: string | null;
+        };
+        GroupRef: {
+            id: string;
+            name: string;
+        };
+        Group: {
+            id: string;
+            name: string;
+            note: string;
+            /** @description How many accounts are in it. */
+            members: number;
+            /** @description How many model rules name it. */
+            rules: number;
+            created_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Counts the changes, of members too; the ETag is this with a v before it.
+             */
+            version: number;
+        };
+        GroupPage: {
+            items: components["schemas"]["Group"][];
+            next_cursor: string | null;
+        };
+        NewGroup: {
+            name: string;
+            note?: string;
+        };
+        GroupChange: {
+            note?: string;
         };
         NewUser: {
             kind?: components["schemas"]["UserKind"];
@@ -1577,9 +1723,9 @@ export interface components {
             label: string;
             models?: string[];
             operations?: components["schemas"]["Operation"][];
-            /** @description Refused until conditions exist. */
+            /** @description From where it may be used, such as 10.0.0.0/8; none = from anywhere. */
             ip_ranges?: string[];
-            /** @description Refused until conditions exist. */
+            /** @description How often it may run models, such as 100req/min. */
             rate_limit?: string;
             valid_until?: components["schemas"]["Timestamp"];
             /** @description A service account; a person's is 403. */
@@ -1593,6 +1739,10 @@ export interface components {
             username: string;
             models: string[];
             operations: string[];
+            /** @description From where it may be used; none = from anywhere. */
+            ip_ranges: string[];
+            /** @description How often it may run models, as it was written. */
+            rate_limit: string | null;
             /** Format: date-time */
             valid_until: string | null;
             /** Format: date-time */
@@ -1606,6 +1756,12 @@ export interface components {
              * @description Since when a restore keeps it switched off until an admin confirms it.
              */
             suspended_at: string | null;
+            /** @description The key that takes its place; this one works until valid_until. */
+            rotated_to: string | null;
+            /** @description It works and ends within 14 days. */
+            expiring: boolean;
+            /** @description It works and nobody used it for 30 days. */
+            unused: boolean;
         };
         CreatedKey: {
             id: string;
@@ -1617,9 +1773,21 @@ export interface components {
             username: string;
             models: string[];
             operations: string[];
+            /** @description From where it may be used; none = from anywhere. */
+            ip_ranges: string[];
+            /** @description How often it may run models, as it was written. */
+            rate_limit: string | null;
             /** Format: date-time */
             valid_until: string | null;
             created_at: components["schemas"]["Timestamp"];
+        };
+        KeyRotation: {
+            /**
+             * @description How long the old key still works, at most 30d; 0s ends it at once.
+             * @default 24h
+             */
+            overlap: string;
+            valid_until?: components["schemas"]["Timestamp"];
         };
         KeyPage: {
             items: components["schemas"]["Key"][];
@@ -2909,6 +3077,8 @@ export interface components {
          */
         Purpose: string;
         Id: string;
+        /** @description The id of a user. */
+        Member: string;
         RoleName: string;
         /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
         IfMatch: string;
@@ -2923,6 +3093,8 @@ export interface components {
         RoleFilter: string;
         StatusFilter: components["schemas"]["UserStatus"];
         KindFilter: components["schemas"]["UserKind"];
+        /** @description The id of a group; its members. */
+        GroupFilter: string;
         /** @description Part of the user name or of the display name, whatever its case. */
         UserQuery: string;
         Limit: number;
@@ -3394,6 +3566,8 @@ export interface operations {
                 kind?: components["parameters"]["KindFilter"];
                 /** @description Part of the user name or of the display name, whatever its case. */
                 q?: components["parameters"]["UserQuery"];
+                /** @description The id of a group; its members. */
+                group?: components["parameters"]["GroupFilter"];
             };
             header?: never;
             path?: never;
@@ -3590,6 +3764,219 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeUserKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Revoked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listGroups: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["Limit"];
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+                /** @description Part of the name or of the note, whatever its case. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of groups. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "radiology",
+                 *       "note": "Readers on the third floor"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewGroup"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    Location: string;
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteGroup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            412: components["responses"]["Stale"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeGroup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "note": "Readers on the fourth floor"
+                 *     }
+                 */
+                "application/json": components["schemas"]["GroupChange"];
+            };
+        };
+        responses: {
+            /** @description The group as it is now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            412: components["responses"]["Stale"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    addMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+                /** @description The id of a user. */
+                user: components["parameters"]["Member"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A member, now or since before. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    removeMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+                /** @description The id of a user. */
+                user: components["parameters"]["Member"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No member, now or since before. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -3809,6 +4196,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rotateKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat answers 409 naming the id, never the secret. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyRotation"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedKey"];
+                };
             };
             default: components["responses"]["Problem"];
         };
@@ -5228,6 +5646,8 @@ export interface operations {
                 kind?: components["parameters"]["KindFilter"];
                 /** @description Part of the user name or of the display name, whatever its case. */
                 q?: components["parameters"]["UserQuery"];
+                /** @description The id of a group; its members. */
+                group?: components["parameters"]["GroupFilter"];
             };
             header?: never;
             path?: never;
