@@ -127,6 +127,14 @@ type Principal struct {
 	Barred string
 }
 
+// line is how rules and limits name p's key, "" without one.
+func (p Principal) line() string {
+	if p.KeyLine != "" {
+		return p.KeyLine
+	}
+	return p.KeyID
+}
+
 // ViaCookie is the Via of a session that was shown by its cookie.
 const ViaCookie = "cookie"
 

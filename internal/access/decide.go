@@ -43,7 +43,7 @@ func no(reason string) decision { return decision{reason: reason} }
 // request is what the set is asked for one operation.
 func (a *asked) request(o Operation) rule.Request {
 	return rule.Request{
-		Faces: faces(a.who), Key: a.who.KeyID, System: a.who.Kind == KindSystem,
+		Faces: faces(a.who), Key: a.who.line(), System: a.who.Kind == KindSystem,
 		Model: a.model, Op: o, IP: a.who.Origin.IP, At: a.at, Purpose: a.who.Origin.Purpose,
 	}
 }
@@ -118,7 +118,7 @@ func known(o Operation) bool { return o == View || o == Infer || o == Train || o
 // at a key's operations: a key made for infer alone must be able to infer. A rate is never charged for seeing.
 func (s *snapshot) sees(set *rule.Set, q asked) decision {
 	switch {
-	case !modelInScope(q.who.KeyModels, q.model) || q.who.Kind == KindAnonymous:
+	case q.who.Barred != "" || q.who.Kind == KindAnonymous || !modelInScope(q.who.KeyModels, q.model) || !keyComesFrom(q.who, q.who.Origin.IP):
 		return no(reasonNotVisible)
 	case q.who.Kind == KindSystem || s.permits(q.who, ACLManage):
 		return decision{allowed: true}

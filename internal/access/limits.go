@@ -83,15 +83,15 @@ func (l *limits) claims(p Principal, op Op, d rule.Decision) limit.Ask {
 		}
 	}
 	if p.KeyID != "" {
-		rated(limit.ByKey, policyKey, p.KeyID, p.KeyRate)
-		rated(limit.ByKey, "limits.key", p.KeyID, l.Key)
+		rated(limit.ByKey, policyKey, p.line(), p.KeyRate)
+		rated(limit.ByKey, "limits.key", p.line(), l.Key)
 	}
 	rated(limit.ByPerson, "limits.person", account, l.Person)
 	rated(limit.ByAddress, "limits.address", limit.Address(p.Origin.IP), l.Address)
 	rated(limit.ByModel, "limits.model", op.Model, l.Model)
 	all = counted(all, l.person, account)
 	if p.KeyID != "" {
-		all = counted(all, l.key, p.KeyID)
+		all = counted(all, l.key, p.line())
 	}
 	ask := limit.Ask{All: all}
 	for _, group := range d.Groups() {

@@ -73,11 +73,13 @@ func personNow(ctx context.Context, tx *sql.Tx, id string) (Principal, error) {
 }
 
 func keyNow(ctx context.Context, tx *sql.Tx, id string, now int64) (Principal, error) {
-	var owner, models, operations, ranges, rate string
+	var newest, line, owner, models, operations, ranges, rate string
 	var ended bool
-	err := tx.QueryRowContext(ctx, `SELECT user_id, models, operations, ip_ranges, rate_limit,
-		revoked_at IS NOT NULL OR suspended_at IS NOT NULL OR coalesce(valid_until <= ?, 0) FROM api_keys WHERE id = ?`, now, id).
-		Scan(&owner, &models, &operations, &ranges, &rate, &ended)
+	// Rules name the first key of a line: whoever comes with it now comes with the last one.
+	err := tx.QueryRowContext(ctx, `SELECT id, coalesce(nullif(line, ''), id), user_id, models, operations, ip_ranges, rate_limit,
+		revoked_at IS NOT NULL OR suspended_at IS NOT NULL OR coalesce(valid_until <= ?1, 0) FROM api_keys WHERE id = ?2 OR line = ?2
+		ORDER BY created_at DESC, rotated_to IS NULL DESC LIMIT 1`, now, id).
+		Scan(&newest, &line, &owner, &models, &operations, &ranges, &rate, &ended)
 	if err != nil {
 		return Principal{}, err
 	}
@@ -85,7 +87,7 @@ func keyNow(ctx context.Context, tx *sql.Tx, id string, now int64) (Principal, e
 	if err != nil {
 		return Principal{}, err
 	}
-	p.Kind, p.KeyID = KindKey, id
+	p.Kind, p.KeyID, p.KeyLine = KindKey, newest, line
 	if ended && p.Barred == "" {
 		p.Barred = barredKey
 	}
