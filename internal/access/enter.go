@@ -57,8 +57,9 @@ func (g *Guard) Enter(ctx context.Context, p Principal, op Op) (*Pass, error) {
 // Reject leaves one row for a use that never entered: an invalid body (decision error), a credential that was refused
 // (deny). It answers only a failure to make the row durable.
 func (g *Guard) Reject(_ context.Context, p Principal, op Op, decision, reason string) error {
-	e := entry(p, op)
-	e.Decision, e.Reason, e.PolicyVersion = decision, reason, g.PolicyVersion()
+	s := g.current.Load()
+	e := entry(s.member(p), op)
+	e.Decision, e.Reason, e.PolicyVersion = decision, reason, s.version
 	return g.refuse(e)
 }
 

@@ -217,7 +217,7 @@ func (p *Pass) Close(err *error) {
 func (p *Pass) entry(o Outcome) audit.Entry {
 	who := p.principal
 	if o.As != nil && who.Kind == KindAnonymous {
-		who = *o.As
+		who = p.guard.current.Load().member(*o.As)
 		who.Origin = p.principal.Origin
 	}
 	e := entry(who, p.op)

@@ -177,7 +177,7 @@ func (p *policyPlan) details() map[string]any {
 			d[name+"_count"] = len(ids)
 		}
 	}
-	if p.write.Default != p.def {
+	if p.Rules != nil && p.write.Default != p.def {
 		d["default"] = p.write.Default
 	}
 	if p.write.DryRun {

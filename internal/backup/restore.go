@@ -156,7 +156,7 @@ func matches(ctx context.Context, d *db.DB, a Archive) error {
 // of the restore to the end of the restored chain, all in one transaction.
 func (r *Restoration) endAccess(ctx context.Context, p access.Principal, d *db.DB, out *Restored) (err error) {
 	log := audit.New(d, nil)
-	guard, err := access.New(ctx, d, log, access.Options{Now: r.Now, Log: slog.New(slog.DiscardHandler)})
+	guard, err := access.New(ctx, d, log, access.Options{Uncounted: true, Now: r.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}

@@ -62,10 +62,13 @@ func (j *job) verdict(i int, id string, m catalog.Model) Verdict {
 	}
 }
 
-// cost is what verdicts take of quotas: the tokens of all, and the model's time of those that it was asked for.
+// cost is what verdicts take of quotas beside the tokens that the model was asked with: those of remembered verdicts, and the
+// model's time.
 func cost(vs []Verdict) (c access.Cost) {
 	for _, v := range vs {
-		c.Tokens += int64(v.Timings.PromptTokens)
+		if v.Cached {
+			c.Tokens += int64(v.Timings.PromptTokens)
+		}
 		c.ComputeMS += int64(math.Ceil(v.Timings.ModelMS))
 	}
 	return c

@@ -31,7 +31,7 @@ type job struct {
 
 // judge fills items. The lease is given back before anything is written: a slot of the model is not
 // held while a disk flushes.
-func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) error {
+func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) (err error) {
 	l, err := j.s.usable(m)
 	if err != nil {
 		return err
@@ -57,6 +57,7 @@ func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) error 
 			return err
 		}
 	}
+	defer j.charge(windows, j.s.o.Now(), &err)
 	readings, err := l.readTogether(ctx, lease, windows, j.s.o.Now, func(i int, at time.Time) { j.totals[i] = at.Sub(j.start) })
 	if err != nil {
 		return err
@@ -75,6 +76,21 @@ func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) error 
 		}
 	}
 	return nil
+}
+
+// charge tells the pass what the model was asked with. A use that failed or was given up counts its tokens too, and the time
+// that it took: else whoever leaves before the end would use a model beyond every quota.
+func (j *job) charge(windows [][]window, began time.Time, err *error) {
+	var c access.Cost
+	for _, list := range windows {
+		for _, w := range list {
+			c.Tokens += int64(len(w.prompt.IDs))
+		}
+	}
+	if *err != nil {
+		c.ComputeMS = max(0, j.s.o.Now().Sub(began).Milliseconds())
+	}
+	j.pass.Used(c)
 }
 
 // encode answers the whole prompt of each input that is not known. It refuses a request with an input longer than limit, and
