@@ -47,6 +47,7 @@ var threats = []threat{ //nolint:gochecknoglobals // a constant in all but type
 	{"Z7", "names as patterns, reused names"},
 	{"Z8", "role matching and reload"},
 	{"K1", "credential look-up: SQL and timing"},
+	{"K2", "a limit lost on a path"},
 	{"K3", "a replay that returns the secret"},
 	{"P1", "forged address, path, host"},
 	{"P2", "DNS rebinding"},

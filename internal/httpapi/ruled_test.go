@@ -1,12 +1,42 @@
 package httpapi_test
 
 import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/rule"
+	"guardhouse/models"
 )
+
+// clock is a gate's, turned by the test. It stands after every row of the template, so that the log's times only rise.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock { return &clock{now: time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) set(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
+}
+
+func (c *clock) add(d time.Duration) { c.set(c.Now().Add(d)) }
 
 // newGuarded is newBench with another gate, such as one with a clock of the test's.
 func newGuarded(t testing.TB, o access.Options, settings ...setting) *bench {
@@ -18,3 +48,60 @@ func newGuarded(t testing.TB, o access.Options, settings ...setting) *bench {
 	require.NoError(t, err)
 	return newBenchOf(t, dir, r, s, settings...)
 }
+
+// ruled puts a policy in place of all rules, written as a file has it. Its users are named, and groups and keys stand in it by
+// their ids: what turns names into ids is not this helper's to prove.
+func (b *bench) ruled(text string) {
+	b.t.Helper()
+	f, err := rule.ParseFile([]byte("version: 1\nrules:\n" + text))
+	require.NoError(b.t, err)
+	for i, r := range f.Rules {
+		f.Rules[i], err = r.Resolve(func(p rule.Principal) (rule.Principal, error) {
+			if p.Kind == rule.KindUser {
+				p.Ref = b.idOf(p.Ref)
+			}
+			return p, nil
+		})
+		require.NoError(b.t, err)
+	}
+	pass, err := b.guard.Enter(b.t.Context(), access.System("tester"), access.Op{Action: access.ACLManage})
+	require.NoError(b.t, err)
+	_, err = b.guard.PutRules(b.t.Context(), pass, 0, func([]rule.Rule) ([]rule.Rule, error) { return f.Rules, nil })
+	require.NoError(b.t, err)
+}
+
+// imports takes guard-nano's bytes in under another id, without any rule, and loads them.
+func (b *bench) imports(id string) {
+	b.t.Helper()
+	path := filepath.Join(b.t.TempDir(), id+".gguf")
+	require.NoError(b.t, os.WriteFile(path, models.GuardNano, 0o600))
+	_, err := b.catalog.Import(b.t.Context(), access.System("tester"), catalog.ImportRequest{Path: path, ID: id})
+	require.NoError(b.t, err)
+	_, err = b.catalog.Refresh(b.t.Context())
+	require.NoError(b.t, err)
+	require.NoError(b.t, b.judge.Load(b.t.Context()))
+}
+
+// bearing answers the header of an API key.
+func bearing(secret string) map[string]string {
+	return map[string]string{"Authorization": "Bearer " + secret}
+}
+
+// members are the ids and names that an operation's body can hold, by field.
+func (s served) fields() map[string]bool {
+	out := map[string]bool{}
+	if s.op.RequestBody == nil {
+		return out
+	}
+	if body := s.op.RequestBody.Value.Content.Get("application/json"); body != nil {
+		for _, schema := range append(body.Schema.Value.OneOf, body.Schema) {
+			for name := range schema.Value.Properties {
+				out[name] = true
+			}
+		}
+	}
+	return out
+}
+
+// changes says that the method may change something.
+func (s served) changes() bool { return s.method != http.MethodGet }
