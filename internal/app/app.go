@@ -28,7 +28,10 @@ import (
 	"guardhouse/internal/inference"
 	"guardhouse/internal/metrics"
 	"guardhouse/internal/moderation"
+	"guardhouse/internal/request"
+	"guardhouse/internal/review"
 	console "guardhouse/internal/settings"
+	"guardhouse/internal/usage"
 )
 
 // Options is what the settings do not say.
@@ -56,6 +59,9 @@ type App struct {
 	Events     *events.Hub
 	Examples   *examples.Service
 	Settings   *console.Service
+	Requests   *request.Service
+	Reviews    *review.Service
+	Usage      *usage.Service
 
 	Metrics *metrics.Registry
 
@@ -177,6 +183,7 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 	a.Events = events.New(events.Deps{
 		Log: a.Audit, Guard: a.Guard, History: a.Moderation, Models: a.Catalog, Recheck: a.Auth.Recheck, Verdict: httpapi.HistoryJSON,
 	}, events.Options{Now: o.Now, Log: o.Log})
+	a.openRequests()
 	a.followSettings(ctx)
 	return nil
 }

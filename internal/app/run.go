@@ -23,6 +23,7 @@ func (a *App) runAll(ctx context.Context, e *edge) error {
 	work.Go(func() { a.keepModels(background) })
 	work.Go(func() { a.Events.Run(background) })
 	work.Go(func() { a.Examples.Run(background) })
+	work.Go(func() { a.Reviews.Watch(background) })
 	if e.tls != nil {
 		work.Go(func() { e.tls.Watch(background) })
 	}

@@ -28,7 +28,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		imports: []string{
 			"internal/access", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/catalog", "internal/config", "internal/db", "internal/doctor", "internal/events", "internal/examples",
 			"internal/fault", "internal/filters", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/inference", "internal/limit", "internal/metrics",
-			"internal/moderation", "internal/overview", "internal/prompt", "internal/rule", "internal/settings", "web",
+			"internal/moderation", "internal/overview", "internal/prompt", "internal/request", "internal/review", "internal/rule", "internal/settings", "internal/usage", "web",
 		},
 		reason:      "the one composition: knows every package but the engine, which is handed in, so that it builds without C++",
 		nativeTests: true,
@@ -80,6 +80,19 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/tally":   {reason: "plain counts that anybody may keep and metrics reads"},
 	"internal/metrics": {imports: []string{"internal/tally"}, reason: "names of metrics and their registry; asks plain functions, knows no service"},
 
+	"internal/request": {
+		imports: []string{"internal/access", "internal/audit", "internal/db", "internal/fault", "internal/rule"},
+		reason:  "asks for rules and grants them through the gate; knows no catalogue, so that asking tells nothing",
+	},
+	"internal/review": {
+		imports: []string{"internal/access", "internal/audit", "internal/db", "internal/fault", "internal/rule"},
+		reason:  "has rules looked over and removed through the gate; what a rule means is rule's",
+	},
+	"internal/usage": {
+		imports: []string{"internal/access", "internal/audit", "internal/db", "internal/fault", "internal/limit"},
+		reason:  "shows the gate's counts to those whom they are about",
+	},
+
 	"internal/filters": {imports: []string{"internal/db", "internal/fault"}, reason: "a person's bookmarks: opens nothing, so it asks nobody; auth ends them with the account"},
 
 	"internal/gguf":      {imports: []string{"internal/fault"}, reason: "reads hostile files: as little around it as possible"},
@@ -129,7 +142,8 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/httpapi": {
 		imports: []string{
 			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/doctor", "internal/events", "internal/examples", "internal/fault", "internal/filters", "internal/httpapi/gen", "internal/httpapi/strictjson",
-			"internal/httpapi/wire", "internal/metrics", "internal/moderation", "internal/overview", "internal/prompt", "internal/settings",
+			"internal/httpapi/wire", "internal/limit", "internal/metrics", "internal/moderation", "internal/overview", "internal/prompt", "internal/request", "internal/review",
+			"internal/rule", "internal/settings", "internal/usage",
 		},
 		reason: "translates between HTTP and the domain; of audit only reading, never a model",
 	},

@@ -14,7 +14,7 @@ import (
 // owned is something of a person's, and an id of the same form that nobody ever had.
 type owned struct{ id, unknown string }
 
-// belongings makes one thing of each kind for rita: user, session, key, verdict, saved filter.
+// belongings makes one thing of each kind for rita: user, session, key, verdict, saved filter, request, a review of her rule.
 func (b *bench) belongings() map[string]owned {
 	b.t.Helper()
 	bearer := map[string]string{"Authorization": b.bearer}
@@ -25,8 +25,10 @@ func (b *bench) belongings() map[string]owned {
 	me := b.do(call{method: "GET", path: "/api/v1/auth/me", header: bearer})
 	filter := b.do(call{method: "POST", path: "/api/v1/filters", header: bearer, body: `{"page":"history","name":"hers","query":"severity=Unsafe"}`})
 	require.Equal(b.t, http.StatusCreated, filter.Code, filter.Body)
+	asked, review := b.asks(bearer, "guard-nano"), b.reviewOf("rita")
 	out := map[string]owned{}
 	for kind, id := range map[string]string{
+		"access/requests": asked, "access/reviews": review,
 		"keys": field(b.t, key.Body.Bytes(), "id"), "moderations": field(b.t, mod.Body.Bytes(), "id"),
 		"sessions": field(b.t, me.Body.Bytes(), "session_id"), "users": b.idOf("rita"), "filters": field(b.t, filter.Body.Bytes(), "id"),
 	} {
@@ -56,14 +58,14 @@ func TestForeignIDs(t *testing.T) {
 		if !strings.Contains(s.path, "{id}") || strings.Contains(s.path, "/audit/") || strings.Contains(s.path, "/models/") || strings.Contains(s.path, "/groups/") { // the log, models and groups belong to nobody
 			continue
 		}
-		kind := strings.Split(strings.TrimPrefix(s.path, "/api/v1/"), "/")[0]
+		kind, _, _ := strings.Cut(strings.TrimPrefix(s.path, "/api/v1/"), "/{id}")
 		require.Contains(t, hers, kind, "a route with an id of a new kind: %s", s.path)
 		for _, who := range []string{"rob", "nora", "gus", "hedy"} {
 			if who == "hedy" && kind == "users" {
 				continue // she may see users; what she may not do to them is TestHelpdeskStaysHelpdesk
 			}
 			ask := func(id string) (int, map[string]any, http.Header) {
-				w := b.do(call{method: s.method, path: strings.Replace(s.path, "{id}", id, 1), as: who, body: bodies()[s.op.OperationID]})
+				w := b.do(call{method: s.method, path: strings.NewReplacer("{id}", id, "{rule}", "ward-of-rita").Replace(s.path), as: who, body: bodies()[s.op.OperationID]})
 				return w.Code, withoutRequestID(t, w.Body.Bytes()), w.Header()
 			}
 			status, body, header := ask(hers[kind].id)

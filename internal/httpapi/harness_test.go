@@ -33,7 +33,10 @@ import (
 	"guardhouse/internal/inference"
 	"guardhouse/internal/inference/fake"
 	"guardhouse/internal/moderation"
+	"guardhouse/internal/request"
+	"guardhouse/internal/review"
 	"guardhouse/internal/tokenizer"
+	"guardhouse/internal/usage"
 	"guardhouse/models"
 )
 
@@ -165,6 +168,15 @@ func openGuarded(dir string, engine *fake.Engine, o access.Options) (*services, 
 	return s, nil
 }
 
+func (s *services) modelIDs(ctx context.Context) ([]string, error) {
+	list, err := s.catalog.All(ctx)
+	ids := []string{}
+	for _, m := range list {
+		ids = append(ids, m.ID)
+	}
+	return ids, err
+}
+
 // newEngine answers a fake that speaks guard-nano's own tokens.
 func newEngine(t testing.TB) *fake.Engine {
 	t.Helper()
@@ -264,6 +276,8 @@ func newBenchOf(t testing.TB, dir string, r ready, s *services, settings ...sett
 	o := httpapi.Options{ServerName: "ward-server", TrustedHosts: []string{"Guard.Example"}, TLS: true, Log: slog.New(slog.NewJSONHandler(b.logs, nil))}
 	d := httpapi.Deps{Auth: s.auth, Guard: s.guard, Moderation: s.judge, Catalog: s.catalog, Audit: s.log, Filters: filters.Open(s.db), Settings: stored(t, s), UI: builtUI()}
 	d.Overview = s.overview(dir)
+	d.Requests = request.New(request.Deps{DB: s.db, Guard: s.guard, Models: s.modelIDs})
+	d.Reviews, d.Usage = review.New(review.Deps{DB: s.db, Guard: s.guard}), usage.New(s.db, s.guard, nil)
 	for _, set := range settings {
 		set(&o, &d)
 	}

@@ -30,7 +30,10 @@ import (
 	"guardhouse/internal/metrics"
 	"guardhouse/internal/moderation"
 	"guardhouse/internal/overview"
+	"guardhouse/internal/request"
+	"guardhouse/internal/review"
 	"guardhouse/internal/settings"
+	"guardhouse/internal/usage"
 )
 
 // Defaults of Options.
@@ -50,6 +53,9 @@ type Deps struct {
 	Catalog       *catalog.Service
 	Audit         *audit.Log
 	Filters       *filters.Service
+	Requests      *request.Service
+	Reviews       *review.Service
+	Usage         *usage.Service
 	Events        *events.Hub
 	Examples      *examples.Service // nil = there are none
 	Settings      *settings.Service

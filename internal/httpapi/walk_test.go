@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -109,6 +110,20 @@ GET    /api/v1/acl/rules/{rule}/hits     401  403   403   403   403    403   403
 GET    /api/v1/filters                   401  200   200   200   200    200   403    200 200  200
 POST   /api/v1/filters                   401  403   403   403   403    201   403    201 403  201
 DELETE /api/v1/filters/{id}              401  404   404   404   404    404   403    404 404  404
+GET    /api/v1/access/requests           401  200   200   200   200    200   403    200 200  200
+POST   /api/v1/access/requests           401  201   201   201   201    201   403    201 201  201
+GET    /api/v1/access/requests/{id}      401  404   404   404   404    404   403    404 404  404
+POST   /api/v1/access/requests/{id}/approve  401 403 403  403   403    403   403    404 403  404
+POST   /api/v1/access/requests/{id}/decline  401 403 403  403   403    403   403    404 403  404
+POST   /api/v1/access/requests/{id}/withdraw 401 404 404  404   404    404   403    404 404  404
+GET    /api/v1/access/reviews            401  200   200   200   200    200   403    200 200  200
+POST   /api/v1/access/reviews            401  403   403   403   403    403   403    201 403  201
+GET    /api/v1/access/reviews/{id}       401  404   404   404   404    404   403    404 404  404
+POST   /api/v1/access/reviews/{id}/items/{rule} 401 404 404 404 404    404   403    404 404  404
+POST   /api/v1/access/reviews/{id}/close 401  403   403   403   403    403   403    404 403  404
+GET    /api/v1/usage                     401  200   200   200   200    200   403    200 200  200
+GET    /api/v1/users/{id}/usage          401  403   403   403   403    403   403    404 403  404
+GET    /api/v1/keys/{id}/usage           401  403   404   404   404    403   403    404 404  404
 `
 
 // expected reads the matrix: route to credential to status.
@@ -170,10 +185,16 @@ func bodies() map[string]string {
 		"changeSettings": `{"engine.queue":9}`, "changeMe": `{"language":"en"}`,
 		"changeUser": `{"display_name":"Mallory"}`, "putRole": `{"actions":["session.own"]}`, "refresh": `{"refresh_token":"unknown"}`,
 		"explainAccess": `{"model":"guard-nano","operation":"infer"}`, "rehearseRules": `{"rules":[]}`, "applyHygiene": `{"id":"shadowed:none"}`,
+		"createAccessRequest": `{"model":"guard-nano","purpose":"triage","until":"` + ahead() + `"}`, "approveAccessRequest": `{}`,
+		"declineAccessRequest": `{"reason":"no"}`, "createAccessReview": `{"title":"Quarter","due_at":"` + ahead() + `"}`,
+		"decideAccessReviewItem": `{"decision":"keep"}`,
 		"saveFilter":     `{"page":"audit","name":"refusals","query":"decision=deny"}`,
 		"confirmSession": `{"password":"wrong"}`, "changePassword": `{"current_password":"` + password + `","new_password":"short"}`,
 	}
 }
+
+// ahead is a moment that lies some days ahead.
+func ahead() string { return time.Now().UTC().Add(72 * time.Hour).Format(time.RFC3339) } //nolint:forbidigo // the services' clock too
 
 // ending are the operations after which the session that asked is over.
 func ending() []string { return []string{"logout", "endSessions"} }

@@ -21,6 +21,117 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AccessRequestStatus.
+const (
+	AccessRequestStatusApproved  AccessRequestStatus = "approved"
+	AccessRequestStatusDeclined  AccessRequestStatus = "declined"
+	AccessRequestStatusExpired   AccessRequestStatus = "expired"
+	AccessRequestStatusOpen      AccessRequestStatus = "open"
+	AccessRequestStatusWithdrawn AccessRequestStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the AccessRequestStatus enum.
+func (e AccessRequestStatus) Valid() bool {
+	switch e {
+	case AccessRequestStatusApproved:
+		return true
+	case AccessRequestStatusDeclined:
+		return true
+	case AccessRequestStatusExpired:
+		return true
+	case AccessRequestStatusOpen:
+		return true
+	case AccessRequestStatusWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccessReviewDecision.
+const (
+	AccessReviewDecisionAsked   AccessReviewDecision = "asked"
+	AccessReviewDecisionKept    AccessReviewDecision = "kept"
+	AccessReviewDecisionOpen    AccessReviewDecision = "open"
+	AccessReviewDecisionRemoved AccessReviewDecision = "removed"
+)
+
+// Valid indicates whether the value is a known member of the AccessReviewDecision enum.
+func (e AccessReviewDecision) Valid() bool {
+	switch e {
+	case AccessReviewDecisionAsked:
+		return true
+	case AccessReviewDecisionKept:
+		return true
+	case AccessReviewDecisionOpen:
+		return true
+	case AccessReviewDecisionRemoved:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccessReviewItemNow.
+const (
+	Edited AccessReviewItemNow = "edited"
+	Gone   AccessReviewItemNow = "gone"
+	Same   AccessReviewItemNow = "same"
+)
+
+// Valid indicates whether the value is a known member of the AccessReviewItemNow enum.
+func (e AccessReviewItemNow) Valid() bool {
+	switch e {
+	case Edited:
+		return true
+	case Gone:
+		return true
+	case Same:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccessReviewStatus.
+const (
+	AccessReviewStatusClosed  AccessReviewStatus = "closed"
+	AccessReviewStatusOpen    AccessReviewStatus = "open"
+	AccessReviewStatusOverdue AccessReviewStatus = "overdue"
+)
+
+// Valid indicates whether the value is a known member of the AccessReviewStatus enum.
+func (e AccessReviewStatus) Valid() bool {
+	switch e {
+	case AccessReviewStatusClosed:
+		return true
+	case AccessReviewStatusOpen:
+		return true
+	case AccessReviewStatusOverdue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccessReviewVerdictDecision.
+const (
+	Keep   AccessReviewVerdictDecision = "keep"
+	Remove AccessReviewVerdictDecision = "remove"
+)
+
+// Valid indicates whether the value is a known member of the AccessReviewVerdictDecision enum.
+func (e AccessReviewVerdictDecision) Valid() bool {
+	switch e {
+	case Keep:
+		return true
+	case Remove:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ActorType.
 const (
 	ActorTypeAnonymous ActorType = "anonymous"
@@ -1140,6 +1251,30 @@ func (e SystemCheckStatus) Valid() bool {
 	}
 }
 
+// Defines values for UsageUnit.
+const (
+	ComputeSeconds UsageUnit = "compute_seconds"
+	Images         UsageUnit = "images"
+	Requests       UsageUnit = "requests"
+	Tokens         UsageUnit = "tokens"
+)
+
+// Valid indicates whether the value is a known member of the UsageUnit enum.
+func (e UsageUnit) Valid() bool {
+	switch e {
+	case ComputeSeconds:
+		return true
+	case Images:
+		return true
+	case Requests:
+		return true
+	case Tokens:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UserChangeStatus.
 const (
 	UserChangeStatusActive   UserChangeStatus = "active"
@@ -1344,6 +1479,14 @@ func (e PutRoleParamsIfNoneMatch) Valid() bool {
 	}
 }
 
+// AccessApproval defines model for AccessApproval.
+type AccessApproval struct {
+	Reason *string `json:"reason,omitempty"`
+
+	// Until An earlier end than the one asked for.
+	Until *time.Time `json:"until,omitempty"`
+}
+
 // AccessCell defines model for AccessCell.
 type AccessCell struct {
 	Allowed bool    `json:"allowed"`
@@ -1351,12 +1494,140 @@ type AccessCell struct {
 	RuleID  *string `json:"rule_id"`
 }
 
+// AccessRefusal defines model for AccessRefusal.
+type AccessRefusal struct {
+	Reason string `json:"reason"`
+}
+
+// AccessRequest defines model for AccessRequest.
+type AccessRequest struct {
+	CreatedAt Timestamp  `json:"created_at"`
+	DecidedAt *wire.Time `json:"decided_at"`
+
+	// DecidedBy The name of whoever decided.
+	DecidedBy   *string `json:"decided_by"`
+	DisplayName string  `json:"display_name"`
+	ID          string  `json:"id"`
+	Model       string  `json:"model"`
+
+	// ModelKnown Whether there is such a model; null for who does not hold acl.manage.
+	ModelKnown *bool       `json:"model_known"`
+	Operations []Operation `json:"operations"`
+	Purpose    string      `json:"purpose"`
+	Reason     string      `json:"reason"`
+
+	// RuleID The rule that the approval made. It may be gone since.
+	RuleID *string `json:"rule_id"`
+
+	// Status expired: nobody decided before the day, or what was granted has ended; decided_at tells them apart.
+	Status   AccessRequestStatus `json:"status"`
+	Until    Timestamp           `json:"until"`
+	UserID   string              `json:"user_id"`
+	Username string              `json:"username"`
+}
+
+// AccessRequestPage defines model for AccessRequestPage.
+type AccessRequestPage struct {
+	Items      []AccessRequest `json:"items"`
+	NextCursor *string         `json:"next_cursor"`
+}
+
+// AccessRequestStatus expired: nobody decided before the day, or what was granted has ended; decided_at tells them apart.
+type AccessRequestStatus string
+
+// AccessReview defines model for AccessReview.
+type AccessReview struct {
+	ClosedAt  *wire.Time         `json:"closed_at"`
+	ClosedBy  *string            `json:"closed_by"`
+	Counts    AccessReviewCounts `json:"counts"`
+	CreatedAt Timestamp          `json:"created_at"`
+	CreatedBy string             `json:"created_by"`
+	DueAt     Timestamp          `json:"due_at"`
+	ID        string             `json:"id"`
+
+	// Rules The patterns that it began with.
+	Rules []string `json:"rules"`
+
+	// Status overdue: open past its day with rules that nobody decided about.
+	Status AccessReviewStatus `json:"status"`
+	Title  string             `json:"title"`
+}
+
+// AccessReviewCounts defines model for AccessReviewCounts.
+type AccessReviewCounts struct {
+	Asked   int `json:"asked"`
+	Kept    int `json:"kept"`
+	Open    int `json:"open"`
+	Removed int `json:"removed"`
+}
+
+// AccessReviewDecision asked: its owner wants it gone, and somebody with acl.manage has to remove it.
+type AccessReviewDecision string
+
+// AccessReviewDetail defines model for AccessReviewDetail.
+type AccessReviewDetail struct {
+	Items      []AccessReviewItem `json:"items"`
+	NextCursor *string            `json:"next_cursor"`
+	Review     AccessReview       `json:"review"`
+}
+
+// AccessReviewItem defines model for AccessReviewItem.
+type AccessReviewItem struct {
+	DecidedAt *wire.Time `json:"decided_at"`
+	DecidedBy *string    `json:"decided_by"`
+
+	// Decision asked: its owner wants it gone, and somebody with acl.manage has to remove it.
+	Decision AccessReviewDecision `json:"decision"`
+
+	// Fingerprint Of the rule as it stands, for keeping exactly that; null where it is gone.
+	Fingerprint *string `json:"fingerprint"`
+
+	// Mine The caller is its owner.
+	Mine bool   `json:"mine"`
+	Note string `json:"note"`
+
+	// Now How the rule compares with the one that the review began with.
+	Now AccessReviewItemNow `json:"now"`
+
+	// Owner user:NAME as the review began.
+	Owner  *string   `json:"owner"`
+	Rule   ModelRule `json:"rule"`
+	RuleID string    `json:"rule_id"`
+}
+
+// AccessReviewItemNow How the rule compares with the one that the review began with.
+type AccessReviewItemNow string
+
+// AccessReviewPage defines model for AccessReviewPage.
+type AccessReviewPage struct {
+	Items      []AccessReview `json:"items"`
+	NextCursor *string        `json:"next_cursor"`
+}
+
+// AccessReviewStatus overdue: open past its day with rules that nobody decided about.
+type AccessReviewStatus string
+
+// AccessReviewVerdict defines model for AccessReviewVerdict.
+type AccessReviewVerdict struct {
+	Decision    AccessReviewVerdictDecision `json:"decision"`
+	Fingerprint *string                     `json:"fingerprint,omitempty"`
+	Note        *string                     `json:"note,omitempty"`
+}
+
+// AccessReviewVerdictDecision defines model for AccessReviewVerdict.Decision.
+type AccessReviewVerdictDecision string
+
 // AccessTable defines model for AccessTable.
 type AccessTable struct {
 	At            Timestamp     `json:"at"`
 	Models        []ModelAccess `json:"models"`
 	PolicyVersion int64         `json:"policy_version"`
 	Principal     string        `json:"principal"`
+}
+
+// AccessWithdrawal defines model for AccessWithdrawal.
+type AccessWithdrawal struct {
+	Reason *string `json:"reason,omitempty"`
 }
 
 // ActionOfGroup defines model for ActionOfGroup.
@@ -2139,6 +2410,31 @@ type NamedModelRules struct {
 
 // NamedModelRulesPrincipalType defines model for NamedModelRules.Principal.Type.
 type NamedModelRulesPrincipalType string
+
+// NewAccessRequest defines model for NewAccessRequest.
+type NewAccessRequest struct {
+	// Model The id of a model, no pattern.
+	Model string `json:"model"`
+
+	// Operations Without them view and infer.
+	Operations *[]Operation `json:"operations,omitempty"`
+
+	// Purpose What for. Whoever decides reads it.
+	Purpose string `json:"purpose"`
+
+	// Until The end, an hour to two years from now.
+	Until time.Time `json:"until"`
+}
+
+// NewAccessReview defines model for NewAccessReview.
+type NewAccessReview struct {
+	// DueAt The day, at most two years from now.
+	DueAt time.Time `json:"due_at"`
+
+	// Rules Ids of rules, with '*' for any run of characters. Without them all.
+	Rules *[]string `json:"rules,omitempty"`
+	Title string    `json:"title"`
+}
 
 // NewFilter defines model for NewFilter.
 type NewFilter struct {
@@ -3105,6 +3401,55 @@ type Timings struct {
 	Windows int     `json:"windows"`
 }
 
+// Usage defines model for Usage.
+type Usage struct {
+	At Timestamp `json:"at"`
+
+	// Days The last 30 days of UTC, oldest first, today the last.
+	Days []UsageDay `json:"days"`
+	ID   string     `json:"id"`
+
+	// Kind person or key.
+	Kind  string      `json:"kind"`
+	Month UsagePeriod `json:"month"`
+
+	// Name The user name
+	Name  string      `json:"name"`
+	Today UsagePeriod `json:"today"`
+}
+
+// UsageCount defines model for UsageCount.
+type UsageCount struct {
+	// Held Reserved by what is under way.
+	Held float64 `json:"held"`
+
+	// Limit null where there is none.
+	Limit *float64  `json:"limit"`
+	Unit  UsageUnit `json:"unit"`
+	Used  float64   `json:"used"`
+}
+
+// UsageDay defines model for UsageDay.
+type UsageDay struct {
+	ComputeSeconds float64   `json:"compute_seconds"`
+	Day            Timestamp `json:"day"`
+	Images         float64   `json:"images"`
+	Requests       float64   `json:"requests"`
+	Tokens         float64   `json:"tokens"`
+}
+
+// UsagePeriod defines model for UsagePeriod.
+type UsagePeriod struct {
+	From     Timestamp `json:"from"`
+	ResetsAt Timestamp `json:"resets_at"`
+
+	// Units Always all four, in the order of the enumeration.
+	Units []UsageCount `json:"units"`
+}
+
+// UsageUnit defines model for UsageUnit.
+type UsageUnit string
+
 // User defines model for User.
 type User struct {
 	CreatedAt   Timestamp `json:"created_at"`
@@ -3337,6 +3682,34 @@ type ListAccessParams struct {
 
 	// Purpose With which purpose.
 	Purpose *string `form:"purpose,omitempty" json:"purpose,omitempty"`
+}
+
+// ListAccessRequestsParams defines parameters for ListAccessRequests.
+type ListAccessRequestsParams struct {
+	Mine   *bool                `form:"mine,omitempty" json:"mine,omitempty"`
+	Status *AccessRequestStatus `form:"status,omitempty" json:"status,omitempty"`
+	Limit  *Limit               `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListAccessReviewsParams defines parameters for ListAccessReviews.
+type ListAccessReviewsParams struct {
+	Status *AccessReviewStatus `form:"status,omitempty" json:"status,omitempty"`
+	Limit  *Limit              `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GetAccessReviewParams defines parameters for GetAccessReview.
+type GetAccessReviewParams struct {
+	Decision *AccessReviewDecision `form:"decision,omitempty" json:"decision,omitempty"`
+	Limit    *Limit                `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListHygieneParams defines parameters for ListHygiene.
@@ -3779,6 +4152,24 @@ type AuditAliasJSONRequestBody = AuditTextRequest
 // ExplainAccessJSONRequestBody defines body for ExplainAccess for application/json ContentType.
 type ExplainAccessJSONRequestBody = ExplainRequest
 
+// CreateAccessRequestJSONRequestBody defines body for CreateAccessRequest for application/json ContentType.
+type CreateAccessRequestJSONRequestBody = NewAccessRequest
+
+// ApproveAccessRequestJSONRequestBody defines body for ApproveAccessRequest for application/json ContentType.
+type ApproveAccessRequestJSONRequestBody = AccessApproval
+
+// DeclineAccessRequestJSONRequestBody defines body for DeclineAccessRequest for application/json ContentType.
+type DeclineAccessRequestJSONRequestBody = AccessRefusal
+
+// WithdrawAccessRequestJSONRequestBody defines body for WithdrawAccessRequest for application/json ContentType.
+type WithdrawAccessRequestJSONRequestBody = AccessWithdrawal
+
+// CreateAccessReviewJSONRequestBody defines body for CreateAccessReview for application/json ContentType.
+type CreateAccessReviewJSONRequestBody = NewAccessReview
+
+// DecideAccessReviewItemJSONRequestBody defines body for DecideAccessReviewItem for application/json ContentType.
+type DecideAccessReviewItemJSONRequestBody = AccessReviewVerdict
+
 // ApplyHygieneJSONRequestBody defines body for ApplyHygiene for application/json ContentType.
 type ApplyHygieneJSONRequestBody = HygieneApply
 
@@ -4015,6 +4406,39 @@ type ServerInterface interface {
 	// ExplainAccess Why somebody may or may not do something with a model
 	// (POST /api/v1/access/explain)
 	ExplainAccess(c *gin.Context)
+	// ListAccessRequests List requests for access, newest first
+	// (GET /api/v1/access/requests)
+	ListAccessRequests(c *gin.Context, params ListAccessRequestsParams)
+	// CreateAccessRequest Ask for a model, for a purpose, until a day
+	// (POST /api/v1/access/requests)
+	CreateAccessRequest(c *gin.Context)
+	// GetAccessRequest One request, one's own or with acl.manage any
+	// (GET /api/v1/access/requests/{id})
+	GetAccessRequest(c *gin.Context, id ID)
+	// ApproveAccessRequest Grant it with a rule that ends by itself
+	// (POST /api/v1/access/requests/{id}/approve)
+	ApproveAccessRequest(c *gin.Context, id ID)
+	// DeclineAccessRequest Decline it, with a reason that the asker reads
+	// (POST /api/v1/access/requests/{id}/decline)
+	DeclineAccessRequest(c *gin.Context, id ID)
+	// WithdrawAccessRequest Take one's own request back
+	// (POST /api/v1/access/requests/{id}/withdraw)
+	WithdrawAccessRequest(c *gin.Context, id ID)
+	// ListAccessReviews List reviews of rules, newest first
+	// (GET /api/v1/access/reviews)
+	ListAccessReviews(c *gin.Context, params ListAccessReviewsParams)
+	// CreateAccessReview Have rules looked over by a day
+	// (POST /api/v1/access/reviews)
+	CreateAccessReview(c *gin.Context)
+	// GetAccessReview A review and its rules
+	// (GET /api/v1/access/reviews/{id})
+	GetAccessReview(c *gin.Context, id ID, params GetAccessReviewParams)
+	// CloseAccessReview End a review; what is open stays open in its record
+	// (POST /api/v1/access/reviews/{id}/close)
+	CloseAccessReview(c *gin.Context, id ID)
+	// DecideAccessReviewItem Keep a rule or have it removed
+	// (POST /api/v1/access/reviews/{id}/items/{rule})
+	DecideAccessReviewItem(c *gin.Context, id ID, rule string)
 	// ListHygiene Rules that do nothing, contradict others, ended or end soon, and keys that nobody uses
 	// (GET /api/v1/acl/hygiene)
 	ListHygiene(c *gin.Context, params ListHygieneParams)
@@ -4147,6 +4571,9 @@ type ServerInterface interface {
 	// RotateKey Make a key in the place of another; the secret is in this answer once
 	// (POST /api/v1/keys/{id}/rotate)
 	RotateKey(c *gin.Context, id ID, params RotateKeyParams)
+	// GetKeyUsage What a key has used, and what is left
+	// (GET /api/v1/keys/{id}/usage)
+	GetKeyUsage(c *gin.Context, id ID)
 	// ListModels The models that the caller may see
 	// (GET /api/v1/models)
 	ListModels(c *gin.Context, params ListModelsParams)
@@ -4213,6 +4640,9 @@ type ServerInterface interface {
 	// GetSystem The machine that the server stands on, as the doctor finds it
 	// (GET /api/v1/system)
 	GetSystem(c *gin.Context, params GetSystemParams)
+	// GetUsage What the caller has used, and what is left
+	// (GET /api/v1/usage)
+	GetUsage(c *gin.Context)
 	// ListUsers List users, oldest first
 	// (GET /api/v1/users)
 	ListUsers(c *gin.Context, params ListUsersParams)
@@ -4240,6 +4670,9 @@ type ServerInterface interface {
 	// ListUserSessions A user's living sessions, newest first
 	// (GET /api/v1/users/{id}/sessions)
 	ListUserSessions(c *gin.Context, id ID, params ListUserSessionsParams)
+	// GetUserUsage What a person has used, and what is left
+	// (GET /api/v1/users/{id}/usage)
+	GetUserUsage(c *gin.Context, id ID)
 	// GetHealth The process is alive
 	// (GET /healthz)
 	GetHealth(c *gin.Context)
@@ -4399,6 +4832,337 @@ func (siw *ServerInterfaceWrapper) ExplainAccess(c *gin.Context) {
 	}
 
 	siw.Handler.ExplainAccess(c)
+}
+
+// ListAccessRequests operation middleware
+func (siw *ServerInterfaceWrapper) ListAccessRequests(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAccessRequestsParams
+
+	// ------------- Optional query parameter "mine" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mine", c.Request.URL.Query(), &params.Mine, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter mine: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", c.Request.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter status: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAccessRequests(c, params)
+}
+
+// CreateAccessRequest operation middleware
+func (siw *ServerInterfaceWrapper) CreateAccessRequest(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateAccessRequest(c)
+}
+
+// GetAccessRequest operation middleware
+func (siw *ServerInterfaceWrapper) GetAccessRequest(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAccessRequest(c, id)
+}
+
+// ApproveAccessRequest operation middleware
+func (siw *ServerInterfaceWrapper) ApproveAccessRequest(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApproveAccessRequest(c, id)
+}
+
+// DeclineAccessRequest operation middleware
+func (siw *ServerInterfaceWrapper) DeclineAccessRequest(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeclineAccessRequest(c, id)
+}
+
+// WithdrawAccessRequest operation middleware
+func (siw *ServerInterfaceWrapper) WithdrawAccessRequest(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.WithdrawAccessRequest(c, id)
+}
+
+// ListAccessReviews operation middleware
+func (siw *ServerInterfaceWrapper) ListAccessReviews(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAccessReviewsParams
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", c.Request.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter status: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAccessReviews(c, params)
+}
+
+// CreateAccessReview operation middleware
+func (siw *ServerInterfaceWrapper) CreateAccessReview(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateAccessReview(c)
+}
+
+// GetAccessReview operation middleware
+func (siw *ServerInterfaceWrapper) GetAccessReview(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAccessReviewParams
+
+	// ------------- Optional query parameter "decision" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "decision", c.Request.URL.Query(), &params.Decision, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter decision: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAccessReview(c, id, params)
+}
+
+// CloseAccessReview operation middleware
+func (siw *ServerInterfaceWrapper) CloseAccessReview(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CloseAccessReview(c, id)
+}
+
+// DecideAccessReviewItem operation middleware
+func (siw *ServerInterfaceWrapper) DecideAccessReviewItem(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "rule" -------------
+	var rule string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rule", c.Param("rule"), &rule, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter rule: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DecideAccessReviewItem(c, id, rule)
 }
 
 // ListHygiene operation middleware
@@ -5924,6 +6688,31 @@ func (siw *ServerInterfaceWrapper) RotateKey(c *gin.Context) {
 	siw.Handler.RotateKey(c, id, params)
 }
 
+// GetKeyUsage operation middleware
+func (siw *ServerInterfaceWrapper) GetKeyUsage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetKeyUsage(c, id)
+}
+
 // ListModels operation middleware
 func (siw *ServerInterfaceWrapper) ListModels(c *gin.Context) {
 
@@ -6758,6 +7547,19 @@ func (siw *ServerInterfaceWrapper) GetSystem(c *gin.Context) {
 	siw.Handler.GetSystem(c, params)
 }
 
+// GetUsage operation middleware
+func (siw *ServerInterfaceWrapper) GetUsage(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetUsage(c)
+}
+
 // ListUsers operation middleware
 func (siw *ServerInterfaceWrapper) ListUsers(c *gin.Context) {
 
@@ -7086,6 +7888,31 @@ func (siw *ServerInterfaceWrapper) ListUserSessions(c *gin.Context) {
 	}
 
 	siw.Handler.ListUserSessions(c, id, params)
+}
+
+// GetUserUsage operation middleware
+func (siw *ServerInterfaceWrapper) GetUserUsage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetUserUsage(c, id)
 }
 
 // GetHealth operation middleware
@@ -7524,6 +8351,20 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/filters", wrapper.ListFilters)
 	router.POST(options.BaseURL+"/api/v1/filters", wrapper.SaveFilter)
 	router.DELETE(options.BaseURL+"/api/v1/filters/:id", wrapper.DeleteFilter)
+	router.GET(options.BaseURL+"/api/v1/access/requests", wrapper.ListAccessRequests)
+	router.POST(options.BaseURL+"/api/v1/access/requests", wrapper.CreateAccessRequest)
+	router.GET(options.BaseURL+"/api/v1/access/requests/:id", wrapper.GetAccessRequest)
+	router.POST(options.BaseURL+"/api/v1/access/requests/:id/approve", wrapper.ApproveAccessRequest)
+	router.POST(options.BaseURL+"/api/v1/access/requests/:id/decline", wrapper.DeclineAccessRequest)
+	router.POST(options.BaseURL+"/api/v1/access/requests/:id/withdraw", wrapper.WithdrawAccessRequest)
+	router.GET(options.BaseURL+"/api/v1/access/reviews", wrapper.ListAccessReviews)
+	router.POST(options.BaseURL+"/api/v1/access/reviews", wrapper.CreateAccessReview)
+	router.GET(options.BaseURL+"/api/v1/access/reviews/:id", wrapper.GetAccessReview)
+	router.POST(options.BaseURL+"/api/v1/access/reviews/:id/items/:rule", wrapper.DecideAccessReviewItem)
+	router.POST(options.BaseURL+"/api/v1/access/reviews/:id/close", wrapper.CloseAccessReview)
+	router.GET(options.BaseURL+"/api/v1/usage", wrapper.GetUsage)
+	router.GET(options.BaseURL+"/api/v1/users/:id/usage", wrapper.GetUserUsage)
+	router.GET(options.BaseURL+"/api/v1/keys/:id/usage", wrapper.GetKeyUsage)
 	router.GET(options.BaseURL+"/api/v1/overview", wrapper.GetOverview)
 	router.GET(options.BaseURL+"/api/v1/system", wrapper.GetSystem)
 	router.GET(options.BaseURL+"/api/v1/events", wrapper.StreamEvents)
@@ -7659,6 +8500,457 @@ type ExplainAccessdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ExplainAccessdefaultApplicationProblemPlusJSONResponse) VisitExplainAccessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessRequestsRequestObject struct {
+	Params ListAccessRequestsParams
+}
+
+type ListAccessRequestsResponseObject interface {
+	VisitListAccessRequestsResponse(w http.ResponseWriter) error
+}
+
+type ListAccessRequests200JSONResponse AccessRequestPage
+
+func (response ListAccessRequests200JSONResponse) VisitListAccessRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessRequestsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAccessRequestsdefaultApplicationProblemPlusJSONResponse) VisitListAccessRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessRequestRequestObject struct {
+	Body *CreateAccessRequestJSONRequestBody
+}
+
+type CreateAccessRequestResponseObject interface {
+	VisitCreateAccessRequestResponse(w http.ResponseWriter) error
+}
+
+type CreateAccessRequest201ResponseHeaders struct {
+	Location string
+}
+
+type CreateAccessRequest201JSONResponse struct {
+	Body    AccessRequest
+	Headers CreateAccessRequest201ResponseHeaders
+}
+
+func (response CreateAccessRequest201JSONResponse) VisitCreateAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessRequestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateAccessRequestdefaultApplicationProblemPlusJSONResponse) VisitCreateAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessRequestRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetAccessRequestResponseObject interface {
+	VisitGetAccessRequestResponse(w http.ResponseWriter) error
+}
+
+type GetAccessRequest200JSONResponse AccessRequest
+
+func (response GetAccessRequest200JSONResponse) VisitGetAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessRequestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAccessRequestdefaultApplicationProblemPlusJSONResponse) VisitGetAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveAccessRequestRequestObject struct {
+	ID   ID `json:"id"`
+	Body *ApproveAccessRequestJSONRequestBody
+}
+
+type ApproveAccessRequestResponseObject interface {
+	VisitApproveAccessRequestResponse(w http.ResponseWriter) error
+}
+
+type ApproveAccessRequest200JSONResponse AccessRequest
+
+func (response ApproveAccessRequest200JSONResponse) VisitApproveAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveAccessRequestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveAccessRequestdefaultApplicationProblemPlusJSONResponse) VisitApproveAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeclineAccessRequestRequestObject struct {
+	ID   ID `json:"id"`
+	Body *DeclineAccessRequestJSONRequestBody
+}
+
+type DeclineAccessRequestResponseObject interface {
+	VisitDeclineAccessRequestResponse(w http.ResponseWriter) error
+}
+
+type DeclineAccessRequest200JSONResponse AccessRequest
+
+func (response DeclineAccessRequest200JSONResponse) VisitDeclineAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeclineAccessRequestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeclineAccessRequestdefaultApplicationProblemPlusJSONResponse) VisitDeclineAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawAccessRequestRequestObject struct {
+	ID   ID `json:"id"`
+	Body *WithdrawAccessRequestJSONRequestBody
+}
+
+type WithdrawAccessRequestResponseObject interface {
+	VisitWithdrawAccessRequestResponse(w http.ResponseWriter) error
+}
+
+type WithdrawAccessRequest200JSONResponse AccessRequest
+
+func (response WithdrawAccessRequest200JSONResponse) VisitWithdrawAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawAccessRequestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response WithdrawAccessRequestdefaultApplicationProblemPlusJSONResponse) VisitWithdrawAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessReviewsRequestObject struct {
+	Params ListAccessReviewsParams
+}
+
+type ListAccessReviewsResponseObject interface {
+	VisitListAccessReviewsResponse(w http.ResponseWriter) error
+}
+
+type ListAccessReviews200JSONResponse AccessReviewPage
+
+func (response ListAccessReviews200JSONResponse) VisitListAccessReviewsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessReviewsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAccessReviewsdefaultApplicationProblemPlusJSONResponse) VisitListAccessReviewsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessReviewRequestObject struct {
+	Body *CreateAccessReviewJSONRequestBody
+}
+
+type CreateAccessReviewResponseObject interface {
+	VisitCreateAccessReviewResponse(w http.ResponseWriter) error
+}
+
+type CreateAccessReview201ResponseHeaders struct {
+	Location string
+}
+
+type CreateAccessReview201JSONResponse struct {
+	Body    AccessReview
+	Headers CreateAccessReview201ResponseHeaders
+}
+
+func (response CreateAccessReview201JSONResponse) VisitCreateAccessReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessReviewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateAccessReviewdefaultApplicationProblemPlusJSONResponse) VisitCreateAccessReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessReviewRequestObject struct {
+	ID     ID `json:"id"`
+	Params GetAccessReviewParams
+}
+
+type GetAccessReviewResponseObject interface {
+	VisitGetAccessReviewResponse(w http.ResponseWriter) error
+}
+
+type GetAccessReview200JSONResponse AccessReviewDetail
+
+func (response GetAccessReview200JSONResponse) VisitGetAccessReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessReviewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAccessReviewdefaultApplicationProblemPlusJSONResponse) VisitGetAccessReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseAccessReviewRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type CloseAccessReviewResponseObject interface {
+	VisitCloseAccessReviewResponse(w http.ResponseWriter) error
+}
+
+type CloseAccessReview200JSONResponse AccessReview
+
+func (response CloseAccessReview200JSONResponse) VisitCloseAccessReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseAccessReviewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CloseAccessReviewdefaultApplicationProblemPlusJSONResponse) VisitCloseAccessReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideAccessReviewItemRequestObject struct {
+	ID   ID     `json:"id"`
+	Rule string `json:"rule"`
+	Body *DecideAccessReviewItemJSONRequestBody
+}
+
+type DecideAccessReviewItemResponseObject interface {
+	VisitDecideAccessReviewItemResponse(w http.ResponseWriter) error
+}
+
+type DecideAccessReviewItem200JSONResponse AccessReviewItem
+
+func (response DecideAccessReviewItem200JSONResponse) VisitDecideAccessReviewItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideAccessReviewItemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideAccessReviewItemdefaultApplicationProblemPlusJSONResponse) VisitDecideAccessReviewItemResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9731,6 +11023,45 @@ func (response RotateKeydefaultApplicationProblemPlusJSONResponse) VisitRotateKe
 	return err
 }
 
+type GetKeyUsageRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetKeyUsageResponseObject interface {
+	VisitGetKeyUsageResponse(w http.ResponseWriter) error
+}
+
+type GetKeyUsage200JSONResponse Usage
+
+func (response GetKeyUsage200JSONResponse) VisitGetKeyUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetKeyUsagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetKeyUsagedefaultApplicationProblemPlusJSONResponse) VisitGetKeyUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListModelsRequestObject struct {
 	Params ListModelsParams
 }
@@ -10729,6 +12060,44 @@ func (response GetSystemdefaultApplicationProblemPlusJSONResponse) VisitGetSyste
 	return err
 }
 
+type GetUsageRequestObject struct {
+}
+
+type GetUsageResponseObject interface {
+	VisitGetUsageResponse(w http.ResponseWriter) error
+}
+
+type GetUsage200JSONResponse Usage
+
+func (response GetUsage200JSONResponse) VisitGetUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUsagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetUsagedefaultApplicationProblemPlusJSONResponse) VisitGetUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListUsersRequestObject struct {
 	Params ListUsersParams
 }
@@ -11124,6 +12493,45 @@ func (response ListUserSessionsdefaultApplicationProblemPlusJSONResponse) VisitL
 	return err
 }
 
+type GetUserUsageRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetUserUsageResponseObject interface {
+	VisitGetUserUsageResponse(w http.ResponseWriter) error
+}
+
+type GetUserUsage200JSONResponse Usage
+
+func (response GetUserUsage200JSONResponse) VisitGetUserUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUserUsagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetUserUsagedefaultApplicationProblemPlusJSONResponse) VisitGetUserUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetHealthRequestObject struct {
 }
 
@@ -11493,6 +12901,39 @@ type StrictServerInterface interface {
 	// ExplainAccess Why somebody may or may not do something with a model
 	// (POST /api/v1/access/explain)
 	ExplainAccess(ctx context.Context, request ExplainAccessRequestObject) (ExplainAccessResponseObject, error)
+	// ListAccessRequests List requests for access, newest first
+	// (GET /api/v1/access/requests)
+	ListAccessRequests(ctx context.Context, request ListAccessRequestsRequestObject) (ListAccessRequestsResponseObject, error)
+	// CreateAccessRequest Ask for a model, for a purpose, until a day
+	// (POST /api/v1/access/requests)
+	CreateAccessRequest(ctx context.Context, request CreateAccessRequestRequestObject) (CreateAccessRequestResponseObject, error)
+	// GetAccessRequest One request, one's own or with acl.manage any
+	// (GET /api/v1/access/requests/{id})
+	GetAccessRequest(ctx context.Context, request GetAccessRequestRequestObject) (GetAccessRequestResponseObject, error)
+	// ApproveAccessRequest Grant it with a rule that ends by itself
+	// (POST /api/v1/access/requests/{id}/approve)
+	ApproveAccessRequest(ctx context.Context, request ApproveAccessRequestRequestObject) (ApproveAccessRequestResponseObject, error)
+	// DeclineAccessRequest Decline it, with a reason that the asker reads
+	// (POST /api/v1/access/requests/{id}/decline)
+	DeclineAccessRequest(ctx context.Context, request DeclineAccessRequestRequestObject) (DeclineAccessRequestResponseObject, error)
+	// WithdrawAccessRequest Take one's own request back
+	// (POST /api/v1/access/requests/{id}/withdraw)
+	WithdrawAccessRequest(ctx context.Context, request WithdrawAccessRequestRequestObject) (WithdrawAccessRequestResponseObject, error)
+	// ListAccessReviews List reviews of rules, newest first
+	// (GET /api/v1/access/reviews)
+	ListAccessReviews(ctx context.Context, request ListAccessReviewsRequestObject) (ListAccessReviewsResponseObject, error)
+	// CreateAccessReview Have rules looked over by a day
+	// (POST /api/v1/access/reviews)
+	CreateAccessReview(ctx context.Context, request CreateAccessReviewRequestObject) (CreateAccessReviewResponseObject, error)
+	// GetAccessReview A review and its rules
+	// (GET /api/v1/access/reviews/{id})
+	GetAccessReview(ctx context.Context, request GetAccessReviewRequestObject) (GetAccessReviewResponseObject, error)
+	// CloseAccessReview End a review; what is open stays open in its record
+	// (POST /api/v1/access/reviews/{id}/close)
+	CloseAccessReview(ctx context.Context, request CloseAccessReviewRequestObject) (CloseAccessReviewResponseObject, error)
+	// DecideAccessReviewItem Keep a rule or have it removed
+	// (POST /api/v1/access/reviews/{id}/items/{rule})
+	DecideAccessReviewItem(ctx context.Context, request DecideAccessReviewItemRequestObject) (DecideAccessReviewItemResponseObject, error)
 	// ListHygiene Rules that do nothing, contradict others, ended or end soon, and keys that nobody uses
 	// (GET /api/v1/acl/hygiene)
 	ListHygiene(ctx context.Context, request ListHygieneRequestObject) (ListHygieneResponseObject, error)
@@ -11625,6 +13066,9 @@ type StrictServerInterface interface {
 	// RotateKey Make a key in the place of another; the secret is in this answer once
 	// (POST /api/v1/keys/{id}/rotate)
 	RotateKey(ctx context.Context, request RotateKeyRequestObject) (RotateKeyResponseObject, error)
+	// GetKeyUsage What a key has used, and what is left
+	// (GET /api/v1/keys/{id}/usage)
+	GetKeyUsage(ctx context.Context, request GetKeyUsageRequestObject) (GetKeyUsageResponseObject, error)
 	// ListModels The models that the caller may see
 	// (GET /api/v1/models)
 	ListModels(ctx context.Context, request ListModelsRequestObject) (ListModelsResponseObject, error)
@@ -11691,6 +13135,9 @@ type StrictServerInterface interface {
 	// GetSystem The machine that the server stands on, as the doctor finds it
 	// (GET /api/v1/system)
 	GetSystem(ctx context.Context, request GetSystemRequestObject) (GetSystemResponseObject, error)
+	// GetUsage What the caller has used, and what is left
+	// (GET /api/v1/usage)
+	GetUsage(ctx context.Context, request GetUsageRequestObject) (GetUsageResponseObject, error)
 	// ListUsers List users, oldest first
 	// (GET /api/v1/users)
 	ListUsers(ctx context.Context, request ListUsersRequestObject) (ListUsersResponseObject, error)
@@ -11718,6 +13165,9 @@ type StrictServerInterface interface {
 	// ListUserSessions A user's living sessions, newest first
 	// (GET /api/v1/users/{id}/sessions)
 	ListUserSessions(ctx context.Context, request ListUserSessionsRequestObject) (ListUserSessionsResponseObject, error)
+	// GetUserUsage What a person has used, and what is left
+	// (GET /api/v1/users/{id}/usage)
+	GetUserUsage(ctx context.Context, request GetUserUsageRequestObject) (GetUserUsageResponseObject, error)
 	// GetHealth The process is alive
 	// (GET /healthz)
 	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
@@ -11909,6 +13359,401 @@ func (sh *strictHandler) ExplainAccess(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ExplainAccessResponseObject); ok {
 		if err := validResponse.VisitExplainAccessResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAccessRequests operation middleware
+func (sh *strictHandler) ListAccessRequests(ctx *gin.Context, params ListAccessRequestsParams) {
+	var request ListAccessRequestsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccessRequests(ctx, request.(ListAccessRequestsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccessRequests")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAccessRequestsResponseObject); ok {
+		if err := validResponse.VisitListAccessRequestsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateAccessRequest operation middleware
+func (sh *strictHandler) CreateAccessRequest(ctx *gin.Context) {
+	var request CreateAccessRequestRequestObject
+
+	var body CreateAccessRequestJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAccessRequest(ctx, request.(CreateAccessRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAccessRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateAccessRequestResponseObject); ok {
+		if err := validResponse.VisitCreateAccessRequestResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAccessRequest operation middleware
+func (sh *strictHandler) GetAccessRequest(ctx *gin.Context, id ID) {
+	var request GetAccessRequestRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccessRequest(ctx, request.(GetAccessRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccessRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAccessRequestResponseObject); ok {
+		if err := validResponse.VisitGetAccessRequestResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ApproveAccessRequest operation middleware
+func (sh *strictHandler) ApproveAccessRequest(ctx *gin.Context, id ID) {
+	var request ApproveAccessRequestRequestObject
+
+	request.ID = id
+
+	var body ApproveAccessRequestJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveAccessRequest(ctx, request.(ApproveAccessRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveAccessRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ApproveAccessRequestResponseObject); ok {
+		if err := validResponse.VisitApproveAccessRequestResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeclineAccessRequest operation middleware
+func (sh *strictHandler) DeclineAccessRequest(ctx *gin.Context, id ID) {
+	var request DeclineAccessRequestRequestObject
+
+	request.ID = id
+
+	var body DeclineAccessRequestJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeclineAccessRequest(ctx, request.(DeclineAccessRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeclineAccessRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeclineAccessRequestResponseObject); ok {
+		if err := validResponse.VisitDeclineAccessRequestResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// WithdrawAccessRequest operation middleware
+func (sh *strictHandler) WithdrawAccessRequest(ctx *gin.Context, id ID) {
+	var request WithdrawAccessRequestRequestObject
+
+	request.ID = id
+
+	var body WithdrawAccessRequestJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(ctx, err)
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WithdrawAccessRequest(ctx, request.(WithdrawAccessRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WithdrawAccessRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(WithdrawAccessRequestResponseObject); ok {
+		if err := validResponse.VisitWithdrawAccessRequestResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAccessReviews operation middleware
+func (sh *strictHandler) ListAccessReviews(ctx *gin.Context, params ListAccessReviewsParams) {
+	var request ListAccessReviewsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccessReviews(ctx, request.(ListAccessReviewsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccessReviews")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAccessReviewsResponseObject); ok {
+		if err := validResponse.VisitListAccessReviewsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateAccessReview operation middleware
+func (sh *strictHandler) CreateAccessReview(ctx *gin.Context) {
+	var request CreateAccessReviewRequestObject
+
+	var body CreateAccessReviewJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAccessReview(ctx, request.(CreateAccessReviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAccessReview")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateAccessReviewResponseObject); ok {
+		if err := validResponse.VisitCreateAccessReviewResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAccessReview operation middleware
+func (sh *strictHandler) GetAccessReview(ctx *gin.Context, id ID, params GetAccessReviewParams) {
+	var request GetAccessReviewRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccessReview(ctx, request.(GetAccessReviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccessReview")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAccessReviewResponseObject); ok {
+		if err := validResponse.VisitGetAccessReviewResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CloseAccessReview operation middleware
+func (sh *strictHandler) CloseAccessReview(ctx *gin.Context, id ID) {
+	var request CloseAccessReviewRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseAccessReview(ctx, request.(CloseAccessReviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseAccessReview")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CloseAccessReviewResponseObject); ok {
+		if err := validResponse.VisitCloseAccessReviewResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DecideAccessReviewItem operation middleware
+func (sh *strictHandler) DecideAccessReviewItem(ctx *gin.Context, id ID, rule string) {
+	var request DecideAccessReviewItemRequestObject
+
+	request.ID = id
+	request.Rule = rule
+
+	var body DecideAccessReviewItemJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideAccessReviewItem(ctx, request.(DecideAccessReviewItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideAccessReviewItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DecideAccessReviewItemResponseObject); ok {
+		if err := validResponse.VisitDecideAccessReviewItemResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -13324,6 +15169,32 @@ func (sh *strictHandler) RotateKey(ctx *gin.Context, id ID, params RotateKeyPara
 	}
 }
 
+// GetKeyUsage operation middleware
+func (sh *strictHandler) GetKeyUsage(ctx *gin.Context, id ID) {
+	var request GetKeyUsageRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetKeyUsage(ctx, request.(GetKeyUsageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetKeyUsage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetKeyUsageResponseObject); ok {
+		if err := validResponse.VisitGetKeyUsageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListModels operation middleware
 func (sh *strictHandler) ListModels(ctx *gin.Context, params ListModelsParams) {
 	var request ListModelsRequestObject
@@ -13983,6 +15854,30 @@ func (sh *strictHandler) GetSystem(ctx *gin.Context, params GetSystemParams) {
 	}
 }
 
+// GetUsage operation middleware
+func (sh *strictHandler) GetUsage(ctx *gin.Context) {
+	var request GetUsageRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUsage(ctx, request.(GetUsageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUsage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetUsageResponseObject); ok {
+		if err := validResponse.VisitGetUsageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListUsers operation middleware
 func (sh *strictHandler) ListUsers(ctx *gin.Context, params ListUsersParams) {
 	var request ListUsersRequestObject
@@ -14247,6 +16142,32 @@ func (sh *strictHandler) ListUserSessions(ctx *gin.Context, id ID, params ListUs
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListUserSessionsResponseObject); ok {
 		if err := validResponse.VisitListUserSessionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetUserUsage operation middleware
+func (sh *strictHandler) GetUserUsage(ctx *gin.Context, id ID) {
+	var request GetUserUsageRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUserUsage(ctx, request.(GetUserUsageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUserUsage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetUserUsageResponseObject); ok {
+		if err := validResponse.VisitGetUserUsageResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -1169,6 +1169,256 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/access/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List requests for access, newest first
+         * @description One's own; everybody's with acl.manage, unless mine is true.
+         */
+        get: operations["listAccessRequests"];
+        put?: never;
+        /**
+         * Ask for a model, for a purpose, until a day
+         * @description Whatever name is given is kept as it was written, and the answer is the same whether there is such a model or not. view is
+         *     always among the operations: nothing else opens anything without it. A model that the caller asked for already and
+         *     nobody decided about, and a 21st open request, are 409.
+         */
+        post: operations["createAccessRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/requests/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One request, one's own or with acl.manage any */
+        get: operations["getAccessRequest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/requests/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Grant it with a rule that ends by itself
+         * @description Makes a rule that allows the asker the model and the operations until the day asked for, or an earlier one, and decides the
+         *     request in the same transaction. One's own is 403. One that is decided or past its day, an account that is not active, and
+         *     rules that stand in a file are 409; a model that is not there is 422, because a later one of that name would be open.
+         */
+        post: operations["approveAccessRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/requests/{id}/decline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decline it, with a reason that the asker reads
+         * @description One's own is 403. One that is decided already is 409.
+         */
+        post: operations["declineAccessRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/requests/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take one's own request back
+         * @description What was granted stays granted; one that is decided is 409.
+         */
+        post: operations["withdrawAccessRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List reviews of rules, newest first
+         * @description All with acl.manage; others see those in which a rule of their own is looked over, with the counts of their own rules.
+         */
+        get: operations["listAccessReviews"];
+        put?: never;
+        /**
+         * Have rules looked over by a day
+         * @description The rules of the moment whose id fits one of the patterns, all without them, each for its owner; those without an owner are
+         *     for whoever holds acl.manage. Patterns that no rule fits are 422, a 21st open review is 409.
+         */
+        post: operations["createAccessReview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/reviews/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A review and its rules
+         * @description Everybody's rules with acl.manage, else one's own; without one the review is unknown.
+         */
+        get: operations["getAccessReview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/reviews/{id}/items/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep a rule or have it removed
+         * @description The rule's owner or a holder of acl.manage decides, and may decide anew until the review is closed. Keeping says that the rule as it stands
+         *     is right: fingerprint names what was read, and another text is 412. Removing removes the rule in the same transaction. An
+         *     owner without acl.manage removes what only allows; where a removal could open something (a deny, a rule that narrows a key,
+         *     an open default) it is kept as asked, for somebody with acl.manage. Rules that stand in a file can't be removed here (409).
+         */
+        post: operations["decideAccessReviewItem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/reviews/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a review; what is open stays open in its record
+         * @description A closed one is 409.
+         */
+        post: operations["closeAccessReview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the caller has used, and what is left */
+        get: operations["getUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a person has used, and what is left
+         * @description For oneself, or for anybody with user.manage; others are 403, whether there is such a user or not.
+         */
+        get: operations["getUserUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a key has used, and what is left
+         * @description One's own key, or any with key.manage; another's is answered like one that was never given.
+         */
+        get: operations["getKeyUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/overview": {
         parameters: {
             query?: never;
@@ -2317,6 +2567,184 @@ export interface components {
             page: components["schemas"]["FilterPage"];
             name: string;
             query: string;
+        };
+        /**
+         * @description expired: nobody decided before the day, or what was granted has ended; decided_at tells them apart.
+         * @enum {string}
+         */
+        AccessRequestStatus: "open" | "approved" | "declined" | "withdrawn" | "expired";
+        AccessRequest: {
+            id: string;
+            user_id: string;
+            username: string;
+            display_name: string;
+            model: string;
+            operations: components["schemas"]["Operation"][];
+            purpose: string;
+            until: components["schemas"]["Timestamp"];
+            status: components["schemas"]["AccessRequestStatus"];
+            created_at: components["schemas"]["Timestamp"];
+            /** Format: date-time */
+            decided_at: string | null;
+            /** @description The name of whoever decided. */
+            decided_by: string | null;
+            reason: string;
+            /** @description The rule that the approval made. It may be gone since. */
+            rule_id: string | null;
+            /** @description Whether there is such a model; null for who does not hold acl.manage. */
+            model_known: boolean | null;
+        };
+        AccessRequestPage: {
+            items: components["schemas"]["AccessRequest"][];
+            next_cursor: string | null;
+        };
+        NewAccessRequest: {
+            /** @description The id of a model, no pattern. */
+            model: string;
+            /** @description Without them view and infer. */
+            operations?: components["schemas"]["Operation"][];
+            /** @description What for. Whoever decides reads it. */
+            purpose: string;
+            /**
+             * Format: date-time
+             * @description The end, an hour to two years from now.
+             */
+            until: string;
+        };
+        AccessApproval: {
+            reason?: string;
+            /**
+             * Format: date-time
+             * @description An earlier end than the one asked for.
+             */
+            until?: string;
+        };
+        AccessRefusal: {
+            reason: string;
+        };
+        AccessWithdrawal: {
+            reason?: string;
+        };
+        /**
+         * @description overdue: open past its day with rules that nobody decided about.
+         * @enum {string}
+         */
+        AccessReviewStatus: "open" | "overdue" | "closed";
+        /**
+         * @description asked: its owner wants it gone, and somebody with acl.manage has to remove it.
+         * @enum {string}
+         */
+        AccessReviewDecision: "open" | "kept" | "asked" | "removed";
+        AccessReviewCounts: {
+            open: number;
+            kept: number;
+            asked: number;
+            removed: number;
+        };
+        AccessReview: {
+            id: string;
+            title: string;
+            /** @description The patterns that it began with. */
+            rules: string[];
+            status: components["schemas"]["AccessReviewStatus"];
+            due_at: components["schemas"]["Timestamp"];
+            created_at: components["schemas"]["Timestamp"];
+            created_by: string;
+            /** Format: date-time */
+            closed_at: string | null;
+            closed_by: string | null;
+            counts: components["schemas"]["AccessReviewCounts"];
+        };
+        AccessReviewPage: {
+            items: components["schemas"]["AccessReview"][];
+            next_cursor: string | null;
+        };
+        NewAccessReview: {
+            title: string;
+            /**
+             * Format: date-time
+             * @description The day, at most two years from now.
+             */
+            due_at: string;
+            /** @description Ids of rules, with '*' for any run of characters. Without them all. */
+            rules?: string[];
+        };
+        AccessReviewItem: {
+            rule_id: string;
+            /** @description user:NAME as the review began. */
+            owner: string | null;
+            /** @description The caller is its owner. */
+            mine: boolean;
+            decision: components["schemas"]["AccessReviewDecision"];
+            /** Format: date-time */
+            decided_at: string | null;
+            decided_by: string | null;
+            note: string;
+            rule: components["schemas"]["ModelRule"];
+            /**
+             * @description How the rule compares with the one that the review began with.
+             * @enum {string}
+             */
+            now: "same" | "edited" | "gone";
+            /** @description Of the rule as it stands, for keeping exactly that; null where it is gone. */
+            fingerprint: string | null;
+        };
+        AccessReviewDetail: {
+            review: components["schemas"]["AccessReview"];
+            items: components["schemas"]["AccessReviewItem"][];
+            next_cursor: string | null;
+        };
+        AccessReviewVerdict: {
+            /** @enum {string} */
+            decision: "keep" | "remove";
+            note?: string;
+            fingerprint?: string;
+        };
+        Usage: {
+            /** @description person or key. */
+            kind: string;
+            id: string;
+            /** @description The user name */
+            name: string;
+            at: components["schemas"]["Timestamp"];
+            today: components["schemas"]["UsagePeriod"];
+            month: components["schemas"]["UsagePeriod"];
+            /** @description The last 30 days of UTC, oldest first, today the last. */
+            days: components["schemas"]["UsageDay"][];
+        };
+        UsagePeriod: {
+            from: components["schemas"]["Timestamp"];
+            resets_at: components["schemas"]["Timestamp"];
+            /** @description Always all four, in the order of the enumeration. */
+            units: components["schemas"]["UsageCount"][];
+        };
+        /** @enum {string} */
+        UsageUnit: "requests" | "tokens" | "images" | "compute_seconds";
+        UsageCount: {
+            unit: components["schemas"]["UsageUnit"];
+            /** Format: double */
+            used: number;
+            /**
+             * Format: double
+             * @description Reserved by what is under way.
+             */
+            held: number;
+            /**
+             * Format: double
+             * @description null where there is none.
+             */
+            limit: number | null;
+        };
+        UsageDay: {
+            day: components["schemas"]["Timestamp"];
+            /** Format: double */
+            requests: number;
+            /** Format: double */
+            tokens: number;
+            /** Format: double */
+            images: number;
+            /** Format: double */
+            compute_seconds: number;
         };
         SavedFilter: {
             id: string;
@@ -5432,6 +5860,396 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAccessRequests: {
+        parameters: {
+            query?: {
+                mine?: boolean;
+                status?: components["schemas"]["AccessRequestStatus"];
+                limit?: components["parameters"]["Limit"];
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of requests. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequestPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createAccessRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "model": "qwen3guard-4b",
+                 *       "operations": [
+                 *         "infer"
+                 *       ],
+                 *       "purpose": "Triage of discharge letters",
+                 *       "until": "2027-01-31T00:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewAccessRequest"];
+            };
+        };
+        responses: {
+            /** @description Asked. */
+            201: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAccessRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    approveAccessRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "agreed with the ward"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AccessApproval"];
+            };
+        };
+        responses: {
+            /** @description Granted. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    declineAccessRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "The smaller model does this."
+                 *     }
+                 */
+                "application/json": components["schemas"]["AccessRefusal"];
+            };
+        };
+        responses: {
+            /** @description Declined. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    withdrawAccessRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AccessWithdrawal"];
+            };
+        };
+        responses: {
+            /** @description Withdrawn. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAccessReviews: {
+        parameters: {
+            query?: {
+                status?: components["schemas"]["AccessReviewStatus"];
+                limit?: components["parameters"]["Limit"];
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of reviews. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessReviewPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createAccessReview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "title": "Rules of the first quarter",
+                 *       "due_at": "2027-03-31T22:00:00Z",
+                 *       "rules": [
+                 *         "ward-*"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewAccessReview"];
+            };
+        };
+        responses: {
+            /** @description Begun. */
+            201: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessReview"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAccessReview: {
+        parameters: {
+            query?: {
+                decision?: components["schemas"]["AccessReviewDecision"];
+                limit?: components["parameters"]["Limit"];
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The review and a page of its rules, by id. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessReviewDetail"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    decideAccessReviewItem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "decision": "keep",
+                 *       "note": "The ward still uses it."
+                 *     }
+                 */
+                "application/json": components["schemas"]["AccessReviewVerdict"];
+            };
+        };
+        responses: {
+            /** @description Decided. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessReviewItem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    closeAccessReview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Closed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessReview"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Of the person, whichever session or key asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getUserUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Of all the person's sessions and keys. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getKeyUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Of the key alone. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
             };
             default: components["responses"]["Problem"];
         };

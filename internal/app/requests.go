@@ -1,0 +1,26 @@
+package app
+
+import (
+	"context"
+
+	"guardhouse/internal/request"
+	"guardhouse/internal/review"
+	"guardhouse/internal/usage"
+)
+
+// openRequests builds what people ask for access by, what owners look rules over with, and what says how much was used.
+func (a *App) openRequests() {
+	a.Requests = request.New(request.Deps{DB: a.DB, Guard: a.Guard, Models: a.modelIDs, Now: a.now})
+	a.Reviews = review.New(review.Deps{DB: a.DB, Guard: a.Guard, Now: a.now, Log: a.log})
+	a.Usage = usage.New(a.DB, a.Guard, a.now)
+}
+
+// modelIDs answers the ids of all models there are, whoever may see them.
+func (a *App) modelIDs(ctx context.Context) ([]string, error) {
+	list, err := a.Catalog.All(ctx)
+	ids := make([]string, 0, len(list))
+	for _, m := range list {
+		ids = append(ids, m.ID)
+	}
+	return ids, err
+}

@@ -1,0 +1,113 @@
+package request
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/audit"
+	"guardhouse/internal/db"
+	"guardhouse/internal/fault"
+	"guardhouse/internal/rule"
+)
+
+// Approval is what an approver adds: a word to the asker, and an earlier end, zero for the one asked for.
+type Approval struct {
+	Reason string
+	Until  time.Time
+}
+
+// Approve grants an open request to a holder of acl.manage: a rule that allows the asker the model until the day, in the
+// same transaction as the decision. It refuses the caller's own (Forbidden), an unknown one (NotFound), one that is decided
+// or past its day, an asker whose account is not active and rules that stand in a file (Conflict), an end that is later than
+// asked for (Invalid), and a model that is not there (Unprocessable): a later one of that name would be open from the start.
+func (s *Service) Approve(ctx context.Context, p access.Principal, id string, a Approval) (_ Request, err error) {
+	reason, err := text("reason", a.Reason)
+	if err != nil {
+		return Request{}, s.reject(ctx, p, err)
+	}
+	known, err := s.known(ctx, true)
+	if err != nil {
+		return Request{}, err
+	}
+	pass, err := s.d.Guard.Enter(ctx, p, access.Op{Action: access.ACLManage, Resource: target(cut(id))})
+	if err != nil {
+		return Request{}, err
+	}
+	defer pass.Close(&err)
+	g := grant{s: s, p: p, id: id, reason: reason, until: a.Until, known: known}
+	if _, err = s.d.Guard.PutPolicy(ctx, pass, 0, g.change); err != nil {
+		return Request{}, err
+	}
+	return s.Get(context.WithoutCancel(ctx), p, id)
+}
+
+// grant is one approval on its way through the transaction, which may be begun more than once.
+type grant struct {
+	s          *Service
+	p          access.Principal
+	id, reason string
+	until      time.Time
+	known      map[string]bool
+}
+
+// change reads the request in the transaction, refuses what can't be granted, and answers the rules with one more.
+func (g *grant) change(tx *db.Tx, now access.Policy) (access.PolicyWrite, error) {
+	w := access.PolicyWrite{Rules: now.Rules, Default: now.Default}
+	asked, err := g.s.mayEnd(tx, g.p, g.id, access.ACLManage)
+	w.Details = asked.details()
+	if err != nil {
+		return w, err
+	}
+	w.Details["change"] = "approve"
+	if err := g.possible(asked, tx.Now()); err != nil {
+		return w, err
+	}
+	r := g.rule(asked)
+	w.Rules, w.Note = append(w.Rules, r), "request "+asked.Row.ID
+	w.Details["until"] = r.Conditions.Until.Format(time.RFC3339)
+	w.Also = func(tx *db.Tx, _ audit.Event, _ int64) error {
+		return settle(tx, decision{id: g.id, status: Approved, by: g.p, reason: g.reason, ruleID: r.ID, until: r.Conditions.Until})
+	}
+	return w, r.Check()
+}
+
+func (g *grant) possible(asked named, now time.Time) error {
+	end := time.UnixMilli(asked.Row.Until)
+	if g.s.d.Frozen != nil {
+		if err := g.s.d.Frozen(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case !end.After(now):
+		return fault.New(fault.Conflict, "The day that was asked for is over.")
+	case asked.UserStatus != "active":
+		return fault.New(fault.Conflict, "The account that asked is not active.")
+	case !g.known[asked.Row.Model]:
+		return fault.New(fault.Unprocessable, "There is no such model. A rule for it would open a later one of that name.").WithField("model")
+	case !g.until.IsZero() && (g.until.After(end) || !g.until.After(now)):
+		return fault.New(fault.Invalid, "The end may only be earlier than the one asked for, and not over.").WithField("until")
+	}
+	return nil
+}
+
+// rule answers what is granted. Its owner is whoever approved: reviews ask him whether it is still right.
+func (g *grant) rule(asked named) rule.Rule {
+	r := rule.Rule{
+		ID: "rule_" + ulid.Make().String(), Allow: true, Principals: []rule.Principal{{Kind: rule.KindUser, Ref: asked.Row.UserID}},
+		Models: []string{asked.Row.Model}, Operations: asked.Row.operations(),
+		Note: asked.Row.ID + ": " + strings.ReplaceAll(asked.Row.Purpose, "\n", " "),
+	}
+	r.Conditions.Until = time.UnixMilli(asked.Row.Until).UTC()
+	if !g.until.IsZero() {
+		r.Conditions.Until = g.until.UTC().Truncate(time.Millisecond)
+	}
+	if g.p.UserID != "" {
+		r.Owner = "user:" + g.p.UserID
+	}
+	return r
+}
