@@ -134,6 +134,11 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		reason: "one look over everything: it reads through the services, owns no data and decides nothing",
 	},
 
+	"internal/rehearsal": {
+		imports: []string{"internal/access", "internal/audit", "internal/catalog", "internal/fault", "internal/limit", "internal/rule"},
+		reason:  "says what rules would do: asks the gate and reads the log, decides nothing and writes nothing",
+	},
+
 	"internal/examples": {
 		imports: []string{"internal/access", "internal/fault", "internal/moderation", "internal/prompt"},
 		reason:  "shipped texts and what the default guard says of them: asks moderation as anybody would",

@@ -1,0 +1,171 @@
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"guardhouse/internal/db"
+	"guardhouse/internal/fault"
+)
+
+// Use is one recorded use of a model, with what rules decide by.
+type Use struct {
+	Seq                                   int64
+	ID                                    string
+	At                                    time.Time // when the gate was asked, as far as the row tells
+	Actor                                 Actor
+	KeyID                                 string
+	Roles, Groups                         []string
+	Purpose, IP, Action, Operation, Model string
+	Decision, Reason, RuleID              string
+	Items                                 int64 // inputs that it stands for, 1 or more
+	Attempts                              int64 // how many it sums, 1 for a row of its own
+	reportOnly                            []string
+	reportOnlyMore                        bool
+}
+
+// Uses are rows of a span that were walked.
+type Uses struct {
+	From, To time.Time // of the span; From is later than asked where there were too many rows
+	Rows     int
+	Cut      bool // there were more rows than most
+}
+
+// usePage is how many rows one query takes: none holds the read pool for long.
+const usePage = 2000
+
+const useColumns = `SELECT seq, id, at, actor_type, actor_id, actor_name, key_id, roles, groups, purpose, operation, ip, action, model,
+	decision, reason, rule_id, duration_us, details FROM audit_events`
+
+const isUse = ` operation <> '' AND model <> ''`
+
+// EachUse hands every recorded use of a model between two moments to each, oldest first, the newest most of them where there
+// are more. It ends with ctx, and with the first error of each.
+func (l *Log) EachUse(ctx context.Context, from, to time.Time, most int, each func(Use) error) (Uses, error) {
+	return l.walkUses(ctx, from, to, most, ` AND`+isUse, nil, each)
+}
+
+// EachUseOf is EachUse for the uses that a rule decided, or would have decided where it only reports.
+func (l *Log) EachUseOf(ctx context.Context, ruleID string, from, to time.Time, most int, each func(u Use, wouldHave string) error) (Uses, bool, error) {
+	more := false
+	// The text is looked for as it stands in the row; which list it stands in is seen when the row is read.
+	narrowed := ` AND` + isUse + ` AND (rule_id = ? OR instr(details, '"report_only_more"') > 0 OR instr(details, ?) > 0 OR instr(details, ?) > 0)`
+	args := []any{ruleID, `"` + ruleID + `:allow"`, `"` + ruleID + `:deny"`}
+	u, err := l.walkUses(ctx, from, to, most, narrowed, args, func(u Use) error {
+		more = more || u.reportOnlyMore
+		for _, effect := range []string{Allow, Deny} {
+			for _, r := range u.reportOnly {
+				if r == ruleID+":"+effect {
+					return each(u, effect)
+				}
+			}
+		}
+		if u.RuleID == ruleID {
+			return each(u, "")
+		}
+		return nil
+	})
+	return u, more, err
+}
+
+func (l *Log) walkUses(ctx context.Context, from, to time.Time, most int, narrowed string, args []any, each func(Use) error) (Uses, error) {
+	out := Uses{From: from, To: to}
+	first, last, err := l.useSpan(ctx, &out, most, narrowed, args)
+	for first > 0 && first <= last && err == nil {
+		var page []Use
+		if page, err = l.usePage(ctx, first, last, narrowed, args); err != nil || len(page) == 0 {
+			break
+		}
+		for _, u := range page {
+			out.Rows++
+			if err = each(u); err != nil {
+				return out, err
+			}
+		}
+		first = page[len(page)-1].Seq + 1
+	}
+	return out, err
+}
+
+// useSpan answers the first and the last row that may be looked at, 0 for none.
+func (l *Log) useSpan(ctx context.Context, out *Uses, most int, narrowed string, args []any) (first, last int64, err error) {
+	if first, err = l.Since(ctx, out.From); err != nil || first == 0 {
+		return 0, 0, err
+	}
+	query := `SELECT coalesce(max(seq), 0) FROM audit_events WHERE at < ?`
+	if err = l.db.ReadSQL().QueryRowContext(ctx, query, ceilMilli(out.To)).Scan(&last); err != nil {
+		return 0, 0, db.Translate(err)
+	}
+	query = `SELECT seq, at FROM audit_events WHERE seq >= ? AND seq <= ?` + narrowed + ` ORDER BY seq DESC LIMIT 1 OFFSET ?`
+	all := append(append([]any{first, last}, args...), most)
+	var beyond, at int64
+	err = l.db.ReadSQL().QueryRowContext(ctx, query, all...).Scan(&beyond, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return first, last, nil
+	}
+	out.Cut, out.From = true, time.UnixMilli(at).UTC()
+	return beyond + 1, last, db.Translate(err)
+}
+
+func (l *Log) usePage(ctx context.Context, first, last int64, narrowed string, args []any) (page []Use, err error) {
+	all := append(append([]any{first, last}, args...), usePage)
+	rows, err := l.db.ReadSQL().QueryContext(ctx, useColumns+` WHERE seq >= ? AND seq <= ?`+narrowed+` ORDER BY seq LIMIT ?`, all...)
+	if err != nil {
+		return nil, db.Translate(err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		u, err := scanUse(rows)
+		if err != nil {
+			return nil, err
+		}
+		page = append(page, u)
+	}
+	return page, db.Translate(rows.Err())
+}
+
+func scanUse(rows *sql.Rows) (Use, error) {
+	var u Use
+	var at, took int64
+	var roles, groups, details string
+	err := rows.Scan(&u.Seq, &u.ID, &at, &u.Actor.Type, &u.Actor.ID, &u.Actor.Name, &u.KeyID, &roles, &groups, &u.Purpose, &u.Operation, &u.IP,
+		&u.Action, &u.Model, &u.Decision, &u.Reason, &u.RuleID, &took, &details)
+	if err != nil {
+		return u, db.Translate(err)
+	}
+	// The row is written when the use is over, and the gate was asked before it began.
+	u.At = time.UnixMilli(at).UTC().Add(-time.Duration(took) * time.Microsecond)
+	said, err := decodeDetails([]byte(details))
+	err = errors.Join(err, json.Unmarshal([]byte(roles), &u.Roles), json.Unmarshal([]byte(groups), &u.Groups))
+	if err != nil {
+		return u, fault.Wrap(err, fault.Internal, "an audit row cannot be read")
+	}
+	u.Items, u.Attempts = max(whole(said["items"]), 1), max(whole(said["refusals"]), 1)
+	u.reportOnly, u.reportOnlyMore = texts(said["report_only"]), whole(said["report_only_more"]) > 0
+	return u, nil
+}
+
+// whole answers a detail that is a whole number, 0 for any other.
+func whole(v any) int64 {
+	number, _ := v.(json.Number)
+	n, err := number.Int64()
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// texts answers the words of a detail that is a list.
+func texts(v any) []string {
+	list, _ := v.([]any)
+	out := make([]string, 0, len(list))
+	for _, e := range list {
+		if s, ok := e.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,73 @@
+// Package rehearsal says what rules would do before they do it: why one use would be allowed or refused, what somebody may do
+// with every model, what a proposed set would have made of the uses that the audit log holds, and how often a rule decided. It
+// asks the gate and reads the log; it decides nothing, counts towards no limit and leaves no row. It may import access, audit,
+// catalog, fault, limit and rule.
+package rehearsal
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/audit"
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/fault"
+	"guardhouse/internal/rule"
+)
+
+// Names turns what people write into what rules hold: a principal by its name into the one by its id. An unknown one is
+// Unprocessable.
+type Names interface {
+	ResolvePrincipal(ctx context.Context, named rule.Principal) (rule.Principal, error)
+}
+
+// Models are the models that there are.
+type Models interface {
+	All(ctx context.Context) ([]catalog.Model, error)
+	Resolve(ctx context.Context, name string) (catalog.Model, error)
+}
+
+// Deps are what a Service asks.
+type Deps struct {
+	Guard  *access.Guard
+	Log    *audit.Log
+	Models Models
+	Names  Names
+	Now    func() time.Time // nil = the clock
+}
+
+// Service answers. All methods may be called from any goroutine.
+type Service struct {
+	Deps
+	mu      sync.Mutex
+	running map[string]bool // accounts with a rehearsal under way
+}
+
+// New answers a Service.
+func New(d Deps) *Service {
+	if d.Now == nil {
+		d.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
+	}
+	return &Service{Deps: d, running: map[string]bool{}}
+}
+
+// administers refuses whoever does not hold acl.manage, and leaves the refusal's row.
+func (s *Service) administers(ctx context.Context, p access.Principal) error {
+	if s.Guard.Can(p, access.ACLManage) {
+		return nil
+	}
+	if err := s.Guard.Reject(ctx, p, access.Op{Action: access.ACLManage}, audit.Deny, "role"); err != nil {
+		return err
+	}
+	return fault.New(fault.Forbidden, "Your role or key does not allow this.")
+}
+
+// actionOf answers the action that an operation needs. Operations without a route in this release ask for what every use of a
+// model needs.
+func actionOf(o access.Operation) access.Action {
+	if o == access.Infer {
+		return access.ModerationRun // every model of this release is a guard
+	}
+	return access.ModelView
+}
