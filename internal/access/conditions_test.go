@@ -218,4 +218,3 @@ func TestARuleEndsOnItsMoment(t *testing.T) {
 	require.Equal(t, fault.NotFound, fault.CodeOf(err), "its view has ended as well")
 	require.Empty(t, g.guard.VisibleModels(user("reviewer"), []string{"guard-nano"}))
 }
-

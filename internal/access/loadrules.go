@@ -58,7 +58,8 @@ func (l loader) rules() ([]stored, error) {
 		l.parts(`SELECT rule_id, model, '' FROM acl_rule_models ORDER BY 1, 2`, index, func(i int, a, _ string) {
 			rows[i].Models = append(rows[i].Models, a)
 		}),
-		l.parts(`SELECT rule_id, operation, '' FROM acl_rule_operations ORDER BY 1, 2`, index, func(i int, a, _ string) {
+		l.parts(`SELECT rule_id, operation, '' FROM acl_rule_operations
+			ORDER BY 1, instr('view infer train download *', operation)`, index, func(i int, a, _ string) {
 			rows[i].Operations = append(rows[i].Operations, rule.Operation(a))
 		}),
 	)

@@ -98,11 +98,15 @@ func (p *policyPlan) differing() []rule.Rule {
 	out := make([]rule.Rule, 0, len(p.Added)+len(p.Changed))
 	for i := range p.write.Rules {
 		id := p.write.Rules[i].ID
-		_, added := slices.BinarySearch(p.Added, id)
 		_, changed := slices.BinarySearch(p.Changed, id)
-		if added || changed {
+		if p.added(id) || changed {
 			out = append(out, p.write.Rules[i])
 		}
 	}
 	return out
+}
+
+func (p *policyPlan) added(id string) bool {
+	_, found := slices.BinarySearch(p.Added, id)
+	return found
 }

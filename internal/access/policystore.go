@@ -63,12 +63,12 @@ func (g *Guard) storePolicy(tx *db.Tx, ev audit.Event, p *policyPlan) error {
 		return err
 	}
 	for _, id := range p.Removed {
-		if _, err := tx.Exec(`DELETE FROM acl_rules WHERE id = ?`, id); err != nil {
-			return db.Translate(err)
+		if err := run(tx, `DELETE FROM acl_rules WHERE id = ?`, id); err != nil {
+			return err
 		}
 	}
 	for _, r := range p.differing() {
-		if err := storeRule(tx, r); err != nil {
+		if err := storeRule(tx, r, p.added(r.ID)); err != nil {
 			return err
 		}
 	}
@@ -124,7 +124,16 @@ func (p *policyPlan) texts() (before, after string, err error) {
 	return lost.String() + string(x), string(y), err
 }
 
-func storeRule(tx *db.Tx, r rule.Rule) error {
+// run executes a statement that is parsed once: a policy has very many rows.
+func run(tx *db.Tx, query string, args ...any) error {
+	s, err := tx.Prepare(query) //nolint:sqlclosecheck // the writer's own, closed with it
+	if err == nil {
+		_, err = s.Exec(args...)
+	}
+	return db.Translate(err)
+}
+
+func storeRule(tx *db.Tx, r rule.Rule, fresh bool) error {
 	conditions, err := r.Conditions.JSON()
 	if err != nil {
 		return err
@@ -137,41 +146,37 @@ func storeRule(tx *db.Tx, r rule.Rule) error {
 		mode = modeReportOnly
 	}
 	owner.String, owner.Valid = strings.CutPrefix(r.Owner, ownerPrefix)
-	_, err = tx.Exec(`INSERT INTO acl_rules (id, effect, mode, conditions, note, owner_id, origin, created_at, updated_at)
+	err = run(tx, `INSERT INTO acl_rules (id, effect, mode, conditions, note, owner_id, origin, created_at, updated_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET effect = excluded.effect, mode = excluded.mode,
 		conditions = excluded.conditions, note = excluded.note, owner_id = excluded.owner_id, origin = excluded.origin,
 		updated_at = excluded.updated_at`, r.ID, effect, mode, string(conditions), r.Note, owner, r.Origin, at, at)
 	if err != nil {
-		return db.Translate(err)
+		return err
+	}
+	if fresh {
+		return storeParts(tx, r)
 	}
 	for _, table := range []string{"acl_rule_principals", "acl_rule_models", "acl_rule_operations"} {
-		if _, err := tx.Exec(`DELETE FROM `+table+` WHERE rule_id = ?`, r.ID); err != nil {
-			return db.Translate(err)
+		if err := run(tx, `DELETE FROM `+table+` WHERE rule_id = ?`, r.ID); err != nil {
+			return err
 		}
 	}
 	return storeParts(tx, r)
 }
 
 func storeParts(tx *db.Tx, r rule.Rule) error {
-	put := func(query string, args ...any) error {
-		s, err := tx.Prepare(query)
-		if err == nil {
-			_, err = s.Exec(args...)
-		}
-		return db.Translate(err)
-	}
 	for _, p := range r.Principals {
-		if err := put(`INSERT OR IGNORE INTO acl_rule_principals (rule_id, kind, ref) VALUES (?, ?, ?)`, r.ID, p.Kind, p.Ref); err != nil {
+		if err := run(tx, `INSERT OR IGNORE INTO acl_rule_principals (rule_id, kind, ref) VALUES (?, ?, ?)`, r.ID, p.Kind, p.Ref); err != nil {
 			return err
 		}
 	}
 	for _, m := range r.Models {
-		if err := put(`INSERT OR IGNORE INTO acl_rule_models (rule_id, model) VALUES (?, ?)`, r.ID, m); err != nil {
+		if err := run(tx, `INSERT OR IGNORE INTO acl_rule_models (rule_id, model) VALUES (?, ?)`, r.ID, m); err != nil {
 			return err
 		}
 	}
 	for _, o := range r.Operations {
-		if err := put(`INSERT OR IGNORE INTO acl_rule_operations (rule_id, operation) VALUES (?, ?)`, r.ID, string(o)); err != nil {
+		if err := run(tx, `INSERT OR IGNORE INTO acl_rule_operations (rule_id, operation) VALUES (?, ?)`, r.ID, string(o)); err != nil {
 			return err
 		}
 	}

@@ -62,6 +62,12 @@ func (g *Guard) PutRules(ctx context.Context, pass *Pass, expect int64, change f
 func (g *Guard) PutPolicy(
 	ctx context.Context, pass *Pass, expect int64, change func(tx *db.Tx, now Policy) (PolicyWrite, error),
 ) (PolicyChange, error) {
+	if err := pass.Valid(); err != nil {
+		return PolicyChange{}, err
+	}
+	if pass.op.Action != ACLManage {
+		return PolicyChange{}, fault.Wrap(errPass, fault.Internal, "the operation's pass is for something else")
+	}
 	var plan policyPlan
 	out := Outcome{Check: func(tx *db.Tx) (map[string]any, error) {
 		if err := g.Administer(tx, pass.Principal(), ACLManage); err != nil {
