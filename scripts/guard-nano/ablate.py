@@ -31,6 +31,7 @@ SETTINGS: dict[str, dict] = {
     "no meaning": {"plan": {"meaning": 0.0}},
     "no variants": {"mix": {"varied": 0.0}},
     "no twins": {"mix": {"twins": 0}},
+    "no everyday questions": {"mix": {"everyday": 0.0}},
     "no cap on patterns": {"cap": 10**9},
     "no BPE dropout": {"mix": {"dropout": 0.0}},
     "no evasions": {"mix": {"evasion": 0.0}},
@@ -64,13 +65,14 @@ def trained(recipe: Recipe, fmt, rows: list[Row], said: Targets, change: dict, s
     """The averaged student of one setting."""
     plan = replace(recipe.plan, epochs=1, **change.get("plan", {}))
     plan = replace(plan, mix=replace(Mix(), **change.get("mix", {})))
-    copies = patterns.copies([r for r in rows if r.label_by != "variant"], change.get("cap", patterns.MOST))
-    copies += [plan.mix.varied] * (len(rows) - len(copies))
-    copies = [share * (plan.mix.twins if r.label_by == "twin" else n) for r, n in zip(rows, copies, strict=True)]
+    copies = patterns.copies(recipe.rows, change.get("cap", patterns.MOST))
+    copies = [plan.mix.twins if r.label_by == "twin" else n for r, n in zip(recipe.rows, copies, strict=True)]
+    copies += [plan.mix.varied] * (len(rows) - len(copies) - len(recipe.everyday))
+    copies = [share * n for n in copies + [plan.mix.everyday] * len(recipe.everyday)]
     if change.get("believed"):
         rows = [replace(r, label_by="dataset") if "rule" in r.label_by else r for r in rows]
     if not plan.meaning:
-        said = Targets(said.severity)
+        said = replace(said, vectors=None, index=None)
     known = [] if change.get("start") == "free" else recipe.known(fmt)
     kind = Mapped if change.get("start") == "mapped" else Student
     torch.manual_seed(plan.seed)
@@ -95,10 +97,10 @@ def main() -> int:
     fmt = recipe.format()
     varied = targets.varied(packs, recipe.rows, recipe.copies(), args.variants, args.seed, recipe.folder)
     rows = recipe.rows + varied
-    said = targets.collect(packs, rows, recipe.folder, recipe.log)
+    said = targets.collect(packs, rows, recipe.folder, recipe.log).joined(recipe.everyday)
     for name in args.only:
         begun = time.monotonic()
-        student, _ = trained(recipe, fmt, rows, said, SETTINGS[name], args.share)
+        student, _ = trained(recipe, fmt, rows + recipe.everyday, said, SETTINGS[name], args.share)
         scores = calibrate.Reading(student, plain(recipe.dev, fmt), fmt).scores()
         for line in list(progress.lines(name, recipe.dev, scores))[:4]:
             recipe.log(line)

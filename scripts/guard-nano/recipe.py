@@ -62,6 +62,7 @@ class Recipe:
         self.held = twins[:: args.hold] if args.hold else []
         trained = [t for i, t in enumerate(twins) if not args.hold or i % args.hold]
         self.rows = rows.load(args.data, "train") + trained
+        self.everyday = rows.load_own(HERE / "everyday")
         self.dev = rows.load(args.data, "dev")
 
     def log(self, text: str) -> None:
@@ -78,8 +79,9 @@ class Recipe:
         varied = targets.varied(self.packs, self.rows, copies, count, seed, self.folder)
         self.log(f"{len(self.rows)} rows, shown as {sum(copies):.0f} an epoch, and {len(varied)} variants")
         everything = self.rows + varied
-        said = targets.collect(self.packs, everything, self.folder, self.log)
-        self.write(self.student(fmt, everything, copies + [self.plan.mix.varied] * len(varied), said), fmt)
+        said = targets.collect(self.packs, everything, self.folder, self.log).joined(self.everyday)
+        copies += [self.plan.mix.varied] * len(varied) + [self.plan.mix.everyday] * len(self.everyday)
+        self.write(self.student(fmt, everything + self.everyday, copies, said), fmt)
 
     def format(self) -> Format:
         """The vocabulary, trained on the rows' texts and the words of the world."""

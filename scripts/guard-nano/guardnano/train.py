@@ -4,6 +4,7 @@ import copy
 import math
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,7 @@ from guardnano.encoder import device
 from guardnano.examples import PART, Example, Mix, build
 from guardnano.model import Student
 from guardnano.prompt import Format
+from guardnano.rows import Row
 from guardnano.teacher import batches
 
 
@@ -49,6 +51,15 @@ class Targets:
     severity: np.ndarray | None = None
     vectors: dict[str, np.ndarray] | None = None
     index: dict[str, np.ndarray] | None = None  # row -> line in vectors, -1 where it has none
+
+    def joined(self, rows: Sequence[Row]) -> "Targets":
+        """These and, behind them, rows that no teacher was asked of: their labels stand for its opinion."""
+        severity = np.eye(3, dtype=np.float32)[[r.severity for r in rows]].reshape(-1, 3)
+        none = np.full(len(rows), -1, np.int64)
+        index = {k: np.concatenate((v, none)) for k, v in (self.index or {}).items()}
+        if self.severity is not None:
+            severity = np.concatenate((self.severity, severity))
+        return Targets(severity, self.vectors, index)
 
 
 class Trainer:
