@@ -118,7 +118,7 @@ func known(o Operation) bool { return o == View || o == Infer || o == Train || o
 // at a key's operations: a key made for infer alone must be able to infer. A rate is never charged for seeing.
 func (s *snapshot) sees(set *rule.Set, q asked) decision {
 	switch {
-	case q.who.Barred != "" || q.who.Kind == KindAnonymous || !modelInScope(q.who.KeyModels, q.model) || !keyComesFrom(q.who, q.who.Origin.IP):
+	case q.who.Barred != "" || !comes(q.who.Kind) || !modelInScope(q.who.KeyModels, q.model) || !keyComesFrom(q.who, q.who.Origin.IP):
 		return no(reasonNotVisible)
 	case q.who.Kind == KindSystem || s.permits(q.who, ACLManage):
 		return decision{allowed: true}
@@ -126,6 +126,11 @@ func (s *snapshot) sees(set *rule.Set, q asked) decision {
 	d := found(set.Decide(q.request(View)))
 	d.rules = rule.Decision{}
 	return d
+}
+
+// comes says whether models are shown to such a principal at all. A principal that nobody made sees none.
+func comes(kind string) bool {
+	return kind == KindUser || kind == KindKey || kind == KindSystem || kind == KindGroup
 }
 
 // found is what a set's decision comes to before anything is charged.

@@ -39,8 +39,11 @@ func newSnapshot(c content) (*snapshot, error) {
 	return &snapshot{c.version, r, set, c.rules, c.groups, c.defaultAllow}, nil
 }
 
-// member is p with the groups that its person is in now.
+// member is p with the groups that its person is in now. A group itself is nobody who could come.
 func (s *snapshot) member(p Principal) Principal {
+	if p.Kind == KindGroup {
+		return Principal{Origin: p.Origin}
+	}
 	if p.Groups = nil; p.UserID != "" {
 		p.Groups = s.groups[p.UserID]
 	}
