@@ -7,6 +7,8 @@ export interface Page {
   action?: string | readonly string[];
   /** The keys that lead there, after "g" by custom. */
   keys: string;
+  /** The page among whose tabs it stands, for who may open that one. */
+  under?: string;
 }
 
 export const groups = ["work", "govern", "evidence"] as const;
@@ -23,6 +25,8 @@ export const pages: readonly Page[] = [
   { name: "settings", group: "govern", icon: "gauge", action: "settings.manage", keys: "g s" },
   { name: "audit", group: "evidence", icon: "audit", action: "audit.read", keys: "g a" },
   { name: "system", group: "evidence", icon: "system", action: "settings.manage", keys: "g y" },
+  { name: "usage", group: "menu", icon: "gauge", keys: "g c" },
+  { name: "requests", group: "menu", icon: "approvals", keys: "g q", under: "people" },
   { name: "profile", group: "menu", icon: "users", keys: "g p" },
   { name: "api", group: "menu", icon: "link", keys: "g i" },
 ];
@@ -33,6 +37,13 @@ export const pageOf = (name: unknown): Page | undefined => pages.find((p) => p.n
 export function opens(page: Pick<Page, "action">, can: (action: string) => boolean): boolean {
   if (page.action === undefined) return true;
   return typeof page.action === "string" ? can(page.action) : page.action.some(can);
+}
+
+/** The row that a page of the console is shown under: its own, or that of the page among whose tabs it stands. */
+export function shownUnder(name: unknown, can: (action: string) => boolean): Page | undefined {
+  const row = pageOf(name);
+  const parent = pageOf(row?.under);
+  return parent && opens(parent, can) ? parent : row;
 }
 
 const startByRole: Record<string, string> = { admin: "overview", reviewer: "moderate", radiologist: "models", nurse: "models", guest: "examples", auditor: "audit" };

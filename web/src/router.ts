@@ -11,15 +11,14 @@ declare module "vue-router" {
     page?: string;
     /** The actions of which a person needs one; else the page is hidden, and refused when its address is typed. */
     action?: string | readonly string[];
-    group?: string;
     gate?: boolean;
   }
 }
 
-/** A page of the console. `page` is the row of the navigation whose action and group hold for it, too. */
+/** A page of the console. `page` is the row of the navigation whose action holds for it, too. */
 function at(path: string, name: string, component: () => Promise<unknown>, page = name): RouteRecordRaw {
   const row = pageOf(page);
-  return { path, name, component, meta: { title: "page." + name, page, action: row?.action, group: row?.group === "menu" ? undefined : row?.group } };
+  return { path, name, component, meta: { title: "page." + name, page, action: row?.action } };
 }
 
 const gate = (path: string, name: string, title: string, component: () => Promise<unknown>): RouteRecordRaw => ({ path, name, component, meta: { title, gate: true } });
@@ -38,6 +37,10 @@ export const router = createRouter({
     at("/models/:id?", "models", () => import("@/views/ModelsView.vue")),
     at("/people/:id?", "people", () => import("@/views/PeopleView.vue")),
     at("/roles/:role?", "roles", () => import("@/views/RolesView.vue"), "people"),
+    at("/groups/:id?", "groups", () => import("@/views/GroupsView.vue"), "people"),
+    at("/requests", "requests", () => import("@/views/RequestsView.vue")),
+    at("/reviews/:id?", "reviews", () => import("@/views/ReviewsView.vue"), "requests"),
+    at("/usage", "usage", () => import("@/views/UsageView.vue")),
     at("/keys", "keys", () => import("@/views/KeysView.vue")),
     at("/sessions", "sessions", () => import("@/views/SessionsView.vue"), "keys"),
     at("/settings", "settings", () => import("@/views/SettingsView.vue")),

@@ -45,3 +45,26 @@ export type EventReset = Schemas["EventReset"];
 
 /** What a verdict card shows: an answer just given, or a row of history with its place in the audit. */
 export type ShownVerdict = Omit<Verdict, never> & Partial<Pick<HistoryRow, "audit_seq" | "audit_id" | "actor">>;
+
+export type RuleAbout = Schemas["RuleAbout"];
+export type PolicyState = Schemas["PolicyState"];
+export type PolicyVersion = Schemas["PolicyVersion"];
+export type PolicyVersionDetail = Schemas["PolicyVersionDetail"];
+export type Explanation = Schemas["Explanation"];
+export type ExplainStep = Schemas["ExplainStep"];
+export type ConsideredRule = Schemas["ConsideredRule"];
+export type WayToPass = Schemas["WayToPass"];
+export type CheckedCondition = Schemas["CheckedCondition"];
+export type AccessTable = Schemas["AccessTable"];
+export type AccessCell = Schemas["AccessCell"];
+export type Rehearsal = Schemas["Rehearsal"];
+export type RehearsedUse = Schemas["RehearsedUse"];
+export type HygieneFinding = Schemas["HygieneFinding"];
+export type RuleHits = Schemas["RuleHits"];
+
+export type Group = Schemas["Group"];
+export type AccessRequest = Schemas["AccessRequest"];
+export type AccessReview = Schemas["AccessReview"];
+export type ReviewItem = Schemas["AccessReviewItem"];
+export type Usage = Schemas["Usage"];
+export type UsageCount = Schemas["UsageCount"];

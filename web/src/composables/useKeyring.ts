@@ -4,13 +4,11 @@ import type { Key } from "@/api/types";
 import { useLive } from "@/stores/live";
 import { usePagination } from "./usePagination";
 
-/** Nobody used it for so long that somebody should ask whether it is needed. */
-export const restMs = 30 * 86_400_000;
+/** Whether a key that works lies unused for so long that somebody should ask whether it is needed. */
+export const rests = (key: Key, now: number): boolean => stateOf(key, now) === "good" && key.unused;
 
-/** Whether a key that works lies unused: since its last use, or since it was made. */
-export function rests(key: Key, now: number): boolean {
-  return stateOf(key, now) === "good" && now - Date.parse(key.last_used_at ?? key.created_at) >= restMs;
-}
+/** Whether a key that works ends soon and nothing takes its place. */
+export const expires = (key: Key, now: number): boolean => stateOf(key, now) === "good" && key.expiring && !key.rotated_to;
 
 export type KeyState = "good" | "revoked" | "ended" | "off";
 

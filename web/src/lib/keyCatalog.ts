@@ -22,6 +22,9 @@ const parts: readonly KeyRow[] = [
   { label: "people.find", keys: "f", scope: "people" },
   { label: "people.keysAdd", keys: "n", scope: "people" },
   { label: "people.keysEdit", keys: "e", scope: "people" },
+  { label: "groups.keysNew", keys: "n", scope: "groups" },
+  { label: "requests.keysAsk", keys: "n", scope: "requests" },
+  { label: "reviews.keysNew", keys: "n", scope: "reviews" },
   { label: "keyring.new", keys: "n", scope: "keys" },
   { label: "roles.new", keys: "n", scope: "roles" },
   { label: "system.again", keys: "r", scope: "system" },
@@ -44,7 +47,7 @@ export function keyCaps(keys: string, mac = /Mac|iP(hone|ad)/.test(navigator.use
 }
 
 /** Pages where the keys of lists count beside their own. */
-const listPages = ["people", "roles", "keys"];
+const listPages = ["people", "groups", "roles", "keys"];
 const inList = (a: KeyRow, b: KeyRow) => a.scope === "lists" && listPages.includes(b.scope);
 
 /** Why these keys cannot be taken: they are another row's, or one would never be reached behind the other. Null if they can. */

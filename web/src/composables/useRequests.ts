@@ -1,0 +1,30 @@
+import { computed, watch } from "vue";
+import { api, unwrap } from "@/api/client";
+import type { AccessRequest } from "@/api/types";
+import { useAccess } from "./useAccess";
+import { useAsyncAction } from "./useAsyncAction";
+import { useFollowed } from "./useFollowed";
+import { usePagination } from "./usePagination";
+import { useUrlFilters } from "./useUrlFilters";
+
+export const requestStates = ["open", "approved", "declined", "withdrawn", "expired"] as const;
+const requestFilters = ["of", "status"] as const;
+
+/** Requests for access: one's own, or everybody's for who decides, who begins with what waits. `status=any` is all of them. */
+export function useRequests() {
+  const { can } = useAccess();
+  const { filters, set } = useUrlFilters(requestFilters);
+  const decides = computed(() => can("acl.manage"));
+  const mine = computed(() => !decides.value || filters.value.of === "mine");
+  const status = computed(() => requestStates.find((s) => s === filters.value.status) ?? (mine.value || filters.value.status === "any" ? undefined : "open"));
+  const list = usePagination<AccessRequest>((cursor, signal) =>
+    unwrap(api.GET("/api/v1/access/requests", { params: { query: { limit: 50, cursor: cursor ?? undefined, mine: mine.value || undefined, status: status.value } }, signal })));
+  watch([mine, status], () => (list.reset(), void list.reload()), { immediate: true });
+  useFollowed("request", () => void (list.items.value.length <= 50 && list.reload()));
+
+  const path = (id: string) => ({ path: { id } });
+  const approve = useAsyncAction((signal, id: string, body: { reason?: string; until?: string }) => unwrap(api.POST("/api/v1/access/requests/{id}/approve", { params: path(id), body, signal })));
+  const decline = useAsyncAction((signal, id: string, reason: string) => unwrap(api.POST("/api/v1/access/requests/{id}/decline", { params: path(id), body: { reason }, signal })));
+  const withdraw = useAsyncAction((signal, id: string) => unwrap(api.POST("/api/v1/access/requests/{id}/withdraw", { params: path(id), body: {}, signal })));
+  return { list, set, decides, mine, status, approve, decline, withdraw };
+}
