@@ -77,11 +77,6 @@ func (g *grant) change(tx *db.Tx, now access.Policy) (access.PolicyWrite, error)
 
 func (g *grant) possible(asked named, now time.Time) error {
 	end := time.UnixMilli(asked.Row.Until)
-	if g.s.d.Frozen != nil {
-		if err := g.s.d.Frozen(); err != nil {
-			return err
-		}
-	}
 	switch {
 	case !end.After(now):
 		return fault.New(fault.Conflict, "The day that was asked for is over.")

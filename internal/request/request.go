@@ -74,8 +74,6 @@ type Deps struct {
 	Guard *access.Guard
 	// Models answers the ids of all models there are.
 	Models func(ctx context.Context) ([]string, error)
-	// Frozen says why rules can't be written, nil where they can; nil = they always can.
-	Frozen func() error
 	Now    func() time.Time
 }
 

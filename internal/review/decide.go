@@ -75,7 +75,7 @@ func (d *deciding) check(tx *db.Tx) (map[string]any, error) {
 	}
 	if d.Remove {
 		details["decision"] = string(Asked)
-		d.safe = narrows(current, g.DefaultAllow()) && d.s.frozen() == nil
+		d.safe = narrows(current, g.DefaultAllow())
 	}
 	return details, nil
 }
@@ -93,9 +93,6 @@ func (d *deciding) remove(tx *db.Tx, now access.Policy) (access.PolicyWrite, err
 	w := access.PolicyWrite{Rules: now.Rules, Default: now.Default, Note: "review " + d.review}
 	var err error
 	if w.Details, _, err = d.look(tx, now.Rules); err != nil {
-		return w, err
-	}
-	if err := d.s.frozen(); err != nil {
 		return w, err
 	}
 	w.Details["decision"] = string(Removed)
@@ -137,13 +134,6 @@ func changedMeanwhile() error {
 	return fault.New(fault.Stale, "The rule was changed meanwhile. Read it again.")
 }
 
-func (s *Service) frozen() error {
-	if s.d.Frozen == nil {
-		return nil
-	}
-	return s.d.Frozen()
-}
-
 // narrows says whether nobody can do more when the rule goes: it only allows, its end leaves no key wider than before, and no
 // model becomes one that no rule concerns where those are open.
 func narrows(r rule.Rule, openByDefault bool) bool {
@@ -160,7 +150,7 @@ func (s *Service) carryOut(ctx context.Context, d deciding) {
 	system := access.Server("reviews")
 	system.Origin = d.p.Origin
 	err := s.execute(context.WithoutCancel(ctx), system, d)
-	if err != nil {
+	if err != nil && fault.CodeOf(err) != fault.Conflict { // rules of a file are removed there
 		s.d.Log.ErrorContext(ctx, "removing a rule that its owner wants gone", "review", d.review, "rule_id", d.rule, "request_id", d.p.Origin.RequestID, "err", err)
 	}
 }
@@ -172,9 +162,10 @@ func (s *Service) execute(ctx context.Context, system access.Principal, d decidi
 	}
 	defer pass.Close(&err)
 	_, err = s.d.Guard.PutPolicy(ctx, pass, 0, func(tx *db.Tx, now access.Policy) (access.PolicyWrite, error) {
-		w, err := d.remove(tx, now)
 		i := slices.IndexFunc(now.Rules, func(r rule.Rule) bool { return r.ID == d.rule })
-		if err == nil && !(i >= 0 && narrows(now.Rules[i], s.d.Guard.DefaultAllow())) {
+		safe := i >= 0 && narrows(now.Rules[i], s.d.Guard.DefaultAllow())
+		w, err := d.remove(tx, now)
+		if err == nil && !safe {
 			err = changedMeanwhile()
 		}
 		if w.Details != nil {

@@ -108,8 +108,6 @@ type Deps struct {
 	Guard *access.Guard
 	// Show puts names for ids, in as many rules as it is given; nil leaves the ids.
 	Show func(ctx context.Context, list []rule.Rule) ([]rule.Rule, error)
-	// Frozen says why rules can't be written, nil where they can; nil = they always can.
-	Frozen func() error
 	Now    func() time.Time
 	Log    *slog.Logger // nil = nobody reads it
 }
