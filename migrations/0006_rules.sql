@@ -26,6 +26,8 @@ ALTER TABLE api_keys ADD COLUMN rotated_to TEXT REFERENCES api_keys (id);
 -- line is the first key of those that rotations made one from the other: rules and limits name it. Empty: the key is the first.
 ALTER TABLE api_keys ADD COLUMN line TEXT NOT NULL DEFAULT '';
 CREATE INDEX api_keys_line ON api_keys (line);
+-- When it was written down that the key ends soon.
+ALTER TABLE api_keys ADD COLUMN noticed_at INTEGER;
 
 CREATE TABLE policy_changes (
     version    INTEGER PRIMARY KEY NOT NULL REFERENCES policy_versions (version),

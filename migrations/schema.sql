@@ -111,7 +111,8 @@ CREATE TABLE api_keys (
     ip_ranges    TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(ip_ranges)),
     rate_limit   TEXT NOT NULL DEFAULT '',
     rotated_to   TEXT REFERENCES api_keys (id),
-    line         TEXT NOT NULL DEFAULT ''
+    line         TEXT NOT NULL DEFAULT '',
+    noticed_at   INTEGER
 ) STRICT;
 CREATE INDEX api_keys_user_id ON api_keys (user_id);
 CREATE INDEX api_keys_line ON api_keys (line);

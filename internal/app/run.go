@@ -24,6 +24,7 @@ func (a *App) runAll(ctx context.Context, e *edge) error {
 	work.Go(func() { a.Events.Run(background) })
 	work.Go(func() { a.Examples.Run(background) })
 	work.Go(func() { a.Reviews.Watch(background) })
+	work.Go(func() { a.Auth.WatchKeys(background) })
 	if e.tls != nil {
 		work.Go(func() { e.tls.Watch(background) })
 	}

@@ -113,11 +113,20 @@ func hintOf(ev audit.Event) (*hint, error) {
 	case kind == TypeUser && (a == access.UserManage || changesOneself(ev)):
 		hi.whose = id
 	case kind == TypeKey && (a == access.KeyOwn || a == access.KeyManage):
-		hi.whose = ev.Actor.ID
+		hi.whose = ownerOf(ev)
 	default:
 		return nil, nil //nolint:nilnil // as above
 	}
 	var err error
 	hi.data, err = json.Marshal(map[string]string{"id": id})
 	return hi, err
+}
+
+// ownerOf answers whose key the row is about: of whoever it names, else of whoever acted.
+func ownerOf(ev audit.Event) string {
+	owner, _ := ev.Details["owner"].(string)
+	if id, ok := strings.CutPrefix(owner, TypeUser+":"); ok {
+		return id
+	}
+	return ev.Actor.ID
 }

@@ -14,8 +14,8 @@ import (
 const (
 	day = 24 * time.Hour
 	// A key that nobody uses is one that nobody would miss if it were stolen.
-	unusedAfter = 30 * day
-	endsWithin  = 14 * day
+	unusedAfter = auth.KeyUnused
+	endsWithin  = auth.KeyEnding
 	// renewWithin is when who has to ask somebody for a certificate should do so, as the doctor has it.
 	renewWithin = 30 * day
 	urgentDays  = 7 * day
