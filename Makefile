@@ -65,7 +65,7 @@ dev: build ## serve beside Vite with hot reload at http://localhost:5173/ui/
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-fast test-race test-native test-web test-sdk test-schema test-kill test-old-cpu test-image soak e2e budget screenshots fuzz bench golden check-data check-reference ci
+.PHONY: test test-fast test-race check-rules test-native test-web test-sdk test-schema test-kill test-old-cpu test-image soak e2e budget screenshots fuzz bench golden check-data check-reference ci
 test: ## install what the tests need and run all of them; seconds per stage and the counts at the end
 	@python3 --version >/dev/null 2>&1 || scripts/setup.sh test
 	@$(ENV) python3 scripts/stages.py setup! build! check-generated test-race test-native test-web test-sdk test-schema test-kill test-flat test-old-cpu test-image e2e budget
@@ -75,6 +75,9 @@ test-fast: ## Go with the race detector, shuffled, without the engine and the te
 
 test-race: ## the same with every test
 	@$(ENV) python3 scripts/gotest.py -race -shuffle=on -timeout 10m -tags $(FAST_TAGS) ./...
+
+check-rules: ## model rules against an oracle that was written from the contract alone: 1,000,000 random rule sets, some minutes
+	@$(ENV) GH_ORACLE_CASES=1000000 go test -count=1 -timeout 60m -tags $(FAST_TAGS) -run TestTheOracleAgrees ./internal/rule
 
 test-native: native ## what needs the real engine (no race detector: it would compile all C++ again)
 	@$(ENV) packages=$$(scripts/native-packages.sh) && python3 scripts/gotest.py -timeout 20m $$packages

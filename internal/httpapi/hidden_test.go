@@ -31,7 +31,6 @@ func naming() map[string]string {
 		"createModeration":       `{"model":"MODEL","input":"hello"}`,
 		"openaiCreateModeration": `{"model":"MODEL","input":["hello","there"]}`,
 		"createKey":              `{"label":"x","models":["MODEL"]}`,
-		"rotateKey":              `{"overlap":60}`,
 		"putModelACL":            `{"rules":[]}`,
 		"putACLModel":            `{"model":"MODEL","rules":[]}`,
 		"createRule":             one,
