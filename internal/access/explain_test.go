@@ -160,4 +160,3 @@ func TestPrincipalOf(t *testing.T) {
 	_, err = g.guard.PrincipalOf(t.Context(), "team:x")
 	require.Equal(t, fault.Invalid, fault.CodeOf(err))
 }
-

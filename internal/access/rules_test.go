@@ -295,3 +295,53 @@ func TestRulesNeverFailOpen(t *testing.T) {
 		}
 	})
 }
+
+// threat Z6
+func TestTheOrderOfRulesSaysNothing(t *testing.T) {
+	g := newGate(t, "")
+	rapid.Check(t, func(t *rapid.T) {
+		rules, p := drawRules(t), drawPrincipal(t)
+		if err := g.guard.Swap(1, everything, rules); err != nil {
+			t.Fatal(err)
+		}
+		before := map[string]access.Decision{}
+		eachUse(func(o access.Operation, m string) { before[string(o)+" "+m] = g.guard.Decide(p, op(o, m)) })
+		if err := g.guard.Swap(1, everything, rapid.Permutation(rules).Draw(t, "order")); err != nil {
+			t.Fatal(err)
+		}
+		eachUse(func(o access.Operation, m string) {
+			if d := g.guard.Decide(p, op(o, m)); fmt.Sprint(d) != fmt.Sprint(before[string(o)+" "+m]) {
+				t.Fatalf("%s %s: %+v in one order, %+v in another", o, m, before[string(o)+" "+m], d)
+			}
+		})
+	})
+}
+
+// threat K1: a key never may what its owner may not, whatever its scopes and whatever rules name it.
+func TestAKeyNeverExceedsItsOwner(t *testing.T) {
+	g := newGate(t, "")
+	rapid.Check(t, func(t *rapid.T) {
+		rules, p := drawRules(t), drawPrincipal(t)
+		owner := p
+		owner.Kind, owner.KeyID = access.KindUser, ""
+		p.Kind, p.KeyID = access.KindKey, "key_1"
+		p.KeyModels = rapid.SampledFrom([][]string{nil, {"m1"}, {"m*", "x"}, {"*"}}).Draw(t, "models")
+		p.KeyOperations = rapid.SampledFrom([][]string{nil, {"infer"}, {"view", "infer"}, {"*"}}).Draw(t, "operations")
+		if err := g.guard.Swap(1, everything, rules); err != nil {
+			t.Fatal(err)
+		}
+		eachUse(func(o access.Operation, m string) {
+			if g.guard.Decide(p, op(o, m)).Allowed && !g.guard.Decide(owner, op(o, m)).Allowed {
+				t.Fatalf("the key may %s %s and its owner may not", o, m)
+			}
+			if len(g.guard.VisibleModels(p, []string{m})) > len(g.guard.VisibleModels(owner, []string{m})) {
+				t.Fatalf("the key sees %s and its owner does not", m)
+			}
+		})
+		for _, a := range access.AllActions() {
+			if g.guard.Can(p, a) && !g.guard.Can(owner, a) {
+				t.Fatalf("the key may %s and its owner may not", a)
+			}
+		}
+	})
+}
