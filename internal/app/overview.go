@@ -58,6 +58,7 @@ func (a *App) newOverview(files *tlsfiles.Files) *overview.Service {
 	}
 	return overview.New(overview.Deps{
 		Guard: a.Guard, Log: a.Audit, Auth: a.Auth, Catalog: a.Catalog, Scheduler: a.Scheduler, Moderation: a.Moderation, Machine: m, Ignored: a.ignoredSettings,
+		Undecided: a.undecided,
 	}, overview.Options{Now: a.now})
 }
 

@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"time"
 
+	"guardhouse/internal/overview"
 	"guardhouse/internal/request"
 	"guardhouse/internal/review"
 	"guardhouse/internal/usage"
@@ -13,6 +15,18 @@ func (a *App) openRequests() {
 	a.Requests = request.New(request.Deps{DB: a.DB, Guard: a.Guard, Models: a.modelIDs, Now: a.now})
 	a.Reviews = review.New(review.Deps{DB: a.DB, Guard: a.Guard, Now: a.now, Log: a.log})
 	a.Usage = usage.New(a.DB, a.Guard, a.now)
+}
+
+// undecided answers what waits for somebody who manages rules.
+func (a *App) undecided(ctx context.Context, before time.Time) (overview.Undecided, error) {
+	asked, err := a.Requests.Waiting(ctx)
+	if err != nil {
+		return overview.Undecided{}, err
+	}
+	due, err := a.Reviews.Due(ctx, before)
+	return overview.Undecided{
+		Requests: asked.Count, Oldest: asked.Since, Reviews: due.Reviews, Rules: due.Rules, Passed: due.Overdue, Due: due.First,
+	}, err
 }
 
 // modelIDs answers the ids of all models there are, whoever may see them.

@@ -23,6 +23,8 @@ const (
 	backupEvery = 7 * day
 	// A server that is tried out for an afternoon needs none.
 	backupFirst = 3 * day
+	// A review is told of while there is a week left to look at its rules.
+	reviewWithin = 7 * day
 	// The console walks the chain once in a session: a server that has just started is not told off.
 	walkFirst = 15 * time.Minute
 	walkEvery = 7 * day
@@ -53,13 +55,14 @@ type facts struct {
 	signIns, full audit.Count
 	report        *Round
 	ignored       []string // settings
+	undecided     Undecided
 }
 
 // needs answers everything that waits for a person, the gravest first.
 func (f facts) needs() []Need {
 	var out []Need
 	for _, look := range []func() []Need{
-		f.chainNeeds, f.writeNeeds, f.diskNeeds, f.modelNeeds, f.certificateNeeds, f.pressureNeeds, f.keyNeeds, f.peopleNeeds, f.settingNeeds, f.backupNeeds, f.reportNeeds,
+		f.chainNeeds, f.writeNeeds, f.diskNeeds, f.modelNeeds, f.certificateNeeds, f.pressureNeeds, f.keyNeeds, f.peopleNeeds, f.decisionNeeds, f.settingNeeds, f.backupNeeds, f.reportNeeds,
 	} {
 		out = append(out, look()...)
 	}
@@ -185,6 +188,28 @@ func (f facts) peopleNeeds() []Need {
 		return nil
 	}
 	return []Need{{"last_admin", Note, time.Time{}, map[string]any{"name": f.standing.Admin}, Target{Page: "people"}}}
+}
+
+// decisionNeeds tells of requests for access, and of reviews whose day is near or over.
+func (f facts) decisionNeeds() (out []Need) {
+	u := f.undecided
+	if !f.can(access.ACLManage) {
+		return nil
+	}
+	if u.Requests > 0 {
+		params := map[string]any{"count": u.Requests, "days": days(f.now.Sub(u.Oldest))}
+		out = append(out, Need{"requests_open", Note, u.Oldest, params, Target{Page: "requests"}})
+	}
+	if u.Rules == 0 {
+		return out
+	}
+	n := Need{"review_due", Note, time.Time{}, map[string]any{
+		"reviews": u.Reviews, "rules": u.Rules, "passed": u.Passed, "at": u.Due.UTC().Format(time.RFC3339), "days": days(u.Due.Sub(f.now).Abs()),
+	}, Target{Page: "reviews"}}
+	if u.Passed > 0 {
+		n.Severity, n.Since = Soon, u.Due
+	}
+	return append(out, n)
 }
 
 func (f facts) backupNeeds() []Need {

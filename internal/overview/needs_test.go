@@ -78,6 +78,15 @@ func TestNeedsByWhatIsKnown(t *testing.T) {
 			map[string]any{"count": int64(3), "label": "ward", "at": "2026-11-20T12:00:00Z", "days": int64(1)},
 			"keys",
 		},
+		"requests open": {func(f *facts) { f.undecided = Undecided{Requests: 3, Oldest: now.Add(-50 * time.Hour)} }, "requests_open", Note, map[string]any{"count": int64(3), "days": int64(2)}, "requests"},
+		"review due": {
+			func(f *facts) { f.undecided = Undecided{Reviews: 1, Rules: 4, Due: now.Add(3 * day)} }, "review_due", Note,
+			map[string]any{"reviews": int64(1), "rules": int64(4), "passed": int64(0), "at": "2026-11-24T12:00:00Z", "days": int64(3)}, "reviews",
+		},
+		"review overdue": {
+			func(f *facts) { f.undecided = Undecided{Reviews: 2, Rules: 5, Passed: 1, Due: now.Add(-2 * day)} }, "review_due", Soon,
+			map[string]any{"reviews": int64(2), "rules": int64(5), "passed": int64(1), "at": "2026-11-19T12:00:00Z", "days": int64(2)}, "reviews",
+		},
 		"settings ignored": {func(f *facts) { f.ignored = []string{"engine.queue", "warp"} }, "settings_ignored", Soon, map[string]any{"count": int64(2), "key": "engine.queue"}, "settings"},
 		"one admin":        {func(f *facts) { f.standing = auth.Standing{Admins: 1, Admin: "m.chen"} }, "last_admin", Note, map[string]any{"name": "m.chen"}, "people"},
 		"no backup":        {func(f *facts) { f.backup = time.Time{} }, "backup_none", Note, map[string]any{"days": int64(100)}, "system"},

@@ -48,6 +48,16 @@ type Deps struct {
 	Moderation *moderation.Service
 	Machine    Machine
 	Ignored    func(ctx context.Context) []string // settings that are set and not in force, by key; nil = not asked
+	// Undecided answers what waits for somebody with acl.manage, reviews as far as they end before a moment; nil = not asked.
+	Undecided func(ctx context.Context, before time.Time) (Undecided, error)
+}
+
+// Undecided is what waits for a decision: requests for access, and rules in reviews whose day has passed or is near.
+type Undecided struct {
+	Requests               int64
+	Oldest                 time.Time // of the requests
+	Reviews, Rules, Passed int64     // Passed: of the reviews, those whose day has
+	Due                    time.Time // the first of them
 }
 
 // Options of a Service.

@@ -7,7 +7,7 @@ import { useFormat } from "./useFormat";
 
 const icons: Record<string, string> = {
   chain_broken: "unsafe", chain_unchecked: "seal", chain_stale: "seal", audit_unwritable: "audit", disk_full: "system", disk_low: "system", model_failed: "models", model_loading: "clock",
-  certificate_ended: "cal", certificate_ends: "cal", sign_in_burst: "lock", queue_full: "gauge", keys_suspended: "keys", keys_ending: "keys", keys_unused: "keys", last_admin: "users", settings_ignored: "gauge",
+  certificate_ended: "cal", certificate_ends: "cal", sign_in_burst: "lock", queue_full: "gauge", keys_suspended: "keys", keys_ending: "keys", keys_unused: "keys", last_admin: "users", settings_ignored: "gauge", requests_open: "approvals", review_due: "rules",
   backup_none: "export", backup_old: "export", checks_failed: "system",
 };
 
@@ -37,7 +37,7 @@ export function useNeedTexts() {
   /** Where it is seen to, where that page is built and open to this person. */
   function target(need: OverviewNeed): RouteLocationRaw | null {
     const { page, id, query } = need.to;
-    const row = pageOf(page);
+    const row = pageOf(page === "reviews" ? "requests" : page); // a tab of it
     if (!row || !router.hasRoute(page) || !opens(row, can)) return null;
     return { name: page, query, ...(id && page === "models" ? { params: { id } } : {}) };
   }
