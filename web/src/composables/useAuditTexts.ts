@@ -65,8 +65,10 @@ export function useAuditTexts() {
   /** An act of administration by what it changed of which kind of thing; several changes at once are told in general. */
   const sentence = (event: AuditEvent): string => {
     const [kind = "", name = ""] = event.resource.split(":");
-    const called = kind === "user" ? (names.of(name) ?? resource(event).replace(/^user:/, "")) : name;
-    const values = { who: event.actor.name || event.actor.type !== "anonymous" ? who(event) : t("actor.somebody"), action: event.action, model: event.model || "–", resource: event.resource, name: called, act: act(event.action) };
+    const said = (key: string): string => (typeof event.details[key] === "string" ? String(event.details[key]) : "");
+    const called = kind === "user" ? (names.of(name) ?? resource(event).replace(/^user:/, "")) : kind === "group" ? said("name") || name : name;
+    const member = said("member").replace(/^user:/, "");
+    const values = { who: event.actor.name || event.actor.type !== "anonymous" ? who(event) : t("actor.somebody"), action: event.action, model: event.model || "–", resource: event.resource, name: called, act: act(event.action), member: names.of(member) ?? member, rule: said("rule") };
     const general = `sentence.${event.decision}.${slug(event.action)}`;
     const exact = [general, kind, event.details.change].filter(Boolean).join("_");
     const key = [exact === general ? "" : exact, event.model ? "" : general + "_bare", general].find((k) => k !== "" && te(k));
