@@ -2774,7 +2774,7 @@ type PolicyFile struct {
 	Default *RuleEffect `json:"default,omitempty"`
 
 	// Rules Each with its id and models; mode, conditions, note and owner may be left out.
-	Rules []ModelRule `json:"rules"`
+	Rules []RuleWrite `json:"rules"`
 
 	// Version Of the format.
 	Version int `json:"version"`
@@ -3648,8 +3648,14 @@ type To = time.Time
 // UserQuery defines model for UserQuery.
 type UserQuery = string
 
+// Limited defines model for Limited.
+type Limited = Problem
+
 // OpenAIError defines model for OpenAIError.
 type OpenAIError = OpenAIErrorBody
+
+// OpenAILimited defines model for OpenAILimited.
+type OpenAILimited = OpenAIErrorBody
 
 // RateLimited defines model for RateLimited.
 type RateLimited = Problem
@@ -8376,7 +8382,29 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/audit", wrapper.AuditAlias)
 }
 
+type LimitedResponseHeaders struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      *int
+}
+type LimitedApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers LimitedResponseHeaders
+}
+
 type OpenAIErrorJSONResponse OpenAIErrorBody
+
+type OpenAILimitedResponseHeaders struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      *int
+}
+type OpenAILimitedJSONResponse struct {
+	Body OpenAIErrorBody
+
+	Headers OpenAILimitedResponseHeaders
+}
 
 type ProblemApplicationProblemPlusJSONResponse Problem
 
@@ -8412,6 +8440,27 @@ func (response AuditAlias200JSONResponse) VisitAuditAliasResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AuditAlias429ApplicationProblemPlusJSONResponse struct {
+	LimitedApplicationProblemPlusJSONResponse
+}
+
+func (response AuditAlias429ApplicationProblemPlusJSONResponse) VisitAuditAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -11355,6 +11404,27 @@ func (response CreateModeration200JSONResponse) VisitCreateModerationResponse(w 
 	return err
 }
 
+type CreateModeration429ApplicationProblemPlusJSONResponse struct {
+	LimitedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateModeration429ApplicationProblemPlusJSONResponse) VisitCreateModerationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateModerationdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -12869,6 +12939,25 @@ func (response OpenaiCreateModeration200JSONResponse) VisitOpenaiCreateModeratio
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenaiCreateModeration429JSONResponse struct{ OpenAILimitedJSONResponse }
+
+func (response OpenaiCreateModeration429JSONResponse) VisitOpenaiCreateModerationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }

@@ -2191,7 +2191,7 @@ export interface components {
             version: number;
             default?: components["schemas"]["RuleEffect"];
             /** @description Each with its id and models; mode, conditions, note and owner may be left out. */
-            rules: components["schemas"]["ModelRule"][];
+            rules: components["schemas"]["RuleWrite"][];
         };
         PolicyState: {
             /** Format: int64 */
@@ -3451,6 +3451,75 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description A rate or a quota has no room: of a model rule, the key, or limits.*. Nothing ran and nothing was counted. The same RateLimit
+         *     headers stand on every answer that succeeded where a limit concerns the use. Retry-After is missing where waiting does not help,
+         *     as for a list longer than the limit ever lets through.
+         */
+        Limited: {
+            headers: {
+                "Retry-After"?: number;
+                /**
+                 * @description As in draft-ietf-httpapi-ratelimit-headers: r is what is left, t in how many seconds there is more. Named rule-ID, key, or by the configuration key.
+                 * @example "rule-ward-nurses";r=0;t=10
+                 */
+                RateLimit: string;
+                /**
+                 * @description q is the quota, w its seconds, qu its unit where that is not requests.
+                 * @example "rule-ward-nurses";q=6;w=60
+                 */
+                "RateLimit-Policy": string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Too Many Requests",
+                 *       "status": 429,
+                 *       "code": "rate_limited",
+                 *       "detail": "Too many requests. Wait a moment, then try again.",
+                 *       "request_id": "req_01JD"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description A rate or a quota has no room: of a model rule, the key, or limits.*. Nothing ran and nothing was counted. The same RateLimit
+         *     headers stand on every answer that succeeded where a limit concerns the use. Retry-After is missing where waiting does not help,
+         *     as for a list longer than the limit ever lets through.
+         */
+        OpenAILimited: {
+            headers: {
+                "Retry-After"?: number;
+                /**
+                 * @description As in draft-ietf-httpapi-ratelimit-headers: r is what is left, t in how many seconds there is more. Named rule-ID, key, or by the configuration key.
+                 * @example "rule-ward-nurses";r=0;t=10
+                 */
+                RateLimit: string;
+                /**
+                 * @description q is the quota, w its seconds, qu its unit where that is not requests.
+                 * @example "rule-ward-nurses";q=6;w=60
+                 */
+                "RateLimit-Policy": string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "message": "Too many requests. Wait a moment, then try again.",
+                 *         "type": "rate_limit_error",
+                 *         "param": null,
+                 *         "code": "rate_limited",
+                 *         "request_id": "req_01JD"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenAIErrorBody"];
             };
         };
         /** @description Any error. */
@@ -4751,6 +4820,7 @@ export interface operations {
                     "application/json": components["schemas"]["Verdict"];
                 };
             };
+            429: components["responses"]["Limited"];
             default: components["responses"]["Problem"];
         };
     };
@@ -6372,6 +6442,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAIModeration"];
                 };
             };
+            429: components["responses"]["OpenAILimited"];
             default: components["responses"]["OpenAIError"];
         };
     };
@@ -6523,6 +6594,7 @@ export interface operations {
                     "application/json": components["schemas"]["Verdict"];
                 };
             };
+            429: components["responses"]["Limited"];
             default: components["responses"]["Problem"];
         };
     };
