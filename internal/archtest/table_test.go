@@ -139,6 +139,11 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		reason:  "says what rules would do: asks the gate and reads the log, decides nothing and writes nothing",
 	},
 
+	"internal/hygiene": {
+		imports: []string{"internal/access", "internal/audit", "internal/catalog", "internal/db", "internal/fault", "internal/rule"},
+		reason:  "looks rules over and proposes; what is done goes through the gate, and keys through whoever owns them",
+	},
+
 	"internal/examples": {
 		imports: []string{"internal/access", "internal/fault", "internal/moderation", "internal/prompt"},
 		reason:  "shipped texts and what the default guard says of them: asks moderation as anybody would",

@@ -53,14 +53,17 @@ func (s shelf) Resolve(_ context.Context, name string) (catalog.Model, error) {
 // register knows everybody's id by his name: usr_ana is ana, group_ward is ward.
 type register struct{}
 
-func (register) ResolvePrincipal(_ context.Context, p rule.Principal) (rule.Principal, error) {
-	prefix := map[string]string{rule.KindUser: "usr_", rule.KindGroup: "group_"}[p.Kind]
-	for _, known := range []string{"ana", "bo", "cy", "ward", "key_ana", "key_bo", "reviewer", "nurse", "admin"} {
-		if p.Ref == known {
-			return rule.Principal{Kind: p.Kind, Ref: prefix + p.Ref}, nil
+func (register) IDs(_ context.Context, named []rule.Principal) (map[rule.Principal]rule.Principal, error) {
+	out := map[rule.Principal]rule.Principal{}
+	for _, p := range named {
+		prefix := map[string]string{rule.KindUser: "usr_", rule.KindGroup: "group_"}[p.Kind]
+		for _, known := range []string{"ana", "bo", "cy", "ward", "key_ana", "key_bo", "reviewer", "nurse", "admin"} {
+			if p.Ref == known {
+				out[p] = rule.Principal{Kind: p.Kind, Ref: prefix + p.Ref}
+			}
 		}
 	}
-	return p, fault.New(fault.Unprocessable, "There is no such "+p.Kind+".")
+	return out, nil
 }
 
 // noon is a Monday's.

@@ -31,13 +31,18 @@ func (s *Service) set(ctx context.Context, p Proposal) (*rule.Set, []rule.Rule, 
 	if err != nil {
 		return nil, nil, err
 	}
+	stored := s.Guard.Rules()
+	find, err := s.finder(ctx, rules, stored)
+	if err != nil {
+		return nil, nil, err
+	}
 	for i := range rules {
-		if rules[i], err = s.complete(ctx, rules[i], p, i); err != nil {
+		if rules[i], err = complete(rules[i], p, i, find); err != nil {
 			return nil, nil, err
 		}
 	}
 	if p.Model != "" {
-		rules = append(rules, slices.DeleteFunc(s.Guard.Rules(), func(r rule.Rule) bool { return Own(r, p.Model) })...)
+		rules = append(rules, slices.DeleteFunc(stored, func(r rule.Rule) bool { return Own(r, p.Model) })...)
 	}
 	name(rules)
 	allow := s.Guard.DefaultAllow()
@@ -54,8 +59,44 @@ func (s *Service) set(ctx context.Context, p Proposal) (*rule.Set, []rule.Rule, 
 // Own says whether the rule is the model's own: it names this model alone.
 func Own(r rule.Rule, model string) bool { return len(r.Models) == 1 && r.Models[0] == model }
 
+// gone stands before the id of somebody who has no name any more, where rules are shown.
+const gone = "deleted:"
+
+// finder answers what each principal of the proposed rules is stored as. Who is gone may stand where stored rules name him.
+func (s *Service) finder(ctx context.Context, rules, stored []rule.Rule) (func(rule.Principal) (rule.Principal, error), error) {
+	kept := map[rule.Principal]rule.Principal{}
+	for i := range stored {
+		for _, p := range stored[i].Principals {
+			kept[rule.Principal{Kind: p.Kind, Ref: gone + p.Ref}] = p
+		}
+	}
+	var ask []rule.Principal
+	seen := map[rule.Principal]bool{{Kind: rule.KindAny}: true}
+	for i := range rules {
+		for _, p := range rules[i].Principals {
+			if !seen[p] {
+				seen[p] = true
+				ask = append(ask, p)
+			}
+		}
+	}
+	ids, err := s.Names.IDs(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	return func(p rule.Principal) (rule.Principal, error) {
+		if id, ok := ids[p]; ok {
+			return id, nil
+		}
+		if id, ok := kept[p]; ok {
+			return id, nil
+		}
+		return p, fault.Newf(fault.Unprocessable, "there is no such %s", p.Kind)
+	}, nil
+}
+
 // complete answers a proposed rule as it would be stored.
-func (s *Service) complete(ctx context.Context, r rule.Rule, p Proposal, place int) (rule.Rule, error) {
+func complete(r rule.Rule, p Proposal, place int, find func(rule.Principal) (rule.Principal, error)) (rule.Rule, error) {
 	at := fmt.Sprintf("%s[%d]", p.Field, place)
 	switch {
 	case p.Model == "" && len(r.Models) == 0:
@@ -65,10 +106,10 @@ func (s *Service) complete(ctx context.Context, r rule.Rule, p Proposal, place i
 	case p.Model != "" && !Own(r, p.Model):
 		return r, fault.New(fault.Invalid, "A model's own rule names that model alone.").WithField(at + ".models")
 	}
-	resolved, err := r.Resolve(func(named rule.Principal) (rule.Principal, error) { return s.Names.ResolvePrincipal(ctx, named) })
+	resolved, err := r.Resolve(find)
 	if err != nil {
 		f := fault.From(err)
-		return r, f.WithField(at + "." + f.Field)
+		return r, fault.Wrap(err, f.Code, at+"."+f.Message).WithField(at + "." + f.Field)
 	}
 	return resolved, nil
 }

@@ -16,10 +16,9 @@ import (
 	"guardhouse/internal/rule"
 )
 
-// Names turns what people write into what rules hold: a principal by its name into the one by its id. An unknown one is
-// Unprocessable.
+// Names turns what people write into what rules hold. IDs answers the stored form of each that there is; unknown ones are missing.
 type Names interface {
-	ResolvePrincipal(ctx context.Context, named rule.Principal) (rule.Principal, error)
+	IDs(ctx context.Context, named []rule.Principal) (map[rule.Principal]rule.Principal, error)
 }
 
 // Models are the models that there are.

@@ -68,9 +68,16 @@ func (s *Service) principal(ctx context.Context, p rule.Principal) (access.Princ
 	if p.Kind == rule.KindAny {
 		return access.Principal{}, fault.New(fault.Unprocessable, "Everybody is nobody in particular: name a user, role, group or key.").WithField("principal")
 	}
-	resolved, err := s.Names.ResolvePrincipal(ctx, p)
+	ids, err := s.Names.IDs(ctx, []rule.Principal{p})
 	if err != nil {
-		return access.Principal{}, fault.From(err).WithField("principal")
+		return access.Principal{}, err
 	}
-	return s.Guard.PrincipalOf(ctx, resolved.String())
+	id, known := ids[p]
+	switch {
+	case p.Kind == rule.KindKey:
+		id = p // one key of its line, which may have ended: then that is the answer
+	case !known:
+		return access.Principal{}, fault.Newf(fault.Unprocessable, "There is no such %s.", p.Kind).WithField("principal")
+	}
+	return s.Guard.PrincipalOf(ctx, id.String())
 }
