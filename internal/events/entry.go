@@ -114,6 +114,10 @@ func hintOf(ev audit.Event) (*hint, error) {
 		hi.whose = id
 	case kind == TypeKey && (a == access.KeyOwn || a == access.KeyManage):
 		hi.whose = ownerOf(ev)
+	case kind == TypeRequest && (a == access.SessionOwn || a == access.ACLManage):
+		hi.whose, _ = ev.Details["user"].(string)
+	case kind == TypeReview && (a == access.SessionOwn || a == access.ACLManage):
+		hi.whose = ev.Actor.ID
 	default:
 		return nil, nil //nolint:nilnil // as above
 	}

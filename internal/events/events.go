@@ -24,6 +24,8 @@ const (
 	TypeAudit   = "audit"   // a row of the log
 	TypeUser    = "user"    // an account was changed: its id
 	TypeKey     = "key"     // a key was made or changed: its id
+	TypeRequest = "request" // somebody asked for access, or a request was decided: its id
+	TypeReview  = "review"  // a review of rules was begun, decided in or ended: its id
 	TypePolicy  = "policy"  // the version of roles and rules
 	TypeModels  = "models"  // a model and its state
 	TypeSession = "session" // the stream's own session has ended

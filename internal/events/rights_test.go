@@ -76,6 +76,24 @@ func TestOnesOwnIsSeen(t *testing.T) {
 	require.Equal(t, []string{"key", "models", "policy", "user", "verdict"}, kinds(s))
 }
 
+// TestRequestsAndReviews: whoever asked learns of it, and whoever manages rules; nobody else learns that there is one.
+func TestRequestsAndReviews(t *testing.T) {
+	r := newRig(t)
+	admin, asker, other := r.follow(user("admin"), events.FromNow), r.follow(user("reviewer"), events.FromNow), r.follow(user("nurse"), events.FromNow)
+	asked := map[string]any{"user": "usr_reviewer"}
+	r.row(audit.Entry{Action: "session.own", Resource: "request:arq_1", Details: asked}, "usr_reviewer", 0)
+	r.row(audit.Entry{Action: "acl.manage", Resource: "request:arq_1", Details: asked}, "usr_admin", 0)
+	r.row(audit.Entry{Action: "session.own", Resource: "request:arq_2", Details: asked, Decision: audit.Error}, "usr_reviewer", 0)
+	r.row(audit.Entry{Action: "session.own", Resource: "review:arv_1"}, "usr_reviewer", 0)
+	r.row(audit.Entry{Action: "acl.manage", Resource: "review:arv_1"}, "usr_admin", 0)
+	for s, want := range map[*stream][2]int{admin: {2, 2}, asker: {2, 1}, other: {0, 0}} {
+		r.settle(s)
+		require.Len(t, s.of(events.TypeRequest), want[0])
+		require.Len(t, s.of(events.TypeReview), want[1])
+	}
+	require.Equal(t, `{"id":"arq_1"}`, asker.of(events.TypeRequest)[0].data)
+}
+
 // TestAnothersVerdictsNeverAppear holds every stream against what the history gives to the same principal.
 func TestAnothersVerdictsNeverAppear(t *testing.T) { // threat Z3
 	r := newRig(t)

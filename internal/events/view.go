@@ -9,16 +9,16 @@ import (
 
 // view is what one principal may see of entries, by the rights of the moment it was made.
 type view struct {
-	userID             string
-	audit, users, keys bool
-	sight              moderation.Sight
+	userID                    string
+	audit, users, keys, rules bool
+	sight                     moderation.Sight
 }
 
 func (h *Hub) view(ctx context.Context, p access.Principal) view {
 	return view{
 		userID: p.UserID,
 		audit:  h.d.Guard.Can(p, access.AuditRead), users: h.d.Guard.Can(p, access.UserManage),
-		keys: h.d.Guard.Can(p, access.KeyManage), sight: h.d.History.Sight(ctx, p),
+		keys: h.d.Guard.Can(p, access.KeyManage), rules: h.d.Guard.Can(p, access.ACLManage), sight: h.d.History.Sight(ctx, p),
 	}
 }
 
@@ -47,5 +47,12 @@ func (v view) concerns(hi hint) bool {
 	if v.userID != "" && hi.whose == v.userID {
 		return true
 	}
-	return (hi.kind == TypeUser && v.users) || (hi.kind == TypeKey && v.keys)
+	switch hi.kind {
+	case TypeUser:
+		return v.users
+	case TypeKey:
+		return v.keys
+	default:
+		return v.rules
+	}
 }

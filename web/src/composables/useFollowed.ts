@@ -6,8 +6,8 @@ const everyMs = 60_000;
 const settleMs = 300;
 
 /**
- * Calls `soon` a moment after somebody did something with a request or a review: who reads the audit hears of each, a changed
- * rule is heard by everybody, and for the rest there is a look every minute while the page is in view.
+ * Calls `soon` a moment after somebody did something with a request or a review: who asked and who manages
+ * rules hear of it, a changed rule is heard by everybody, and for the owners of rules there is a look every minute while the page is in view.
  */
 export function useFollowed(kind: "request" | "review", soon: () => void): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -15,7 +15,7 @@ export function useFollowed(kind: "request" | "review", soon: () => void): void 
     clearTimeout(timer);
     timer = setTimeout(soon, settleMs);
   };
-  const off = useLive().on({ audit: (row) => void (row.resource.startsWith(kind + ":") && settle()), policy: settle, reset: settle });
+  const off = useLive().on({ ...(kind === "request" ? { request: settle } : { review: settle }), policy: settle, reset: settle });
   usePoll(soon, everyMs);
   if (getCurrentScope()) onScopeDispose(() => (clearTimeout(timer), off()));
 }

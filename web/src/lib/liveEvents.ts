@@ -6,6 +6,8 @@ export interface LiveData {
   audit: AuditEvent;
   user: EventRef;
   key: EventRef;
+  request: EventRef;
+  review: EventRef;
   policy: EventPolicy;
   models: EventModel;
   session: EventEnd;
@@ -17,7 +19,7 @@ export type LiveEvent = { [K in LiveType]: { type: K; data: LiveData[K]; id: str
 export type Handlers = { [K in LiveType]?: (data: LiveData[K]) => void };
 
 /** What the server sends. */
-export const wireTypes = ["verdict", "audit", "user", "key", "policy", "models", "session", "reset"] as const satisfies readonly LiveType[];
+export const wireTypes = ["verdict", "audit", "user", "key", "request", "review", "policy", "models", "session", "reset"] as const satisfies readonly LiveType[];
 
 /** Hands an event to the one of the handlers that is for it. */
 export function dispatch(event: LiveEvent, to: Handlers): void {
