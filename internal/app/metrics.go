@@ -32,7 +32,7 @@ func (a *App) collect(e *edge) error {
 	}
 	return a.Metrics.Collect(metrics.Sources{
 		Models: a.modelMetrics, Verdicts: a.verdictMetrics, Cache: a.cacheMetrics, Commits: a.commitMetrics, AuditRows: a.auditMetrics,
-		Verified: a.verifiedMetrics, People: a.peopleMetrics, Streams: a.streamMetrics, Storage: a.storageMetrics,
+		Verified: a.verifiedMetrics, People: a.peopleMetrics, Streams: a.streamMetrics, Limits: a.limitMetrics, Storage: a.storageMetrics,
 		CertificateEnds: ends,
 		NotReady: func() []string {
 			ctx, cancel := context.WithTimeout(context.Background(), askWithin)
@@ -107,6 +107,11 @@ func (a *App) peopleMetrics() (metrics.People, error) {
 
 func (a *App) streamMetrics() metrics.Streams {
 	return metrics.Streams{Open: a.Events.Streams(), Dropped: a.Events.Dropped()}
+}
+
+func (a *App) limitMetrics() metrics.Limits {
+	s := a.Guard.LimitStats()
+	return metrics.Limits{Kept: s.Buckets + s.Counters, Forgotten: s.Forgotten}
 }
 
 func (a *App) storageMetrics() (metrics.Storage, error) {

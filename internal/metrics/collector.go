@@ -25,6 +25,7 @@ type descriptions struct {
 	verdicts, cacheHits, cacheMisses, cacheEntries                                                                                *prometheus.Desc
 	commitSeconds, commitGroup, commitFailed, commitWaiting                                                                       *prometheus.Desc
 	auditRows, auditRefusals, verifiedAt, verifiedOK                                                                              *prometheus.Desc
+	limitCounts, limitForgotten                                                                                                   *prometheus.Desc
 	sessions, keys, streamsOpen, streamsDropped                                                                                   *prometheus.Desc
 	databaseBytes, walBytes, freeShare, freeBytes                                                                                 *prometheus.Desc
 	certificateEnds, ready, notReady, logDropped, started, build                                                                  *prometheus.Desc
@@ -72,6 +73,8 @@ func describe() descriptions {
 		keys:            d("api_keys", "API keys that still let somebody in."),
 		streamsOpen:     d("event_streams", "Event streams that are open."),
 		streamsDropped:  d("event_streams_dropped_total", "Event streams that were ended because their reader was too slow."),
+		limitCounts:     d("limit_counts", "Counts of rates and quotas that are kept."),
+		limitForgotten:  d("limit_counts_forgotten_total", "Counts that had to go although they still counted, because there were too many."),
 		databaseBytes:   d("db_size_bytes", "Size of the database file."),
 		walBytes:        d("db_wal_size_bytes", "Size of the database's write-ahead log."),
 		freeShare:       d("disk_free_ratio", "Share of the data folder's file system that is free, 0 to 1."),
@@ -90,7 +93,7 @@ func (d descriptions) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
 		d.modelState, d.modelActive, d.modelWaiting, d.modelQueued, d.modelOldestWait, d.modelCapacity, d.modelSlots, d.modelSlotTokens, d.modelThreads, d.modelWeights,
 		d.modelCache, d.modelLanes, d.modelMemory, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.modelWait, d.modelEvaluated, d.modelDrafted, d.modelAccepted, d.verdicts, d.cacheHits, d.cacheMisses, d.cacheEntries, d.commitSeconds, d.commitGroup, d.commitFailed,
-		d.commitWaiting, d.auditRows, d.auditRefusals, d.verifiedAt, d.verifiedOK, d.sessions, d.keys, d.streamsOpen, d.streamsDropped, d.databaseBytes, d.walBytes,
+		d.commitWaiting, d.auditRows, d.auditRefusals, d.verifiedAt, d.verifiedOK, d.sessions, d.keys, d.limitCounts, d.limitForgotten, d.streamsOpen, d.streamsDropped, d.databaseBytes, d.walBytes,
 		d.freeShare, d.freeBytes, d.certificateEnds, d.ready, d.notReady, d.logDropped, d.started, d.build,
 	}
 }
@@ -119,6 +122,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	c.writing(send)
 	c.people(send)
 	c.streams(send)
+	c.limits(send)
 	c.storage(send)
 	c.server(send)
 }

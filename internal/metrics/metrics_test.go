@@ -48,6 +48,7 @@ func full() metrics.Sources {
 		Verified: func() metrics.Verification { return metrics.Verification{At: at, OK: true} },
 		People:   func() (metrics.People, error) { return metrics.People{Sessions: 3, Keys: 2}, nil },
 		Streams:  func() metrics.Streams { return metrics.Streams{Open: 2, Dropped: 1} },
+		Limits:   func() metrics.Limits { return metrics.Limits{Kept: 3, Forgotten: 1} },
 		Storage: func() (metrics.Storage, error) {
 			return metrics.Storage{DatabaseBytes: 4096, WALBytes: 1, FreeShare: .5, FreeBytes: 9}, nil
 		},

@@ -109,6 +109,15 @@ func (c *collector) streams(send sender) {
 	send.counter(c.d.streamsDropped, s.Dropped)
 }
 
+func (c *collector) limits(send sender) {
+	if c.s.Limits == nil {
+		return
+	}
+	l := c.s.Limits()
+	send.gauge(c.d.limitCounts, float64(l.Kept))
+	send.counter(c.d.limitForgotten, l.Forgotten)
+}
+
 func (c *collector) storage(send sender) {
 	if c.s.Storage == nil {
 		return

@@ -17,6 +17,7 @@ type Sources struct {
 	Verified        func() Verification
 	People          func() (People, error)
 	Streams         func() Streams
+	Limits          func() Limits
 	Storage         func() (Storage, error)
 	CertificateEnds func() time.Time // zero = there is none
 	NotReady        func() []string  // codes of what is wrong; none = ready
@@ -74,6 +75,12 @@ type AuditRow struct{ Action, Decision, Reason string }
 type Streams struct {
 	Open    int
 	Dropped uint64 // ended because their reader was too slow
+}
+
+// Limits is how the counts of rates and quotas are doing.
+type Limits struct {
+	Kept      int
+	Forgotten uint64 // they still counted, and had to go because there were too many
 }
 
 // Verification is the last walk over the chain in this process; At is zero before the first.
