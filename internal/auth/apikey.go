@@ -90,3 +90,6 @@ func encode62(b []byte, size int) string {
 	}
 	return string(out)
 }
+
+// KeyID answers the id of a key by its text alone, and whether it is a key at all: a mistyped or cut one has a wrong checksum.
+func KeyID(key string) (id string, ok bool) { return parseAPIKey(key) }
