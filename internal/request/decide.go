@@ -49,7 +49,9 @@ func (s *Service) end(ctx context.Context, p access.Principal, id string, e endi
 		r, err := s.mayEnd(tx, p, id, e.action)
 		return r.details(), err
 	}}
-	_, err = pass.Commit(ctx, out, func(tx *db.Tx, _ audit.Event) error { return settle(tx, decision{id: id, status: e.status, by: p, reason: reason}) })
+	_, err = pass.Commit(ctx, out, func(tx *db.Tx, _ audit.Event) error {
+		return settle(tx, decision{id: id, status: e.status, by: p, reason: reason})
+	})
 	if err != nil {
 		return Request{}, err
 	}

@@ -248,6 +248,13 @@ func TestListByStatus(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, request.Waiting{Count: 2, Since: began}, w)
 
+	h.exec(`UPDATE users SET status = 'deleted' WHERE id = 'usr_nora'`)
+	require.Equal(t, []string{old.ID}, list(alice(), request.Filter{Status: request.Open}), "who is gone asks for nothing")
+	require.Equal(t, []string{back.ID, open.ID}, list(alice(), request.Filter{Status: request.Withdrawn}))
+	w, err = h.Waiting(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, w.Count)
+
 	for _, cursor := range []string{"x", "arq_x", back.ID + "0", "usr_01JD"} {
 		_, err := h.List(t.Context(), alice(), request.Filter{Cursor: cursor})
 		refused(t, err, fault.Invalid, "cursor")

@@ -77,15 +77,19 @@ func (q *query) check() error {
 	return nil
 }
 
-// standing narrows to a status as of at.
+// standing narrows to a status as of at, among requests with their askers. Who is gone asks for nothing any more.
 func standing(g *gorm.DB, status Status, at int64) *gorm.DB {
 	switch status {
 	case "":
 		return g
 	case Expired:
 		return g.Where("access_requests.status IN ? AND access_requests.until <= ?", []Status{Open, Approved}, at)
-	case Open, Approved:
-		return g.Where("access_requests.status = ? AND access_requests.until > ?", status, at)
+	case Open:
+		return g.Where("access_requests.status = ? AND access_requests.until > ? AND users.status <> 'deleted'", Open, at)
+	case Withdrawn:
+		return g.Where("(access_requests.status = ? OR access_requests.status = ? AND access_requests.until > ? AND users.status = 'deleted')", Withdrawn, Open, at)
+	case Approved:
+		return g.Where("access_requests.status = ? AND access_requests.until > ?", Approved, at)
 	default:
 		return g.Where("access_requests.status = ?", status)
 	}
@@ -127,7 +131,7 @@ func waiting(ctx context.Context, d *db.DB, at int64) (Waiting, error) {
 		N     int64
 		First *int64
 	}
-	err := standing(d.Read(ctx).Model(&row{}), Open, at).Select("count(*) AS n, min(created_at) AS first").Take(&w).Error
+	err := standing(withAsker(d.Read(ctx)), Open, at).Select("count(*) AS n, min(access_requests.created_at) AS first").Take(&w).Error
 	if err != nil || w.First == nil {
 		return Waiting{}, db.Translate(err)
 	}
@@ -187,11 +191,14 @@ func decided() error {
 func (n *named) of(p access.Principal) bool { return p.UserID != "" && n.Row.UserID == p.UserID }
 
 // now answers the status as of a moment.
-func (r *row) now(at time.Time) Status {
-	if (r.Status == Open || r.Status == Approved) && r.Until <= at.UnixMilli() {
+func (n *named) now(at time.Time) Status {
+	switch over := n.Row.Until <= at.UnixMilli(); {
+	case over && (n.Row.Status == Open || n.Row.Status == Approved):
 		return Expired
+	case n.Row.Status == Open && n.UserStatus == "deleted":
+		return Withdrawn
 	}
-	return r.Status
+	return n.Row.Status
 }
 
 // operations answers what is asked for. What can't be read asks for nothing.
@@ -207,7 +214,7 @@ func (n *named) request(at time.Time, known map[string]bool) Request {
 	r := &n.Row
 	out := Request{
 		ID: r.ID, UserID: r.UserID, Username: n.Username, DisplayName: n.DisplayName, Model: r.Model, Purpose: r.Purpose, Reason: r.Reason,
-		Operations: r.operations(), Until: time.UnixMilli(r.Until).UTC(), CreatedAt: time.UnixMilli(r.CreatedAt).UTC(), Status: r.now(at),
+		Operations: r.operations(), Until: time.UnixMilli(r.Until).UTC(), CreatedAt: time.UnixMilli(r.CreatedAt).UTC(), Status: n.now(at),
 		DecidedBy: r.DecidedName,
 	}
 	if r.DecidedAt != nil {
