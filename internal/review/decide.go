@@ -97,7 +97,9 @@ func (d *deciding) remove(tx *db.Tx, now access.Policy) (access.PolicyWrite, err
 	}
 	w.Details["decision"] = string(Removed)
 	w.Rules = slices.DeleteFunc(w.Rules, func(r rule.Rule) bool { return r.ID == d.rule })
-	w.Also = func(tx *db.Tx, _ audit.Event, _ int64) error { return decide(tx, d.review, d.rule, Removed, d.p, d.Note) }
+	w.Also = func(tx *db.Tx, _ audit.Event, _ int64) error {
+		return decide(tx, d.review, d.rule, Removed, d.p, d.Note)
+	}
 	return w, nil
 }
 

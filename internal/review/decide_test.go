@@ -115,7 +115,9 @@ func TestAnOwnersRemoval(t *testing.T) {
 // threat Z4: what could open something when it goes, an owner without acl.manage can only ask for.
 func TestAnOwnerOpensNothing(t *testing.T) {
 	deny := func(r *rule.Rule) { r.Allow = false }
-	key := func(r *rule.Rule) { r.Principals = append(r.Principals, rule.Principal{Kind: rule.KindKey, Ref: "key_1"}) }
+	key := func(r *rule.Rule) {
+		r.Principals = append(r.Principals, rule.Principal{Kind: rule.KindKey, Ref: "key_1"})
+	}
 	same := func(*rule.Rule) {}
 	report := func(r *rule.Rule) { r.Allow, r.ReportOnly = false, true }
 	for name, c := range map[string]struct {
@@ -160,7 +162,10 @@ func TestTheRightIsAskedForWhereItIsWritten(t *testing.T) {
 	refused(t, err, fault.Unauthenticated)
 	h.exec(`UPDATE users SET role = 'nurse' WHERE id = 'usr_alice'`)
 	for _, act := range []func() error{
-		func() error { _, err := h.Decide(t.Context(), alice(), r.ID, "a-rita", review.Verdict{Remove: true}); return err },
+		func() error {
+			_, err := h.Decide(t.Context(), alice(), r.ID, "a-rita", review.Verdict{Remove: true})
+			return err
+		},
 		func() error { _, err := h.Close(t.Context(), alice(), r.ID); return err },
 		func() error {
 			_, err := h.Begin(t.Context(), alice(), review.Draft{Title: "a", DueAt: began.Add(time.Hour)})

@@ -67,13 +67,13 @@ type Review struct {
 // Item is one rule of a review. Rule is the one that stands, or as it was where it is gone, with names for ids; Owner is a name,
 // "" without one. Fingerprint names the text that stands, "" where it is gone.
 type Item struct {
-	RuleID, Owner        string
-	Mine                 bool
-	Decision             Decision
-	DecidedAt            *time.Time
-	DecidedBy, Note      string
-	Rule                 rule.Rule
-	Now, Fingerprint     string
+	RuleID, Owner    string
+	Mine             bool
+	Decision         Decision
+	DecidedAt        *time.Time
+	DecidedBy, Note  string
+	Rule             rule.Rule
+	Now, Fingerprint string
 }
 
 // Draft is a review to begin. Without patterns it is about all rules.
@@ -108,8 +108,8 @@ type Deps struct {
 	Guard *access.Guard
 	// Show puts names for ids, in as many rules as it is given; nil leaves the ids.
 	Show func(ctx context.Context, list []rule.Rule) ([]rule.Rule, error)
-	Now    func() time.Time
-	Log    *slog.Logger // nil = nobody reads it
+	Now  func() time.Time
+	Log  *slog.Logger // nil = nobody reads it
 }
 
 // Service holds reviews. All methods may be called from any goroutine.
