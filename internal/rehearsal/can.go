@@ -78,5 +78,10 @@ func (s *Service) row(who access.Principal, model string, q Query, safe bool) (M
 		}
 		row.Cells = append(row.Cells, cell)
 	}
-	return row, !safe || row.Cells[0].Allowed
+	if safe && row.Cells[0].Allowed {
+		ask := question(who, q)
+		ask.Model = model
+		return row, !s.hidden(ask)
+	}
+	return row, !safe
 }

@@ -68,7 +68,7 @@ func (s *Service) Explain(ctx context.Context, caller access.Principal, q Query)
 		ask.IP = caller.Origin.IP
 	}
 	ask.Model = e.Model
-	e.Answer = s.answer(ask, set, e.Unknown)
+	e.Answer = s.answer(ask, set, e.Unknown || safe && s.hidden(ask))
 	if safe {
 		return e.safe(q.Model), nil
 	}
@@ -102,6 +102,13 @@ func (s *Service) answer(ask access.Question, set *rule.Set, unknown bool) acces
 	}
 	a.Allowed, a.RuleID, a.Failing, a.Limit = false, "", nil, ""
 	return a
+}
+
+// hidden says that the model may not be seen now, whenever the question is about: what will be seen some day, or was once, is
+// not told of before or after.
+func (s *Service) hidden(ask access.Question) bool {
+	ask.At = time.Time{}
+	return !s.Guard.Explain(ask, nil).View.Passed
 }
 
 // model answers the id that a name means and whether there is no such model.
