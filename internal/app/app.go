@@ -28,6 +28,7 @@ import (
 	"guardhouse/internal/inference"
 	"guardhouse/internal/metrics"
 	"guardhouse/internal/moderation"
+	"guardhouse/internal/policy"
 	"guardhouse/internal/request"
 	"guardhouse/internal/review"
 	console "guardhouse/internal/settings"
@@ -59,6 +60,7 @@ type App struct {
 	Events     *events.Hub
 	Examples   *examples.Service
 	Settings   *console.Service
+	Policy     *policy.Service
 	Requests   *request.Service
 	Reviews    *review.Service
 	Usage      *usage.Service
@@ -169,6 +171,9 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 	if err := a.Catalog.Sync(ctx); err != nil {
 		return err
 	}
+	a.Policy = policy.New(policy.Deps{
+		DB: a.DB, Guard: a.Guard, Names: policy.StoredNames{DB: a.DB}, Model: a.Catalog.Exists,
+	}, policy.Options{File: c.ACLFile, DefaultAllow: c.ACLDefault == "allow", Now: o.Now, Log: o.Log})
 	a.Scheduler = inference.New(inference.Options{Queue: c.Queue, Weights: c.Weights, Now: o.Now})
 	a.Moderation = moderation.New(moderation.Deps{
 		DB: a.DB, Guard: a.Guard, Catalog: a.Catalog, Scheduler: a.Scheduler, Engine: o.Engine, Log: o.Log,

@@ -19,6 +19,7 @@ func (a *App) runAll(ctx context.Context, e *edge) error {
 	var work sync.WaitGroup
 	work.Go(func() { a.Settings.Watch(background) })
 	work.Go(func() { a.Guard.Watch(background) })
+	work.Go(func() { a.Policy.Watch(background) })
 	work.Go(func() { a.Guard.KeepLimits(background) })
 	work.Go(func() { a.keepModels(background) })
 	work.Go(func() { a.Events.Run(background) })

@@ -43,6 +43,9 @@ func Serve(ctx context.Context, c *config.Config, o Options, announce func(Notic
 }
 
 func (a *App) serve(ctx context.Context, announce func(Notice)) (err error) {
+	if err := a.Policy.Start(ctx); err != nil {
+		return err
+	}
 	e, err := a.newEdge()
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"cmd/guardhouse": {
 		imports: []string{
 			"internal/access", "internal/app", "internal/audit", "internal/auth", "internal/backup", "internal/bench", "internal/catalog", "internal/config",
-			"internal/doctor", "internal/fault", "internal/gguf", "internal/health", "internal/inference", engine, "internal/isa", "internal/logfile", "internal/moderation", "internal/prompt", "internal/settings", "models",
+			"internal/doctor", "internal/fault", "internal/gguf", "internal/health", "internal/inference", engine, "internal/isa", "internal/logfile", "internal/moderation", "internal/prompt", "internal/policy", "internal/rule", "internal/settings", "models",
 		},
 		reason:      "hands the engine to app and speaks to the services that app built; the only one that links the engine",
 		nativeTests: true,
@@ -28,7 +28,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		imports: []string{
 			"internal/access", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/catalog", "internal/config", "internal/db", "internal/doctor", "internal/events", "internal/examples",
 			"internal/fault", "internal/filters", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/inference", "internal/limit", "internal/metrics",
-			"internal/moderation", "internal/overview", "internal/prompt", "internal/request", "internal/review", "internal/rule", "internal/settings", "internal/usage", "web",
+			"internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/request", "internal/review", "internal/rule", "internal/settings", "internal/usage", "web",
 		},
 		reason:      "the one composition: knows every package but the engine, which is handed in, so that it builds without C++",
 		nativeTests: true,
@@ -80,6 +80,10 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/tally":   {reason: "plain counts that anybody may keep and metrics reads"},
 	"internal/metrics": {imports: []string{"internal/tally"}, reason: "names of metrics and their registry; asks plain functions, knows no service"},
 
+	"internal/policy": {
+		imports: []string{"internal/access", "internal/audit", "internal/db", "internal/fault", "internal/rule"},
+		reason:  "rules as people write them, with names, history and a file; the gate keeps them and decides",
+	},
 	"internal/request": {
 		imports: []string{"internal/access", "internal/audit", "internal/db", "internal/fault", "internal/rule"},
 		reason:  "asks for rules and grants them through the gate; knows no catalogue, so that asking tells nothing",
@@ -152,7 +156,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/httpapi": {
 		imports: []string{
 			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/doctor", "internal/events", "internal/examples", "internal/fault", "internal/filters", "internal/httpapi/gen", "internal/httpapi/strictjson",
-			"internal/httpapi/wire", "internal/limit", "internal/metrics", "internal/moderation", "internal/overview", "internal/prompt", "internal/request", "internal/review",
+			"internal/httpapi/wire", "internal/limit", "internal/metrics", "internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/request", "internal/review",
 			"internal/rule", "internal/settings", "internal/usage",
 		},
 		reason: "translates between HTTP and the domain; of audit only reading, never a model",
@@ -193,7 +197,7 @@ var fences = map[string]fence{ //nolint:gochecknoglobals // a constant in all bu
 	"github.com/prometheus":           {in: []string{"internal/metrics"}, reason: "one place names metrics"},
 	"github.com/oklog/ulid/v2":        {in: []string{"internal"}, reason: "ids"},
 	"golang.org/x/text":               {in: []string{"internal"}, reason: "normalisation and case folding"},
-	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/db", "internal/doctor", engine}, tests: true, reason: "locks, memfd, terminal, what a machine can do"},
+	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/db", "internal/doctor", "internal/policy", engine}, tests: true, reason: "locks, memfd, terminal, what a machine can do"},
 	"github.com/stretchr/testify":     {in: []string{"internal/apptest"}, tests: true, reason: "assertions"},
 	"pgregory.net/rapid":              {tests: true, reason: "property tests"},
 	"C":                               {in: []string{engine, "internal/isa"}, reason: "cgo of our own is the engine's shim, and what must run before Go does"},

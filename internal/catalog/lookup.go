@@ -47,6 +47,18 @@ func (s *Service) Get(ctx context.Context, p access.Principal, id string) (Model
 	return Model{}, unknown()
 }
 
+// Exists is nil for the id of a model that is there, whoever may see it, and NotFound for any other text.
+func (s *Service) Exists(ctx context.Context, id string) error {
+	all, err := s.All(ctx)
+	if err != nil {
+		return err
+	}
+	if _, ok := find(all, func(m Model) bool { return m.ID == id }); !ok {
+		return unknown()
+	}
+	return nil
+}
+
 // Resolve answers the model that a request's name means: an id, an alias, or the default guard for "".
 // It decides nothing about who may use it.
 func (s *Service) Resolve(ctx context.Context, name string) (Model, error) {

@@ -58,6 +58,7 @@ type Config struct {
 	SessionMax     time.Duration
 
 	ACLDefault string // deny | allow
+	ACLFile    string // "" = the rules are the database's
 	Limits     Limits
 
 	ModelsDir      string

@@ -45,7 +45,7 @@ func TestRefusals(t *testing.T) {
 		"unknown key":         {yaml: "lisen: x", says: "lisen is no setting"},
 		"unknown variable":    {env: []string{"GUARDHOUSE_LISEN=x"}, says: "GUARDHOUSE_LISEN is no setting"},
 		"key twice":           {yaml: "listen: 127.0.0.1:1\nlisten: 127.0.0.1:2", says: "listen"},
-		"not built, file":     {yaml: "acl: {file: rules.yaml}", says: "acl.file (from file) is not available"},
+		"not built, file":     {yaml: "tls: {client_ca: ca.pem}", says: "tls.client_ca (from file) is not available"},
 		"not built, env":      {env: []string{"GUARDHOUSE_AUDIT_ANCHOR=/x"}, says: "not available"},
 		"encrypted content":   {yaml: "moderation: {keep_content: encrypted}", says: "wants one of none, hash"},
 		"token too long":      {yaml: "auth: {access_token_ttl: 25h}", says: "wants a time"},

@@ -73,7 +73,7 @@ func ownOptions() []Option {
 		{Key: "auth.access_token_ttl", Default: "15m", Help: "life of a bearer, 1s to 24h", Console: Now, rule: duration(func(c *Config) *time.Duration { return &c.AccessTokenTTL }, time.Second, 24*time.Hour)},
 		{Key: "auth.session_idle", Default: "30m", Help: "a session ends after so long without use", Console: Now, rule: duration(func(c *Config) *time.Duration { return &c.SessionIdle }, time.Minute, 24*time.Hour)},
 		{Key: "auth.session_max", Default: "12h", Help: "a session ends after so long in any case", Console: Now, rule: duration(func(c *Config) *time.Duration { return &c.SessionMax }, time.Minute, 7*24*time.Hour)},
-		{Key: "acl.file", Help: "rules from a YAML file"},
+		{Key: "acl.file", Help: "YAML file that all rules come from; it is watched, and they are read only everywhere else. Empty is off", rule: only(path(func(c *Config) *string { return &c.ACLFile }))},
 		{Key: "acl.default", Default: "deny", Help: "what a model without rules does: deny or allow", Console: Shown, rule: choice(func(c *Config) *string { return &c.ACLDefault }, "deny", "allow")},
 		{Key: "models.dir", Help: "folder of imported models; models in the data folder if empty", rule: only(path(func(c *Config) *string { return &c.ModelsDir }))},
 		{Key: "models.max_input_tokens", Default: "32768", Help: "longest input, in tokens", Console: Now, rule: integer(func(c *Config) *int { return &c.MaxInputTokens }, 16, 1<<20)},

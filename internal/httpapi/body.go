@@ -101,7 +101,7 @@ func (s *Server) readBody(c *gin.Context, op *operation) error {
 		c.Header("Accept-Encoding", "identity")
 		return fault.New(fault.UnsupportedMedia, "Content-Encoding is not taken: send the body as it is.")
 	}
-	limit := s.o.MaxBody
+	limit := max(s.o.MaxBody, op.maxBody)
 	if op.action == actionPublic {
 		limit = min(limit, maxPublicBody)
 	}
@@ -112,6 +112,9 @@ func (s *Server) readBody(c *gin.Context, op *operation) error {
 	exchangeOf(c).raw = raw
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
 	if len(raw) == 0 && !op.bodyMust {
+		return nil
+	}
+	if op.yaml && len(raw) > 0 && isType(r, yamlType) {
 		return nil
 	}
 	if len(raw) > 0 && !isJSON(r) {
@@ -137,7 +140,7 @@ const maxPublicBody = 16 << 10
 func (s *Server) readAll(c *gin.Context, limit int64) ([]byte, error) {
 	r := c.Request
 	if r.ContentLength > limit {
-		return nil, tooLarge(limit)
+		return nil, s.tooLarge(limit)
 	}
 	release := s.boundRead(c)
 	raw, err := io.ReadAll(&metered{Reader: http.MaxBytesReader(c.Writer, r.Body, limit), b: s.bodies, x: exchangeOf(c)})
@@ -148,7 +151,7 @@ func (s *Server) readAll(c *gin.Context, limit int64) ([]byte, error) {
 		bodyIsWhole(c)
 		return raw, nil
 	case errors.As(err, &over):
-		return nil, tooLarge(limit)
+		return nil, s.tooLarge(limit)
 	case errors.Is(err, errCrowded):
 		return nil, fault.Wrap(err, fault.Busy, "Too many large requests are being read. Try again in a moment.")
 	case errors.Is(err, os.ErrDeadlineExceeded) && s.drain.stopping():
@@ -162,20 +165,25 @@ func (s *Server) readAll(c *gin.Context, limit int64) ([]byte, error) {
 }
 
 // tooLarge names the setting where it was the setting that said no.
-func tooLarge(limit int64) error {
-	if limit == maxPublicBody {
+func (s *Server) tooLarge(limit int64) error {
+	if limit != s.o.MaxBody {
 		return fault.Newf(fault.TooLarge, "The body is larger than %d bytes.", limit)
 	}
 	return fault.Newf(fault.TooLarge, "The body is larger than http.max_body, %d bytes.", limit)
 }
 
+// yamlType is how YAML is announced (RFC 9512).
+const yamlType = "application/yaml"
+
 // isJSON says that the body is announced as JSON in UTF-8, once.
-func isJSON(r *http.Request) bool {
+func isJSON(r *http.Request) bool { return isType(r, "application/json") }
+
+func isType(r *http.Request, want string) bool {
 	values := r.Header.Values("Content-Type")
 	if len(values) != 1 {
 		return false
 	}
 	kind, params, err := mime.ParseMediaType(values[0])
 	charset, given := params["charset"]
-	return err == nil && kind == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
+	return err == nil && kind == want && (!given || strings.EqualFold(charset, "utf-8"))
 }

@@ -27,7 +27,9 @@ type operation struct {
 	id       string
 	action   string // an access.Action, actionPublic or actionSignedIn
 	body     *openapi3.Schema
-	bodyMust bool // a body has to be there
+	bodyMust bool  // a body has to be there
+	yaml     bool  // it may be YAML as well; then its handler reads it
+	maxBody  int64 // where it may be larger than http.max_body, 0 where not
 	query    map[string]*openapi3.Schema
 	path     map[string]*openapi3.Schema
 	header   map[string]*openapi3.Schema
@@ -77,6 +79,10 @@ func newOperation(op *openapi3.Operation) (*operation, error) {
 	if op.RequestBody != nil {
 		o.body = op.RequestBody.Value.Content.Get("application/json").Schema.Value
 		o.bodyMust = op.RequestBody.Value.Required
+		o.yaml = op.RequestBody.Value.Content.Get(yamlType) != nil
+	}
+	if most, ok := op.Extensions["x-max-body"].(float64); ok {
+		o.maxBody = int64(most)
 	}
 	for _, p := range op.Parameters {
 		switch p.Value.In {

@@ -30,6 +30,7 @@ import (
 	"guardhouse/internal/metrics"
 	"guardhouse/internal/moderation"
 	"guardhouse/internal/overview"
+	"guardhouse/internal/policy"
 	"guardhouse/internal/request"
 	"guardhouse/internal/review"
 	"guardhouse/internal/settings"
@@ -64,6 +65,7 @@ type Deps struct {
 	DiskLow       func() bool       // whether the disk is about to refuse rows; nil = not asked
 	Metrics       *metrics.Registry // nil = nothing is counted
 	Overview      *overview.Service // nil = there is none
+	Policy        *policy.Service   // nil = rules are not administered here
 	UI            fs.FS             // the built user interface; without index.html the server says that it is not built
 }
 

@@ -80,17 +80,17 @@ GET    /api/v1/examples                  401  404   404   404   404    403   404
 GET    /api/v1/models                    401  403   200   200   200    403   200    200 200  200
 GET    /api/v1/models/{id}               401  403   200   200   200    403   404    200 200  200
 GET    /api/v1/models/{id}/queue         401  403   200   200   200    403   404    200 200  200
-GET    /api/v1/models/{id}/acl           401  403   403   403   403    403   403    404 403  404
-PUT    /api/v1/models/{id}/acl           401  403   403   403   403    403   403    404 403  404
-PUT    /v1/acl/model                     401  403   403   403   403    403   403    404 403  404
-GET    /api/v1/acl/rules                 401  403   403   403   403    403   403    404 403  404
-POST   /api/v1/acl/rules                 401  403   403   403   403    403   403    404 403  404
+GET    /api/v1/models/{id}/acl           401  403   403   403   403    403   403    200 403  200
+PUT    /api/v1/models/{id}/acl           401  403   403   403   403    403   403    200 403  200
+PUT    /v1/acl/model                     401  403   403   403   403    403   403    200 403  200
+GET    /api/v1/acl/rules                 401  403   403   403   403    403   403    200 403  200
+POST   /api/v1/acl/rules                 401  403   403   403   403    403   403    201 403  201
 GET    /api/v1/acl/rules/{rule}          401  403   403   403   403    403   403    404 403  404
-PUT    /api/v1/acl/rules/{rule}          401  403   403   403   403    403   403    404 403  404
+PUT    /api/v1/acl/rules/{rule}          401  403   403   403   403    403   403    201 403  201
 DELETE /api/v1/acl/rules/{rule}          401  403   403   403   403    403   403    404 403  404
-GET    /api/v1/acl/policy                401  403   403   403   403    403   403    404 403  404
-PUT    /api/v1/acl/policy                401  403   403   403   403    403   403    404 403  404
-GET    /api/v1/acl/versions              401  403   403   403   403    403   403    404 403  404
+GET    /api/v1/acl/policy                401  403   403   403   403    403   403    200 403  200
+PUT    /api/v1/acl/policy                401  403   403   403   403    403   403    200 403  200
+GET    /api/v1/acl/versions              401  403   403   403   403    403   403    200 403  200
 GET    /api/v1/acl/versions/{version}    401  403   403   403   403    403   403    400 403  400
 POST   /api/v1/acl/versions/{version}/undo 401 403  403   403   403    403   403    400 403  400
 GET    /v1/models                        401  403   200   200   200    403   200    200 200  200
@@ -175,9 +175,10 @@ func (b *bench) confirm() {
 
 // bodies are valid ones, by operation; what is not here is asked without.
 func bodies() map[string]string {
+	open := `{"id":"shipped-guard-nano","effect":"allow","principals":["*"],"models":["guard-nano"],"operations":["view","infer"]}`
 	return map[string]string{
 		"createModeration": `{"input":"hello"}`, "openaiCreateModeration": `{"input":"hello"}`, "auditAlias": `{"text":"hello"}`,
-		"putModelACL": `{"rules":[]}`, "putACLModel": `{"model":"guard-nano","rules":[]}`, "putPolicy": `{"version":1,"rules":[]}`,
+		"putModelACL": `{"rules":[` + open + `]}`, "putACLModel": `{"model":"guard-nano","rules":[` + open + `]}`, "putPolicy": `{"version":1,"rules":[` + open + `]}`,
 		"createRule": `{"effect":"deny","principals":["role:guest"],"models":["other-*"],"operations":["infer"]}`,
 		"putRule": `{"effect":"deny","principals":["role:guest"],"models":["other-*"],"operations":["infer"]}`,
 		"createUser": `{"username":"mallory","kind":"service","role":"admin"}`, "createKey": `{"label":"mine"}`,

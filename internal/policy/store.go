@@ -1,0 +1,140 @@
+package policy
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"guardhouse/internal/db"
+	"guardhouse/internal/fault"
+	"guardhouse/internal/rule"
+)
+
+// most is how many values one question carries.
+const most = 500
+
+// versionsOf answers the version that last changed each of the rules.
+func (s *Service) versionsOf(ctx context.Context, ids map[string]bool) (map[string]int64, error) {
+	out := make(map[string]int64, len(ids))
+	list := make([]string, 0, len(ids))
+	for id := range ids {
+		list = append(list, id)
+	}
+	for part := range slices.Chunk(list, most) {
+		rows := []struct {
+			RuleID  string
+			Version int64
+		}{}
+		err := s.d.DB.Read(ctx).Raw(`SELECT rule_id, max(version) AS version FROM policy_changed_rules WHERE rule_id IN ? GROUP BY rule_id`, part).
+			Scan(&rows).Error
+		if err != nil {
+			return nil, db.Translate(err)
+		}
+		for _, r := range rows {
+			out[r.RuleID] = r.Version
+		}
+	}
+	return out, nil
+}
+
+// lastChange answers when rules were last changed, the zero time where none ever was.
+func (s *Service) lastChange(ctx context.Context) (time.Time, error) {
+	var at int64
+	err := s.d.DB.ReadSQL().QueryRowContext(ctx, `SELECT max(coalesce((SELECT max(at) FROM policy_changes), 0),
+		coalesce((SELECT max(updated_at) FROM acl_rules), 0))`).Scan(&at)
+	if err != nil || at == 0 {
+		return time.Time{}, db.Translate(err)
+	}
+	return time.UnixMilli(at).UTC(), nil
+}
+
+// fileDefault answers the default that a file asked for, "" without one.
+func (s *Service) fileDefault(ctx context.Context) (def string, err error) {
+	err = s.d.DB.ReadSQL().QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'acl.default'`).Scan(&def)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return def, db.Translate(err)
+}
+
+// versionRow is one row of policy_changes, counted.
+type versionRow struct {
+	Version, At             int64
+	ActorName, EventID      string
+	Note, Before, After     string
+	Added, Changed, Removed int
+}
+
+const countedVersions = `SELECT c.version, c.at, c.actor_name, c.event_id, c.note,
+	(SELECT count(*) FROM policy_changed_rules r WHERE r.version = c.version AND r.change = 'added') AS added,
+	(SELECT count(*) FROM policy_changed_rules r WHERE r.version = c.version AND r.change = 'changed') AS changed,
+	(SELECT count(*) FROM policy_changed_rules r WHERE r.version = c.version AND r.change = 'removed') AS removed`
+
+// versionRows answers up to limit changes before the version, newest first; before 0 is the end. models, if any, are the
+// texts of lists of models of which a change must have one.
+func (s *Service) versionRows(ctx context.Context, f VersionFilter, before int64, models []string) ([]versionRow, error) {
+	where, args := []string{"1"}, []any{}
+	if before > 0 {
+		where, args = append(where, "c.version < ?"), append(args, before)
+	}
+	if f.Rule != "" {
+		where, args = append(where, "c.version IN (SELECT version FROM policy_changed_rules WHERE rule_id = ?)"), append(args, f.Rule)
+	}
+	if f.Model != "" {
+		list, err := json.Marshal(models)
+		if err != nil {
+			return nil, fault.Wrap(err, fault.Internal, "the history cannot be asked")
+		}
+		where = append(where, "c.version IN (SELECT version FROM policy_changed_rules WHERE models IN (SELECT value FROM json_each(?)))")
+		args = append(args, string(list))
+	}
+	var rows []versionRow
+	query := countedVersions + ` FROM policy_changes c WHERE ` + strings.Join(where, " AND ") + ` ORDER BY c.version DESC LIMIT ?`
+	err := s.d.DB.Read(ctx).Raw(query, append(args, f.Limit+1)...).Scan(&rows).Error
+	return rows, db.Translate(err)
+}
+
+// modelLists answers those of the lists of models in the history of which one fits model.
+func (s *Service) modelLists(ctx context.Context, model string) ([]string, error) {
+	var texts []string
+	if err := s.d.DB.Read(ctx).Raw(`SELECT DISTINCT models FROM policy_changed_rules`).Scan(&texts).Error; err != nil {
+		return nil, db.Translate(err)
+	}
+	out := []string{}
+	for _, t := range texts {
+		var list []string
+		if err := json.Unmarshal([]byte(t), &list); err != nil {
+			return nil, fault.Wrap(err, fault.Internal, "the history of rules cannot be read")
+		}
+		if slices.ContainsFunc(list, func(m string) bool { return rule.Match(m, model) }) {
+			out = append(out, t)
+		}
+	}
+	return out, nil
+}
+
+// version answers one change with its texts. NotFound where rules did not change in that version.
+func (s *Service) version(ctx context.Context, v int64) (versionRow, error) {
+	var rows []versionRow
+	err := s.d.DB.Read(ctx).Raw(countedVersions+`, c.before, c.after FROM policy_changes c WHERE c.version = ?`, v).Scan(&rows).Error
+	switch {
+	case err != nil:
+		return versionRow{}, db.Translate(err)
+	case len(rows) == 0:
+		return versionRow{}, fault.New(fault.NotFound, "No rule was changed in that version.")
+	}
+	return rows[0], nil
+}
+
+// changedIn answers what became of each rule in a version.
+func (s *Service) changedIn(ctx context.Context, v int64) ([]changed, error) {
+	var rows []changed
+	err := s.d.DB.Read(ctx).Raw(`SELECT rule_id, change FROM policy_changed_rules WHERE version = ? ORDER BY rule_id`, v).Scan(&rows).Error
+	return rows, db.Translate(err)
+}
+
+type changed struct{ RuleID, Change string }
