@@ -20,6 +20,7 @@ export const pages: readonly Page[] = [
   { name: "history", group: "work", icon: "history", action: "moderation.read", keys: "g h" },
   { name: "examples", group: "work", icon: "chat", action: "example.read", keys: "g e" },
   { name: "models", group: "govern", icon: "models", action: "model.view", keys: "g l" },
+  { name: "rules", group: "govern", icon: "rules", action: "acl.manage", keys: "g r" },
   { name: "people", group: "govern", icon: "users", action: "user.manage", keys: "g u" },
   { name: "keys", group: "govern", icon: "keys", action: ["key.own", "session.own"], keys: "g k" },
   { name: "settings", group: "govern", icon: "gauge", action: "settings.manage", keys: "g s" },

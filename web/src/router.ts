@@ -12,13 +12,15 @@ declare module "vue-router" {
     /** The actions of which a person needs one; else the page is hidden, and refused when its address is typed. */
     action?: string | readonly string[];
     gate?: boolean;
+    /** The parameter that names what the page is about, for the last of the crumbs. */
+    object?: string;
   }
 }
 
 /** A page of the console. `page` is the row of the navigation whose action holds for it, too. */
-function at(path: string, name: string, component: () => Promise<unknown>, page = name): RouteRecordRaw {
+function at(path: string, name: string, component: () => Promise<unknown>, page = name, object?: string): RouteRecordRaw {
   const row = pageOf(page);
-  return { path, name, component, meta: { title: "page." + name, page, action: row?.action } };
+  return { path, name, component, meta: { title: "page." + name, page, action: row?.action, object } };
 }
 
 const gate = (path: string, name: string, title: string, component: () => Promise<unknown>): RouteRecordRaw => ({ path, name, component, meta: { title, gate: true } });
@@ -35,6 +37,7 @@ export const router = createRouter({
     at("/verdicts/:id", "verdict", () => import("@/views/VerdictView.vue"), "history"),
     at("/examples", "examples", () => import("@/views/ExamplesView.vue")),
     at("/models/:id?", "models", () => import("@/views/ModelsView.vue")),
+    at("/rules/:model?/:rule?", "rules", () => import("@/views/RulesView.vue"), "rules", "model"),
     at("/people/:id?", "people", () => import("@/views/PeopleView.vue")),
     at("/roles/:role?", "roles", () => import("@/views/RolesView.vue"), "people"),
     at("/groups/:id?", "groups", () => import("@/views/GroupsView.vue"), "people"),

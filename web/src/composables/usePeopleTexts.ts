@@ -17,6 +17,8 @@ export function usePeopleTexts() {
     role,
     /** In the middle of a sentence. */
     doing: (name: string) => (locale.value === "en" ? action(name).charAt(0).toLowerCase() + action(name).slice(1) : action(name)),
+    /** A role in the middle of a sentence. */
+    inText: (name: string) => (locale.value === "en" ? role(name).charAt(0).toLowerCase() + role(name).slice(1) : role(name)),
     who: (name: string) => t("roles.who", { role: name, name }),
     roleIcon: (name: string) => (icons.has(name) ? "r-" + name : "users"),
     name: (user: User) => user.display_name || user.username,

@@ -66,7 +66,7 @@ function conditions(words: RuleWords, rule: RuleText, changed: (field: RuleField
   const from = piece("valid_from", c.valid_from ? words.date(c.valid_from) : "");
   const until = piece("valid_until", c.valid_until ? words.date(c.valid_until) : "");
   if (c.valid_from || c.valid_until) out.push(rich(words, c.valid_from && c.valid_until ? "span" : c.valid_from ? "since" : "until", { from, until }));
-  if (c.purpose) out.push(rich(words, "purpose" + kind, { purpose: piece("purpose", words.t("rules.sentence.purpose" + kind + "Word")) }));
+  if (c.purpose) out.push(rich(words, "purpose" + kind, { purpose: piece("purpose", words.t("rules.sentence." + `purpose${kind}Word`)) }));
   return out;
 }
 

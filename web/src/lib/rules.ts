@@ -37,10 +37,14 @@ export function fieldOf(rule: RuleText, field: RuleField): string | readonly str
   return rule[field as "effect" | "principals" | "operations"];
 }
 
-const written = (v: string | readonly string[]) => (typeof v === "string" ? v : [...v].sort().join("\n"));
+/** The rule with every member that GET answers. */
+export type WholeRule = Required<RuleText> & { operations: ("view" | "infer" | "train" | "download" | "*")[] };
+export const written = (rule: RuleText): WholeRule => ({ id: "", models: [], conditions: {}, mode: "enforce", note: "", owner: "", ...rule }) as WholeRule;
+
+const sorted = (v: string | readonly string[]) => (typeof v === "string" ? v : [...v].sort().join("\n"));
 /** What a value means, in whichever spelling. */
 function meaning(field: RuleField, v: string | readonly string[]): string {
-  if (typeof v !== "string" || v === "") return written(v);
+  if (typeof v !== "string" || v === "") return sorted(v);
   if (field === "valid_from" || field === "valid_until") return String(Date.parse(v));
   return field === "rate_limit" ? JSON.stringify(readRate(v) ?? v) : v;
 }
@@ -77,7 +81,8 @@ export const concerns = (rule: RuleText, model: string): boolean => (rule.models
 /** An id that tells what the rule does and that no other rule has. */
 export function proposeId(rule: RuleText, taken: readonly string[]): string {
   const word = (text: string) => text.replace(/^\w+:/, "").replace(/[^A-Za-z0-9]+/g, "-").replace(/^-+|-+$/g, "").toLowerCase();
-  const parts = [rule.effect, word(rule.principals[0] ?? "") || "everyone", word(rule.models?.[0] ?? "")].filter(Boolean);
+  const who = rule.principals[0] === "*" ? "everyone" : word(rule.principals[0] ?? "");
+  const parts = [rule.effect, who, word(rule.models?.[0] ?? "")].filter(Boolean);
   const base = parts.join("-").slice(0, 56).replace(/-+$/, "");
   const ids = new Set(taken);
   for (let n = 1; ; n++) {

@@ -1,0 +1,48 @@
+import { useI18n } from "vue-i18n";
+import type { CheckedCondition, Explanation, ExplainStep, WayToPass } from "@/api/types";
+import { useFormat } from "./useFormat";
+import { usePeopleTexts } from "./usePeopleTexts";
+
+/** An explanation in words, made from its codes; the server's English stands only where no code does. */
+export function useExplainTexts() {
+  const { t, te, locale } = useI18n();
+  const format = useFormat();
+  const people = usePeopleTexts();
+
+  const moment = (at: string) => t("rules.explain.moment", { day: format.weekday(at), time: format.time(at) });
+
+  const stamp = (text: string) => (Number.isNaN(Date.parse(text)) ? text : format.full(text).replace(/:\d\d$/, ""));
+
+  /** Why one condition fails: Saturday is outside the hours. */
+  function failed(answer: Explanation, c: CheckedCondition | undefined, name: string): string {
+    const weekday = new Intl.DateTimeFormat(locale.value, { weekday: "long" }).format(new Date(answer.at));
+    return t("rules.explain.failed." + name, { value: name.startsWith("valid_") ? stamp(c?.value ?? "") : (c?.value ?? ""), day: weekday, time: format.time(answer.at) });
+  }
+
+  function why(answer: Explanation): string {
+    if (answer.failing_condition) {
+      const nearest = answer.considered.find((c) => c.effect === "allow" && c.principal && !c.holds && c.mode === "enforce" && c.conditions.find((x) => !x.holds)?.name === answer.failing_condition && (!answer.rule_id || c.rule_id === answer.rule_id));
+      const text = failed(answer, nearest?.conditions.find((c) => c.name === answer.failing_condition), answer.failing_condition);
+      return nearest ? t("rules.explain.nearest", { rule: nearest.rule_id, text }) : t("rules.explain.nearestNone", { text });
+    }
+    const key = "rules.explain.reason." + answer.reason;
+    return te(key) ? t(key, { rule: answer.rule_id ?? "", model: answer.model }) : t("rules.explain.reasonOther", { reason: answer.reason });
+  }
+
+  const step = (s: ExplainStep): string => t(`rules.explain.step.${s.name}.${s.outcome === "fail" ? "fail" : "pass"}`, { rule: s.rule_id ?? "", rules: s.rules, n: s.allows + s.denies });
+
+  function stepNote(s: ExplainStep, answer: Explanation): string {
+    if (s.name === "role") return s.action ? `${people.inText(s.role)} → ${s.action}` : "";
+    if (s.name === "matched") return t("rules.explain.matched", { denies: s.denies, allows: s.allows });
+    if (s.name === "deny" && s.outcome === "pass") return answer.considered.filter((c) => c.effect === "deny" && c.principal && c.mode === "enforce" && !c.holds).slice(0, 2).map((c) => t("rules.explain.denyIdle", { rule: c.rule_id })).join(t("rules.join.gap"));
+    if (s.name === "report_only") return t("rules.explain.decidesNothing");
+    return s.rule_id && (s.name === "allow" || s.name === "deny" || s.name === "key_rule") ? s.rule_id : "";
+  }
+
+  function way(w: WayToPass): string {
+    if (w.kind !== "conditions") return t("rules.explain.way." + w.kind, { rule: w.rule_id });
+    const parts = [w.at ? t("rules.explain.way.at", { moment: moment(w.at) }) : "", w.ip ? t("rules.explain.way.ip", { ip: w.ip }) : "", w.purpose ? t("rules.explain.way.purpose") : ""].filter(Boolean);
+    return parts.length > 0 ? parts.join(t("rules.join.gap")) : w.text;
+  }
+  return { why, step, stepNote, way, moment };
+}

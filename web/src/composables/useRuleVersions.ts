@@ -1,0 +1,26 @@
+import { computed, getCurrentScope, onScopeDispose, watch, type Ref } from "vue";
+import { api, unwrap } from "@/api/client";
+import type { PolicyState, PolicyVersion, PolicyVersionDetail } from "@/api/types";
+import { useLive } from "@/stores/live";
+import { useAsyncAction } from "./useAsyncAction";
+import { usePagination } from "./usePagination";
+import { useResource } from "./useResource";
+
+/** Takes a change of rules back: a change of its own. */
+export const undoVersion = (version: number): Promise<PolicyState> =>
+  unwrap(api.POST("/api/v1/acl/versions/{version}/undo", { params: { path: { version } } }));
+
+/** Changes of rules, newest first, of one model or all, and the opened one rule by rule: the asked one, else the newest if `first`. */
+export function useRuleVersions(model: Ref<string>, asked: Ref<string>, first: Ref<boolean>) {
+  const list = usePagination<PolicyVersion>((cursor, signal) =>
+    unwrap(api.GET("/api/v1/acl/versions", { params: { query: { limit: 50, ...(cursor ? { cursor } : {}), ...(model.value ? { model: model.value } : {}) } }, signal })));
+  watch(model, () => (list.reset(), void list.reload()), { immediate: true });
+  const soon = () => void list.reload();
+  const off = useLive().on({ policy: soon, reset: soon });
+  if (getCurrentScope()) onScopeDispose(off);
+
+  const opened = computed(() => asked.value || (first.value ? String(list.items.value[0]?.version ?? "") : ""));
+  const detail = useResource<PolicyVersionDetail>((signal) => unwrap(api.GET("/api/v1/acl/versions/{version}", { params: { path: { version: Number(opened.value) } }, signal })), { key: () => opened.value, on: ["policy"] });
+  const undo = useAsyncAction((_signal, version: number) => undoVersion(version));
+  return { list, opened, detail, undo, shown: computed(() => (detail.data.value && String(detail.data.value.version) === opened.value ? detail.data.value : null)) };
+}
