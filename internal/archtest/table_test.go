@@ -19,7 +19,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"cmd/guardhouse": {
 		imports: []string{
 			"internal/access", "internal/app", "internal/audit", "internal/auth", "internal/backup", "internal/bench", "internal/catalog", "internal/config",
-			"internal/doctor", "internal/fault", "internal/gguf", "internal/health", "internal/inference", engine, "internal/isa", "internal/logfile", "internal/moderation", "internal/prompt", "internal/policy", "internal/rule", "internal/settings", "models",
+			"internal/doctor", "internal/fault", "internal/gguf", "internal/health", "internal/inference", engine, "internal/isa", "internal/limit", "internal/logfile", "internal/moderation", "internal/prompt", "internal/policy", "internal/request", "internal/review", "internal/rule", "internal/settings", "internal/usage", "models",
 		},
 		reason:      "hands the engine to app and speaks to the services that app built; the only one that links the engine",
 		nativeTests: true,
