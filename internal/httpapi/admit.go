@@ -57,6 +57,10 @@ func (s *Server) signIn(c *gin.Context, action access.Action) bool {
 		return false
 	}
 	x.principal = p
+	if action == "" && access.KeyAway(p) { // routes that need no right, and those that are not built
+		s.problem(c, s.recorded(c, p, refusal{access.KeyOwn, audit.Deny, "key_address", notAllowed()}))
+		return false
+	}
 	if action != "" && !s.deps.Guard.Can(p, action) {
 		s.problem(c, s.recorded(c, p, refusal{action, audit.Deny, s.lack(p, action), notAllowed()}))
 		return false
@@ -66,8 +70,12 @@ func (s *Server) signIn(c *gin.Context, action access.Action) bool {
 
 func notAllowed() error { return fault.New(fault.Forbidden, "Your role or key does not allow this.") }
 
-// lack says what p is missing for action, in the gate's own words: the role does not have it, or the key was narrowed.
+// lack says what p is missing for action, in the gate's own words: the key is not good from there, the role does not have it, or
+// the key was narrowed.
 func (s *Server) lack(p access.Principal, action access.Action) string {
+	if access.KeyAway(p) {
+		return "key_address"
+	}
 	owner := p
 	owner.Kind = access.KindUser
 	if p.Kind == access.KindKey && s.deps.Guard.Can(owner, action) {

@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -22,7 +21,6 @@ import (
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/inference"
 	"guardhouse/internal/moderation"
-	"guardhouse/internal/rule"
 )
 
 // runners are the operations that run a model, with the body for n texts under a model's name, "" where it takes no such
@@ -330,51 +328,4 @@ func TestWhatNeverEnteredIsNotCharged(t *testing.T) {
 		code := b.do(call{method: "POST", path: moderations, as: "rita", body: `{"input":"x"}`}).Code
 		require.Equal(t, map[bool]int{true: http.StatusOK, false: http.StatusTooManyRequests}[i < 6], code)
 	}
-}
-
-// TestConfiguredLimitsHoldOnEveryPath: those of a person, a key, an address and a model as a rule's do (threat K2).
-func TestConfiguredLimitsHoldOnEveryPath(t *testing.T) {
-	rate := &rule.Rate{N: 6, Per: time.Minute, Spelling: "6/min"}
-	same := func(path) bool { return true }
-	for name, c := range map[string]struct {
-		limits access.Limits
-		counts func(path) bool
-	}{
-		"limits.person":  {access.Limits{Person: rate}, same},
-		"limits.model":   {access.Limits{Model: rate}, same},
-		"limits.address": {access.Limits{Address: rate}, func(p path) bool { return p.call.peer == "" }},
-	} {
-		t.Run(name, func(t *testing.T) {
-			b, _ := newLimited(t, access.Options{Limits: c.limits})
-			counted := 0
-			for _, p := range b.paths(1) {
-				w := b.do(p.call)
-				want := http.StatusOK
-				if c.counts(p) {
-					if counted++; counted > 6 {
-						want = http.StatusTooManyRequests
-					}
-				}
-				require.Equal(t, want, w.Code, "%d: %s: %s", counted, p.name, w.Body)
-				require.NotEmpty(t, limitOf(w, name), p.name)
-			}
-			require.Greater(t, counted, 30)
-		})
-	}
-}
-
-// TestAKeysRateIsTheKeys: each key has its own, and none is a way around its owner's.
-func TestAKeysRateIsTheKeys(t *testing.T) {
-	b, _ := newLimited(t, access.Options{Limits: access.Limits{
-		Key: &rule.Rate{N: 2, Per: time.Minute, Spelling: "2/min"}, Person: &rule.Rate{N: 5, Per: time.Minute, Spelling: "5/min"},
-	}})
-	got := map[string][]int{}
-	for _, name := range []string{"first", "second", "third"} {
-		secret := b.key("rita", nil, nil)
-		for range 3 {
-			got[name] = append(got[name], b.do(call{method: "POST", path: moderations, header: bearing(secret), body: `{"input":"x"}`}).Code)
-		}
-	}
-	require.Equal(t, map[string][]int{"first": {200, 200, 429}, "second": {200, 200, 429}, "third": {200, 429, 429}}, got)
-	require.Equal(t, http.StatusTooManyRequests, b.do(call{method: "POST", path: moderations, header: maps.Clone(map[string]string{"Authorization": b.bearer}), body: `{"input":"x"}`}).Code)
 }

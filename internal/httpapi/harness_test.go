@@ -278,7 +278,7 @@ func newBenchOf(t testing.TB, dir string, r ready, s *services, settings ...sett
 	d.Overview = s.overview(dir)
 	d.Policy = policy.New(policy.Deps{DB: s.db, Guard: s.guard, Names: policy.StoredNames{DB: s.db}, Model: s.catalog.Exists}, policy.Options{})
 	d.Requests = request.New(request.Deps{DB: s.db, Guard: s.guard, Models: s.modelIDs})
-	d.Reviews, d.Usage = review.New(review.Deps{DB: s.db, Guard: s.guard}), usage.New(s.db, s.guard, nil)
+	d.Reviews, d.Usage = review.New(review.Deps{DB: s.db, Guard: s.guard, Show: d.Policy.Shown}), usage.New(s.db, s.guard, nil)
 	for _, set := range settings {
 		set(&o, &d)
 	}

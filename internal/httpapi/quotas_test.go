@@ -1,0 +1,93 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/limit"
+	"guardhouse/internal/rule"
+)
+
+// TestConfiguredLimitsHoldOnEveryPath: those of a person, a key, an address and a model as a rule's do (threat K2).
+func TestConfiguredLimitsHoldOnEveryPath(t *testing.T) {
+	rate := &rule.Rate{N: 6, Per: time.Minute, Spelling: "6/min"}
+	same := func(path) bool { return true }
+	for name, c := range map[string]struct {
+		limits access.Limits
+		counts func(path) bool
+	}{
+		"limits.person":  {access.Limits{Person: rate}, same},
+		"limits.model":   {access.Limits{Model: rate}, same},
+		"limits.address": {access.Limits{Address: rate}, func(p path) bool { return p.call.peer == "" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, _ := newLimited(t, access.Options{Limits: c.limits})
+			counted := 0
+			for _, p := range b.paths(1) {
+				w := b.do(p.call)
+				want := http.StatusOK
+				if c.counts(p) {
+					if counted++; counted > 6 {
+						want = http.StatusTooManyRequests
+					}
+				}
+				require.Equal(t, want, w.Code, "%d: %s: %s", counted, p.name, w.Body)
+				require.NotEmpty(t, limitOf(w, name), p.name)
+			}
+			require.Greater(t, counted, 30)
+		})
+	}
+}
+
+// TestAKeysRateIsTheKeys: each key has its own, and none is a way around its owner's.
+func TestAKeysRateIsTheKeys(t *testing.T) {
+	b, _ := newLimited(t, access.Options{Limits: access.Limits{
+		Key: &rule.Rate{N: 2, Per: time.Minute, Spelling: "2/min"}, Person: &rule.Rate{N: 5, Per: time.Minute, Spelling: "5/min"},
+	}})
+	got := map[string][]int{}
+	for _, name := range []string{"first", "second", "third"} {
+		secret := b.key("rita", nil, nil)
+		for range 3 {
+			got[name] = append(got[name], b.do(call{method: "POST", path: moderations, header: bearing(secret), body: `{"input":"x"}`}).Code)
+		}
+	}
+	require.Equal(t, map[string][]int{"first": {200, 200, 429}, "second": {200, 200, 429}, "third": {200, 429, 429}}, got)
+	require.Equal(t, http.StatusTooManyRequests, b.do(call{method: "POST", path: moderations, header: map[string]string{"Authorization": b.bearer}, body: `{"input":"x"}`}).Code)
+}
+
+// TestQuotasHoldOnEveryPath: requests are counted at the door, tokens and seconds when they are known; what is used up is used up
+// on every path until the next day (threat K2). Remembered verdicts take no tokens.
+func TestQuotasHoldOnEveryPath(t *testing.T) {
+	quota := func(unit limit.Unit, most int64) access.Limits {
+		return access.Limits{Quotas: []access.NamedQuota{{Name: "a-quota", By: limit.ByPerson, Quota: limit.Quota{Unit: unit, Span: limit.Day, Max: most}}}}
+	}
+	for name, c := range map[string]struct {
+		limits access.Limits
+		fit    int
+	}{
+		"requests": {quota(limit.Requests, 6), 6},
+		"tokens":   {quota(limit.Tokens, 1), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, now := newLimited(t, access.Options{Limits: c.limits})
+			all := b.paths(1)
+			for day := range 2 {
+				for i, p := range all {
+					want := http.StatusOK
+					if i >= c.fit {
+						want = http.StatusTooManyRequests
+					}
+					if day == 1 && name == "tokens" && i < c.fit {
+						p = all[1] // another text: the first is remembered
+					}
+					require.Equal(t, want, b.do(p.call).Code, "day %d, %d: %s", day, i, p.name)
+				}
+				now.add(24 * time.Hour)
+			}
+		})
+	}
+}
