@@ -6,15 +6,18 @@ import { composeProblem, useJudge } from "./useJudge";
 const scores = { safe: 0.9, controversial: 0.05, unsafe: 0.04, other: 0.01 };
 const verdict = { id: "mod_1", severity: "Safe", action: "allow", scores, audit_hash: "aa" };
 let bodies: unknown[];
+let purposes: (string | null)[];
 let answers: { status: number; body: unknown }[];
 
 beforeEach(() => {
   setActivePinia(createPinia());
   bodies = [];
+  purposes = [];
   answers = [];
   vi.stubGlobal("fetch", async (request: Request) => {
     const json = { "Content-Type": "application/json" };
     if (request.method === "GET") return new Response(JSON.stringify({ ...verdict, audit_seq: 7, audit_id: "evt_7" }), { headers: json });
+    purposes.push(request.headers.get("X-Guardhouse-Purpose"));
     bodies.push(await request.json());
     const next = answers.shift();
     return new Response(JSON.stringify(next?.body), { status: next?.status ?? 500, headers: json });
@@ -44,6 +47,16 @@ describe("useJudge", () => {
     await useJudge().judge();
     expect(bodies).toEqual([{ model: "guard-nano", policy: "strict", input: "  <b>\u0000 text\n" }]);
     await vi.waitFor(() => expect(draft.verdict?.audit_seq).toBe(7));
+  });
+
+  it("says what for where somebody wrote it, in letters that a header may hold", async () => {
+    const draft = useDraft();
+    draft.text = "a";
+    answers = [{ status: 200, body: verdict }, { status: 200, body: verdict }];
+    await useJudge().judge();
+    draft.purpose = " ward round, 查房 ";
+    await useJudge().judge();
+    expect(purposes).toEqual([null, "UTF-8''ward%20round%2C%20%E6%9F%A5%E6%88%BF"]);
   });
 
   it("asks nothing for an empty text, and leaves the last verdict when a call fails", async () => {

@@ -2,6 +2,7 @@ import { ref } from "vue";
 import { api, unwrap } from "@/api/client";
 import type { Message, PolicyMode, ShownVerdict } from "@/api/types";
 import { useAsyncAction } from "@/composables/useAsyncAction";
+import { purposeHeader } from "@/lib/purpose";
 import { useDraft } from "@/stores/draft";
 
 export type ComposeProblem = "" | "empty" | "lastRole" | "emptyTurn";
@@ -15,7 +16,7 @@ export function composeProblem(kind: "text" | "conversation", text: string, mess
   return last === "user" || last === "assistant" ? "" : "lastRole";
 }
 
-type Asked = { model: string; policy: PolicyMode; input: string | Message[] };
+type Asked = { model: string; policy: PolicyMode; input: string | Message[]; purpose: string };
 
 /** Judging what is in the draft, and judging the same again to see that it stays. */
 export function useJudge() {
@@ -24,8 +25,8 @@ export function useJudge() {
   const repeated = ref<"" | "same" | "differs">("");
 
   const ask = async (signal: AbortSignal, asked: Asked): Promise<ShownVerdict> => {
-    const body = asked.model ? asked : { policy: asked.policy, input: asked.input };
-    return unwrap(api.POST("/api/v1/moderations", { body, signal }));
+    const body = { ...(asked.model ? { model: asked.model } : {}), policy: asked.policy, input: asked.input };
+    return unwrap(api.POST("/api/v1/moderations", { params: { header: purposeHeader(asked.purpose) }, body, signal }));
   };
 
   const judging = useAsyncAction(ask);
@@ -46,7 +47,7 @@ export function useJudge() {
     repeated.value = "";
     if (problem.value) return;
     const input = draft.kind === "text" ? draft.text : draft.messages.map((m) => ({ ...m }));
-    const asked: Asked = { model: draft.model, policy: draft.policy, input };
+    const asked: Asked = { model: draft.model, policy: draft.policy, input, purpose: draft.purpose };
     const verdict = await judging.run(asked);
     if (!verdict) return;
     draft.verdict = verdict;

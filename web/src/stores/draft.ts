@@ -17,8 +17,11 @@ export const useDraft = defineStore("draft", () => {
   const messages = ref<Message[]>(blank());
   const model = ref("");
   const policy = ref<PolicyMode>("strict");
+  /** What it is for. Asked for once a rule wanted to know. */
+  const purpose = ref("");
+  const wantsPurpose = ref(false);
   const verdict = shallowRef<ShownVerdict | null>(null);
-  const judged = shallowRef<{ model: string; policy: PolicyMode; input: string | Message[] } | null>(null);
+  const judged = shallowRef<{ model: string; policy: PolicyMode; input: string | Message[]; purpose: string } | null>(null);
 
   function clear(): void {
     text.value = "";
@@ -30,9 +33,11 @@ export const useDraft = defineStore("draft", () => {
     if (owner.value === userId) return;
     owner.value = userId;
     clear();
+    purpose.value = "";
+    wantsPurpose.value = false;
     verdict.value = null;
     judged.value = null;
   }
 
-  return { kind, text, messages, model, policy, verdict, judged, clear, claim };
+  return { kind, text, messages, model, policy, purpose, wantsPurpose, verdict, judged, clear, claim };
 });
