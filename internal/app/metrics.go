@@ -31,7 +31,8 @@ func (a *App) collect(e *edge) error {
 		ends = e.tls.Ends
 	}
 	return a.Metrics.Collect(metrics.Sources{
-		Models: a.modelMetrics, Verdicts: a.verdictMetrics, Cache: a.cacheMetrics, Commits: a.commitMetrics, AuditRows: a.auditMetrics,
+		ACLFileValid: a.aclFileMetric(),
+		Models:       a.modelMetrics, Verdicts: a.verdictMetrics, Cache: a.cacheMetrics, Commits: a.commitMetrics, AuditRows: a.auditMetrics,
 		Verified: a.verifiedMetrics, People: a.peopleMetrics, Streams: a.streamMetrics, Limits: a.limitMetrics, Storage: a.storageMetrics,
 		CertificateEnds: ends,
 		NotReady: func() []string {
@@ -123,4 +124,12 @@ func (a *App) storageMetrics() (metrics.Storage, error) {
 func (a *App) diskLow() bool {
 	u, err := a.DB.Usage()
 	return err == nil && u.FreeShare < lowShare && u.FreeBytes < lowBytes
+}
+
+// aclFileMetric answers nil where rules come from no file.
+func (a *App) aclFileMetric() func() bool {
+	if a.Config.ACLFile == "" {
+		return nil
+	}
+	return func() bool { return a.Policy.FileState().Valid }
 }

@@ -11,6 +11,7 @@ import (
 	"guardhouse/internal/inference"
 	"guardhouse/internal/moderation"
 	"guardhouse/internal/overview"
+	"guardhouse/internal/policy"
 )
 
 // hashMost is the largest model that a look at the machine hashes beside a server at work: about a second.
@@ -22,6 +23,9 @@ func DoctorOptions(c *config.Config) doctor.Options {
 	o := doctor.Options{
 		Data: c.Data, ModelsDir: c.ModelsDir, Cert: c.TLSCert, Key: c.TLSKey, LogFile: c.LogFile, Plain: c.AllowPlainLoopback,
 		SecretFile: []string{c.JWTSecretFile, c.JWTSecretPreviousFile},
+	}
+	if c.ACLFile != "" {
+		o.RulesFile, o.Rules = c.ACLFile, func() error { return policy.CheckFile(c.ACLFile) }
 	}
 	o.Stored = func(values map[string]string) map[string]error {
 		_, problems := c.With(values)
@@ -57,7 +61,7 @@ func (a *App) newOverview(files *tlsfiles.Files) *overview.Service {
 		}
 	}
 	return overview.New(overview.Deps{
-		Guard: a.Guard, Log: a.Audit, Auth: a.Auth, Catalog: a.Catalog, Scheduler: a.Scheduler, Moderation: a.Moderation, Machine: m, Ignored: a.ignoredSettings,
+		Guard: a.Guard, Log: a.Audit, Auth: a.Auth, Catalog: a.Catalog, Scheduler: a.Scheduler, Moderation: a.Moderation, Machine: m, Ignored: a.ignoredSettings, RulesFile: a.rulesFile,
 		Undecided: a.undecided,
 	}, overview.Options{Now: a.now})
 }
@@ -75,4 +79,10 @@ func (a *App) examine(ctx context.Context) doctor.Report {
 		o.Kernels, o.KernelsAuto = kernels(a.Config.Kernels), kernels("auto")
 	}
 	return doctor.Run(ctx, o)
+}
+
+// rulesFile is how acl.file stands.
+func (a *App) rulesFile() overview.RulesFile {
+	st := a.Policy.FileState()
+	return overview.RulesFile{Problem: st.Problem, Since: st.Since}
 }

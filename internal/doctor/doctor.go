@@ -56,7 +56,9 @@ type Options struct {
 	LogFile    string
 	SecretFile []string // files named by settings that hold secrets
 	Ports      []Port
-	Plain      bool // no TLS
+	RulesFile  string       // acl.file, "" without one
+	Rules      func() error // what is wrong with it
+	Plain      bool         // no TLS
 	Settings   error
 	// Stored answers which values that the console stored can't be in force, and why. nil = they are not looked at.
 	Stored  func(values map[string]string) map[string]error
@@ -107,6 +109,7 @@ func Run(ctx context.Context, o Options) Report {
 		{"environment", d.environment},
 		{"data folder", d.folder},
 		{"files", d.files},
+		{"rules file", d.rules},
 		{"disk", d.disk},
 		{"certificate", d.certificate},
 		{"clock", d.clock},

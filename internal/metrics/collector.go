@@ -28,7 +28,7 @@ type descriptions struct {
 	limitCounts, limitForgotten                                                                                                   *prometheus.Desc
 	sessions, keys, streamsOpen, streamsDropped                                                                                   *prometheus.Desc
 	databaseBytes, walBytes, freeShare, freeBytes                                                                                 *prometheus.Desc
-	certificateEnds, ready, notReady, logDropped, started, build                                                                  *prometheus.Desc
+	certificateEnds, aclFileValid, ready, notReady, logDropped, started, build                                                    *prometheus.Desc
 }
 
 func describe() descriptions {
@@ -80,6 +80,7 @@ func describe() descriptions {
 		freeShare:       d("disk_free_ratio", "Share of the data folder's file system that is free, 0 to 1."),
 		freeBytes:       d("disk_free_bytes", "Bytes of the data folder's file system that are free."),
 		certificateEnds: d("certificate_not_after_timestamp_seconds", "When the server's certificate ends."),
+		aclFileValid:    d("acl_file_valid", "Whether the rules in force are those of acl.file as it is now."),
 		ready:           d("ready", "1 if /readyz answers 200, else 0."),
 		notReady:        d("not_ready_reason", "1 for each reason for which /readyz answers 503.", "code"),
 		logDropped:      d("log_dropped_lines_total", "Log lines that the log file did not take."),
@@ -94,7 +95,7 @@ func (d descriptions) all() []*prometheus.Desc {
 		d.modelState, d.modelActive, d.modelWaiting, d.modelQueued, d.modelOldestWait, d.modelCapacity, d.modelSlots, d.modelSlotTokens, d.modelThreads, d.modelWeights,
 		d.modelCache, d.modelLanes, d.modelMemory, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.modelWait, d.modelEvaluated, d.modelDrafted, d.modelAccepted, d.verdicts, d.cacheHits, d.cacheMisses, d.cacheEntries, d.commitSeconds, d.commitGroup, d.commitFailed,
 		d.commitWaiting, d.auditRows, d.auditRefusals, d.verifiedAt, d.verifiedOK, d.sessions, d.keys, d.limitCounts, d.limitForgotten, d.streamsOpen, d.streamsDropped, d.databaseBytes, d.walBytes,
-		d.freeShare, d.freeBytes, d.certificateEnds, d.ready, d.notReady, d.logDropped, d.started, d.build,
+		d.freeShare, d.freeBytes, d.certificateEnds, d.aclFileValid, d.ready, d.notReady, d.logDropped, d.started, d.build,
 	}
 }
 

@@ -53,6 +53,7 @@ func full() metrics.Sources {
 			return metrics.Storage{DatabaseBytes: 4096, WALBytes: 1, FreeShare: .5, FreeBytes: 9}, nil
 		},
 		CertificateEnds: func() time.Time { return at },
+		ACLFileValid:    func() bool { return true },
 		NotReady:        func() []string { return []string{"loading"} },
 		LogDropped:      func() uint64 { return 6 },
 		Started:         at,

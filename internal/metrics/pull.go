@@ -139,6 +139,9 @@ func (c *collector) server(send sender) {
 			send.gauge(c.d.certificateEnds, seconds(end))
 		}
 	}
+	if c.s.ACLFileValid != nil {
+		send.gauge(c.d.aclFileValid, flag(c.s.ACLFileValid()))
+	}
 	if c.s.NotReady != nil {
 		reasons := c.s.NotReady()
 		send.gauge(c.d.ready, flag(len(reasons) == 0))

@@ -20,6 +20,7 @@ type Sources struct {
 	Limits          func() Limits
 	Storage         func() (Storage, error)
 	CertificateEnds func() time.Time // zero = there is none
+	ACLFileValid    func() bool      // whether acl.file is in force as it stands there
 	NotReady        func() []string  // codes of what is wrong; none = ready
 	LogDropped      func() uint64    // lines that the log file did not take
 	Started         time.Time

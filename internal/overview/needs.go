@@ -56,13 +56,14 @@ type facts struct {
 	report        *Round
 	ignored       []string // settings
 	undecided     Undecided
+	rulesFile     RulesFile
 }
 
 // needs answers everything that waits for a person, the gravest first.
 func (f facts) needs() []Need {
 	var out []Need
 	for _, look := range []func() []Need{
-		f.chainNeeds, f.writeNeeds, f.diskNeeds, f.modelNeeds, f.certificateNeeds, f.pressureNeeds, f.keyNeeds, f.peopleNeeds, f.decisionNeeds, f.settingNeeds, f.backupNeeds, f.reportNeeds,
+		f.chainNeeds, f.writeNeeds, f.diskNeeds, f.modelNeeds, f.certificateNeeds, f.pressureNeeds, f.keyNeeds, f.peopleNeeds, f.decisionNeeds, f.ruleNeeds, f.settingNeeds, f.backupNeeds, f.reportNeeds,
 	} {
 		out = append(out, look()...)
 	}
@@ -82,6 +83,15 @@ func (f facts) chainNeeds() []Need {
 		return []Need{{"chain_stale", Note, c.VerifiedAt, map[string]any{"days": days(f.now.Sub(c.VerifiedAt))}, to}}
 	}
 	return nil
+}
+
+// ruleNeeds tells of rules that somebody wrote and that are not in force.
+func (f facts) ruleNeeds() []Need {
+	r := f.rulesFile
+	if r.Problem == "" || !f.can(access.ACLManage) {
+		return nil
+	}
+	return []Need{{"acl_file_invalid", Soon, r.Since, map[string]any{"problem": r.Problem}, Target{Page: "rules"}}}
 }
 
 func (f facts) settingNeeds() []Need {

@@ -87,6 +87,9 @@ func TestNeedsByWhatIsKnown(t *testing.T) {
 			func(f *facts) { f.undecided = Undecided{Reviews: 2, Rules: 5, Passed: 1, Due: now.Add(-2 * day)} }, "review_due", Soon,
 			map[string]any{"reviews": int64(2), "rules": int64(5), "passed": int64(1), "at": "2026-11-19T12:00:00Z", "days": int64(2)}, "reviews",
 		},
+		"rules file": {
+			func(f *facts) { f.rulesFile = RulesFile{Problem: "it is empty", Since: now} }, "acl_file_invalid", Soon, map[string]any{"problem": "it is empty"}, "rules",
+		},
 		"settings ignored": {func(f *facts) { f.ignored = []string{"engine.queue", "warp"} }, "settings_ignored", Soon, map[string]any{"count": int64(2), "key": "engine.queue"}, "settings"},
 		"one admin":        {func(f *facts) { f.standing = auth.Standing{Admins: 1, Admin: "m.chen"} }, "last_admin", Note, map[string]any{"name": "m.chen"}, "people"},
 		"no backup":        {func(f *facts) { f.backup = time.Time{} }, "backup_none", Note, map[string]any{"days": int64(100)}, "system"},

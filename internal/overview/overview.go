@@ -48,6 +48,7 @@ type Deps struct {
 	Moderation *moderation.Service
 	Machine    Machine
 	Ignored    func(ctx context.Context) []string // settings that are set and not in force, by key; nil = not asked
+	RulesFile  func() RulesFile                   // nil = not asked
 	// Undecided answers what waits for somebody with acl.manage, reviews as far as they end before a moment; nil = not asked.
 	Undecided func(ctx context.Context, before time.Time) (Undecided, error)
 }
@@ -108,4 +109,10 @@ type Target struct {
 type Model struct {
 	catalog.Model
 	Slots, Busy, Queued int
+}
+
+// RulesFile is how acl.file stands. Problem says why it is not taken; the rules of the last good one stay in force.
+type RulesFile struct {
+	Problem string // "" = it is in force, or there is none
+	Since   time.Time
 }

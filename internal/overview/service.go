@@ -174,6 +174,9 @@ func (s *Service) facts(ctx context.Context, p access.Principal, v View, notRead
 	if s.d.Ignored != nil {
 		f.ignored = s.d.Ignored(ctx)
 	}
+	if s.d.RulesFile != nil {
+		f.rulesFile = s.d.RulesFile()
+	}
 	if s.d.Undecided != nil && s.d.Guard.Can(p, access.ACLManage) {
 		if f.undecided, err = s.d.Undecided(ctx, v.At.Add(reviewWithin)); err != nil {
 			return f, err

@@ -91,13 +91,10 @@ func (s *Service) Start(ctx context.Context) error {
 	s.file.state.Path = path
 	s.file.mu.Unlock()
 	at := look(path)
-	if err := s.load(ctx, path, at); err != nil {
-		if source.Path != path {
-			return fmt.Errorf("acl.file %s: %s", path, fault.From(err).Message)
-		}
-		s.log.Error("acl.file is not taken; the rules of the last good one stay", "problem", fault.From(err).Message)
+	if err := s.load(ctx, path, at); err != nil && source.Path != path {
+		return fmt.Errorf("acl.file %s: %s", path, fault.From(err).Message)
 	}
-	return nil
+	return nil // what is wrong with it has its finding, its row and its line in the log
 }
 
 // leave hands the rules back to the administrators.
@@ -136,9 +133,7 @@ func (s *Service) poll(ctx context.Context, last stamp) stamp {
 	at := look(path)
 	again := !retry.IsZero() && !s.now().Before(retry)
 	if at == last && (at != seen || again) {
-		if err := s.load(ctx, path, at); err != nil && ctx.Err() == nil {
-			s.log.Error("acl.file is not taken; the rules of the last good one stay", "problem", fault.From(err).Message)
-		}
+		_ = s.load(ctx, path, at) // it says itself what is wrong
 	}
 	return at
 }
@@ -161,12 +156,29 @@ func (s *Service) load(ctx context.Context, path string, at stamp) error {
 	return s.note(ctx, at, sum, err)
 }
 
-// note remembers how the file stands, and leaves the row of a bad content once.
+// note remembers how the file stands, and tells of a bad content once.
 func (s *Service) note(ctx context.Context, at stamp, sum string, err error) error {
 	if fault.CodeOf(err) == fault.Canceled {
 		return err
 	}
+	if !s.remember(at, sum, err) {
+		return err
+	}
+	problem := fault.From(err).Message
+	s.log.Error("acl.file is not taken; the rules of the last good one stay", "problem", problem)
+	if lost := s.record(ctx, sum, problem); lost != nil {
+		s.log.Error("the audit row of a bad acl.file was not written", "err", lost)
+		s.file.mu.Lock()
+		defer s.file.mu.Unlock()
+		s.file.written, s.file.retry = "", s.now().Add(retryEvery)
+	}
+	return err
+}
+
+// remember says whether there is something bad to tell that was not told before.
+func (s *Service) remember(at stamp, sum string, err error) bool {
 	s.file.mu.Lock()
+	defer s.file.mu.Unlock()
 	st := &s.file.state
 	s.file.seen, s.file.retry = at, time.Time{}
 	if err == nil {
@@ -174,25 +186,19 @@ func (s *Service) note(ctx context.Context, at stamp, sum string, err error) err
 			st.Since = s.now()
 		}
 		st.Valid, st.Problem, st.SHA256, s.file.written = true, "", sum, ""
-		s.file.mu.Unlock()
-		return nil
+		return false
 	}
 	problem := fault.From(err).Message
 	if st.Valid || st.Since.IsZero() || st.Problem != problem {
 		st.Since = s.now()
 	}
 	st.Valid, st.Problem = false, problem
-	if c := fault.CodeOf(err); c != fault.Invalid {
+	if fault.CodeOf(err) != fault.Invalid {
 		s.file.retry = s.now().Add(retryEvery) // somebody may come who is named there; a disk may come back
 	}
-	bad := sum + " " + problem
-	if bad == s.file.written {
-		s.file.mu.Unlock()
-		return err
-	}
-	s.file.written = bad
-	s.file.mu.Unlock()
-	return errors.Join(err, s.record(ctx, sum, problem))
+	told := s.file.written == sum+" "+problem
+	s.file.written = sum + " " + problem
+	return !told
 }
 
 // record leaves the row of a content that was not taken.
@@ -275,6 +281,15 @@ func read(path string) (data []byte, sum string, err error) {
 		return nil, sum, fault.New(fault.Invalid, "it is empty")
 	}
 	return data, sum, nil
+}
+
+// CheckFile says whether a file of rules can be read and understood. The names in it are not looked up.
+func CheckFile(path string) error {
+	data, _, err := read(path)
+	if err == nil {
+		_, err = rule.ParseFile(data)
+	}
+	return err
 }
 
 func unreadable(err error) error {
