@@ -13,7 +13,7 @@ import (
 // openRequests builds what people ask for access by, what owners look rules over with, and what says how much was used.
 func (a *App) openRequests() {
 	a.Requests = request.New(request.Deps{DB: a.DB, Guard: a.Guard, Models: a.modelIDs, Now: a.now})
-	a.Reviews = review.New(review.Deps{DB: a.DB, Guard: a.Guard, Now: a.now, Log: a.log})
+	a.Reviews = review.New(review.Deps{DB: a.DB, Guard: a.Guard, Show: a.Policy.Shown, Now: a.now, Log: a.log})
 	a.Usage = usage.New(a.DB, a.Guard, a.now)
 }
 

@@ -25,7 +25,7 @@ func (b *bench) belongings() map[string]owned {
 	me := b.do(call{method: "GET", path: "/api/v1/auth/me", header: bearer})
 	filter := b.do(call{method: "POST", path: "/api/v1/filters", header: bearer, body: `{"page":"history","name":"hers","query":"severity=Unsafe"}`})
 	require.Equal(b.t, http.StatusCreated, filter.Code, filter.Body)
-	asked, review := b.asks(bearer, "guard-nano"), b.reviewOf("rita")
+	asked, review := b.asksAccess(bearer, "guard-nano"), b.reviewOf("rita")
 	out := map[string]owned{}
 	for kind, id := range map[string]string{
 		"access/requests": asked, "access/reviews": review,

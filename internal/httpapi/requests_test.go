@@ -9,8 +9,8 @@ import (
 
 const accessRequests = "/api/v1/access/requests"
 
-// asks makes a request for access and answers its id.
-func (b *bench) asks(header map[string]string, model string) string {
+// asksAccess makes a request for access and answers its id.
+func (b *bench) asksAccess(header map[string]string, model string) string {
 	b.t.Helper()
 	w := b.do(call{method: "POST", path: accessRequests, header: header, body: `{"model":"` + model + `","purpose":"triage","until":"` + ahead() + `"}`})
 	require.Equal(b.t, http.StatusCreated, w.Code, w.Body)
@@ -22,7 +22,7 @@ func TestAskingTellsNothing(t *testing.T) {
 	b := newBench(t)
 	bearer := map[string]string{"Authorization": b.bearer}
 	answer := func(model string) map[string]any {
-		w := b.do(call{method: "GET", path: accessRequests + "/" + b.asks(bearer, model), header: bearer})
+		w := b.do(call{method: "GET", path: accessRequests + "/" + b.asksAccess(bearer, model), header: bearer})
 		require.Equal(t, http.StatusOK, w.Code, w.Body)
 		matchesDocument(t, "getAccessRequest", 200, w.Header().Get("Content-Type"), w.Body.Bytes())
 		out := object(t, w.Body.Bytes())
@@ -49,7 +49,7 @@ func TestAskingTellsNothing(t *testing.T) {
 func TestRequestOverHTTP(t *testing.T) {
 	b := newBench(t)
 	bearer := map[string]string{"Authorization": b.bearer}
-	id := b.asks(bearer, "guard-nano")
+	id := b.asksAccess(bearer, "guard-nano")
 	require.Equal(t, http.StatusConflict, b.do(call{method: "POST", path: accessRequests, header: bearer, body: `{"model":"guard-nano","purpose":"again","until":"` + ahead() + `"}`}).Code)
 	require.Equal(t, http.StatusForbidden, b.do(call{method: "POST", path: accessRequests + "/" + id + "/approve", header: bearer, body: `{}`}).Code)
 
@@ -66,7 +66,7 @@ func TestRequestOverHTTP(t *testing.T) {
 	}
 	require.Equal(t, http.StatusConflict, b.do(call{method: "POST", path: accessRequests + "/" + id + "/withdraw", header: bearer}).Code)
 
-	other := b.asks(bearer, "guard-next")
+	other := b.asksAccess(bearer, "guard-next")
 	w = b.do(call{method: "POST", path: accessRequests + "/" + other + "/withdraw", header: bearer, body: `{"reason":"not needed"}`})
 	require.Equal(t, http.StatusOK, w.Code, w.Body)
 	matchesDocument(t, "withdrawAccessRequest", 200, w.Header().Get("Content-Type"), w.Body.Bytes())

@@ -51,6 +51,9 @@ func TestReviewOverHTTP(t *testing.T) {
 	require.Equal(t, true, item["mine"])
 	require.Equal(t, "user:rita", item["owner"])
 
+	shown, _ := item["rule"].(map[string]any)
+	require.Equal(t, "user:rita", shown["owner"], "rules are shown with names")
+
 	decide := func(as, body string) (int, string) {
 		w := b.do(call{method: "POST", path: path + "/items/ward-of-rita", as: as, body: body})
 		return w.Code, w.Body.String()
