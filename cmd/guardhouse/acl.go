@@ -62,7 +62,7 @@ func (sh *shared) printRules(rules []rule.Rule, st policy.State) error {
 	for i := range rules {
 		r := &rules[i]
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, effect(r.Allow), printable(words(r.Principals)), strings.Join(r.Models, " "),
-			words(r.Operations), printable(orDash(asked(r))), mode(r))
+			words(r.Operations), printable(orDash(askedBy(r))), mode(r))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -82,8 +82,8 @@ func words[T any](list []T) string {
 	return strings.Join(out, " ")
 }
 
-// asked answers a rule's conditions in few words.
-func asked(r *rule.Rule) string {
+// askedBy answers a rule's conditions in few words.
+func askedBy(r *rule.Rule) string {
 	c := &r.Conditions
 	var out []string
 	if len(c.IPRanges) > 0 {

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"guardhouse/internal/app"
 	"guardhouse/internal/auth"
@@ -14,7 +16,7 @@ import (
 
 func newKey(sh *shared) *cobra.Command {
 	cmd := &cobra.Command{Use: "key", Short: "API keys", Args: cobra.NoArgs, Example: "  guardhouse key list", RunE: needSubcommand}
-	cmd.AddCommand(newKeyCreate(sh), newKeyList(sh), newKeyRevoke(sh), newKeyConfirm(sh), newKeyRotateSigning(sh))
+	cmd.AddCommand(newKeyCreate(sh), newKeyList(sh), newKeyRotate(sh), newKeyRevoke(sh), newKeyCheck(sh), newKeyConfirm(sh), newKeyRotateSigning(sh))
 	return cmd
 }
 
@@ -25,7 +27,7 @@ func newKeyCreate(sh *shared) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use: "create", Short: "Create an API key; its secret is printed once", Args: cobra.NoArgs,
-		Example: "  guardhouse key create --user mobile-bank --label chat --model guard-nano --operation infer --expires 2027-06-30",
+		Example: "  guardhouse key create --user mobile-bank --label chat --model guard-nano --operation infer --ip 10.0.0.0/8 --rate 100req/min --expires 2027-06-30",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if k.UserName == "" || k.Label == "" {
 				return usageError{errors.New("--user and --label are needed")}
@@ -42,13 +44,7 @@ func newKeyCreate(sh *shared) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if sh.json {
-					body := keyJSON(key)
-					body["key"] = secret
-					return sh.printJSON(body)
-				}
-				_, err = fmt.Fprintf(sh.out, "%s\nkey %s of %s; the line above is shown only once\n", secret, key.ID, printable(key.Username))
-				return err
+				return sh.sayKey(key, secret)
 			})
 		},
 	}
@@ -57,7 +53,10 @@ func newKeyCreate(sh *shared) *cobra.Command {
 	f.StringVar(&k.Label, "label", "", "what it is for")
 	f.StringArrayVar(&k.Models, "model", nil, "a model it may use (repeat; none = all that its owner may)")
 	f.StringArrayVar(&k.Operations, "operation", nil, "an operation it may do (repeat; none = all that its owner may)")
+	f.StringArrayVar(&k.IPRanges, "ip", nil, "from where it may be used, such as 10.0.0.0/8 (repeat; none = from anywhere)")
+	f.StringVar(&k.RateLimit, "rate", "", "how often it may run models, such as 100req/min")
 	f.StringVar(&expires, "expires", "", "last moment of use: a date or an RFC 3339 time")
+	f.SetNormalizeFunc(keyFlagNames)
 	f.BoolVar(&sh.json, "json", false, "print JSON")
 	return cmd
 }
@@ -75,9 +74,9 @@ func newKeyList(sh *shared) *cobra.Command {
 					return sh.printJSON(map[string]any{"items": mapEach(keys, keyJSON)})
 				}
 				w := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(w, "ID\tUSER\tLABEL\tPREFIX\tLAST USED\tENDS\tREVOKED\tUNCONFIRMED")
+				fmt.Fprintln(w, "ID\tUSER\tLABEL\tPREFIX\tLAST USED\tENDS\tREVOKED\tUNCONFIRMED\tNOTE")
 				for _, k := range keys {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, printable(k.Username), printable(k.Label), k.Prefix, when(k.LastUsedAt), when(k.ValidUntil), when(k.RevokedAt), when(k.SuspendedAt))
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, printable(k.Username), printable(k.Label), k.Prefix, when(k.LastUsedAt), when(k.ValidUntil), when(k.RevokedAt), when(k.SuspendedAt), keyNote(k))
 				}
 				return w.Flush()
 			})
@@ -102,11 +101,18 @@ func allKeys(cmd *cobra.Command, a *app.App) ([]auth.Key, error) {
 }
 
 func newKeyRevoke(sh *shared) *cobra.Command {
-	return &cobra.Command{
-		Use: "revoke ID", Short: "Revoke an API key; in force within a second", Args: cobra.ExactArgs(1),
-		Example: "  guardhouse key revoke key_01JX8Q4T2M",
+	var owner string
+	cmd := &cobra.Command{
+		Use: "revoke ID | --user NAME", Short: "Revoke an API key, or all of one user; in force within a second", Args: cobra.MaximumNArgs(1),
+		Example: "  guardhouse key revoke key_01jx8q4t2m\n  guardhouse key revoke --user mobile-bank",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if (owner == "") == (len(args) == 0) {
+				return usageError{errors.New("give the id of one key, or --user")}
+			}
 			return sh.within(cmd.Context(), func(a *app.App) error {
+				if owner != "" {
+					return sh.revokeKeysOf(cmd.Context(), a, owner)
+				}
 				if err := a.Auth.RevokeKey(cmd.Context(), osPrincipal(), args[0]); err != nil {
 					return err
 				}
@@ -115,6 +121,54 @@ func newKeyRevoke(sh *shared) *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&owner, "user", "", "revoke all keys of this user")
+	return cmd
+}
+
+func (sh *shared) revokeKeysOf(ctx context.Context, a *app.App, owner string) error {
+	u, err := a.Auth.UserByName(ctx, owner)
+	if err != nil {
+		return err
+	}
+	n, err := a.Auth.RevokeKeysOf(ctx, osPrincipal(), u.ID)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(sh.out, "revoked %d keys of %s\n", n, printable(u.Username))
+	return err
+}
+
+// keyFlagNames takes the names that the API has for the same things.
+func keyFlagNames(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	switch name {
+	case "ip-range":
+		name = "ip"
+	case "rate-limit":
+		name = "rate"
+	case "valid-until":
+		name = "expires"
+	}
+	return pflag.NormalizedName(name)
+}
+
+// keyNote says in a word why somebody may want to look at the key.
+func keyNote(k auth.Key) string {
+	switch {
+	case k.RotatedTo != "":
+		return "rotated to " + k.RotatedTo
+	case k.Expiring:
+		return "expiring"
+	case k.Unused:
+		return "unused"
+	}
+	return "-"
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
 }
 
 // parseDate takes a day, which ends at its last millisecond in UTC, or an RFC 3339 time.
@@ -134,5 +188,6 @@ func keyJSON(k auth.Key) map[string]any {
 		"id": k.ID, "label": k.Label, "prefix": k.Prefix, "user_id": k.UserID, "username": k.Username,
 		"models": k.Models, "operations": k.Operations, "valid_until": k.ValidUntil, "created_at": k.CreatedAt,
 		"last_used_at": k.LastUsedAt, "last_used_ip": k.LastUsedIP, "revoked_at": k.RevokedAt, "suspended_at": k.SuspendedAt,
+		"ip_ranges": k.IPRanges, "rate_limit": orNull(k.RateLimit), "rotated_to": orNull(k.RotatedTo), "expiring": k.Expiring, "unused": k.Unused,
 	}
 }

@@ -49,7 +49,7 @@ func newRoot(s streams) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.PersistentFlags().StringVar(&sh.data, "data", "", "data folder (default ./guardhouse-data)")
 	root.PersistentFlags().StringVar(&sh.configFile, "config", "", "configuration file (default guardhouse.yaml, if it is there)")
-	root.AddCommand(newServe(sh), newModerate(sh), newUser(sh), newRole(sh), newKey(sh), newModel(sh), newSettings(sh), newAudit(sh), newMigrate(sh), newDoctor(sh), newHealth(sh), newBackup(sh), newRestore(sh), newBench(sh), newVersion(sh))
+	root.AddCommand(newServe(sh), newModerate(sh), newUser(sh), newRole(sh), newGroup(sh), newKey(sh), newModel(sh), newACL(sh), newSettings(sh), newRequest(sh), newReview(sh), newUsage(sh), newAudit(sh), newMigrate(sh), newDoctor(sh), newHealth(sh), newBackup(sh), newRestore(sh), newBench(sh), newVersion(sh))
 	wrapArgErrors(root)
 	return root
 }
