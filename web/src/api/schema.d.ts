@@ -1473,7 +1473,7 @@ export interface paths {
         /**
          * What happens, as it happens
          * @description Server-sent events. A caller gets what its lists would show it now: `verdict` (a HistoryRow; its own, all of them with
-         *     moderation.read_all), `audit` (an AuditEvent, with audit.read), `user` and `key` (an EventRef: read that list again), `policy`
+         *     moderation.read_all), `audit` (an AuditEvent, with audit.read), `user`, `key`, `request` and `review` (an EventRef: read that list again), `policy`
          *     (EventPolicy), `models` (EventModel, with model.view), `session` (EventEnd; the stream closes), `reset` (EventReset: rows were
          *     missed, read the lists again). `id` is the number of the last audit row that was sent in full; a stream that breaks goes on
          *     after it. At most eight streams of one person at a time.
@@ -2825,7 +2825,7 @@ export interface components {
             finding_seq: number | null;
         };
         OverviewNeed: {
-            /** @description What needs somebody: chain_broken, chain_unchecked, chain_stale, audit_unwritable, disk_full, disk_low, model_failed, model_loading, certificate_ended, certificate_ends, sign_in_burst, queue_full, keys_suspended, keys_ending, keys_unused, last_admin, settings_ignored, backup_none, backup_old, checks_failed. */
+            /** @description What needs somebody: chain_broken, chain_unchecked, chain_stale, audit_unwritable, disk_full, disk_low, model_failed, model_loading, certificate_ended, certificate_ends, sign_in_burst, queue_full, keys_suspended, keys_ending, keys_unused, last_admin, settings_ignored, requests_open, review_due, backup_none, backup_old, checks_failed. */
             code: string;
             /** @enum {string} */
             severity: "urgent" | "soon" | "note";
