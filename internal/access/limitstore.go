@@ -79,13 +79,10 @@ func forgetLimits(tx *db.Tx, at int64) error {
 
 func storeBuckets(tx *db.Tx, list []limit.SavedBucket, at int64) error {
 	for _, b := range list {
-		put, err := tx.Prepare(`INSERT INTO limit_buckets (scope, bucket, debt_ns, at) VALUES (?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET debt_ns = excluded.debt_ns, at = excluded.at`) //nolint:sqlclosecheck // the writer's own, closed with it
-		if err == nil {
-			_, err = put.Exec(b.Scope, b.Key[:], int64(b.Debt), at)
-		}
+		err := run(tx, `INSERT INTO limit_buckets (scope, bucket, debt_ns, at) VALUES (?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET debt_ns = excluded.debt_ns, at = excluded.at`, b.Scope, b.Key[:], int64(b.Debt), at)
 		if err != nil {
-			return db.Translate(err)
+			return err
 		}
 	}
 	return nil
@@ -94,13 +91,11 @@ func storeBuckets(tx *db.Tx, list []limit.SavedBucket, at int64) error {
 // storeCounters keeps the larger use: a table that was full may have begun a count anew.
 func storeCounters(tx *db.Tx, list []limit.SavedCounter) error {
 	for _, c := range list {
-		put, err := tx.Prepare(`INSERT INTO limit_counters (scope, whose, unit, span, start, used, held) VALUES (?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET used = max(used, excluded.used), held = excluded.held`) //nolint:sqlclosecheck // as above
-		if err == nil {
-			_, err = put.Exec(c.Scope, c.Of, c.Unit.String(), c.Span.String(), c.Start.UnixMilli(), c.Used, c.Held)
-		}
+		err := run(tx, `INSERT INTO limit_counters (scope, whose, unit, span, start, used, held) VALUES (?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET used = max(used, excluded.used), held = excluded.held`,
+			c.Scope, c.Of, c.Unit.String(), c.Span.String(), c.Start.UnixMilli(), c.Used, c.Held)
 		if err != nil {
-			return db.Translate(err)
+			return err
 		}
 	}
 	return nil
@@ -126,7 +121,7 @@ func (l loader) limitState() (s limit.State, err error) {
 		if err := scan(&scope, &key, &debt, &when); err != nil {
 			return err
 		}
-		b := limit.SavedBucket{Scope: limit.Scope(min(max(scope, 0), broken)), Debt: time.Duration(debt)} //nolint:gosec // bounded
+		b := limit.SavedBucket{Scope: limit.Scope(min(max(scope, 0), broken)), Debt: time.Duration(debt)}
 		if copy(b.Key[:], key) == len(b.Key) && len(key) == len(b.Key) && b.Sound() {
 			s.Buckets, at = append(s.Buckets, b), append(at, when)
 			s.At = later(s.At, time.UnixMilli(when).UTC())
@@ -165,7 +160,7 @@ func (l loader) counters() (list []limit.SavedCounter, err error) {
 		if err := scan(&scope, &c.Of, &unit, &span, &start, &c.Used, &c.Held); err != nil {
 			return err
 		}
-		c.Scope, c.Start = limit.Scope(min(max(scope, 0), broken)), time.UnixMilli(start).UTC() //nolint:gosec // bounded
+		c.Scope, c.Start = limit.Scope(min(max(scope, 0), broken)), time.UnixMilli(start).UTC()
 		c.Unit, c.Span = unitOf(unit), spanOf(span)
 		if c.Sound() {
 			list = append(list, c)

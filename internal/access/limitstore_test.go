@@ -19,7 +19,8 @@ func TestQuotasCountWhatAUseCameTo(t *testing.T) {
 	pass, err := g.guard.Enter(t.Context(), byKey("key_1"), inferNano)
 	require.NoError(t, err)
 	require.Equal(t, []limit.Use{
-		{Unit: limit.Requests, Span: limit.Day, Start: day(w), Used: 1}, {Unit: limit.Tokens, Span: limit.Day, Start: day(w), Held: 1},
+		{Unit: limit.Requests, Span: limit.Day, Start: day(w), Used: 1},
+		{Unit: limit.Tokens, Span: limit.Day, Start: day(w), Held: 1},
 		{Unit: limit.ComputeMS, Span: limit.Day, Start: day(w), Held: 1},
 	}, today(g, limit.ByPerson, "usr_reviewer"))
 	pass.Used(access.Cost{Tokens: 60, ComputeMS: 5})
@@ -28,7 +29,8 @@ func TestQuotasCountWhatAUseCameTo(t *testing.T) {
 	require.NoError(t, err)
 	pass.Close(&err)
 	want := []limit.Use{
-		{Unit: limit.Requests, Span: limit.Day, Start: day(w), Used: 1}, {Unit: limit.Tokens, Span: limit.Day, Start: day(w), Used: 110},
+		{Unit: limit.Requests, Span: limit.Day, Start: day(w), Used: 1},
+		{Unit: limit.Tokens, Span: limit.Day, Start: day(w), Used: 110},
 		{Unit: limit.ComputeMS, Span: limit.Day, Start: day(w), Used: 5},
 	}
 	require.Equal(t, want, today(g, limit.ByPerson, "usr_reviewer"))

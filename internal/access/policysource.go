@@ -65,10 +65,6 @@ func (p *policyPlan) storeChanged(tx *db.Tx) error {
 	for i := range p.write.Rules {
 		is[p.write.Rules[i].ID] = p.write.Rules[i].Models
 	}
-	put, err := tx.Prepare(`INSERT INTO policy_changed_rules (rule_id, version, change, models) VALUES (?, ?, ?, ?)`)
-	if err != nil {
-		return db.Translate(err)
-	}
 	for _, kind := range []struct {
 		change string
 		ids    []string
@@ -80,8 +76,9 @@ func (p *policyPlan) storeChanged(tx *db.Tx) error {
 			if err != nil {
 				return fault.Wrap(err, fault.Internal, "the history of a rule cannot be written")
 			}
-			if _, err := put.Exec(id, p.Version, kind.change, string(text)); err != nil {
-				return db.Translate(err)
+			err = run(tx, `INSERT INTO policy_changed_rules (rule_id, version, change, models) VALUES (?, ?, ?, ?)`, id, p.Version, kind.change, string(text))
+			if err != nil {
+				return err
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"slices"
@@ -128,7 +129,7 @@ func (p *policyPlan) texts() (before, after string, err error) {
 func run(tx *db.Tx, query string, args ...any) error {
 	s, err := tx.Prepare(query) //nolint:sqlclosecheck // the writer's own, closed with it
 	if err == nil {
-		_, err = s.Exec(args...)
+		_, err = s.ExecContext(context.Background(), args...)
 	}
 	return db.Translate(err)
 }

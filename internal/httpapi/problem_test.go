@@ -101,6 +101,8 @@ func TestRetryAfter(t *testing.T) {
 		{fault.New(fault.Busy, "x").WithRetry(2500 * time.Millisecond), "3"},
 		{fault.New(fault.RateLimited, "x").WithRetry(time.Minute), "60"},
 		{fault.New(fault.Invalid, "x"), ""},
+		{fault.New(fault.RateLimited, "x").WithRetry(time.Minute).WithHeaders(map[string]string{"Retry-After": "7"}), "7"},
+		{fault.New(fault.RateLimited, "x").WithHeaders(map[string]string{}), ""}, // waiting does not help
 	} {
 		require.Equal(t, c.want, answer(s, "/v1/x", c.err).Header().Get("Retry-After"), c.err)
 	}
