@@ -61,7 +61,7 @@ func (h *house) person(t testing.TB, name, role string) access.Principal {
 	h.exec(t, `INSERT INTO users (id, kind, username, username_key, role, status, created_at, updated_at)
 		VALUES (?1, 'person', ?2, ?2, ?3, 'active', 0, 0)`, id, name, role)
 	h.exec(t, `INSERT INTO sessions (id, user_id, kind, token_hash, epoch, ip, last_ip, user_agent, created_at, last_used_at, expires_at)
-		VALUES (?1, ?2, 'browser', ?1, 1, '', '', '', 0, 0, ?3)`, "ses_"+name, id, time.Now().Add(time.Hour).UnixMilli()) //nolint:forbidigo // a session of now
+		VALUES (?1, ?2, 'browser', ?1, 1, '', '', '', 0, 0, ?3)`, "ses_"+name, id, time.Now().Add(time.Hour).UnixMilli())
 	return access.Principal{Kind: access.KindUser, UserID: id, Name: name, Role: role, SessionID: "ses_" + name}
 }
 

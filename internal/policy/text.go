@@ -67,7 +67,7 @@ func tagOf(rules []rule.Rule) int64 {
 		t := text(rules[i])
 		_, _ = fmt.Fprintf(h, "%s %d %s\n", rules[i].ID, len(t), t) // a hash takes everything
 	}
-	n := int64(binary.BigEndian.Uint64(h.Sum(nil)) >> 1) //nolint:gosec // the shift leaves 63 bits
+	n := int64(binary.BigEndian.Uint64(h.Sum(nil)) >> 1) // the shift leaves 63 bits
 	return max(n, 1)
 }
 
