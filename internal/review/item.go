@@ -7,10 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
-	"gorm.io/gorm"
 
 	"guardhouse/internal/access"
-	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/rule"
 )
@@ -113,20 +111,6 @@ func began(r itemRow) rule.Rule {
 		return rule.Rule{ID: r.RuleID}.Unreadable() // it could not be read then either
 	}
 	return old
-}
-
-// itemIn reads a review and one of its rules, in whatever transaction g is. NotFound where there is none.
-func itemIn(g *gorm.DB, reviewID, ruleID string) (row, itemRow, error) {
-	r, ok, err := get(g.Session(&gorm.Session{}), reviewID)
-	if err != nil || !ok {
-		return row{}, itemRow{}, orUnknown(err)
-	}
-	var list []itemRow
-	err = g.Session(&gorm.Session{}).Where("review_id = ? AND rule_id = ?", reviewID, ruleID).Limit(1).Find(&list).Error
-	if err != nil || len(list) == 0 {
-		return row{}, itemRow{}, orUnknown(db.Translate(err))
-	}
-	return r, list[0], nil
 }
 
 func orUnknown(err error) error {

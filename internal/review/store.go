@@ -204,6 +204,20 @@ func items(g *gorm.DB, q itemQuery) ([]itemRow, error) {
 	return rows, db.Translate(err)
 }
 
+// itemIn reads a review and one of its rules, in whatever transaction g is. NotFound where there is none.
+func itemIn(g *gorm.DB, reviewID, ruleID string) (row, itemRow, error) {
+	r, ok, err := get(g.Session(&gorm.Session{}), reviewID)
+	if err != nil || !ok {
+		return row{}, itemRow{}, orUnknown(err)
+	}
+	var list []itemRow
+	err = g.Session(&gorm.Session{}).Where("review_id = ? AND rule_id = ?", reviewID, ruleID).Limit(1).Find(&list).Error
+	if err != nil || len(list) == 0 {
+		return row{}, itemRow{}, orUnknown(db.Translate(err))
+	}
+	return r, list[0], nil
+}
+
 // names answers the user names of ids.
 func names(g *gorm.DB, ids []string) (map[string]string, error) {
 	var rows []struct{ ID, Username string }
