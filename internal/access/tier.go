@@ -24,7 +24,9 @@ func Tiers() map[string]int {
 		"user.create": TierDialog, "user.set_role": TierDialog, "user.set_name": TierUndo, "user.disable": TierDialog, "user.enable": TierDialog,
 		"user.grant_admin": TierPassword, "user.reset_password": TierPassword, "user.delete": TierName, "user.end_sessions": TierDialog,
 		"role.create": TierPassword, "role.change": TierPassword, "role.delete": TierPassword,
+		"group.create": TierUndo, "group.change": TierUndo, "group.add": TierDialog, "group.remove": TierDialog, "group.delete": TierName,
 		"key.create": TierDialog, "key.create_admin": TierPassword, "key.confirm": TierPassword, "key.revoke": TierDialog,
+		"key.rotate": TierDialog, "key.rotate_admin": TierPassword, "key.revoke_all": TierDialog,
 		"session.end": TierUndo, "settings.change": TierDialog,
 	}
 }
