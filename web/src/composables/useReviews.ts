@@ -1,4 +1,4 @@
-import { computed } from "vue";
+import { computed, shallowRef } from "vue";
 import { useRoute } from "vue-router";
 import { api, unwrap } from "@/api/client";
 import type { AccessReview, ReviewItem } from "@/api/types";
@@ -25,11 +25,10 @@ export interface ReviewVerdict {
 export function useReview() {
   const route = useRoute();
   const id = computed(() => (typeof route.params.id === "string" ? route.params.id : ""));
-  const review = computed(() => latest.data.value);
-  const latest = useAsyncAction((_signal, r: AccessReview) => Promise.resolve(r));
+  const review = shallowRef<AccessReview | null>(null);
   const items = usePagination<ReviewItem>(async (cursor, signal) => {
     const page = await unwrap(api.GET("/api/v1/access/reviews/{id}", { params: { path: { id: id.value }, query: { limit: 100, cursor: cursor ?? undefined } }, signal }));
-    await latest.run(page.review);
+    if (!signal.aborted) review.value = page.review;
     return page;
   });
   useFollowed("review", () => void (id.value && items.items.value.length <= 100 && items.reload()));

@@ -10,8 +10,8 @@ export interface Mounted {
   done: () => void;
 }
 
-/** For tests: one component on a page of its own, with texts, stores and a router that knows every address. */
-export async function mountFor(component: Component, props: Record<string, unknown> = {}, options: { language?: Language; slots?: Record<string, () => unknown>; path?: string } = {}): Promise<Mounted> {
+/** For tests: one component on a page of its own, with texts, stores and a router that knows every address; by name those in `routes`. */
+export async function mountFor(component: Component, props: Record<string, unknown> = {}, options: { language?: Language; slots?: Record<string, () => unknown>; path?: string; routes?: readonly string[] } = {}): Promise<Mounted> {
   const host = document.createElement("div");
   const foot = document.createElement("div");
   foot.id = "savebar";
@@ -20,6 +20,7 @@ export async function mountFor(component: Component, props: Record<string, unkno
   setActivePinia(pinia);
   const empty = { render: () => null };
   const router = createRouter({ history: createMemoryHistory(), routes: [{ path: "/:rest(.*)*", name: "any", component: empty }] });
+  for (const name of options.routes ?? []) router.addRoute({ path: "/" + name, name, component: empty });
   await router.push(options.path ?? "/here");
   const app = createApp({ render: () => h(component, props, options.slots) });
   app.use(pinia).use(makeI18n(options.language ?? "en")).use(router).mount(host);
