@@ -10,8 +10,9 @@ import (
 
 const (
 	maxKeyRanges = 100
-	// KeyEnding is how long before its end a key is called expiring, KeyUnused how long nobody used one that is called unused.
+	// KeyEnding is how long before its end a key is called expiring.
 	KeyEnding = 14 * 24 * time.Hour
+	// KeyUnused is how long nobody used a key that is called unused.
 	KeyUnused = 30 * 24 * time.Hour
 )
 
