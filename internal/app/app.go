@@ -25,10 +25,12 @@ import (
 	"guardhouse/internal/events"
 	"guardhouse/internal/examples"
 	"guardhouse/internal/httpapi"
+	"guardhouse/internal/hygiene"
 	"guardhouse/internal/inference"
 	"guardhouse/internal/metrics"
 	"guardhouse/internal/moderation"
 	"guardhouse/internal/policy"
+	"guardhouse/internal/rehearsal"
 	"guardhouse/internal/request"
 	"guardhouse/internal/review"
 	console "guardhouse/internal/settings"
@@ -61,6 +63,8 @@ type App struct {
 	Examples   *examples.Service
 	Settings   *console.Service
 	Policy     *policy.Service
+	Rehearsal  *rehearsal.Service
+	Hygiene    *hygiene.Service
 	Requests   *request.Service
 	Reviews    *review.Service
 	Usage      *usage.Service
@@ -174,6 +178,10 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 	a.Policy = policy.New(policy.Deps{
 		DB: a.DB, Guard: a.Guard, Names: policy.StoredNames{DB: a.DB}, Model: a.Catalog.Exists,
 	}, policy.Options{File: c.ACLFile, DefaultAllow: c.ACLDefault == "allow", Now: o.Now, Log: o.Log})
+	a.Rehearsal = rehearsal.New(rehearsal.Deps{Guard: a.Guard, Log: a.Audit, Models: a.Catalog, Names: policy.StoredNames{DB: a.DB}, Now: o.Now})
+	a.Hygiene = hygiene.New(hygiene.Deps{
+		DB: a.DB, Guard: a.Guard, Log: a.Audit, Models: a.Catalog.All, Names: policy.StoredNames{DB: a.DB}, Revoke: a.Auth.RevokeKey, Now: o.Now,
+	})
 	a.Scheduler = inference.New(inference.Options{Queue: c.Queue, Weights: c.Weights, Now: o.Now})
 	a.Moderation = moderation.New(moderation.Deps{
 		DB: a.DB, Guard: a.Guard, Catalog: a.Catalog, Scheduler: a.Scheduler, Engine: o.Engine, Log: o.Log,

@@ -105,6 +105,7 @@ func (a *App) services() httpapi.Deps {
 	return httpapi.Deps{
 		Auth: a.Auth, Guard: a.Guard, Moderation: a.Moderation, Catalog: a.Catalog, Audit: a.Audit, Filters: filters.Open(a.DB), Events: a.Events, Writable: a.writable,
 		Examples: a.Examples, Requests: a.Requests, Reviews: a.Reviews, Usage: a.Usage, Policy: a.Policy,
+		Rehearsal: a.Rehearsal, Hygiene: a.Hygiene,
 		Settings: a.Settings, CommitsFailed: a.DB.CommitsFailed, DiskLow: a.diskLow, Metrics: a.Metrics,
 	}
 }

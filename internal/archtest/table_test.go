@@ -19,7 +19,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"cmd/guardhouse": {
 		imports: []string{
 			"internal/access", "internal/app", "internal/audit", "internal/auth", "internal/backup", "internal/bench", "internal/catalog", "internal/config",
-			"internal/doctor", "internal/fault", "internal/gguf", "internal/health", "internal/inference", engine, "internal/isa", "internal/limit", "internal/logfile", "internal/moderation", "internal/prompt", "internal/policy", "internal/request", "internal/review", "internal/rule", "internal/settings", "internal/usage", "models",
+			"internal/doctor", "internal/fault", "internal/gguf", "internal/health", "internal/hygiene", "internal/inference", engine, "internal/isa", "internal/limit", "internal/logfile", "internal/moderation", "internal/prompt", "internal/policy", "internal/rehearsal", "internal/request", "internal/review", "internal/rule", "internal/settings", "internal/usage", "models",
 		},
 		reason:      "hands the engine to app and speaks to the services that app built; the only one that links the engine",
 		nativeTests: true,
@@ -27,8 +27,8 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/app": {
 		imports: []string{
 			"internal/access", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/catalog", "internal/config", "internal/db", "internal/doctor", "internal/events", "internal/examples",
-			"internal/fault", "internal/filters", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/inference", "internal/limit", "internal/metrics",
-			"internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/request", "internal/review", "internal/rule", "internal/settings", "internal/usage", "web",
+			"internal/fault", "internal/filters", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/hygiene", "internal/inference", "internal/limit", "internal/metrics",
+			"internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/rehearsal", "internal/request", "internal/review", "internal/rule", "internal/settings", "internal/usage", "web",
 		},
 		reason:      "the one composition: knows every package but the engine, which is handed in, so that it builds without C++",
 		nativeTests: true,
@@ -156,7 +156,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/httpapi": {
 		imports: []string{
 			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/doctor", "internal/events", "internal/examples", "internal/fault", "internal/filters", "internal/httpapi/gen", "internal/httpapi/strictjson",
-			"internal/httpapi/wire", "internal/limit", "internal/metrics", "internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/request", "internal/review",
+			"internal/httpapi/wire", "internal/hygiene", "internal/limit", "internal/metrics", "internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/rehearsal", "internal/request", "internal/review",
 			"internal/rule", "internal/settings", "internal/usage",
 		},
 		reason: "translates between HTTP and the domain; of audit only reading, never a model",

@@ -105,10 +105,11 @@ func (s *Server) recorded(c *gin.Context, p access.Principal, r refusal) error {
 }
 
 // recordInvalid leaves a row where somebody who is signed in asked for something to be done in a way that cannot be
-// taken: a use of a model or an act of administration. Reading leaves none, and strangers have no row of their own here.
+// taken: a use of a model or an act of administration. Reading leaves none, also where it has a body, and strangers have no row
+// of their own here.
 func (s *Server) recordInvalid(c *gin.Context, op *operation, err error) error {
 	action := access.Action(op.action)
-	if op.action == actionPublic || c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
+	if op.action == actionPublic || op.action == actionSignedIn || c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
 		return err
 	}
 	return s.recorded(c, exchangeOf(c).principal, refusal{action, audit.Error, string(fault.CodeOf(err)), err})

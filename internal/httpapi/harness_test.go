@@ -277,6 +277,7 @@ func newBenchOf(t testing.TB, dir string, r ready, s *services, settings ...sett
 	d := httpapi.Deps{Auth: s.auth, Guard: s.guard, Moderation: s.judge, Catalog: s.catalog, Audit: s.log, Filters: filters.Open(s.db), Settings: stored(t, s), UI: builtUI()}
 	d.Overview = s.overview(dir)
 	d.Policy = policy.New(policy.Deps{DB: s.db, Guard: s.guard, Names: policy.StoredNames{DB: s.db}, Model: s.catalog.Exists}, policy.Options{})
+	withLooks(&d, s)
 	d.Requests = request.New(request.Deps{DB: s.db, Guard: s.guard, Models: s.modelIDs})
 	d.Reviews, d.Usage = review.New(review.Deps{DB: s.db, Guard: s.guard, Show: d.Policy.Shown}), usage.New(s.db, s.guard, nil)
 	for _, set := range settings {

@@ -27,10 +27,12 @@ import (
 	"guardhouse/internal/fault"
 	"guardhouse/internal/filters"
 	"guardhouse/internal/httpapi/gen"
+	"guardhouse/internal/hygiene"
 	"guardhouse/internal/metrics"
 	"guardhouse/internal/moderation"
 	"guardhouse/internal/overview"
 	"guardhouse/internal/policy"
+	"guardhouse/internal/rehearsal"
 	"guardhouse/internal/request"
 	"guardhouse/internal/review"
 	"guardhouse/internal/settings"
@@ -60,13 +62,15 @@ type Deps struct {
 	Events        *events.Hub
 	Examples      *examples.Service // nil = there are none
 	Settings      *settings.Service
-	Writable      func() error      // whether a row could be made durable now; nil = not asked
-	CommitsFailed func() uint64     // transactions that could not be made durable, so far; nil = not counted
-	DiskLow       func() bool       // whether the disk is about to refuse rows; nil = not asked
-	Metrics       *metrics.Registry // nil = nothing is counted
-	Overview      *overview.Service // nil = there is none
-	Policy        *policy.Service   // nil = rules are not administered here
-	UI            fs.FS             // the built user interface; without index.html the server says that it is not built
+	Writable      func() error       // whether a row could be made durable now; nil = not asked
+	CommitsFailed func() uint64      // transactions that could not be made durable, so far; nil = not counted
+	DiskLow       func() bool        // whether the disk is about to refuse rows; nil = not asked
+	Metrics       *metrics.Registry  // nil = nothing is counted
+	Overview      *overview.Service  // nil = there is none
+	Policy        *policy.Service    // nil = rules are not administered here
+	Rehearsal     *rehearsal.Service // nil = rules are neither explained nor rehearsed
+	Hygiene       *hygiene.Service   // nil = nobody looks rules over
+	UI            fs.FS              // the built user interface; without index.html the server says that it is not built
 }
 
 // Options is what the settings say of the edge.

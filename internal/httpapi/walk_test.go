@@ -101,12 +101,12 @@ GET    /api/v1/audit/events/{id}/neighbours 401 403   403   403   403    404   4
 GET    /api/v1/audit/volume              401  403   403   403   403    200   403    200 403  200
 GET    /api/v1/audit/chain               401  403   403   403   403    200   403    200 403  200
 POST   /api/v1/audit/verify              401  403   403   403   403    200   403    200 403  200
-POST   /api/v1/access/explain            401  404   404   404   404    404   404    404 404  404
-GET    /api/v1/access/can                401  404   404   404   404    404   404    404 404  404
-POST   /api/v1/acl/rehearse              401  403   403   403   403    403   403    404 403  404
-GET    /api/v1/acl/hygiene               401  403   403   403   403    403   403    404 403  404
-POST   /api/v1/acl/hygiene/apply         401  403   403   403   403    403   403    404 403  404
-GET    /api/v1/acl/rules/{rule}/hits     401  403   403   403   403    403   403    404 403  404
+POST   /api/v1/access/explain            401  200   200   200   200    200   200    200 200  200
+GET    /api/v1/access/can                401  200   200   200   200    200   200    200 200  200
+POST   /api/v1/acl/rehearse              401  403   403   403   403    403   403    200 403  200
+GET    /api/v1/acl/hygiene               401  403   403   403   403    403   403    200 403  200
+POST   /api/v1/acl/hygiene/apply         401  403   403   403   403    403   403    412 403  412
+GET    /api/v1/acl/rules/{rule}/hits     401  403   403   403   403    403   403    200 403  200
 GET    /api/v1/filters                   401  200   200   200   200    200   403    200 200  200
 POST   /api/v1/filters                   401  403   403   403   403    201   403    201 403  201
 DELETE /api/v1/filters/{id}              401  404   404   404   404    404   403    404 404  404
@@ -185,7 +185,7 @@ func bodies() map[string]string {
 		"createGroup": `{"name":"radiology"}`, "changeGroup": `{"note":"third floor"}`, "rotateKey": `{"overlap":"1h"}`,
 		"changeSettings": `{"engine.queue":9}`, "changeMe": `{"language":"en"}`,
 		"changeUser": `{"display_name":"Mallory"}`, "putRole": `{"actions":["session.own"]}`, "refresh": `{"refresh_token":"unknown"}`,
-		"explainAccess": `{"model":"guard-nano","operation":"infer"}`, "rehearseRules": `{"rules":[]}`, "applyHygiene": `{"id":"shadowed:none"}`,
+		"explainAccess": `{"model":"another","operation":"infer"}`, "rehearseRules": `{"rules":[]}`, "applyHygiene": `{"id":"shadowed:none"}`,
 		"createAccessRequest": `{"model":"guard-nano","purpose":"triage","until":"` + ahead() + `"}`, "approveAccessRequest": `{}`,
 		"declineAccessRequest": `{"reason":"no"}`, "createAccessReview": `{"title":"Quarter","due_at":"` + ahead() + `"}`,
 		"decideAccessReviewItem": `{"decision":"keep"}`,

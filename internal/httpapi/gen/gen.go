@@ -465,8 +465,10 @@ func (e ExplanationDecision) Valid() bool {
 // Defines values for ExplanationStatus.
 const (
 	N200 ExplanationStatus = 200
+	N401 ExplanationStatus = 401
 	N403 ExplanationStatus = 403
 	N404 ExplanationStatus = 404
+	N429 ExplanationStatus = 429
 )
 
 // Valid indicates whether the value is a known member of the ExplanationStatus enum.
@@ -474,9 +476,13 @@ func (e ExplanationStatus) Valid() bool {
 	switch e {
 	case N200:
 		return true
+	case N401:
+		return true
 	case N403:
 		return true
 	case N404:
+		return true
+	case N429:
 		return true
 	default:
 		return false
@@ -1914,11 +1920,14 @@ type Explanation struct {
 	Decision       ExplanationDecision `json:"decision"`
 
 	// FailingCondition The condition that kept the nearest allow from holding.
-	FailingCondition *string        `json:"failing_condition"`
-	Model            string         `json:"model"`
-	Operation        AskedOperation `json:"operation"`
-	PolicyVersion    int64          `json:"policy_version"`
-	Principal        string         `json:"principal"`
+	FailingCondition *string `json:"failing_condition"`
+
+	// Limit Of 429: the limit that has no room, as RateLimit-Policy names it.
+	Limit         *string        `json:"limit"`
+	Model         string         `json:"model"`
+	Operation     AskedOperation `json:"operation"`
+	PolicyVersion int64          `json:"policy_version"`
+	Principal     string         `json:"principal"`
 
 	// Proposed The rules were those of the request.
 	Proposed bool `json:"proposed"`
@@ -1929,7 +1938,7 @@ type Explanation struct {
 	// RuleID The rule that decides; null where none does and in answers about oneself.
 	RuleID *string `json:"rule_id"`
 
-	// Status What a request would be answered by the gate.
+	// Status What a request would be answered by the gate. 401 is an account or key that has ended; 429 is for questions about now alone.
 	Status ExplanationStatus `json:"status"`
 	Steps  []ExplainStep     `json:"steps"`
 
@@ -1940,7 +1949,7 @@ type Explanation struct {
 // ExplanationDecision defines model for Explanation.Decision.
 type ExplanationDecision string
 
-// ExplanationStatus What a request would be answered by the gate.
+// ExplanationStatus What a request would be answered by the gate. 401 is an account or key that has ended; 429 is for questions about now alone.
 type ExplanationStatus int
 
 // FilterPage defines model for FilterPage.
@@ -2049,7 +2058,7 @@ type HitSample struct {
 
 // Hygiene defines model for Hygiene.
 type Hygiene struct {
-	// Cut There were more rows than are looked at; never_matched is not said then.
+	// Cut There were more rules or rows than are looked at; where it was the rows, never_matched is not said.
 	Cut           bool             `json:"cut"`
 	Days          int              `json:"days"`
 	Items         []HygieneFinding `json:"items"`
@@ -2098,7 +2107,7 @@ type HygieneParams struct {
 	Days       *int       `json:"days,omitempty"`
 	KeyID      *string    `json:"key_id,omitempty"`
 	Label      *string    `json:"label,omitempty"`
-	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	LastUsedAt *wire.Time `json:"last_used_at,omitempty"`
 
 	// Names Principals or models that are not known.
 	Names *[]string `json:"names,omitempty"`
@@ -2108,7 +2117,7 @@ type HygieneParams struct {
 	Owner *string `json:"owner,omitempty"`
 
 	// Until Of expired and expiring.
-	Until *time.Time `json:"until,omitempty"`
+	Until *wire.Time `json:"until,omitempty"`
 }
 
 // HygieneProposal defines model for HygieneProposal.
@@ -2116,7 +2125,7 @@ type HygieneProposal struct {
 	// Kind remove the rule; change it to rules[0]; extend: it ends at until instead, or when applyHygiene says; revoke_key the key.
 	Kind  HygieneProposalKind `json:"kind"`
 	Rules *[]ProposedRule     `json:"rules,omitempty"`
-	Until *time.Time          `json:"until,omitempty"`
+	Until *wire.Time          `json:"until,omitempty"`
 }
 
 // HygieneProposalKind remove the rule; change it to rules[0]; extend: it ends at until instead, or when applyHygiene says; revoke_key the key.
@@ -3413,7 +3422,7 @@ type Usage struct {
 	Kind  string      `json:"kind"`
 	Month UsagePeriod `json:"month"`
 
-	// Name The user name
+	// Name The user name, or the key's label.
 	Name  string      `json:"name"`
 	Today UsagePeriod `json:"today"`
 }

@@ -2704,7 +2704,7 @@ export interface components {
             /** @description person or key. */
             kind: string;
             id: string;
-            /** @description The user name */
+            /** @description The user name, or the key's label. */
             name: string;
             at: components["schemas"]["Timestamp"];
             today: components["schemas"]["UsagePeriod"];
@@ -3080,10 +3080,12 @@ export interface components {
             /** @enum {string} */
             decision: "allow" | "deny";
             /**
-             * @description What a request would be answered by the gate.
+             * @description What a request would be answered by the gate. 401 is an account or key that has ended; 429 is for questions about now alone.
              * @enum {integer}
              */
-            status: 200 | 403 | 404;
+            status: 200 | 401 | 403 | 404 | 429;
+            /** @description Of 429: the limit that has no room, as RateLimit-Policy names it. */
+            limit: string | null;
             /** @description The rule that decides; null where none does and in answers about oneself. */
             rule_id: string | null;
             /** @description allowed, or the reason as audit rows write it: role, key_scope, not_visible, unknown_model, rule_denies, no_rule_allows, key_rule, default_deny, condition_ip_ranges, … */
@@ -3261,7 +3263,7 @@ export interface components {
             days: number;
             /** @description Audit rows of uses that never_matched looked at. */
             rows: number;
-            /** @description There were more rows than are looked at; never_matched is not said then. */
+            /** @description There were more rules or rows than are looked at; where it was the rows, never_matched is not said. */
             cut: boolean;
         };
         HygieneFinding: {
