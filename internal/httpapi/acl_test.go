@@ -37,11 +37,11 @@ func TestRulesOverHTTP(t *testing.T) {
 
 	// What was answered can be sent back, with one more.
 	rules := []any{map[string]any{"id": "hers", "effect": "deny", "principals": []any{"user:rita"}, "operations": []any{"infer"}}}
-	body, err := json.Marshal(map[string]any{"rules": append(v["rules"].([]any), rules...)}) //nolint:forcetypeassert // a test
+	body, err := json.Marshal(map[string]any{"rules": append(v["rules"].([]any), rules...)})
 	require.NoError(t, err)
 	w = b.adminAsks("PUT", acl+"?note=asked+for", string(body), tag)
 	require.Equal(t, http.StatusOK, w.Code, w.Body)
-	require.Equal(t, []any{"hers"}, object(t, w.Body.Bytes())["change"].(map[string]any)["added"]) //nolint:forcetypeassert // a test
+	require.Equal(t, []any{"hers"}, object(t, w.Body.Bytes())["change"].(map[string]any)["added"])
 	require.Equal(t, http.StatusForbidden, b.do(call{method: "POST", path: moderations, body: `{"input":"hello"}`, header: map[string]string{"Authorization": b.bearer}}).Code, "in force with the answer")
 	stale := b.adminAsks("PUT", acl, string(body), tag)
 	require.Equal(t, http.StatusPreconditionFailed, stale.Code, stale.Body)
@@ -57,7 +57,7 @@ func TestRulesOverHTTP(t *testing.T) {
 	require.Equal(t, []any{"qwen3guard-*"}, object(t, tried.Body.Bytes())["models"])
 
 	w = b.adminAsks("GET", "/api/v1/acl/versions", "")
-	version := fmt.Sprint(object(t, w.Body.Bytes())["items"].([]any)[1].(map[string]any)["version"]) //nolint:forcetypeassert // a test
+	version := fmt.Sprint(object(t, w.Body.Bytes())["items"].([]any)[1].(map[string]any)["version"])
 	detail := object(t, b.adminAsks("GET", "/api/v1/acl/versions/"+version, "").Body.Bytes())
 	require.Equal(t, "asked for", detail["note"])
 	require.Contains(t, detail["after"], "user:rita")
@@ -140,7 +140,7 @@ func TestThePolicyAsOneFileOverHTTP(t *testing.T) {
 	}
 	same := put(text, "application/yaml", tag)
 	require.Equal(t, http.StatusOK, same.Code, same.Body)
-	require.Empty(t, object(t, same.Body.Bytes())["change"].(map[string]any)["changed"]) //nolint:forcetypeassert // a test
+	require.Empty(t, object(t, same.Body.Bytes())["change"].(map[string]any)["changed"])
 	w = put(`{"version":1,"rules":[{"id":"a","effect":"deny","principals":["*"],"models":["*"],"operations":["infer"],"note":"\ud83d\ude00 \/ \u4e2d"}]}`, "application/json", tag)
 	require.Equal(t, http.StatusOK, w.Code, w.Body)
 	require.Contains(t, b.adminAsks("GET", "/api/v1/acl/rules/a", "").Body.String(), `"note":"😀 / 中"`)

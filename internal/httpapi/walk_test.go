@@ -180,7 +180,7 @@ func bodies() map[string]string {
 		"createModeration": `{"input":"hello"}`, "openaiCreateModeration": `{"input":"hello"}`, "auditAlias": `{"text":"hello"}`,
 		"putModelACL": `{"rules":[` + open + `]}`, "putACLModel": `{"model":"guard-nano","rules":[` + open + `]}`, "putPolicy": `{"version":1,"rules":[` + open + `]}`,
 		"createRule": `{"effect":"deny","principals":["role:guest"],"models":["other-*"],"operations":["infer"]}`,
-		"putRule": `{"effect":"deny","principals":["role:guest"],"models":["other-*"],"operations":["infer"]}`,
+		"putRule":    `{"effect":"deny","principals":["role:guest"],"models":["other-*"],"operations":["infer"]}`,
 		"createUser": `{"username":"mallory","kind":"service","role":"admin"}`, "createKey": `{"label":"mine"}`,
 		"createGroup": `{"name":"radiology"}`, "changeGroup": `{"note":"third floor"}`, "rotateKey": `{"overlap":"1h"}`,
 		"changeSettings": `{"engine.queue":9}`, "changeMe": `{"language":"en"}`,
@@ -189,8 +189,8 @@ func bodies() map[string]string {
 		"createAccessRequest": `{"model":"guard-nano","purpose":"triage","until":"` + ahead() + `"}`, "approveAccessRequest": `{}`,
 		"declineAccessRequest": `{"reason":"no"}`, "createAccessReview": `{"title":"Quarter","due_at":"` + ahead() + `"}`,
 		"decideAccessReviewItem": `{"decision":"keep"}`,
-		"saveFilter":     `{"page":"audit","name":"refusals","query":"decision=deny"}`,
-		"confirmSession": `{"password":"wrong"}`, "changePassword": `{"current_password":"` + password + `","new_password":"short"}`,
+		"saveFilter":             `{"page":"audit","name":"refusals","query":"decision=deny"}`,
+		"confirmSession":         `{"password":"wrong"}`, "changePassword": `{"current_password":"` + password + `","new_password":"short"}`,
 	}
 }
 
