@@ -7,7 +7,9 @@ const mostRanges = 4;
 /** What a key may, as a sentence. */
 export function useKeyTexts() {
   const { t, locale } = useI18n();
-  const list = (words: readonly string[]) => new Intl.ListFormat(locale.value, { type: "conjunction" }).format(words);
+  /** A space wherever Chinese and Latin meet: lists join ids by a bare word. */
+  const spaced = (text: string) => text.replace(/([\w)])(?=[\u3400-\u9fff])|([\u3400-\u9fff])(?=[A-Za-z0-9])/g, "$& ");
+  const list = (words: readonly string[]) => spaced(new Intl.ListFormat(locale.value, { type: "conjunction" }).format(words));
   const verbs = (operations: readonly string[]) => list(operations.map((o) => (o === "*" ? t("keyring.op.all") : t("keyring.op." + o))));
 
   function may(key: Pick<Key, "models" | "operations">): string {

@@ -1,0 +1,93 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { nextTick } from "vue";
+import type { AccessRequest } from "@/api/types";
+import { mountFor, type Mounted } from "@/lib/mountFor";
+import { useSession } from "@/stores/session";
+import AskAccess from "./AskAccess.vue";
+import RequestList from "./RequestList.vue";
+
+const request = (over: Partial<AccessRequest> = {}): AccessRequest => ({
+  id: "arq_1", user_id: "usr_2", username: "w.zhao", display_name: "Zhao Wei", model: "qwen3-vl-4b", operations: ["view", "infer"], purpose: "Night shift", until: new Date(Date.now() + 30 * 86_400_000).toISOString(), status: "open",
+  created_at: new Date(Date.now() - 3_600_000).toISOString(), decided_at: null, decided_by: null, reason: "", rule_id: null, model_known: true, ...over,
+});
+let page: Mounted | null = null;
+afterEach(() => {
+  page?.done();
+  page = null;
+});
+const buttons = () => [...(page?.host.querySelectorAll("button") ?? [])].map((b) => b.dataset.test);
+
+async function show(list: AccessRequest[], decides: boolean, language: "en" | "zh-CN" = "en") {
+  page = await mountFor(RequestList, { requests: list, decides }, { language });
+  return page.host.textContent?.replace(/\s+/g, " ") ?? "";
+}
+
+describe("RequestList", () => {
+  it("says who asks for what until when, in either language", async () => {
+    expect(await show([request()], true)).toContain("Zhao Wei asks to see and use qwen3-vl-4b until");
+    page?.done();
+    expect(await show([request()], true, "zh-CN")).toContain("Zhao Wei 申请查看和使用 qwen3-vl-4b，有效期至");
+  });
+
+  it("lets whoever decides approve or decline what is another's, and what is his own only be withdrawn", async () => {
+    await show([request()], true);
+    expect(buttons()).toEqual(["approve", "decline"]);
+    const session = useSession();
+    session.user = { id: "usr_2" } as never;
+    await nextTick();
+    expect(buttons()).toEqual(["withdraw"]);
+    expect(page?.host.textContent).toContain("Another person must decide");
+  });
+
+  it("warns of a model that is not there, which whoever asked is not told", async () => {
+    expect(await show([request({ model_known: false })], true)).toContain("There is no such model.");
+    page?.done();
+    expect(await show([request({ model_known: null })], false)).not.toContain("There is no such model.");
+  });
+
+  it("shows what was decided, by whom and why, and no button", async () => {
+    const text = await show([request({ status: "declined", decided_at: new Date().toISOString(), decided_by: "m.chen", reason: "Use the smaller one." })], true);
+    expect(text).toContain("Declined");
+    expect(text).toContain("m.chen, just now");
+    expect(text).toContain("Use the smaller one.");
+    expect(buttons()).toEqual([]);
+  });
+});
+
+describe("AskAccess", () => {
+  const sent: unknown[] = [];
+  beforeEach(() => {
+    sent.length = 0;
+    vi.spyOn(globalThis, "fetch").mockImplementation(async (asked) => {
+      sent.push(await (asked as Request).json());
+      return new Response(JSON.stringify(request()), { status: 201, headers: { "Content-Type": "application/json" } });
+    });
+  });
+  const test = <T extends HTMLElement>(name: string) => document.querySelector<T>(`[data-test=${name}]`) as T;
+  async function write(field: HTMLInputElement | HTMLTextAreaElement, text: string): Promise<void> {
+    field.value = text;
+    field.dispatchEvent(new Event("input"));
+    await nextTick();
+  }
+
+  it("sends what was asked for, and nothing while something is missing", async () => {
+    page = await mountFor(AskAccess, { wanted: "qwen3-vl-4b", modelValue: true });
+    await nextTick();
+    test("ask-send").closest("dialog")?.querySelector("form")?.dispatchEvent(new Event("submit"));
+    await nextTick();
+    expect(sent).toEqual([]);
+    expect(document.querySelectorAll("[aria-invalid=true]")).toHaveLength(1);
+    await write(test<HTMLTextAreaElement>("ask-purpose"), "Referral letters at night");
+    test<HTMLSelectElement>("ask-lasts").value = "";
+    test("ask-lasts").dispatchEvent(new Event("change"));
+    await nextTick();
+    await write(test<HTMLInputElement>("ask-until"), "2001-01-01");
+    document.querySelector("form")?.dispatchEvent(new Event("submit"));
+    await nextTick();
+    expect(sent).toEqual([]);
+    await write(test<HTMLInputElement>("ask-until"), "2099-12-31 18:00");
+    document.querySelector("form")?.dispatchEvent(new Event("submit"));
+    await vi.waitFor(() => expect(sent).toHaveLength(1));
+    expect(sent[0]).toMatchObject({ model: "qwen3-vl-4b", operations: ["view", "infer"], purpose: "Referral letters at night", until: new Date(2099, 11, 31, 18).toISOString() });
+  });
+});
