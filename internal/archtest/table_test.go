@@ -193,6 +193,7 @@ var fences = map[string]fence{ //nolint:gochecknoglobals // a constant in all bu
 	"github.com/mattn/go-sqlite3":     {in: []string{"internal/db"}, tests: true, reason: "driver errors are translated at the bottom"},
 	"github.com/pressly/goose/v3":     {in: []string{"internal/db"}, reason: "migrations run in one place"},
 	"github.com/spf13/cobra":          {in: []string{"cmd/guardhouse"}, reason: "the command line"},
+	"github.com/spf13/pflag":          {in: []string{"cmd/guardhouse"}, reason: "the types of the command line's flags"},
 	"go.yaml.in/yaml/v3":              {in: []string{"internal/config", "internal/httpapi", "internal/rule"}, tests: true, reason: "one strict file, the contract in the order in which it is written, and the rules as a file"},
 	"github.com/prometheus":           {in: []string{"internal/metrics"}, reason: "one place names metrics"},
 	"github.com/oklog/ulid/v2":        {in: []string{"internal"}, reason: "ids"},
