@@ -66,7 +66,8 @@ func TestEveryOperationHasAKnownAction(t *testing.T) {
 			continue
 		}
 		if action == "signed-in" { // written down a second time, too
-			require.Equal(t, "GET /api/v1/openapi.json", s.method+" "+s.path)
+			// Everybody may have himself explained; whoever asks about others is held to acl.manage behind the route.
+			require.Contains(t, []string{"GET /api/v1/openapi.json", "POST /api/v1/access/explain", "GET /api/v1/access/can"}, s.method+" "+s.path)
 			require.Nil(t, s.op.Security)
 			continue
 		}
