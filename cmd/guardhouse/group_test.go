@@ -53,8 +53,8 @@ func TestKeysAreRotatedFromTheShell(t *testing.T) {
 	on(t, data, exitFailed, "", "key", "rotate", id)
 	on(t, data, exitFailed, "", "key", "rotate", "key_0000000000")
 	on(t, data, exitUsage, "", "key", "rotate")
-	on(t, data, exitFailed, "", "key", "create", "--user", "bot", "--label", "x", "--ip", "10.1.2.3/8")
-	on(t, data, exitFailed, "", "key", "create", "--user", "bot", "--label", "x", "--rate", "often")
+	on(t, data, exitUsage, "", "key", "create", "--user", "bot", "--label", "x", "--ip", "10.1.2.3/8")
+	on(t, data, exitUsage, "", "key", "create", "--user", "bot", "--label", "x", "--rate", "often")
 
 	require.Equal(t, id+": the checksum is right\n", guardhouse(t, secret+"\n", "key", "check").out)
 	for _, typed := range []string{"", secret[:len(secret)-1], strings.ToUpper(secret), secret + secret, "gh_"} {

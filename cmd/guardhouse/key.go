@@ -12,6 +12,7 @@ import (
 
 	"guardhouse/internal/app"
 	"guardhouse/internal/auth"
+	"guardhouse/internal/rule"
 )
 
 func newKey(sh *shared) *cobra.Command {
@@ -38,6 +39,9 @@ func newKeyCreate(sh *shared) *cobra.Command {
 					return usageError{err}
 				}
 				k.ValidUntil = &until
+			}
+			if err := checkKeyLimits(k); err != nil {
+				return usageError{err}
 			}
 			return sh.with(cmd.Context(), func(a *app.App) error {
 				key, secret, err := a.Auth.CreateKey(cmd.Context(), osPrincipal(), k, nil)
@@ -149,6 +153,20 @@ func keyFlagNames(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		name = "expires"
 	}
 	return pflag.NormalizedName(name)
+}
+
+// checkKeyLimits refuses addresses and rates that are none before anything is opened.
+func checkKeyLimits(k auth.NewKey) error {
+	for _, text := range k.IPRanges {
+		if _, err := rule.ParsePrefix(text); err != nil {
+			return err
+		}
+	}
+	if k.RateLimit == "" {
+		return nil
+	}
+	_, err := rule.ParseRate(k.RateLimit)
+	return err
 }
 
 // keyNote says in a word why somebody may want to look at the key.

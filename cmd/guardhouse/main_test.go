@@ -50,7 +50,8 @@ func TestWrongUsageExitsTwo(t *testing.T) {
 		{"model", "import"},
 		{"doctor", "extra"},
 		{"model", "import", "x.gguf", "--mmproj", "y.gguf"},
-		{"key", "create", "--user", "a", "--label", "b", "--rate", "1/s"},
+		{"key", "create", "--user", "a", "--label", "b", "--rate-limit", "often"},
+		{"key", "create", "--user", "a", "--label", "b", "--ip", "10.1.2.3/8"},
 		{"key", "create", "--user", "a", "--label", "b", "--expires", "soon"},
 		{"serve", "--config", "/nonexistent.yaml"},
 	} {

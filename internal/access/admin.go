@@ -82,9 +82,9 @@ func resolve(tx *db.Tx, written string) (rule.Principal, error) {
 	case "role":
 		query = `SELECT name FROM roles WHERE name = ?`
 	case "user":
-		query = `SELECT id FROM users WHERE (id = ?1 OR username = ?1) AND status <> 'deleted' ORDER BY username = ?1 DESC`
+		query = `SELECT id FROM users WHERE (id = ?1 OR username = ?1) AND status <> 'deleted' ORDER BY id = ?1 DESC`
 	case "group":
-		query = `SELECT id FROM groups WHERE (id = ?1 OR name = ?1) AND deleted_at IS NULL ORDER BY name = ?1 DESC`
+		query = `SELECT id FROM groups WHERE (id = ?1 OR name = ?1) AND deleted_at IS NULL ORDER BY id = ?1 DESC`
 	case "key":
 		query = `SELECT coalesce(nullif(line, ''), id) FROM api_keys WHERE id = ? AND revoked_at IS NULL`
 	default:

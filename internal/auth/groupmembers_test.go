@@ -19,7 +19,8 @@ func TestGroupsOpenNoMoreThanOneMayOpen(t *testing.T) {
 	b.role("runner", "model.view", "moderation.run")
 	hedy, hans := b.user("hedy", "helpdesk"), b.user("hans", "helpdesk")
 	run, boss := b.user("run", "runner"), b.user("boss", "admin")
-	plain, opens, shuts, tried := b.group("plain"), b.group("opens"), b.group("shuts", run, hedy), b.group("tried")
+	ruth := b.user("ruth", "runner")
+	plain, opens, shuts, tried := b.group("plain"), b.group("opens"), b.group("shuts", run, ruth, hedy), b.group("tried")
 	b.ruleOn("allow", "enforce", opens.ID, "secret", "view", "infer")
 	b.ruleOn("deny", "enforce", shuts.ID, "guard-nano", "infer")
 	b.ruleOn("allow", "report-only", tried.ID, "secret", "view")
@@ -52,7 +53,7 @@ func TestGroupsOpenNoMoreThanOneMayOpen(t *testing.T) {
 		"himself, where no rule is":          {kim, plain, hedy, true, ""},
 		"another in, where a rule denies":    {kim, shuts, hans, true, ""},
 		"by an admin, where a rule allows":   {admin, opens, hans, true, ""},
-		"by an admin, where a rule denies":   {admin, shuts, run, false, ""},
+		"by an admin, where a rule denies":   {admin, shuts, ruth, false, ""},
 		"by the command line, a rule allows": {access.System("root"), opens, boss, true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
