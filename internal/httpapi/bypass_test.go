@@ -304,8 +304,13 @@ func TestTheClocksEdges(t *testing.T) {
 		at   time.Duration
 		want int
 	}{
-		{10*time.Second - 1, 0}, {10 * time.Second, 1}, {20*time.Second - 1, 0},
-		{-time.Hour, 0}, {-time.Hour + 1, 1}, {-24 * time.Hour, 0}, {365 * 24 * time.Hour, 6},
+		{10*time.Second - 1, 0},
+		{10 * time.Second, 1},
+		{20*time.Second - 1, 0},
+		{-time.Hour, 0},
+		{-time.Hour + 1, 1},
+		{-24 * time.Hour, 0},
+		{365 * 24 * time.Hour, 6},
 	} {
 		now.set(start.Add(edge.at))
 		require.Equal(t, edge.want, through(), edge.at)

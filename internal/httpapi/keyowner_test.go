@@ -60,7 +60,7 @@ func TestNoKeyExceedsItsOwner(t *testing.T) {
 	b.imports("second-1")
 	keys := b.scopedKeys()
 	seed := rand.Uint64()
-	r := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test's dice
+	r := rand.New(rand.NewPCG(seed, 0))
 	through, closed := 0, 0
 	for range 25 {
 		rules := someRules(r, keys)
