@@ -36,7 +36,8 @@ export function useExplainTexts() {
     if (s.name === "matched") return t("rules.explain.matched", { denies: s.denies, allows: s.allows });
     if (s.name === "deny" && s.outcome === "pass") return answer.considered.filter((c) => c.effect === "deny" && c.principal && c.mode === "enforce" && !c.holds).slice(0, 2).map((c) => t("rules.explain.denyIdle", { rule: c.rule_id })).join(t("rules.join.gap"));
     if (s.name === "report_only") return t("rules.explain.decidesNothing");
-    return s.rule_id && (s.name === "allow" || s.name === "deny" || s.name === "key_rule") ? s.rule_id : "";
+    // A rule that allows or denies stands in the step's own words.
+    return s.rule_id && ((s.name === "allow" && s.outcome === "fail") || s.name === "key_rule") ? s.rule_id : "";
   }
 
   function way(w: WayToPass): string {
