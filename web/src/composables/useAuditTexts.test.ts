@@ -43,7 +43,7 @@ describe("sentences of administration", () => {
     [{ action: "session.own", resource: "session:ses_1", details: { change: "session_end" } }, "alice ended one of their own sessions", "alice 结束了自己的一个会话"],
     [{ action: "key.manage", resource: "key:key_1", details: { change: "confirm" } }, "alice let a key work again", "alice 重新启用了密钥"],
     [{ action: "settings.manage", resource: "signing-key:k1", details: { change: "rotate" } }, "alice made a new signing key", "alice 更换了签名密钥"],
-    [{ resource: "group:grp_1", details: { change: "group_add", name: "radiology", member: "user:usr_2" } }, "alice put usr_2 into the group radiology", "alice 将 usr_2 加入组 radiology"],
+    [{ resource: "group:grp_1", details: { change: "group_add", name: "radiology", member: "user:usr_2" } }, "alice put usr_2 into the group radiology", "alice 将 usr_2 加入了组 radiology"],
     [{ action: "session.own", resource: "request:arq_1", model: "qwen3-vl-4b", details: { change: "request" } }, "alice asked for access to qwen3-vl-4b", "alice 申请访问 qwen3-vl-4b"],
     [{ action: "acl.manage", resource: "review:rev_1", details: { change: "decide", rule: "ward-nights" } }, "alice looked over the rule ward-nights", "alice 复查了规则 ward-nights"],
     [{ action: "key.manage", resource: "user:usr_2", details: { change: "revoke_all" } }, "alice revoked all keys of usr_2", "alice 吊销了 usr_2 的全部密钥"],

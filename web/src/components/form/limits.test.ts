@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { defineComponent, h, nextTick, ref } from "vue";
 import { mountFor, type Mounted } from "@/lib/mountFor";
 import RangesField from "./RangesField.vue";
@@ -41,6 +41,20 @@ describe("RangesField", () => {
     expect(field().value).toBe("10.1.2.3/8");
     expect(field().getAttribute("aria-invalid")).toBe("true");
     expect(page?.host.querySelector("#" + CSS.escape(field().getAttribute("aria-describedby") ?? ""))?.textContent).toContain("10.1.2.3/8");
+  });
+
+  it("takes what is typed when the field is left, after the press that left it", async () => {
+    const ranges = await show();
+    await type("10.1.0.0/16");
+    document.dispatchEvent(new Event("pointerdown"));
+    field().dispatchEvent(new FocusEvent("blur"));
+    await nextTick();
+    expect(ranges.value).toEqual([]);
+    document.dispatchEvent(new Event("pointerup"));
+    await vi.waitFor(() => expect(ranges.value).toEqual(["10.1.0.0/16"]));
+    await type("10.2.0.0/16");
+    field().dispatchEvent(new FocusEvent("blur"));
+    expect(ranges.value).toEqual(["10.1.0.0/16", "10.2.0.0/16"]);
   });
 
   it("gives the last one back to nobody on Backspace, and any of them by its button", async () => {
