@@ -15,7 +15,8 @@ import (
 
 func newACL(sh *shared) *cobra.Command {
 	cmd := &cobra.Command{Use: "acl", Short: "Rules: who may do what with which model", Args: cobra.NoArgs, Example: "  guardhouse acl list", RunE: needSubcommand}
-	cmd.AddCommand(newACLList(sh), newACLGet(sh), newACLPut(sh), newACLDelete(sh), newACLExport(sh), newACLImport(sh), newACLCheck(sh), newACLVersions(sh), newACLUndo(sh))
+	cmd.AddCommand(newACLList(sh), newACLGet(sh), newACLPut(sh), newACLDelete(sh), newACLExport(sh), newACLImport(sh), newACLCheck(sh), newACLVersions(sh), newACLUndo(sh),
+		newACLExplain(sh), newACLCan(sh), newACLRehearse(sh), newACLHygiene(sh))
 	return cmd
 }
 

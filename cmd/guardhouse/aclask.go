@@ -81,7 +81,7 @@ func proposed(file string) (rehearsal.Proposal, error) {
 	if file == "" {
 		return rehearsal.Proposal{}, nil
 	}
-	text, err := os.ReadFile(file) //nolint:gosec // the operator names it
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return rehearsal.Proposal{}, fmt.Errorf("reading the rules: %w", err)
 	}
