@@ -26,7 +26,7 @@ type house struct {
 func newHouse(t testing.TB) *house {
 	t.Helper()
 	now := newClock()
-	h := &house{newGuarded(t, access.Options{Now: now.Now}), now, map[string]string{}}
+	h := &house{newExplaining(t, access.Options{Now: now.Now}), now, map[string]string{}}
 	h.imports("qwen3guard-4b")
 	w := h.do(call{method: "POST", path: "/api/v1/groups", as: "alice", body: `{"name":"night-shift"}`})
 	require.Equal(t, http.StatusCreated, w.Code, w.Body)

@@ -157,7 +157,8 @@ func told(w *httptest.ResponseRecorder, model string) string {
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		text.WriteString(name + ": " + strings.Join(h[name], "|") + "\n")
 	}
-	body := neutral(regexp.MustCompile(`"request_id":"[^"]*"`).ReplaceAll(w.Body.Bytes(), []byte(`"request_id":""`)))
+	body := regexp.MustCompile(`"at":"[^"]+"`).ReplaceAll(w.Body.Bytes(), []byte(`"at":""`))
+	body = neutral(regexp.MustCompile(`"request_id":"[^"]*"`).ReplaceAll(body, []byte(`"request_id":""`)))
 	out := http.StatusText(w.Code) + "\n" + text.String() + string(body)
 	for _, name := range []string{model, strings.ToUpper(model[:1]) + model[1:]} {
 		out = strings.ReplaceAll(out, name, "MODEL")
@@ -168,7 +169,7 @@ func told(w *httptest.ResponseRecorder, model string) string {
 // TestHiddenModels: on every route that can name a model, however it is asked and whatever state the model is in, somebody who
 // may not know of it is answered byte for byte like somebody who asks for a model that never was (threats Z1, Z3).
 func TestHiddenModels(t *testing.T) {
-	b := newBench(t)
+	b := newExplaining(t, access.Options{})
 	b.imports(hiddenModel)
 	callers := b.blind()
 	states := map[string]func(){
@@ -176,7 +177,7 @@ func TestHiddenModels(t *testing.T) {
 		"loading": func() { b.catalog.SetState(hiddenModel, catalog.StateLoading, "") },
 		"failed":  func() { b.catalog.SetFailed(hiddenModel, catalog.FileChanged, "the reason") },
 	}
-	walked := map[string]bool{}
+	walked, explained := map[string]bool{}, 0
 	for _, state := range []string{"ready", "loading", "failed"} {
 		states[state]()
 		for who, caller := range callers {
@@ -198,6 +199,9 @@ func TestHiddenModels(t *testing.T) {
 					at := s.method + " " + s.path + ", " + way + ", " + state + ", " + who
 					require.Equal(t, told(never, unknownModel), told(hides, hiddenModel), at)
 					require.Less(t, hides.Code, 500, at)
+					if s.op.OperationID == "explainAccess" && hides.Code == http.StatusOK {
+						explained++
+					}
 					if hides.Code == http.StatusNotFound {
 						walked[s.op.OperationID] = true
 					}
@@ -205,6 +209,7 @@ func TestHiddenModels(t *testing.T) {
 			}
 		}
 	}
+	require.Greater(t, explained, 20)
 	for _, id := range []string{"getModel", "getModelQueue", "openaiGetModel", "createModeration", "openaiCreateModeration"} {
 		require.True(t, walked[id], "%s was never answered as hidden", id)
 	}
@@ -230,7 +235,7 @@ func (b *bench) ask(c call) *httptest.ResponseRecorder {
 
 // TestAHiddenModelChangesNoList: what somebody is told of models is the same before and after one comes that he may not see.
 func TestAHiddenModelChangesNoList(t *testing.T) {
-	b := newBench(t)
+	b := newExplaining(t, access.Options{})
 	lists := func(who blindCaller) string {
 		var all strings.Builder
 		for _, s := range operations(t) {

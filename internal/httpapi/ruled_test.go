@@ -12,6 +12,9 @@ import (
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/catalog"
+	"guardhouse/internal/httpapi"
+	"guardhouse/internal/policy"
+	"guardhouse/internal/rehearsal"
 	"guardhouse/internal/rule"
 	"guardhouse/models"
 )
@@ -47,6 +50,19 @@ func newGuarded(t testing.TB, o access.Options, settings ...setting) *bench {
 	s, err := openGuarded(dir, newEngine(t), o)
 	require.NoError(t, err)
 	return newBenchOf(t, dir, r, s, settings...)
+}
+
+// newExplaining is newGuarded with what explains and rehearses rules.
+func newExplaining(t testing.TB, o access.Options) *bench {
+	t.Helper()
+	var ho httpapi.Options
+	var hd httpapi.Deps
+	b := newGuarded(t, o, func(bo *httpapi.Options, bd *httpapi.Deps) { ho, hd = *bo, *bd })
+	hd.Rehearsal = rehearsal.New(rehearsal.Deps{Guard: b.guard, Log: b.log, Models: b.catalog, Names: policy.StoredNames{DB: b.db}, Now: o.Now})
+	var err error
+	b.server, err = httpapi.New(hd, ho)
+	require.NoError(t, err)
+	return b
 }
 
 // ruled puts a policy in place of all rules, written as a file has it. Its users are named, and groups and keys stand in it by
