@@ -10,6 +10,7 @@ export function useUsageTexts() {
 
   /** Seconds; from an hour and a half on in hours. */
   function time(seconds: number): string {
+    if (seconds > 0 && seconds < 1) return format.ms(seconds * 1_000);
     if (seconds < 90) return t("span.seconds", { n: tenth(seconds) });
     return seconds < 5_400 ? t("span.minutes", { n: tenth(seconds / 60) }) : t("span.hours", { n: tenth(seconds / 3_600) });
   }
