@@ -14,6 +14,7 @@ import (
 
 // Static analysis finds planted rules that do nothing, and leaves those that do something.
 func TestPlantedRulesAreFound(t *testing.T) {
+	h := newHouse(t, "")
 	for name, c := range map[string]struct {
 		rules string
 		want  []string
@@ -43,7 +44,6 @@ func TestPlantedRulesAreFound(t *testing.T) {
 		"a model that is not there":    {"a allow * m,lost,l* infer", []string{"unknown_model:a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t, "")
 			h.enforce(c.rules)
 			require.ElementsMatch(t, c.want, h.found())
 		})
