@@ -4,13 +4,14 @@ import type { Op } from "./read";
 const byTag: Record<string, string> = {
   moderation: "judge", openai: "judge", examples: "judge",
   models: "models",
-  users: "people", roles: "people",
-  auth: "access", sessions: "access", keys: "access", setup: "access",
+  users: "people", roles: "people", groups: "people",
+  auth: "access", sessions: "access", keys: "access", setup: "access", usage: "access",
+  acl: "rules", rules: "rules", access: "rules",
   audit: "evidence", events: "evidence", filters: "evidence",
   overview: "server", system: "server", settings: "server", health: "server",
   alias: "alias",
 };
-export const groupNames = ["judge", "models", "people", "access", "evidence", "server", "other", "alias"] as const;
+export const groupNames = ["judge", "models", "people", "access", "rules", "evidence", "server", "other", "alias"] as const;
 export type GroupName = (typeof groupNames)[number];
 
 export const groupOf = (op: Pick<Op, "tag">): GroupName => (Object.hasOwn(byTag, op.tag) ? (byTag[op.tag] as GroupName) : "other");
