@@ -81,11 +81,13 @@ func TestNeedsByWhatIsKnown(t *testing.T) {
 		"requests open": {func(f *facts) { f.undecided = Undecided{Requests: 3, Oldest: now.Add(-50 * time.Hour)} }, "requests_open", Note, map[string]any{"count": int64(3), "days": int64(2)}, "requests"},
 		"review due": {
 			func(f *facts) { f.undecided = Undecided{Reviews: 1, Rules: 4, Due: now.Add(3 * day)} }, "review_due", Note,
-			map[string]any{"reviews": int64(1), "rules": int64(4), "passed": int64(0), "at": "2026-11-24T12:00:00Z", "days": int64(3)}, "reviews",
+			map[string]any{"reviews": int64(1), "rules": int64(4), "passed": int64(0), "at": "2026-11-24T12:00:00Z", "days": int64(3)},
+			"reviews",
 		},
 		"review overdue": {
 			func(f *facts) { f.undecided = Undecided{Reviews: 2, Rules: 5, Passed: 1, Due: now.Add(-2 * day)} }, "review_due", Soon,
-			map[string]any{"reviews": int64(2), "rules": int64(5), "passed": int64(1), "at": "2026-11-19T12:00:00Z", "days": int64(2)}, "reviews",
+			map[string]any{"reviews": int64(2), "rules": int64(5), "passed": int64(1), "at": "2026-11-19T12:00:00Z", "days": int64(2)},
+			"reviews",
 		},
 		"rules file": {
 			func(f *facts) { f.rulesFile = RulesFile{Problem: "it is empty", Since: now} }, "acl_file_invalid", Soon, map[string]any{"problem": "it is empty"}, "rules",
