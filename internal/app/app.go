@@ -178,7 +178,10 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 	a.Policy = policy.New(policy.Deps{
 		DB: a.DB, Guard: a.Guard, Names: policy.StoredNames{DB: a.DB}, Model: a.Catalog.Exists,
 	}, policy.Options{File: c.ACLFile, DefaultAllow: c.ACLDefault == "allow", Now: o.Now, Log: o.Log})
-	a.Rehearsal = rehearsal.New(rehearsal.Deps{Guard: a.Guard, Log: a.Audit, Models: a.Catalog, Names: policy.StoredNames{DB: a.DB}, Now: o.Now})
+	turns := rehearsal.NewTurns(rehearsal.AtOnce)
+	a.Rehearsal = rehearsal.New(rehearsal.Deps{
+		Guard: a.Guard, Log: a.Audit, Models: a.Catalog, Names: policy.StoredNames{DB: a.DB}, Turn: turns.Take, Now: o.Now,
+	})
 	a.Hygiene = hygiene.New(hygiene.Deps{
 		DB: a.DB, Guard: a.Guard, Log: a.Audit, Models: a.Catalog.All, Names: policy.StoredNames{DB: a.DB}, Revoke: a.Auth.RevokeKey, Now: o.Now,
 	})

@@ -33,7 +33,9 @@ type Deps struct {
 	Log    *audit.Log
 	Models Models
 	Names  Names
-	Now    func() time.Time // nil = the clock
+	// Turn waits for leave to do what takes seconds, as Turns.Take does; nil = AtOnce of its own.
+	Turn func(ctx context.Context) (done func(), err error)
+	Now  func() time.Time // nil = the clock
 }
 
 // Service answers. All methods may be called from any goroutine.
@@ -47,6 +49,9 @@ type Service struct {
 func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
+	}
+	if d.Turn == nil {
+		d.Turn = NewTurns(AtOnce).Take
 	}
 	return &Service{Deps: d, running: map[string]bool{}}
 }
