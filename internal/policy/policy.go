@@ -92,6 +92,8 @@ type edit struct {
 	prepare func(ctx context.Context, now access.Stored) error
 	// tag is what If-Match is held against.
 	tag func(now []rule.Rule) int64
+	// check refuses, within the transaction, what is to be refused for other reasons than the rules. It may run more than once.
+	check func(tx *db.Tx) error
 	// apply answers the rules that shall be. It may run more than once.
 	apply func(now []rule.Rule) ([]rule.Rule, error)
 	// source is set by acl.file alone, and so is def, the default that it asks for.
@@ -120,13 +122,18 @@ func (s *Service) write(ctx context.Context, p access.Principal, w Write, e edit
 			return access.PolicyChange{}, err
 		}
 	}
-	return s.d.Guard.PutPolicy(ctx, pass, 0, func(_ *db.Tx, now access.Policy) (access.PolicyWrite, error) {
+	return s.d.Guard.PutPolicy(ctx, pass, 0, func(tx *db.Tx, now access.Policy) (access.PolicyWrite, error) {
 		out := access.PolicyWrite{Note: w.Note, Default: now.Default, DryRun: w.DryRun, Source: e.source, Details: e.details}
 		if e.source != nil {
 			out.Default = e.def
 		}
 		if w.IfMatch != nil && e.tag(now.Rules) != *w.IfMatch {
 			return out, fault.New(fault.Stale, "The rules were changed meanwhile. Read them again and repeat what you meant to change.")
+		}
+		if e.check != nil {
+			if err := e.check(tx); err != nil {
+				return out, err
+			}
 		}
 		rules, err := e.apply(now.Rules)
 		if err == nil && e.source == nil {

@@ -138,3 +138,30 @@ func (s *Service) changedIn(ctx context.Context, v int64) ([]changed, error) {
 }
 
 type changed struct{ RuleID, Change string }
+
+// readRow asks the read pool for one row.
+func (s *Service) readRow(ctx context.Context) func(query string, args ...any) *sql.Row {
+	return func(query string, args ...any) *sql.Row { return s.d.DB.ReadSQL().QueryRowContext(ctx, query, args...) }
+}
+
+// sameRoles refuses roles of which the one that there was at a moment is gone: Unprocessable where there is none of that name,
+// Conflict where there is a later one. One made in the same millisecond counts as later.
+func sameRoles(row func(query string, args ...any) *sql.Row, roles []string, at int64) error {
+	names, err := json.Marshal(roles)
+	if err != nil {
+		return fault.Wrap(err, fault.Internal, "the roles cannot be asked for")
+	}
+	var name string
+	var later bool
+	err = row(`SELECT named.value, roles.name IS NOT NULL FROM json_each(?) AS named LEFT JOIN roles ON roles.name = named.value
+		WHERE roles.name IS NULL OR roles.created_at >= ? ORDER BY 1 LIMIT 1`, string(names), at).Scan(&name, &later)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return db.Translate(err)
+	case later:
+		return fault.Newf(fault.Conflict, "The role %q was made after that version: write the rule anew if it is meant.", name).WithField("version")
+	}
+	return fault.Newf(fault.Unprocessable, "The role %q is gone.", name).WithField("version")
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/rule"
 )
@@ -101,12 +102,9 @@ func (s *Service) Version(ctx context.Context, p access.Principal, version int64
 		return Detail{}, err
 	}
 	d := Detail{Version: row.public(), Rules: make([]ChangedRule, len(list))}
-	_, undo := takenBack(plain(s.d.Guard.Stored().Rules), list)
-	source, err := s.d.Guard.PolicySource(ctx)
-	if err != nil {
+	if d.Undoable, err = s.undoable(ctx, row, list); err != nil {
 		return Detail{}, err
 	}
-	d.Undoable = undo == nil && source.Path == ""
 	for i, c := range list {
 		d.Rules[i] = ChangedRule{ID: c.ID, Change: c.Change}
 		for _, side := range []struct{ from, to **rule.Rule }{{&c.Before, &d.Rules[i].Before}, {&c.After, &d.Rules[i].After}} {
@@ -122,6 +120,39 @@ func (s *Service) Version(ctx context.Context, p access.Principal, version int64
 	}
 	d.Before, d.After, err = d.texts()
 	return d, err
+}
+
+// undoable says whether Undo would take the change back now.
+func (s *Service) undoable(ctx context.Context, row versionRow, list []ChangedRule) (bool, error) {
+	source, err := s.d.Guard.PolicySource(ctx)
+	if err != nil || source.Path != "" || s.o.File != "" {
+		return false, err
+	}
+	if _, err := takenBack(plain(s.d.Guard.Stored().Rules), list); err != nil {
+		return false, nil //nolint:nilerr // that it would be refused is the answer
+	}
+	err = sameRoles(s.readRow(ctx), restoredRoles(list), row.At)
+	if code := fault.CodeOf(err); code == fault.Conflict || code == fault.Unprocessable {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// restoredRoles names the roles of the rules that would stand again.
+func restoredRoles(list []ChangedRule) []string {
+	out := []string{}
+	for _, c := range list {
+		if c.Before == nil {
+			continue
+		}
+		for _, p := range c.Before.Principals {
+			if p.Kind == rule.KindRole {
+				out = append(out, p.Ref)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // texts answers both sides as files.
@@ -176,17 +207,20 @@ func (s *Service) past(ctx context.Context, version int64) (versionRow, []Change
 }
 
 // Undo has the rules of one change stand again as they did before it, and leaves all others. NotFound for a version in which no
-// rule changed, Conflict where one of its rules was changed since or could not be read even then.
+// rule changed, Conflict where one of its rules was changed since or could not be read even then, or where one names a role that
+// was made since: the rights of a role that is gone are not those of a later one of its name.
 func (s *Service) Undo(ctx context.Context, p access.Principal, version int64, w Write) (Change, error) {
+	var row versionRow
 	var list []ChangedRule
 	c, err := s.write(ctx, p, w, edit{
 		target:  "policy:" + strconv.FormatInt(version, 10),
 		tag:     tagOf,
 		details: map[string]any{"undo": version},
 		prepare: func(ctx context.Context, _ access.Stored) (err error) {
-			_, list, err = s.past(ctx, version)
+			row, list, err = s.past(ctx, version)
 			return err
 		},
+		check: func(tx *db.Tx) error { return sameRoles(tx.QueryRow, restoredRoles(list), row.At) },
 		apply: func(now []rule.Rule) ([]rule.Rule, error) { return takenBack(now, list) },
 	})
 	return s.changeOf(c, w), err

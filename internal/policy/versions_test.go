@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -100,9 +101,30 @@ func TestUndoBringsNoForgottenRoleBack(t *testing.T) {
 	h.put(t, "\n  - {id: a, effect: allow, principals: [\"role:helper\"], models: [m1], operations: [infer]}")
 	gone := h.put(t, " []")
 	h.exec(t, `DELETE FROM roles WHERE name = 'helper'`)
+	undoable := func() bool {
+		d, err := h.Version(t.Context(), cli, gone.Version)
+		require.NoError(t, err)
+		return d.Undoable
+	}
+	require.False(t, undoable())
 	_, err := h.Undo(t.Context(), cli, gone.Version, policy.Write{})
-	require.Equal(t, fault.Unprocessable, fault.CodeOf(err))
+	refused(t, err, fault.Unprocessable, "version")
+
+	h.exec(t, `INSERT INTO roles (name, builtin, created_at) VALUES ('helper', 0, ?)`, time.Now().Add(time.Minute).UnixMilli())
+	require.NoError(t, h.guard.Reload(t.Context()))
+	require.False(t, undoable(), "it is said before somebody tries")
+	for _, dry := range []bool{true, false} {
+		_, err = h.Undo(t.Context(), cli, gone.Version, policy.Write{DryRun: dry})
+		refused(t, err, fault.Conflict, "version")
+	}
+	require.Contains(t, fault.From(err).Message, "helper")
 	require.Empty(t, h.guard.Rules())
+
+	h.exec(t, `UPDATE roles SET created_at = 1 WHERE name = 'helper'`)
+	require.True(t, undoable(), "the role that there was then")
+	_, err = h.Undo(t.Context(), cli, gone.Version, policy.Write{})
+	require.NoError(t, err)
+	require.Len(t, h.guard.Rules(), 1)
 }
 
 func TestHistoryOfOneRuleAndOneModel(t *testing.T) {
