@@ -70,11 +70,31 @@ func TestGroupsOpenNoMoreThanOneMayOpen(t *testing.T) {
 	for _, g := range []Group{opens, shuts, tried} {
 		requireCode(t, fault.Conflict, b.DeleteGroup(context.Background(), admin, g.ID, nil))
 	}
-	// Whoever is in it himself gives nobody more than he has, and takes from whom he likes.
-	_, err := move(b.as("hans"), opens, run, true)
+	// Who is in it himself has what it opens only as long as no rule denies it to him: an account that he makes would have more.
+	_, err := move(b.as("hans"), opens, ruth, true)
+	requireCode(t, fault.Forbidden, err)
+	_, err = move(admin, opens, ruth, true)
 	require.NoError(t, err)
-	_, err = move(b.as("hans"), opens, run, false)
-	require.NoError(t, err)
+	_, err = move(b.as("hans"), opens, ruth, false)
+	require.NoError(t, err, "where a group only gives, whoever looks after people takes out of it")
+}
+
+// A deny on the caller himself is not shed through an account of his making.
+func TestWhomARuleDeniesLetsNobodyInInHisPlace(t *testing.T) {
+	b := newBench(t)
+	admin := b.admin()
+	b.role("helpdesk", "user.manage", "model.view", "moderation.run", "session.own", "example.read", "key.own")
+	hedy := b.user("hedy", "helpdesk")
+	opens := b.group("radiology")
+	b.ruleOn("allow", "enforce", opens.ID, "secret", "view", "infer")
+	require.NoError(t, b.SetMember(context.Background(), admin, opens.ID, hedy.ID, true))
+	shut := b.group("suspended", hedy)
+	b.ruleOn("deny", "enforce", shut.ID, "secret", "view", "infer")
+	kim := b.as("hedy")
+	requireCode(t, fault.NotFound, b.enters(kim, access.Infer, "secret"))
+	straw := b.user("straw", "helpdesk")
+	requireCode(t, fault.Forbidden, b.SetMember(context.Background(), kim, opens.ID, straw.ID, true))
+	requireCode(t, fault.NotFound, b.enters(b.as("straw"), access.Infer, "secret"))
 }
 
 // What a group opens is open when the answer is there, and shut when the next one is.

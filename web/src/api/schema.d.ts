@@ -435,7 +435,7 @@ export interface paths {
         /**
          * Put a user into a group
          * @description In force at once. An account that may do more than the caller is 403. To put somebody into a group that an allow rule names, or
-         *     to take somebody out of one that a deny names, opens models: that needs acl.manage as well, but a member may let others in.
+         *     to take somebody out of one that a deny names, opens models: that needs acl.manage as well, also of a member.
          */
         put: operations["addMember"];
         post?: never;
