@@ -168,7 +168,6 @@ type Guard struct {
 	limits     *limits
 	limiter    *limit.Limiter // nil where nothing is counted
 	refusals   refusals       // of strangers, by address
-	throttled  refusals       // of principals at their limits, by account
 	freeShare  func() (float64, error)
 	lowDisk    atomic.Bool
 }

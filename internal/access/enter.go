@@ -111,17 +111,11 @@ func addReport(e *audit.Entry, report []rule.Reported) {
 	e.Details = merge(e.Details, more)
 }
 
-// refuse appends a refusal's row, or counts it into a later row where anonymous callers, or somebody at a limit, make too many.
+// refuse appends a refusal's row, or counts it into a later row where anonymous callers make too many. Whoever has shown a
+// credential has a row for each.
 func (g *Guard) refuse(e audit.Entry) error {
-	switch {
-	case e.Actor.Type == KindAnonymous:
-		if g.refusals.summed(g.now(), network(e.IP), e, g.lowDisk.Load()) {
-			return nil
-		}
-	case e.Reason == rule.ReasonRate:
-		if g.throttled.summed(g.now(), throttledAs(e), e, false) {
-			return nil
-		}
+	if e.Actor.Type == KindAnonymous && g.refusals.summed(g.now(), network(e.IP), e, g.lowDisk.Load()) {
+		return nil
 	}
 	_, err := g.audit.Record(e)
 	return err

@@ -46,7 +46,6 @@ func (g *Guard) Watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			g.refusals.flush(g, everything)
-			g.throttled.flush(g, everything)
 			return
 		case <-tick.C:
 			seen = g.poll(ctx, seen)
@@ -60,7 +59,6 @@ func (g *Guard) poll(ctx context.Context, seen int64) int64 {
 	if !g.lowDisk.Load() {
 		g.refusals.flush(g, pastMinutes)
 	}
-	g.throttled.flush(g, pastMinutes)
 	now, err := g.db.DataVersion(ctx)
 	if err == nil && now == seen {
 		return seen

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"guardhouse/internal/audit"
-	"guardhouse/internal/rule"
 )
 
 // freeRefusals is how many refusals a minute one address gets rows of its own for (threat U2).
@@ -32,8 +31,8 @@ func (g *Guard) watchDisk() {
 	}
 }
 
-// refusals sums what callers beyond freeRefusals were refused: one row per caller and minute instead of one each, so that nobody
-// can fill the disk without an account, or with one that is at its limit.
+// refusals sums what strangers beyond freeRefusals were refused: one row per address and minute instead of one each, so that
+// nobody can fill the disk without an account.
 type refusals struct {
 	mu      sync.Mutex
 	minute  int64
@@ -49,13 +48,8 @@ type refused struct {
 	extra  int
 }
 
-// throttledAs is who is told again and again that a limit has no room: the person or key, and the use.
-func throttledAs(e audit.Entry) string {
-	return e.Actor.ID + " " + e.KeyID + " " + e.Model + " " + e.Action
-}
-
-// summed counts the refusal of the caller that key names, and says whether it will stand in a summed row instead of one of its
-// own.
+// summed counts the refusal of the address that key names, and says whether it will stand in a summed row instead of one of
+// its own.
 func (r *refusals) summed(now time.Time, key string, e audit.Entry, lowDisk bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -131,15 +125,13 @@ func (r *refusals) putBack(list []*refused) {
 	r.past = append(r.past, list...)
 }
 
-// flush writes one row for each caller and minute that went over. What cannot be written now is kept for the next time.
+// flush writes one row for each address and minute that went over. What cannot be written now is kept for the next time.
 func (r *refusals) flush(g *Guard, s span) {
 	list := r.take(g.now(), s)
 	for i, c := range list {
 		e := c.first
 		e.ID, e.Content, e.RequestID, e.UserAgent, e.Duration = "", nil, "", "", 0
-		if e.Reason != rule.ReasonRate { // what a limit refused stays found by its reason
-			e.Reason = "summed"
-		}
+		e.Reason = "summed"
 		e.Details = map[string]any{"refusals": c.extra, "minute": c.minute.UTC().Format(time.RFC3339)}
 		if _, err := g.audit.Record(e); err != nil {
 			g.log.Error("appending the row of summed refusals", "err", err)
