@@ -66,7 +66,7 @@ func personNow(ctx context.Context, tx *sql.Tx, id string) (Principal, error) {
 	p, status := Principal{Kind: KindUser}, ""
 	err := tx.QueryRowContext(ctx, `SELECT id, username, role, status, kind = 'service' FROM users WHERE id = ? AND status <> 'deleted'`, id).
 		Scan(&p.UserID, &p.Name, &p.Role, &status, &p.Service)
-	if status == "disabled" {
+	if status != "active" {
 		p.Barred = barredAccount
 	}
 	return p, err
@@ -75,10 +75,11 @@ func personNow(ctx context.Context, tx *sql.Tx, id string) (Principal, error) {
 func keyNow(ctx context.Context, tx *sql.Tx, id string, now int64) (Principal, error) {
 	var newest, line, owner, models, operations, ranges, rate string
 	var ended bool
-	// Rules name the first key of a line: whoever comes with it now comes with the last one.
+	// Rules name the first key of a line. Where it has ended, whoever comes with the line comes with another that has not.
 	err := tx.QueryRowContext(ctx, `SELECT id, coalesce(nullif(line, ''), id), user_id, models, operations, ip_ranges, rate_limit,
 		revoked_at IS NOT NULL OR suspended_at IS NOT NULL OR coalesce(valid_until <= ?1, 0) FROM api_keys WHERE id = ?2 OR line = ?2
-		ORDER BY created_at DESC, rotated_to IS NULL DESC LIMIT 1`, now, id).
+		ORDER BY revoked_at IS NULL AND suspended_at IS NULL AND coalesce(valid_until > ?1, 1) DESC, id = ?2 DESC,
+		created_at DESC, rotated_to IS NULL DESC LIMIT 1`, now, id).
 		Scan(&newest, &line, &owner, &models, &operations, &ranges, &rate, &ended)
 	if err != nil {
 		return Principal{}, err
