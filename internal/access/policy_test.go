@@ -107,6 +107,24 @@ func TestPutRules(t *testing.T) {
 	g.verify(t)
 }
 
+// A group that is deleted between the reading of its name and the write binds nobody any more: no rule may name it.
+func TestARuleNamesNoDeletedGroup(t *testing.T) {
+	g := newGate(t, "")
+	admin := g.person(t, "alice", "admin")
+	g.exec(t, `INSERT INTO groups (id, name, name_key, created_at) VALUES ('grp_1', 'night', 'night', 0)`)
+	deny := allowing("x", func(x *rule.Rule) {
+		x.Allow, x.Principals = false, []rule.Principal{{Kind: rule.KindGroup, Ref: "grp_1"}}
+	})
+	_, err := g.putRules(admin, 0, add(deny))
+	require.NoError(t, err)
+	g.exec(t, `UPDATE groups SET deleted_at = 1`)
+	deny.ID = "y"
+	_, err = g.putRules(admin, 0, add(deny))
+	require.Equal(t, fault.Unprocessable, fault.CodeOf(err))
+	_, err = g.putRules(admin, 0, add(allowing("z")))
+	require.NoError(t, err, "what is kept is not asked about")
+}
+
 func TestRefusedPoliciesChangeNothing(t *testing.T) {
 	g := newGate(t, "")
 	admin := g.person(t, "alice", "admin")

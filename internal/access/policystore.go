@@ -22,7 +22,9 @@ func txLoader(tx *db.Tx) loader {
 func referred(tx *db.Tx, rules []rule.Rule) error {
 	queries := map[string]string{
 		rule.KindRole: `SELECT count(*) FROM roles WHERE name = ?`, rule.KindUser: `SELECT count(*) FROM users WHERE id = ?`,
-		rule.KindKey: `SELECT count(*) FROM api_keys WHERE id = ?`, rule.KindGroup: `SELECT count(*) FROM groups WHERE id = ?`,
+		rule.KindKey: `SELECT count(*) FROM api_keys WHERE id = ?`,
+		// One that was deleted since its name was read keeps its row, and has no members that the rule would bind.
+		rule.KindGroup: `SELECT count(*) FROM groups WHERE id = ? AND deleted_at IS NULL`,
 	}
 	seen := map[rule.Principal]bool{{Kind: rule.KindAny}: true}
 	for i := range rules {
