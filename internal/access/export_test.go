@@ -1,7 +1,6 @@
 package access
 
 import (
-	"context"
 	"strings"
 
 	"guardhouse/internal/rule"
@@ -79,7 +78,7 @@ func (g *Guard) Decide(p Principal, op Op) Decision {
 // SetFreeShare makes the disk as full as a test needs it, and has the guard look.
 func (g *Guard) SetFreeShare(share float64) {
 	g.freeShare = func() (float64, error) { return share, nil }
-	g.poll(context.Background(), -1)
+	g.writePast()
 }
 
 // FreeRefusals is how many refusals a minute get rows of their own.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync"
 	"time"
 
 	"guardhouse/internal/db"
@@ -36,16 +37,18 @@ func (g *Guard) Reload(ctx context.Context) (err error) {
 const watchEvery = 400 * time.Millisecond
 
 // Watch reloads what other processes change, until ctx ends. It asks for SQLite's data version, which costs no disk read,
-// and looks at the policy version only when that moved. It also writes the rows that sum refusals; when ctx ends it writes
-// those that are left, so wait for it before closing the database.
+// and looks at the policy version only when that moved. Beside that it has the rows written that sum refusals; when ctx ends
+// those that are left are written too, so wait for it before closing the database.
 func (g *Guard) Watch(ctx context.Context) {
+	var sums sync.WaitGroup
+	sums.Go(func() { g.writeSums(ctx) })
+	defer sums.Wait()
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	seen := int64(-1)
 	for {
 		select {
 		case <-ctx.Done():
-			g.refusals.flush(g, everything)
 			return
 		case <-tick.C:
 			seen = g.poll(ctx, seen)
@@ -55,10 +58,6 @@ func (g *Guard) Watch(ctx context.Context) {
 
 // poll answers the data version up to which the snapshot is current; on an error, the one it was given, to try again.
 func (g *Guard) poll(ctx context.Context, seen int64) int64 {
-	g.watchDisk()
-	if !g.lowDisk.Load() {
-		g.refusals.flush(g, pastMinutes)
-	}
 	now, err := g.db.DataVersion(ctx)
 	if err == nil && now == seen {
 		return seen

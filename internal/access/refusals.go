@@ -1,11 +1,13 @@
 package access
 
 import (
+	"context"
 	"net/netip"
 	"sync"
 	"time"
 
 	"guardhouse/internal/audit"
+	"guardhouse/internal/db"
 )
 
 // freeRefusals is how many refusals a minute one address gets rows of its own for (threat U2).
@@ -17,6 +19,9 @@ const freeOfAll = 2000
 
 // maxAddresses bounds what is counted at once; beyond it all further addresses share one count.
 const maxAddresses = 4096
+
+// others is the name of that count.
+const others = "others"
 
 // diskReserve is the share of the disk that is kept for the rows of signed-in principals: below it, refusals of strangers
 // are only counted, and their rows wait (threat U2).
@@ -56,7 +61,7 @@ func (r *refusals) summed(now time.Time, key string, e audit.Entry, lowDisk bool
 	r.turn(now)
 	c := r.current[key]
 	if c == nil && len(r.current) >= maxAddresses {
-		key = "others"
+		key, e.IP = others, "" // their sum is nobody's
 		c = r.current[key]
 	}
 	if c == nil {
@@ -93,7 +98,9 @@ func (r *refusals) end() {
 		case len(r.past) < maxAddresses:
 			r.past = append(r.past, c)
 		default: // the database has refused rows for a while: the count is kept, its address is not
-			r.past[len(r.past)-1].extra += c.extra
+			last := r.past[len(r.past)-1]
+			last.extra += c.extra
+			last.first.IP = ""
 		}
 	}
 	r.current = map[string]*refused{}
@@ -125,20 +132,62 @@ func (r *refusals) putBack(list []*refused) {
 	r.past = append(r.past, list...)
 }
 
+// sumsAtOnce is how many of these rows one transaction takes: one each would be as many flushes of the disk, and all in one
+// would keep every other writer waiting.
+const sumsAtOnce = 64
+
+// writeSums writes what past minutes came to until ctx ends, and then the rest. It has a goroutine to itself, because strangers
+// can make thousands of these rows a minute, and no change of the policy is to wait for them.
+func (g *Guard) writeSums(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			g.refusals.flush(g, everything)
+			return
+		case <-tick.C:
+			g.writePast()
+		}
+	}
+}
+
+// writePast looks at the disk and writes what past minutes came to, where there is room.
+func (g *Guard) writePast() {
+	g.watchDisk()
+	if !g.lowDisk.Load() {
+		g.refusals.flush(g, pastMinutes)
+	}
+}
+
 // flush writes one row for each address and minute that went over. What cannot be written now is kept for the next time.
 func (r *refusals) flush(g *Guard, s span) {
 	list := r.take(g.now(), s)
-	for i, c := range list {
-		e := c.first
-		e.ID, e.Content, e.RequestID, e.UserAgent, e.Duration = "", nil, "", "", 0
-		e.Reason = "summed"
-		e.Details = map[string]any{"refusals": c.extra, "minute": c.minute.UTC().Format(time.RFC3339)}
-		if _, err := g.audit.Record(e); err != nil {
-			g.log.Error("appending the row of summed refusals", "err", err)
-			r.putBack(list[i:])
+	for len(list) > 0 {
+		part := list[:min(len(list), sumsAtOnce)]
+		err := g.db.Write(func(tx *db.Tx) error {
+			for _, c := range part {
+				if _, err := g.audit.Append(tx, c.row()); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			g.log.Error("appending the rows of summed refusals", "err", err)
+			r.putBack(list)
 			return
 		}
+		list = list[len(part):]
 	}
+}
+
+// row is what is written of the sum.
+func (c *refused) row() audit.Entry {
+	e := c.first
+	e.ID, e.Content, e.RequestID, e.UserAgent, e.Duration, e.Reason = "", nil, "", "", 0, "summed"
+	e.Details = map[string]any{"refusals": c.extra, "minute": c.minute.UTC().Format(time.RFC3339)}
+	return e
 }
 
 // network is the part of an address that one holder has to himself: a whole IPv4 address, the /64 of an IPv6 one.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"guardhouse/internal/access"
 	"guardhouse/internal/apptest"
 	"guardhouse/internal/audit"
+	"guardhouse/internal/db"
 )
 
 // threat U2
@@ -116,5 +118,63 @@ func TestManyAddressesAreCountedInBoundedMemory(t *testing.T) {
 	stop()
 	g.guard.Watch(ctx)
 	require.Equal(t, 6000-access.FreeOfAll, g.count(t, "SELECT sum(details ->> 'refusals') FROM audit_events WHERE reason = 'summed'"), "every one is counted")
+	require.Equal(t, 1, g.count(t, "SELECT count(*) FROM audit_events WHERE reason = 'summed' AND ip = ''"), "and that one names none of them")
 	require.Equal(t, 4096-access.FreeOfAll+1, g.count(t, "SELECT count(*) FROM audit_events WHERE reason = 'summed'"), "all beyond 4096 addresses are one")
+}
+
+// An administrator's deny, made by another process, is in force while the rows of strangers' refusals wait for the disk.
+func TestAChangeDoesNotWaitForSums(t *testing.T) {
+	path, w := apptest.DBPath(t), newWatch()
+	server := gateOver(t, apptest.OpenDBAt(t, path, time.Now), access.Options{Now: w.now})
+	other := gateOver(t, apptest.OpenDBAt(t, path, time.Now), access.Options{})
+	stranger := access.Anonymous(access.Origin{IP: netip.MustParseAddr("192.0.2.1")})
+	for range access.FreeRefusals + 1 {
+		require.NoError(t, server.guard.Reject(t.Context(), stranger, access.Op{Action: access.AuthLogin}, audit.Deny, "password"))
+	}
+	w.wait(time.Minute)
+	change(t, other.db, other.guard, "DELETE FROM acl_rules")
+
+	held, release := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := server.db.Write(func(*db.Tx) error {
+			close(held)
+			<-release
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+	<-held // nothing can be written now
+	ctx, stop := context.WithCancel(t.Context())
+	wg.Go(func() { server.guard.Watch(ctx) })
+	seen := func() bool { return server.guard.PolicyVersion() == 2 }
+	for start := time.Now(); !seen() && time.Since(start) < 10*time.Second; {
+		<-time.After(time.Millisecond)
+	}
+	inForce := seen()
+	close(release)
+	stop()
+	wg.Wait()
+	require.True(t, inForce)
+	require.Equal(t, 1, server.count(t, "SELECT count(*) FROM audit_events WHERE reason = 'summed'"), "and they are written when they can be")
+}
+
+// The rows of a minute are written some dozens at a time: one transaction each would keep the writer busy for seconds.
+func TestSumsAreWrittenTogether(t *testing.T) {
+	var ticks atomic.Int64
+	start := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return start.Add(time.Duration(ticks.Add(1)) * time.Millisecond) }
+	g := gateOver(t, apptest.OpenDBAt(t, apptest.DBPath(t), clock), access.Options{Now: func() time.Time { return start }})
+	g.guard.SetFreeShare(0.01) // all are only counted
+	for i := range 130 {
+		p := access.Anonymous(access.Origin{IP: netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})})
+		require.NoError(t, g.guard.Reject(t.Context(), p, access.Op{Action: access.AuthLogin}, audit.Deny, "password"))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	g.guard.Watch(ctx)
+	require.Equal(t, 130, g.count(t, "SELECT count(*) FROM audit_events WHERE reason = 'summed'"))
+	require.Equal(t, 3, g.count(t, "SELECT count(DISTINCT at) FROM audit_events"), "64, 64 and 2: rows of one transaction have one time")
+	g.verify(t)
 }
