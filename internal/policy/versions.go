@@ -101,25 +101,34 @@ func (s *Service) Version(ctx context.Context, p access.Principal, version int64
 	if err != nil {
 		return Detail{}, err
 	}
-	d := Detail{Version: row.public(), Rules: make([]ChangedRule, len(list))}
+	d := Detail{Version: row.public()}
 	if d.Undoable, err = s.undoable(ctx, row, list); err != nil {
 		return Detail{}, err
 	}
-	for i, c := range list {
-		d.Rules[i] = ChangedRule{ID: c.ID, Change: c.Change}
-		for _, side := range []struct{ from, to **rule.Rule }{{&c.Before, &d.Rules[i].Before}, {&c.After, &d.Rules[i].After}} {
-			if *side.from == nil {
-				continue
-			}
-			named, err := s.shown(ctx, []rule.Rule{**side.from})
-			if err != nil {
-				return Detail{}, err
-			}
-			*side.to = &named[0]
-		}
+	if d.Rules, err = s.named(ctx, list); err != nil {
+		return Detail{}, err
 	}
 	d.Before, d.After, err = d.texts()
 	return d, err
+}
+
+// named answers changes with names for ids, all of which are asked for at once: a version may have changed thousands of rules.
+func (s *Service) named(ctx context.Context, list []ChangedRule) ([]ChangedRule, error) {
+	out := slices.Clone(list)
+	var sides []**rule.Rule
+	var rules []rule.Rule
+	for i := range out {
+		for _, side := range []**rule.Rule{&out[i].Before, &out[i].After} {
+			if *side != nil {
+				sides, rules = append(sides, side), append(rules, **side)
+			}
+		}
+	}
+	rules, err := s.shown(ctx, rules)
+	for i := range rules {
+		*sides[i] = &rules[i]
+	}
+	return out, err
 }
 
 // undoable says whether Undo would take the change back now.

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"context"
 	"encoding/json"
 	"strconv"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"guardhouse/internal/fault"
 	"guardhouse/internal/policy"
+	"guardhouse/internal/rule"
 )
 
 const (
@@ -125,6 +127,31 @@ func TestUndoBringsNoForgottenRoleBack(t *testing.T) {
 	_, err = h.Undo(t.Context(), cli, gone.Version, policy.Write{})
 	require.NoError(t, err)
 	require.Len(t, h.guard.Rules(), 1)
+}
+
+// counted counts how often names are asked for.
+type counted struct {
+	policy.Names
+	asked int
+}
+
+func (c *counted) Shown(ctx context.Context, stored []rule.Principal) (map[rule.Principal]rule.Principal, error) {
+	c.asked++
+	return c.Names.Shown(ctx, stored)
+}
+
+// A version may have changed thousands of rules: their names are not asked for one rule after another.
+func TestAVersionAsksForNamesOnce(t *testing.T) {
+	h := newHouse(t)
+	h.person(t, "rita", "reviewer")
+	h.put(t, ruleA+ruleB)
+	c := h.put(t, ruleB2+ruleC)
+	names := &counted{Names: policy.StoredNames{DB: h.db}}
+	d, err := policy.New(policy.Deps{DB: h.db, Guard: h.guard, Names: names}, policy.Options{}).Version(t.Context(), cli, c.Version)
+	require.NoError(t, err)
+	require.Equal(t, "user:rita", d.Rules[0].Before.Principals[0].String())
+	require.Equal(t, "role:nurse", d.Rules[1].After.Principals[0].String())
+	require.Equal(t, 1, names.asked)
 }
 
 func TestHistoryOfOneRuleAndOneModel(t *testing.T) {
