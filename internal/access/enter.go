@@ -32,7 +32,7 @@ func (g *Guard) Enter(ctx context.Context, p Principal, op Op) (*Pass, error) {
 			tellLimits(ctx, o)
 			return &Pass{
 				guard: g, principal: p, op: op, start: start, version: s.version, ruleID: d.ruleID, report: d.report,
-				limits: o.Headers(), held: held,
+				limits: told(o).Headers(), held: held,
 			}, nil
 		}
 	}

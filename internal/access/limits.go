@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"guardhouse/internal/audit"
@@ -153,7 +154,16 @@ func (d *decision) settle(o limit.Outcome) {
 // limited is the answer to a use that only a limit refused.
 func limited(o limit.Outcome) error {
 	f := fault.From(o.Refusal())
-	return f.WithHeaders(headers(o.Headers()))
+	return f.WithHeaders(headers(told(o).Headers()))
+}
+
+// told is what a caller is told of an outcome: limits that others use up with him only where they refuse him, else each answer
+// would say what the others do.
+func told(o limit.Outcome) limit.Outcome {
+	o.Claims = slices.DeleteFunc(slices.Clone(o.Claims), func(s limit.Standing) bool {
+		return s.Fits && (s.Claim.Scope == limit.ByModel || s.Claim.Scope == limit.ByAddress)
+	})
+	return o
 }
 
 // headers answers the headers that are to be sent, never nil.
@@ -185,7 +195,7 @@ func TellLimits(ctx context.Context, tell func(headers map[string]string)) conte
 
 func tellLimits(ctx context.Context, o limit.Outcome) {
 	if tell, ok := ctx.Value(tellKey{}).(func(map[string]string)); ok {
-		tell(headers(o.Headers()))
+		tell(headers(told(o).Headers()))
 	}
 }
 

@@ -152,13 +152,36 @@ func TestAllLimitsOrNone(t *testing.T) {
 	k.KeyRate = per(50, time.Minute)
 	h, err := g.try(t, k)
 	require.NoError(t, err)
-	require.Equal(t, `"key";q=50;w=60, "limits.key";q=100;w=60, "limits.person";q=100;w=60, "limits.address";q=100;w=60, "limits.model";q=100;w=60, "rule-a";q=2;w=60`, h.Policy)
-	require.Equal(t, `"key";r=49;t=2, "limits.key";r=99;t=1, "limits.person";r=99;t=1, "limits.address";r=99;t=1, "limits.model";r=99;t=1, "rule-a";r=1;t=30`, h.Limit)
+	require.Equal(t, `"key";q=50;w=60, "limits.key";q=100;w=60, "limits.person";q=100;w=60, "rule-a";q=2;w=60`, h.Policy)
+	require.Equal(t, `"key";r=49;t=2, "limits.key";r=99;t=1, "limits.person";r=99;t=1, "rule-a";r=1;t=30`, h.Limit)
 	for range 3 {
 		_, err = g.try(t, k, items(2))
 		require.Equal(t, fault.RateLimited, fault.CodeOf(err))
-		require.Equal(t, `"key";r=49;t=2, "limits.key";r=99;t=1, "limits.person";r=99;t=1, "limits.address";r=99;t=1, "limits.model";r=99;t=1, "rule-a";r=1;t=30`,
+		require.Equal(t, `"key";r=49;t=2, "limits.key";r=99;t=1, "limits.person";r=99;t=1, "rule-a";r=1;t=30`,
 			fault.From(err).Headers["RateLimit"], "nothing was taken of the others")
+	}
+}
+
+// What is left of a limit that many share would tell each of them what the others do: it stands in no answer but the one that
+// it refused.
+func TestSharedLimitsAreToldWhereTheyRefuse(t *testing.T) {
+	for name, l := range map[string]access.Limits{"limits.model": {Model: per(2, time.Minute)}, "limits.address": {Address: per(2, time.Minute)}} {
+		t.Run(name, func(t *testing.T) {
+			l.Person = per(9, time.Minute)
+			g, _ := limitedGate(t, l)
+			for left := 8; left > 6; left-- {
+				h, err := g.try(t, user("reviewer"))
+				require.NoError(t, err)
+				require.Equal(t, `"limits.person";q=9;w=60`, h.Policy)
+				require.Contains(t, h.Limit, fmt.Sprintf(`"limits.person";r=%d;`, left))
+				require.NotContains(t, h.Limit, name)
+			}
+			_, err := g.try(t, user("reviewer"))
+			f := fault.From(err)
+			require.Contains(t, f.Headers["RateLimit-Policy"], `"`+name+`";q=2;w=60`)
+			require.Contains(t, f.Headers["RateLimit"], `"`+name+`";r=0;t=30`)
+			require.Equal(t, "30", f.Headers["Retry-After"])
+		})
 	}
 }
 
