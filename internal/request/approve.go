@@ -2,6 +2,7 @@ package request
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,8 +23,9 @@ type Approval struct {
 
 // Approve grants an open request to a holder of acl.manage: a rule that allows the asker the model until the day, in the
 // same transaction as the decision. It refuses the caller's own (Forbidden), an unknown one (NotFound), one that is decided
-// or past its day, an asker whose account is not active and rules that stand in a file (Conflict), an end that is later than
-// asked for (Invalid), and a model that is not there (Unprocessable): a later one of that name would be open from the start.
+// or past its day, an asker whose account is not active, a model that everybody may use and rules that stand in a file
+// (Conflict), an end that is later than asked for (Invalid), and a model that is not there (Unprocessable): a later one of that
+// name would be open from the start.
 func (s *Service) Approve(ctx context.Context, p access.Principal, id string, a Approval) (_ Request, err error) {
 	reason, err := text("reason", a.Reason)
 	if err != nil {
@@ -66,6 +68,10 @@ func (g *grant) change(tx *db.Tx, now access.Policy) (access.PolicyWrite, error)
 	if err := g.possible(asked, tx.Now()); err != nil {
 		return w, err
 	}
+	if g.everybodys(asked.Row.Model, now) {
+		return w, fault.New(fault.Conflict, "No rule is about this model and the default allows, so everybody whose role has the right may use it already. "+
+			"A rule would close it for everybody else.").WithField("model")
+	}
 	r := g.rule(asked)
 	w.Rules, w.Note = append(w.Rules, r), "request "+asked.Row.ID
 	w.Details["until"] = r.Conditions.Until.Format(time.RFC3339)
@@ -88,6 +94,15 @@ func (g *grant) possible(asked named, now time.Time) error {
 		return fault.New(fault.Invalid, "The end may only be earlier than the one asked for, and not over.").WithField("until")
 	}
 	return nil
+}
+
+// everybodys says whether a model is open by default, which the first enforced rule on it would end for all whom it does not
+// name.
+func (g *grant) everybodys(model string, now access.Policy) bool {
+	open := now.Default == "allow" || now.Default == "" && g.s.d.Guard.DefaultAllow()
+	return open && !slices.ContainsFunc(now.Rules, func(r rule.Rule) bool {
+		return !r.ReportOnly && slices.ContainsFunc(r.Models, func(pattern string) bool { return rule.Match(pattern, model) })
+	})
 }
 
 // rule answers what is granted. Its owner is whoever approved: reviews ask him whether it is still right.

@@ -127,6 +127,48 @@ func TestApproveRefuses(t *testing.T) {
 	refused(t, err, fault.Invalid, "reason")
 }
 
+// Where the default allows, the first rule on a model closes it for all whom it does not name: nobody takes a model from
+// everybody by asking for it.
+func TestAnApprovalClosesNoModel(t *testing.T) {
+	about := func(models string, reportOnly bool) rule.Rule {
+		return rule.Rule{
+			ID: "there", Allow: true, ReportOnly: reportOnly, Principals: []rule.Principal{{Kind: rule.KindRole, Ref: "nurse"}},
+			Models: []string{models}, Operations: []rule.Operation{rule.View},
+		}
+	}
+	for name, c := range map[string]struct {
+		setting, file string
+		rules         []rule.Rule
+		refused       bool
+	}{
+		"open by the settings":         {"allow", "", nil, true},
+		"open by a file":               {"deny", "allow", nil, true},
+		"closed by the settings":       {"deny", "", nil, false},
+		"closed by a file":             {"allow", "deny", nil, false},
+		"a rule on another":            {"allow", "", []rule.Rule{about("guard-*", false)}, true},
+		"a rule that decides nothing":  {"allow", "", []rule.Rule{about("qwen-4b", true)}, true},
+		"a rule on it":                 {"allow", "", []rule.Rule{about("qwen-4b", false)}, false},
+		"a rule on models of its name": {"allow", "", []rule.Rule{about("qwen-*", false)}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouseWith(t, access.Options{Default: c.setting})
+			h.put(c.file, c.rules...)
+			before := h.may(adam(), "qwen-4b", rule.Infer)
+			_, err := h.Approve(t.Context(), alice(), h.asked(rita(), "qwen-4b").ID, request.Approval{})
+			row := h.last()
+			require.Equal(t, before, h.may(adam(), "qwen-4b", rule.Infer), "of others nothing has changed")
+			if !c.refused {
+				require.NoError(t, err)
+				return
+			}
+			refused(t, err, fault.Conflict, "model")
+			require.True(t, before)
+			require.Equal(t, audit.Error, row.Decision)
+			require.Len(t, h.guard.Rules(), len(c.rules))
+		})
+	}
+}
+
 func TestDeclineAndWithdraw(t *testing.T) {
 	h := newHouse(t)
 	r := h.asked(rita(), "qwen-4b")

@@ -33,13 +33,16 @@ type house struct {
 
 var began = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant in all but type
 
-func newHouse(t testing.TB) *house {
+func newHouse(t testing.TB) *house { return newHouseWith(t, access.Options{}) }
+
+func newHouseWith(t testing.TB, o access.Options) *house {
 	t.Helper()
 	h := &house{t: t, at: began, models: []string{"guard-nano", "qwen-4b"}}
 	h.db = apptest.OpenDBAt(t, apptest.DBPath(t), h.now)
 	h.log = audit.New(h.db, []byte("a key of thirty-two bytes, or so"))
 	var err error
-	h.guard, err = access.New(t.Context(), h.db, h.log, access.Options{Now: h.now})
+	o.Now = h.now
+	h.guard, err = access.New(t.Context(), h.db, h.log, o)
 	require.NoError(t, err)
 	h.Service = request.New(request.Deps{DB: h.db, Guard: h.guard, Now: h.now, Models: func(context.Context) ([]string, error) { return h.models, nil }})
 	for name, role := range map[string]string{"alice": "admin", "adam": "admin", "rita": "reviewer", "nora": "nurse"} {
@@ -67,6 +70,17 @@ func (h *house) exec(query string, args ...any) {
 		_, err := tx.Exec(query, args...)
 		return err
 	}))
+}
+
+// put replaces all rules and what a file says of the default.
+func (h *house) put(byDefault string, list ...rule.Rule) {
+	h.t.Helper()
+	pass, err := h.guard.Enter(h.t.Context(), access.System("tester"), access.Op{Action: access.ACLManage, Resource: "acl"})
+	require.NoError(h.t, err)
+	_, err = h.guard.PutPolicy(h.t.Context(), pass, 0, func(*db.Tx, access.Policy) (access.PolicyWrite, error) {
+		return access.PolicyWrite{Rules: list, Default: byDefault}, nil
+	})
+	require.NoError(h.t, err)
 }
 
 // who is somebody of the house, by his session.
