@@ -124,10 +124,10 @@ func (d *deciding) look(tx *db.Tx, list []rule.Rule) (map[string]any, rule.Rule,
 	text := textOf(list[i])
 	details["rule_sha256"] = fingerprint(text)
 	switch {
+	case d.action != access.ACLManage && ownerOf(list[i]) != d.p.UserID: // first: whether he guesses its text is not told him
+		return details, list[i], fault.New(fault.Forbidden, "The rule has another owner by now.")
 	case d.Fingerprint != "" && d.Fingerprint != fingerprint(text):
 		return details, list[i], changedMeanwhile()
-	case d.action != access.ACLManage && ownerOf(list[i]) != d.p.UserID:
-		return details, list[i], fault.New(fault.Forbidden, "The rule has another owner by now.")
 	}
 	return details, list[i], nil
 }

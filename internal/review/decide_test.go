@@ -71,8 +71,43 @@ func TestOneKeepsWhatOneRead(t *testing.T) {
 
 	wider.Owner = "user:usr_nora"
 	h.put(wider)
-	_, err = h.Decide(t.Context(), rita(), r.ID, "a-rita", review.Verdict{})
-	refused(t, err, fault.Forbidden)
+	for _, print := range []string{"", d.Items[0].Fingerprint} {
+		_, err = h.Decide(t.Context(), rita(), r.ID, "a-rita", review.Verdict{Fingerprint: print})
+		refused(t, err, fault.Forbidden)
+	}
+}
+
+// Whoever owned a rule when the review began reads nothing of what it became in other hands, not in a closed review either.
+func TestARuleInOtherHandsIsNotRead(t *testing.T) {
+	h := newHouse(t, access.Options{})
+	r := h.begun()
+	then := h.ward("a-rita", "rita")
+	theirs := h.ward("a-rita", "nora")
+	theirs.Models, theirs.Principals = []string{"secret-x"}, []rule.Principal{{Kind: rule.KindUser, Ref: "usr_nora"}}
+	theirs.Note = "for the trial"
+	h.put(theirs)
+	seen := func(p access.Principal) review.Item {
+		d, err := h.Get(t.Context(), p, r.ID, review.ItemFilter{})
+		require.NoError(t, err)
+		require.Equal(t, "a-rita", d.Items[0].RuleID)
+		return d.Items[0]
+	}
+	for range 2 { // open, and closed
+		it := seen(rita())
+		require.Equal(t, then.Models, it.Rule.Models, "it stands as it was in her hands")
+		require.Equal(t, then.Principals, it.Rule.Principals)
+		require.Empty(t, it.Rule.Note)
+		require.Equal(t, review.Edited, it.Now)
+		require.Empty(t, it.Fingerprint, "nor does she learn whether she guesses its text")
+		require.False(t, it.Mine)
+		require.Equal(t, theirs.Models, seen(alice()).Rule.Models)
+		require.NotEmpty(t, seen(alice()).Fingerprint)
+		if _, err := h.Close(t.Context(), alice(), r.ID); err != nil {
+			refused(t, err, fault.Conflict)
+		}
+	}
+	h.put(h.ward("a-rita", "rita"))
+	require.Equal(t, review.Same, seen(rita()).Now, "hers again")
 }
 
 func TestRemove(t *testing.T) {

@@ -61,12 +61,14 @@ func (s *Service) item(ctx context.Context, p access.Principal, reviewID, ruleID
 	return list[0], nil
 }
 
-// items puts the rules that stand beside what is stored.
+// items puts the rules that stand beside what is stored. Who owned one when the review began, and owns it no longer, sees it as
+// it was then: what others made of it since is theirs.
 func (s *Service) items(ctx context.Context, p access.Principal, rows []itemRow) ([]Item, error) {
 	current := map[string]rule.Rule{}
 	for _, r := range s.d.Guard.Rules() {
 		current[r.ID] = r
 	}
+	manages := s.d.Guard.Can(p, access.ACLManage)
 	out, shown, owners := make([]Item, len(rows)), make([]rule.Rule, len(rows)), []string{}
 	for i, r := range rows {
 		out[i] = Item{
@@ -82,6 +84,8 @@ func (s *Service) items(ctx context.Context, p access.Principal, rows []itemRow)
 		switch {
 		case !stands:
 			out[i].Now, shown[i] = Gone, began(r)
+		case !manages && ownerOf(standing) != p.UserID:
+			out[i].Now, out[i].Mine, shown[i] = Edited, false, began(r)
 		case text != r.Rule:
 			out[i].Now, out[i].Fingerprint = Edited, fingerprint(text)
 		default:

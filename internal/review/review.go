@@ -64,8 +64,8 @@ type Review struct {
 	Counts              map[Decision]int
 }
 
-// Item is one rule of a review. Rule is the one that stands, or as it was where it is gone, with names for ids; Owner is a name,
-// "" without one. Fingerprint names the text that stands, "" where it is gone.
+// Item is one rule of a review. Rule is the one that stands, or as it was where it is gone or another's by now, with names for
+// ids; Owner is the name of who owned it then, "" without one. Fingerprint names the text that stands, "" where Rule is as it was.
 type Item struct {
 	RuleID, Owner    string
 	Mine             bool
