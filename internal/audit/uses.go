@@ -31,7 +31,7 @@ type Use struct {
 type Uses struct {
 	From, To time.Time // of the span; From is later than asked where there were too many rows
 	Rows     int
-	Cut      bool // there were more rows than most
+	Cut      bool // there were more rows than may be looked at
 }
 
 // usePage is how many rows one query takes: none holds the read pool for long.
@@ -45,16 +45,17 @@ const isUse = ` operation <> '' AND model <> ''`
 // EachUse hands every recorded use of a model between two moments to each, oldest first, the newest most of them where there
 // are more. It ends with ctx, and with the first error of each.
 func (l *Log) EachUse(ctx context.Context, from, to time.Time, most int, each func(Use) error) (Uses, error) {
-	return l.walkUses(ctx, from, to, most, ` AND`+isUse, nil, each)
+	return l.walkUses(ctx, from, to, narrowed{most: most, where: ` AND` + isUse}, each)
 }
 
-// EachUseOf is EachUse for the uses that a rule decided, or would have decided where it only reports.
+// EachUseOf is EachUse for the uses that a rule decided, or would have decided where it only reports, among the newest most
+// rows of that time, whatever they are of: a rule that decides nothing would have all of them walked.
 func (l *Log) EachUseOf(ctx context.Context, ruleID string, from, to time.Time, most int, each func(u Use, wouldHave string) error) (Uses, bool, error) {
 	more := false
 	// The text is looked for as it stands in the row; which list it stands in is seen when the row is read.
-	narrowed := ` AND` + isUse + ` AND (rule_id = ? OR instr(details, '"report_only_more"') > 0 OR instr(details, ?) > 0 OR instr(details, ?) > 0)`
-	args := []any{ruleID, `"` + ruleID + `:allow"`, `"` + ruleID + `:deny"`}
-	u, err := l.walkUses(ctx, from, to, most, narrowed, args, func(u Use) error {
+	n := narrowed{rows: int64(most), args: []any{ruleID, `"` + ruleID + `:allow"`, `"` + ruleID + `:deny"`}}
+	n.where = ` AND` + isUse + ` AND (rule_id = ? OR instr(details, '"report_only_more"') > 0 OR instr(details, ?) > 0 OR instr(details, ?) > 0)`
+	u, err := l.walkUses(ctx, from, to, n, func(u Use) error {
 		more = more || u.reportOnlyMore
 		for _, effect := range []string{Allow, Deny} {
 			for _, r := range u.reportOnly {
@@ -71,12 +72,20 @@ func (l *Log) EachUseOf(ctx context.Context, ruleID string, from, to time.Time, 
 	return u, more, err
 }
 
-func (l *Log) walkUses(ctx context.Context, from, to time.Time, most int, narrowed string, args []any, each func(Use) error) (Uses, error) {
+// narrowed says which uses are walked: at most the newest so many of them, or those among the newest so many rows of any kind.
+type narrowed struct {
+	most  int   // 0 for any number
+	rows  int64 // 0 for any number
+	where string
+	args  []any
+}
+
+func (l *Log) walkUses(ctx context.Context, from, to time.Time, n narrowed, each func(Use) error) (Uses, error) {
 	out := Uses{From: from, To: to}
-	first, last, err := l.useSpan(ctx, &out, most, narrowed, args)
+	first, last, err := l.useSpan(ctx, &out, n)
 	for first > 0 && first <= last && err == nil {
 		var page []Use
-		if page, err = l.usePage(ctx, first, last, narrowed, args); err != nil || len(page) == 0 {
+		if page, err = l.usePage(ctx, first, last, n); err != nil || len(page) == 0 {
 			break
 		}
 		for _, u := range page {
@@ -91,7 +100,7 @@ func (l *Log) walkUses(ctx context.Context, from, to time.Time, most int, narrow
 }
 
 // useSpan answers the first and the last row that may be looked at, 0 for none.
-func (l *Log) useSpan(ctx context.Context, out *Uses, most int, narrowed string, args []any) (first, last int64, err error) {
+func (l *Log) useSpan(ctx context.Context, out *Uses, n narrowed) (first, last int64, err error) {
 	if first, err = l.Since(ctx, out.From); err != nil || first == 0 {
 		return 0, 0, err
 	}
@@ -99,10 +108,19 @@ func (l *Log) useSpan(ctx context.Context, out *Uses, most int, narrowed string,
 	if err = l.db.ReadSQL().QueryRowContext(ctx, query, ceilMilli(out.To)).Scan(&last); err != nil {
 		return 0, 0, db.Translate(err)
 	}
-	query = `SELECT seq, at FROM audit_events WHERE seq >= ? AND seq <= ?` + narrowed + ` ORDER BY seq DESC LIMIT 1 OFFSET ?`
-	all := append(append([]any{first, last}, args...), most)
-	var beyond, at int64
-	err = l.db.ReadSQL().QueryRowContext(ctx, query, all...).Scan(&beyond, &at)
+	var at int64
+	if n.rows > 0 {
+		if last-first < n.rows {
+			return first, last, nil
+		}
+		first = last - n.rows + 1
+		err = l.db.ReadSQL().QueryRowContext(ctx, `SELECT at FROM audit_events WHERE seq >= ? ORDER BY seq LIMIT 1`, first).Scan(&at)
+		out.Cut, out.From = true, time.UnixMilli(at).UTC()
+		return first, last, db.Translate(err)
+	}
+	var beyond int64
+	query = `SELECT seq, at FROM audit_events WHERE seq >= ? AND seq <= ?` + n.where + ` ORDER BY seq DESC LIMIT 1 OFFSET ?`
+	err = l.db.ReadSQL().QueryRowContext(ctx, query, append(append([]any{first, last}, n.args...), n.most)...).Scan(&beyond, &at)
 	if errors.Is(err, sql.ErrNoRows) {
 		return first, last, nil
 	}
@@ -110,9 +128,9 @@ func (l *Log) useSpan(ctx context.Context, out *Uses, most int, narrowed string,
 	return beyond + 1, last, db.Translate(err)
 }
 
-func (l *Log) usePage(ctx context.Context, first, last int64, narrowed string, args []any) (page []Use, err error) {
-	all := append(append([]any{first, last}, args...), usePage)
-	rows, err := l.db.ReadSQL().QueryContext(ctx, useColumns+` WHERE seq >= ? AND seq <= ?`+narrowed+` ORDER BY seq LIMIT ?`, all...)
+func (l *Log) usePage(ctx context.Context, first, last int64, n narrowed) (page []Use, err error) {
+	all := append(append([]any{first, last}, n.args...), usePage)
+	rows, err := l.db.ReadSQL().QueryContext(ctx, useColumns+` WHERE seq >= ? AND seq <= ?`+n.where+` ORDER BY seq LIMIT ?`, all...)
 	if err != nil {
 		return nil, db.Translate(err)
 	}

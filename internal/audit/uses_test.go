@@ -91,6 +91,23 @@ func TestEachUseOfARule(t *testing.T) {
 	require.Zero(t, decided+would)
 }
 
+// A rule that decided nothing may not have the whole of a long log walked for it.
+func TestEachUseOfARuleLooksAtTheNewestRows(t *testing.T) {
+	log, start := used(t)
+	var seen []audit.Use
+	span, _, err := log.EachUseOf(t.Context(), "rule-a", start, start.Add(time.Hour), 8, func(u audit.Use, _ string) error {
+		seen = append(seen, u)
+		return nil
+	})
+	require.NoError(t, err)
+	require.Len(t, seen, 2, "the others of the four are among the twelve older rows")
+	require.Equal(t, audit.Uses{From: start.Add(6 * time.Minute), To: start.Add(time.Hour), Rows: 2, Cut: true}, span)
+	span, _, err = log.EachUseOf(t.Context(), "rule-a", start, start.Add(time.Hour), 20, func(audit.Use, string) error { return nil })
+	require.NoError(t, err)
+	require.Equal(t, start, span.From)
+	require.False(t, span.Cut)
+}
+
 func TestRuleUses(t *testing.T) {
 	log, start := used(t)
 	by, rows, cut, err := log.RuleUses(t.Context(), start, 1000)

@@ -6,6 +6,7 @@ package rehearsal
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -35,7 +36,9 @@ type Deps struct {
 	Names  Names
 	// Turn waits for leave to do what takes seconds, as Turns.Take does; nil = AtOnce of its own.
 	Turn func(ctx context.Context) (done func(), err error)
-	Now  func() time.Time // nil = the clock
+	// Longest is how long one look over the log may take, 0 = 20 s: nobody waits for an answer that is later.
+	Longest time.Duration
+	Now     func() time.Time // nil = the clock
 }
 
 // Service answers. All methods may be called from any goroutine.
@@ -50,10 +53,33 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
 	}
+	if d.Longest == 0 {
+		d.Longest = longest
+	}
 	if d.Turn == nil {
 		d.Turn = NewTurns(AtOnce).Take
 	}
 	return &Service{Deps: d, running: map[string]bool{}}
+}
+
+// look has one look over the log taken in its turn, for as long as it may take. It answers what the look does, and whether only
+// its time ran out: then what was seen so far counts.
+func (s *Service) look(ctx context.Context, at func(ctx context.Context) error) (late bool, err error) {
+	done, err := s.Turn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer done()
+	bounded, cancel := context.WithTimeout(ctx, s.Longest)
+	defer cancel()
+	err = at(bounded)
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fault.From(err)
+	}
+	return false, nil
 }
 
 // administers refuses whoever does not hold acl.manage, and leaves the refusal's row.

@@ -2,7 +2,6 @@ package rehearsal
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"guardhouse/internal/access"
@@ -13,7 +12,7 @@ import (
 const (
 	// maxUses is how many uses one rehearsal looks at: a few seconds' work.
 	maxUses = 200_000
-	// longest is how long one may take; an answer that is later than this nobody waits for.
+	// longest is how long one look over the log takes.
 	longest = 20 * time.Second
 	// maxDays is how far back anybody looks.
 	maxDays     = 90
@@ -88,15 +87,17 @@ func (s *Service) Rehearse(ctx context.Context, caller access.Principal, p Propo
 	}
 	now := s.Now()
 	r := s.replay(set, now.Add(-time.Duration(days)*hoursOfDay), now)
-	bounded, cancel := context.WithTimeout(ctx, longest)
-	defer cancel()
-	span, err := s.Log.EachUse(bounded, r.out.From, r.out.To, maxUses, func(u audit.Use) error { return r.use(bounded, u) })
-	if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
-		return Result{}, fault.From(err)
-	}
-	r.out.From, r.out.Cut = span.From, span.Cut
+	var span audit.Uses
+	late, err := s.look(ctx, func(ctx context.Context) (err error) {
+		span, err = s.Log.EachUse(ctx, r.out.From, r.out.To, maxUses, func(u audit.Use) error { return r.use(ctx, u) })
+		return err
+	})
 	if err != nil {
-		r.out.To, r.out.Cut = r.last, true
+		return Result{}, err
+	}
+	r.out.From, r.out.Cut = span.From, span.Cut || late
+	if late {
+		r.out.To = r.last
 	}
 	return r.result(s.Guard.Can(caller, access.AuditRead)), nil
 }
