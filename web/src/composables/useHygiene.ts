@@ -1,4 +1,4 @@
-import { computed, ref, watch, type Ref } from "vue";
+import { computed, onScopeDispose, ref, watch, type Ref } from "vue";
 import { api, unwrap } from "@/api/client";
 import type { HygieneFinding, RuleHits } from "@/api/types";
 import type { RuleText } from "@/lib/rules";
@@ -20,17 +20,43 @@ export function useHygiene() {
 }
 export type Hygiene = ReturnType<typeof useHygiene>;
 
-/** How often the report-only rules would have decided, and the opened rule did. What cannot be counted is not said. */
+/**
+ * How often the report-only rules would have decided, and the opened rule did. Each count reads much of the log, so they are asked
+ * for one after another, the opened rule's first, and no longer than somebody looks. What cannot be counted is not said.
+ */
 export function useRuleHits(rules: Ref<readonly RuleText[]>, opened: Ref<string>) {
   const hits = ref<Record<string, RuleHits>>({});
   const wanted = computed(() => {
     const reporting = rules.value.filter((r) => r.mode === "report-only").flatMap((r) => r.id ?? []).slice(0, mostHits);
-    return [...new Set([...reporting, ...(opened.value && rules.value.some((r) => r.id === opened.value) ? [opened.value] : [])])];
+    return [...new Set([...(opened.value && rules.value.some((r) => r.id === opened.value) ? [opened.value] : []), ...reporting])];
   });
-  watch(() => wanted.value.join("\n"), () => {
-    for (const rule of wanted.value.filter((id) => !hits.value[id])) {
-      unwrap(api.GET("/api/v1/acl/rules/{rule}/hits", { params: { path: { rule } } })).then((h) => (hits.value = { ...hits.value, [rule]: h }), () => undefined);
+  const failed = new Set<string>();
+  let asking = "";
+  let controller = new AbortController();
+  let over = false;
+
+  async function count(): Promise<void> {
+    const rule = wanted.value.find((id) => !hits.value[id] && !failed.has(id));
+    if (over || asking !== "" || rule === undefined) return;
+    asking = rule;
+    controller = new AbortController();
+    try {
+      const found = await unwrap(api.GET("/api/v1/acl/rules/{rule}/hits", { params: { path: { rule } }, signal: controller.signal }));
+      hits.value = { ...hits.value, [rule]: found };
+    } catch {
+      if (!controller.signal.aborted) failed.add(rule);
     }
+    asking = "";
+    await count();
+  }
+  watch(() => wanted.value.join("\n"), () => {
+    failed.clear();
+    if (!wanted.value.includes(asking)) controller.abort();
+    void count();
   }, { immediate: true });
+  onScopeDispose(() => {
+    over = true;
+    controller.abort();
+  });
   return { of: (id: string): RuleHits | null => hits.value[id] ?? null };
 }
