@@ -79,13 +79,15 @@ func (s *Service) items(ctx context.Context, p access.Principal, rows []itemRow)
 			owners = append(owners, *r.OwnerID)
 		}
 		standing, stands := current[r.RuleID]
+		theirs := stands && ownerOf(standing) != p.UserID
+		out[i].Mine = out[i].Mine && !theirs
 		shown[i] = standing
 		text := textOf(standing)
 		switch {
 		case !stands:
 			out[i].Now, shown[i] = Gone, began(r)
-		case !manages && ownerOf(standing) != p.UserID:
-			out[i].Now, out[i].Mine, shown[i] = Edited, false, began(r)
+		case theirs && !manages:
+			out[i].Now, shown[i] = Edited, began(r)
 		case text != r.Rule:
 			out[i].Now, out[i].Fingerprint = Edited, fingerprint(text)
 		default:
