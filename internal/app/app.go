@@ -183,7 +183,8 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 		Guard: a.Guard, Log: a.Audit, Models: a.Catalog, Names: policy.StoredNames{DB: a.DB}, Turn: turns.Take, Now: o.Now,
 	})
 	a.Hygiene = hygiene.New(hygiene.Deps{
-		DB: a.DB, Guard: a.Guard, Log: a.Audit, Models: a.Catalog.All, Names: policy.StoredNames{DB: a.DB}, Revoke: a.Auth.RevokeKey, Now: o.Now,
+		DB: a.DB, Guard: a.Guard, Log: a.Audit, Models: a.Catalog.All, Names: policy.StoredNames{DB: a.DB}, Turn: turns.Take,
+		Revoke: a.Auth.RevokeKey, Now: o.Now,
 	})
 	a.Scheduler = inference.New(inference.Options{Queue: c.Queue, Weights: c.Weights, Now: o.Now})
 	a.Moderation = moderation.New(moderation.Deps{

@@ -43,6 +43,8 @@ const (
 
 	maxDays     = 90
 	defaultDays = 30
+	// longest is how long one look may take; for an answer that is later than this nobody waits.
+	longest = 20 * time.Second
 	// maxRows is how much of the log one look counts.
 	maxRows = 500_000
 	// maxKeys is how many unused keys are listed.
@@ -77,7 +79,7 @@ type Report struct {
 	Version int64
 	Days    int
 	Rows    int64
-	Cut     bool
+	Cut     bool // there was more than was looked at
 	Items   []Finding
 }
 
@@ -93,18 +95,27 @@ type Deps struct {
 	Log    *audit.Log
 	Models func(ctx context.Context) ([]catalog.Model, error)
 	Names  Names
+	// Turn waits for leave to do what takes seconds and answers what ends it; nil = nobody else does.
+	Turn func(ctx context.Context) (done func(), err error)
 	// Revoke ends a key, and refuses who may not.
 	Revoke func(ctx context.Context, p access.Principal, id string) error
 	Now    func() time.Time // nil = the clock
 }
 
 // Service looks and applies. All methods may be called from any goroutine.
-type Service struct{ Deps }
+type Service struct {
+	Deps
+	longest  time.Duration
+	compared int
+}
 
 // New answers a Service.
 func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
 	}
-	return &Service{d}
+	if d.Turn == nil {
+		d.Turn = func(context.Context) (func(), error) { return func() {}, nil }
+	}
+	return &Service{Deps: d, longest: longest, compared: maxCompared}
 }

@@ -1,34 +1,50 @@
 package hygiene
 
 import (
-	"slices"
+	"strings"
 
+	"guardhouse/internal/access"
 	"guardhouse/internal/rule"
 )
 
-// maxPairs bounds the comparisons of one analysis: a second's work.
-const maxPairs = 5_000_000
+// maxCompared bounds the comparisons of one analysis, for what does nothing and again for what opens something: a second's work
+// each. One is of two principals, models or ranges.
+const maxCompared = 20_000_000
 
 // index finds the few rules that could cover another: they name its first principal or everybody, and its first model or a
 // pattern.
 type index struct {
-	rules    []rule.Rule
+	rules    []access.StoredRule
 	who      map[rule.Principal][]int
-	models   map[string][]int
-	patterns []int // rules with a pattern among their models
-	left     int   // comparisons that may still be made
+	models   map[string][]int // by model or pattern, as it is written
+	patterns []int            // rules with a pattern among their models
+	globs    []string         // the patterns of enforced rules, each once
+	kept     map[place][]int
+	left     int // comparisons that may still be made for cover
+	spare    int // and for opens
 }
 
-func newIndex(rules []rule.Rule) *index {
-	x := &index{rules: rules, who: map[rule.Principal][]int{}, models: map[string][]int{}, left: maxPairs}
+func newIndex(rules []access.StoredRule, most int) *index {
+	x := &index{
+		rules: rules, who: map[rule.Principal][]int{}, models: map[string][]int{}, kept: map[place][]int{}, left: most, spare: most,
+	}
+	seen := map[string]bool{}
 	for i := range rules {
-		for _, p := range rules[i].Principals {
+		r := &rules[i].Rule
+		for _, p := range r.Principals {
 			x.who[p] = append(x.who[p], i)
 		}
 		star := false
-		for _, m := range rules[i].Models {
+		for _, m := range r.Models {
 			x.models[m] = append(x.models[m], i)
-			star = star || slices.Contains([]byte(m), '*')
+			if !strings.Contains(m, "*") {
+				continue
+			}
+			star = true
+			if !r.ReportOnly && !seen[m] {
+				seen[m] = true
+				x.globs = append(x.globs, m)
+			}
 		}
 		if star {
 			x.patterns = append(x.patterns, i)
@@ -36,6 +52,9 @@ func newIndex(rules []rule.Rule) *index {
 	}
 	return x
 }
+
+// cut says that not all was compared.
+func (x *index) cut() bool { return x.left < 0 || x.spare < 0 }
 
 // near lists the rules that could cover r, by whichever way leaves fewer.
 func (x *index) near(r *rule.Rule) [][]int {
@@ -65,17 +84,17 @@ func size(lists [][]int) (n int) {
 func (x *index) cover(r *rule.Rule) (by *rule.Rule, same bool) {
 	for _, list := range x.near(r) {
 		for _, i := range list {
-			y := &x.rules[i]
-			if y.ID == r.ID {
+			y := &x.rules[i].Rule
+			if y.ID == r.ID || x.rules[i].Unreadable {
 				continue
 			}
 			if x.left--; x.left < 0 {
 				return nil, false
 			}
 			switch {
-			case swallows(y, r):
+			case swallows(y, r, &x.left):
 				return y, false
-			case shadows(y, r) && (y.ID < r.ID || !shadows(r, y)):
+			case shadows(y, r, &x.left) && (y.ID < r.ID || !shadows(r, y, &x.left)):
 				return y, true
 			}
 		}

@@ -14,13 +14,13 @@ import (
 )
 
 // Look answers what there is to be seen to, the gravest first. It refuses a caller without acl.manage, with its row, and days
-// outside 1 to 90; keys are shown to holders of key.manage.
+// outside 1 to 90; keys are shown to holders of key.manage. What takes too long is left out, and the report says so.
 func (s *Service) Look(ctx context.Context, p access.Principal, days int) (Report, error) {
 	if days == 0 {
 		days = defaultDays
 	}
-	if days < 1 || days > maxDays {
-		return Report{}, fault.Newf(fault.Invalid, "days must be between 1 and %d", maxDays).WithField("days")
+	if err := checkDays(days); err != nil {
+		return Report{}, err
 	}
 	if !s.Guard.Can(p, access.ACLManage) {
 		if err := s.Guard.Reject(ctx, p, access.Op{Action: access.ACLManage}, audit.Deny, "role"); err != nil {
@@ -28,12 +28,18 @@ func (s *Service) Look(ctx context.Context, p access.Principal, days int) (Repor
 		}
 		return Report{}, fault.New(fault.Forbidden, "Your role or key does not allow this.")
 	}
+	done, err := s.Turn(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	defer done()
 	l := look{Service: s, now: s.Now(), policy: s.Guard.Stored(), report: Report{Days: days}}
 	l.report.Version = l.policy.Version
-	for _, part := range []func(context.Context) error{l.known, l.analyse, l.used} {
-		if err := part(ctx); err != nil {
-			return Report{}, err
-		}
+	if err := l.known(ctx); err != nil {
+		return Report{}, err
+	}
+	if err := l.bounded(ctx); err != nil {
+		return Report{}, err
 	}
 	if s.Guard.Can(p, access.KeyManage) {
 		if err := l.keys(ctx); err != nil {
@@ -43,12 +49,19 @@ func (s *Service) Look(ctx context.Context, p access.Principal, days int) (Repor
 	return l.report, l.finish(ctx)
 }
 
+func checkDays(days int) error {
+	if days < 1 || days > maxDays {
+		return fault.Newf(fault.Invalid, "days must be between 1 and %d", maxDays).WithField("days")
+	}
+	return nil
+}
+
 // look is one look at one version of the rules.
 type look struct {
 	*Service
 	now    time.Time
 	policy access.Stored
-	rules  []rule.Rule // those that could be read, at the same place as below
+	index  *index
 	gone   map[rule.Principal]bool
 	models map[string]bool
 	report Report
@@ -56,9 +69,6 @@ type look struct {
 
 // known finds out who is gone and which models there are.
 func (l *look) known(ctx context.Context) error {
-	for i := range l.policy.Rules {
-		l.rules = append(l.rules, l.policy.Rules[i].Rule)
-	}
 	all, err := l.Models(ctx)
 	if err != nil {
 		return err
@@ -67,31 +77,44 @@ func (l *look) known(ctx context.Context) error {
 	for _, m := range all {
 		l.models[m.ID] = true
 	}
-	l.gone, err = l.whoIsGone(ctx, l.rules)
+	l.gone, err = l.whoIsGone(ctx)
 	return err
+}
+
+// bounded does what takes the longer the more rules and rows there are, as far as it comes in the time it has.
+func (l *look) bounded(ctx context.Context) error {
+	within, cancel := context.WithTimeout(ctx, l.longest)
+	defer cancel()
+	err := l.analyse(within)
+	if err == nil {
+		err = l.used(within)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return fault.From(ctx.Err())
+	case within.Err() == nil && err != nil:
+		return err
+	}
+	l.report.Cut = l.report.Cut || l.index.cut() || err != nil
+	return nil
 }
 
 // analyse finds what the rules themselves tell.
 func (l *look) analyse(ctx context.Context) error {
-	readable := make([]rule.Rule, 0, len(l.rules))
-	for i := range l.rules {
-		if !l.policy.Rules[i].Unreadable {
-			readable = append(readable, l.rules[i])
-		}
-	}
-	x := newIndex(readable)
-	for i := range readable {
+	l.index = newIndex(l.policy.Rules, l.compared)
+	for i := range l.policy.Rules {
 		if err := ctx.Err(); err != nil {
 			return fault.From(err)
 		}
-		l.one(&readable[i], x)
+		if !l.policy.Rules[i].Unreadable {
+			l.one(&l.policy.Rules[i].Rule)
+		}
 	}
-	l.report.Cut = x.left < 0
 	return nil
 }
 
 // one looks at a rule.
-func (l *look) one(r *rule.Rule, x *index) {
+func (l *look) one(r *rule.Rule) {
 	l.people(r)
 	l.unknownModels(r)
 	until := r.Conditions.Until
@@ -108,7 +131,7 @@ func (l *look) one(r *rule.Rule, x *index) {
 	if r.ReportOnly {
 		return
 	}
-	if by, same := x.cover(r); by != nil {
+	if by, same := l.index.cover(r); by != nil {
 		f := Finding{Code: Shadowed, OtherRuleID: by.ID, Proposal: &Proposal{Kind: Remove}}
 		if !same {
 			f.Code = Contradictory
@@ -118,8 +141,13 @@ func (l *look) one(r *rule.Rule, x *index) {
 }
 
 // removal proposes that the rule goes, unless it closes something by being there.
-func (l *look) removal(r *rule.Rule, f Finding) {
-	if f.Opens = opens(l.rules, r, l.policy.DefaultAllow); !f.Opens {
+func (l *look) removal(r *rule.Rule, f Finding) { l.removalOf(r, r, f) }
+
+// removalOf is removal of a rule that counts as another in what it closes.
+func (l *look) removalOf(r, as *rule.Rule, f Finding) {
+	if l.index.opens(as, l.policy.DefaultAllow) {
+		f.Opens = l.index.spare >= 0 // else it is only not known
+	} else {
 		f.Proposal = &Proposal{Kind: Remove}
 	}
 	l.add(r, f)
@@ -143,13 +171,9 @@ func (l *look) people(r *rule.Rule) {
 		changed.Principals = kept
 		l.add(r, Finding{Code: UnknownPrincipal, whom: gone, Proposal: &Proposal{Kind: Change, Rule: &changed}})
 	default:
-		f := Finding{Code: UnknownPrincipal, whom: gone, Proposal: &Proposal{Kind: Remove}}
 		nobody := *r
 		nobody.Principals = nil // a key that is gone needs no narrowing
-		if f.Opens = opens(l.rules, &nobody, l.policy.DefaultAllow); f.Opens {
-			f.Proposal = nil
-		}
-		l.add(r, f)
+		l.removalOf(r, &nobody, Finding{Code: UnknownPrincipal, whom: gone})
 	}
 }
 
@@ -182,8 +206,11 @@ func (l *look) used(ctx context.Context) error {
 		return nil
 	}
 	for i := range l.policy.Rules {
+		if err := ctx.Err(); err != nil {
+			return fault.From(err)
+		}
 		stored := &l.policy.Rules[i]
-		r := &l.rules[i]
+		r := &stored.Rule
 		runs := slices.Contains(r.Operations, rule.Infer) || slices.Contains(r.Operations, rule.Every)
 		over := !r.Conditions.Until.IsZero() && !l.now.Before(r.Conditions.Until)
 		if stored.Unreadable || over || !runs || by[r.ID].Rows > 0 || stored.Updated.After(from) || r.Conditions.From.After(from) {

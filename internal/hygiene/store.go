@@ -24,11 +24,11 @@ func thereSQL() map[string]string {
 const chunk = 500
 
 // whoIsGone answers those whom rules name and who will never come again.
-func (l *look) whoIsGone(ctx context.Context, rules []rule.Rule) (map[rule.Principal]bool, error) {
+func (l *look) whoIsGone(ctx context.Context) (map[rule.Principal]bool, error) {
 	gone := map[rule.Principal]bool{}
 	refs := map[string][]string{}
-	for i := range rules {
-		for _, p := range rules[i].Principals {
+	for i := range l.policy.Rules {
+		for _, p := range l.policy.Rules[i].Principals {
 			if p.Kind != rule.KindAny && !gone[p] {
 				gone[p] = true
 				refs[p.Kind] = append(refs[p.Kind], p.Ref)
