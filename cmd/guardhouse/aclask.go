@@ -244,7 +244,7 @@ func newACLHygiene(sh *shared) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return sh.within(cmd.Context(), func(a *app.App) error {
 				if apply != "" {
-					done, err := a.Hygiene.Apply(cmd.Context(), osPrincipal(), hygiene.Order{Finding: apply})
+					done, err := a.Hygiene.Apply(cmd.Context(), osPrincipal(), hygiene.Order{Finding: apply, Days: days})
 					if err == nil {
 						_, err = fmt.Fprintf(sh.out, "done: %s\n", done.Kind)
 					}
@@ -259,7 +259,7 @@ func newACLHygiene(sh *shared) *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&days, "days", 30, "how far back to look for rules and keys that nobody used, up to 90")
-	cmd.Flags().StringVar(&apply, "apply", "", "do what this finding proposes")
+	cmd.Flags().StringVar(&apply, "apply", "", "do what this finding proposes; with the --days that it was listed with")
 	cmd.Flags().BoolVar(&sh.json, "json", false, "print JSON")
 	return cmd
 }

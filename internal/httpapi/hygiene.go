@@ -41,7 +41,7 @@ func (s *Server) ApplyHygiene(ctx context.Context, r gen.ApplyHygieneRequestObje
 		return nil, err
 	}
 	done, err := s.deps.Hygiene.Apply(requestContext(ctx), exchangeOf(ctx).principal, hygiene.Order{
-		Finding: r.Body.ID, Until: value(r.Body.Until), Note: value(r.Body.Note), Expect: value(version),
+		Finding: r.Body.ID, Days: value(r.Body.Days), Until: value(r.Body.Until), Note: value(r.Body.Note), Expect: value(version),
 	})
 	if err != nil {
 		return nil, err

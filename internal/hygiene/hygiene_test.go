@@ -1,12 +1,14 @@
 package hygiene_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/apptest"
 	"guardhouse/internal/audit"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/hygiene"
@@ -103,13 +105,72 @@ func TestRulesThatDecideNothing(t *testing.T) {
 	items := h.look().Items
 	require.Equal(t, 30, items[0].Days)
 	require.Equal(t, []any{"of key_1", "ana", 33}, []any{items[2].Label, items[2].Owner, items[2].Days})
-	_, err := h.Apply(t.Context(), cy(), hygiene.Order{Finding: "unused_key:key_1"})
+	seen := h.look().Version
+	for _, c := range []struct {
+		order hygiene.Order
+		code  fault.Code
+		field string
+	}{
+		{hygiene.Order{Expect: seen - 1}, fault.Stale, ""},
+		{hygiene.Order{Expect: seen + 1}, fault.Stale, ""},
+		{hygiene.Order{Until: h.clock.Add(time.Hour)}, fault.Invalid, "until"},
+		{hygiene.Order{Note: "unused"}, fault.Invalid, "note"},
+		{hygiene.Order{Days: 90}, fault.Stale, ""}, // it is used too recently for that
+		{hygiene.Order{Days: 91}, fault.Invalid, "days"},
+	} {
+		c.order.Finding = "unused_key:key_1"
+		apptest.RequireRows(t, h.db, 1, func() {
+			_, err := h.Apply(t.Context(), cy(), c.order)
+			require.Equal(t, c.code, fault.CodeOf(err), "%+v", c.order)
+			require.Equal(t, c.field, fault.From(err).Field)
+		})
+	}
+	require.Empty(t, h.revoked)
+	_, err := h.Apply(t.Context(), cy(), hygiene.Order{Finding: "unused_key:key_1", Expect: seen})
 	require.NoError(t, err)
 	require.Equal(t, []string{"key_1"}, h.revoked)
 	_, err = h.Apply(t.Context(), cy(), hygiene.Order{Finding: "never_matched:c"})
 	require.Equal(t, fault.Conflict, fault.CodeOf(err), "nobody removes a deny because nobody ran into it")
 	h.enforce("a allow user:usr_ana m view,infer\nb allow user:usr_bo m view,infer {\"purpose\":\"required\"}")
 	require.NotContains(t, h.found(), "never_matched:b -> remove", "it is new")
+}
+
+// A finding is done as it was listed: what fewer days tell is not what thirty do.
+func TestApplyLooksBackAsFar(t *testing.T) {
+	h := newHouse(t, "")
+	h.enforce("a allow user:usr_ana m view,infer")
+	*h.clock = h.clock.Add(20 * 24 * time.Hour)
+	require.Empty(t, h.found())
+	seen, err := h.Look(t.Context(), cy(), 7)
+	require.NoError(t, err)
+	require.Len(t, seen.Items, 3)
+	require.Equal(t, "never_matched:a", seen.Items[0].ID)
+	_, err = h.Apply(t.Context(), cy(), hygiene.Order{Finding: "never_matched:a", Expect: seen.Version})
+	require.Equal(t, fault.Stale, fault.CodeOf(err), "thirty days do not tell")
+	_, err = h.Apply(t.Context(), cy(), hygiene.Order{Finding: "never_matched:a", Days: 7, Expect: seen.Version})
+	require.NoError(t, err)
+	require.Empty(t, h.ids())
+	_, err = h.Apply(t.Context(), cy(), hygiene.Order{Finding: "unused_key:key_2", Days: 7})
+	require.NoError(t, err)
+	require.Equal(t, []string{"key_2"}, h.revoked)
+}
+
+// A note stands in the history of rules, where it could make a line read as another.
+func TestANoteIsOneThatARuleCouldHave(t *testing.T) {
+	h := newHouse(t, "")
+	h.enforce("a allow * m view,infer\nb allow * m infer")
+	for _, note := range []string{"\u202egnihton", "a\x00b", "a\u2028b", "a\xff", strings.Repeat("字", 501)} {
+		apptest.RequireRows(t, h.db, 1, func() {
+			_, err := h.Apply(t.Context(), cy(), hygiene.Order{Finding: "shadowed:b", Note: note})
+			require.Equal(t, fault.Invalid, fault.CodeOf(err), "%q", note)
+			require.Equal(t, "note", fault.From(err).Field)
+		})
+		bo := access.Principal{Kind: access.KindUser, UserID: "usr_bo", Name: "bo", Role: "reviewer"}
+		_, err := h.Apply(t.Context(), bo, hygiene.Order{Finding: "shadowed:b", Note: note})
+		require.Equal(t, fault.Forbidden, fault.CodeOf(err), "the right is asked first")
+	}
+	_, err := h.Apply(t.Context(), cy(), hygiene.Order{Finding: "shadowed:b", Note: strings.Repeat("字", 500)})
+	require.NoError(t, err)
 }
 
 func TestApply(t *testing.T) {

@@ -1585,14 +1585,14 @@ type AccessReviewItem struct {
 	// Decision asked: its owner wants it gone, and somebody with acl.manage has to remove it.
 	Decision AccessReviewDecision `json:"decision"`
 
-	// Fingerprint Of the rule as it stands, for keeping exactly that; null where it is gone.
+	// Fingerprint Of the rule as it stands, for keeping exactly that; null where the rule is shown as it was.
 	Fingerprint *string `json:"fingerprint"`
 
-	// Mine The caller is its owner.
+	// Mine The caller is its owner, then and now.
 	Mine bool   `json:"mine"`
 	Note string `json:"note"`
 
-	// Now How the rule compares with the one that the review began with.
+	// Now How the rule compares with the one that the review began with. Rule is as it stands; as it was where it is gone, or another's by now and the caller does not hold acl.manage.
 	Now AccessReviewItemNow `json:"now"`
 
 	// Owner user:NAME as the review began.
@@ -1601,7 +1601,7 @@ type AccessReviewItem struct {
 	RuleID string    `json:"rule_id"`
 }
 
-// AccessReviewItemNow How the rule compares with the one that the review began with.
+// AccessReviewItemNow How the rule compares with the one that the review began with. Rule is as it stands; as it was where it is gone, or another's by now and the caller does not hold acl.manage.
 type AccessReviewItemNow string
 
 // AccessReviewPage defines model for AccessReviewPage.
@@ -2058,7 +2058,7 @@ type HitSample struct {
 
 // Hygiene defines model for Hygiene.
 type Hygiene struct {
-	// Cut There were more rules or rows than are looked at; where it was the rows, never_matched is not said.
+	// Cut There was more than is looked at in the time there is; then some rules are not compared, nothing is proposed where that would tell, and where it was the rows, never_matched is not said.
 	Cut           bool             `json:"cut"`
 	Days          int              `json:"days"`
 	Items         []HygieneFinding `json:"items"`
@@ -2077,7 +2077,11 @@ type HygieneApplied struct {
 
 // HygieneApply defines model for HygieneApply.
 type HygieneApply struct {
-	ID   string  `json:"id"`
+	// Days What the finding was listed with.
+	Days *int   `json:"days,omitempty"`
+	ID   string `json:"id"`
+
+	// Note For the history of rules. A key has none.
 	Note *string `json:"note,omitempty"`
 
 	// Until Of extend: until when instead of what is proposed.

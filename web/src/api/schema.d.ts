@@ -1224,8 +1224,8 @@ export interface paths {
         /**
          * Grant it with a rule that ends by itself
          * @description Makes a rule that allows the asker the model and the operations until the day asked for, or an earlier one, and decides the
-         *     request in the same transaction. One's own is 403. One that is decided or past its day, an account that is not active, and
-         *     rules that stand in a file are 409; a model that is not there is 422, because a later one of that name would be open.
+         *     request in the same transaction. One's own is 403. One that is decided or past its day, an account that is not active, a
+         *     model that everybody may use by default, and rules that stand in a file are 409; a model that is not there is 422, because a later one of that name would be open.
          */
         post: operations["approveAccessRequest"];
         delete?: never;
@@ -2673,7 +2673,7 @@ export interface components {
             rule_id: string;
             /** @description user:NAME as the review began. */
             owner: string | null;
-            /** @description The caller is its owner. */
+            /** @description The caller is its owner, then and now. */
             mine: boolean;
             decision: components["schemas"]["AccessReviewDecision"];
             /** Format: date-time */
@@ -2682,11 +2682,11 @@ export interface components {
             note: string;
             rule: components["schemas"]["ModelRule"];
             /**
-             * @description How the rule compares with the one that the review began with.
+             * @description How the rule compares with the one that the review began with. Rule is as it stands; as it was where it is gone, or another's by now and the caller does not hold acl.manage.
              * @enum {string}
              */
             now: "same" | "edited" | "gone";
-            /** @description Of the rule as it stands, for keeping exactly that; null where it is gone. */
+            /** @description Of the rule as it stands, for keeping exactly that; null where the rule is shown as it was. */
             fingerprint: string | null;
         };
         AccessReviewDetail: {
@@ -3263,7 +3263,7 @@ export interface components {
             days: number;
             /** @description Audit rows of uses that never_matched looked at. */
             rows: number;
-            /** @description There were more rules or rows than are looked at; where it was the rows, never_matched is not said. */
+            /** @description There was more than is looked at in the time there is; then some rules are not compared, nothing is proposed where that would tell, and where it was the rows, never_matched is not said. */
             cut: boolean;
         };
         HygieneFinding: {
@@ -3308,10 +3308,16 @@ export interface components {
         HygieneApply: {
             id: string;
             /**
+             * @description What the finding was listed with.
+             * @default 30
+             */
+            days: number;
+            /**
              * Format: date-time
              * @description Of extend: until when instead of what is proposed.
              */
             until?: string;
+            /** @description For the history of rules. A key has none. */
             note?: string;
         };
         HygieneApplied: {
