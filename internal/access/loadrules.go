@@ -122,7 +122,8 @@ const (
 	defaultAllow   = "allow"
 	defaultDeny    = "deny"
 	ownerPrefix    = "user:"
-	defaultKey     = "acl.default" // in meta: the default of a file, where acl.file has one
+	defaultKey     = "acl.default"    // in meta: the default of a file, where acl.file has one
+	endedKey       = "acl.file_ended" // in meta: the file in force showed that it is whole
 )
 
 // clone is a copy that shares nothing that its holder could change.

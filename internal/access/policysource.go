@@ -12,8 +12,11 @@ import (
 	"guardhouse/internal/rule"
 )
 
-// FileSource is the file that the stored rules come from, and the hash of what was taken from it. The zero value is none.
-type FileSource struct{ Path, SHA256 string }
+// FileSource is the file that the stored rules come from, and what was taken from it. The zero value is none.
+type FileSource struct {
+	Path, SHA256 string
+	Ended        bool // it showed that nothing was missing at its end, and so must the next
+}
 
 // PolicySource answers where the stored rules come from, the zero value where that is the database itself.
 func (g *Guard) PolicySource(ctx context.Context) (FileSource, error) {
@@ -23,7 +26,9 @@ func (g *Guard) PolicySource(ctx context.Context) (FileSource, error) {
 }
 
 func (l loader) fileSource() (s FileSource, err error) {
-	err = l.each(`SELECT path, sha256 FROM policy_file`, func(scan func(...any) error) error { return scan(&s.Path, &s.SHA256) })
+	err = l.each(`SELECT path, sha256, EXISTS (SELECT 1 FROM meta WHERE key = '`+endedKey+`') FROM policy_file`, func(scan func(...any) error) error {
+		return scan(&s.Path, &s.SHA256, &s.Ended)
+	})
 	return s, err
 }
 
@@ -51,8 +56,14 @@ func (p *policyPlan) storeSource(tx *db.Tx) error {
 			ON CONFLICT (id) DO UPDATE SET path = excluded.path, sha256 = excluded.sha256, applied_at = excluded.applied_at`
 		args = []any{s.Path, s.SHA256, tx.Now().UnixMilli()}
 	}
-	_, err := tx.Exec(query, args...)
-	return db.Translate(err)
+	if _, err := tx.Exec(query, args...); err != nil {
+		return db.Translate(err)
+	}
+	ended := ""
+	if s.Ended {
+		ended = "1"
+	}
+	return storeMeta(tx, endedKey, ended)
 }
 
 // storeChanged writes what became of each rule, for the history of a rule and of a model.

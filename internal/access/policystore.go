@@ -75,7 +75,7 @@ func (g *Guard) storePolicy(tx *db.Tx, ev audit.Event, p *policyPlan) error {
 			return err
 		}
 	}
-	if err := storeDefault(tx, p.write.Default); err != nil {
+	if err := storeMeta(tx, defaultKey, p.write.Default); err != nil {
 		return err
 	}
 	if p.Version, err = g.newVersion(tx, p.reason()); err != nil {
@@ -186,10 +186,11 @@ func storeParts(tx *db.Tx, r rule.Rule) error {
 	return nil
 }
 
-func storeDefault(tx *db.Tx, def string) error {
-	query, args := `DELETE FROM meta WHERE key = ?`, []any{defaultKey}
-	if def != "" {
-		query, args = `INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, append(args, def)
+// storeMeta keeps a word, or with "" nothing.
+func storeMeta(tx *db.Tx, key, word string) error {
+	query, args := `DELETE FROM meta WHERE key = ?`, []any{key}
+	if word != "" {
+		query, args = `INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, append(args, word)
 	}
 	_, err := tx.Exec(query, args...)
 	return db.Translate(err)

@@ -41,11 +41,13 @@ type Service struct {
 	log  *slog.Logger
 	tags tags
 	file watched
+	// pause waits between two looks at acl.file at the start.
+	pause func(ctx context.Context, d time.Duration) error
 }
 
 // New answers the service. It reads nothing yet.
 func New(d Deps, o Options) *Service {
-	s := &Service{d: d, o: o, now: o.Now, log: o.Log}
+	s := &Service{d: d, o: o, now: o.Now, log: o.Log, pause: pause}
 	if s.now == nil {
 		s.now = time.Now //nolint:forbidigo // the clock of whoever hands in none
 	}

@@ -64,8 +64,8 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// YAML answers the policy's canonical text, which ParseFile reads as the same policy but for the Origins. It refuses rules
-// that Check refuses, those without id or models, two of one id, and more than ParseFile takes.
+// YAML answers the policy's canonical text, which ParseFile reads as the same policy but for the Origins, and which is Ended. It
+// refuses rules that Check refuses, those without id or models, two of one id, and more than ParseFile takes.
 func (f File) YAML() ([]byte, error) {
 	out := struct {
 		Version int       `yaml:"version"`
@@ -99,6 +99,7 @@ func (f File) YAML() ([]byte, error) {
 	if err := e.Close(); err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "the rules could not be written")
 	}
+	b.WriteString(endMark + "\n")
 	if err := bounded(b.Bytes()); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,124 @@
+package policy
+
+import (
+	"context"
+	"time"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/audit"
+	"guardhouse/internal/fault"
+	"guardhouse/internal/rule"
+)
+
+// note remembers how the file stands, and tells of a bad content once.
+func (s *Service) note(ctx context.Context, at stamp, sum string, err error) error {
+	if fault.CodeOf(err) == fault.Canceled {
+		return err
+	}
+	if !s.remember(at, sum, err) {
+		return err
+	}
+	problem := fault.From(err).Message
+	s.log.Error("acl.file is not taken; the rules of the last good one stay", "problem", problem)
+	if lost := s.record(ctx, sum, problem); lost != nil {
+		s.log.Error("the audit row of a bad acl.file was not written", "err", lost)
+		s.file.mu.Lock()
+		defer s.file.mu.Unlock()
+		s.file.written, s.file.retry = "", s.now().Add(retryEvery)
+	}
+	return err
+}
+
+// remember says whether there is something bad to tell that was not told before.
+func (s *Service) remember(at stamp, sum string, err error) bool {
+	s.file.mu.Lock()
+	defer s.file.mu.Unlock()
+	st := &s.file.state
+	s.file.seen, s.file.retry = at, time.Time{}
+	if err == nil {
+		if !st.Valid || st.SHA256 != sum {
+			st.Since = s.now()
+		}
+		st.Valid, st.Problem, st.SHA256, s.file.written = true, "", sum, ""
+		return false
+	}
+	problem := fault.From(err).Message
+	if st.Valid || st.Since.IsZero() || st.Problem != problem {
+		st.Since = s.now()
+	}
+	st.Valid, st.Problem = false, problem
+	if fault.CodeOf(err) != fault.Invalid {
+		s.file.retry = s.now().Add(retryEvery) // somebody may come who is named there; a disk may come back
+	}
+	told := s.file.written == sum+" "+problem
+	s.file.written = sum + " " + problem
+	return !told
+}
+
+// record leaves the row of a content that was not taken.
+func (s *Service) record(ctx context.Context, sum, problem string) (err error) {
+	pass, err := s.d.Guard.Enter(ctx, s.fileSystem(), access.Op{Action: access.ACLManage, Resource: "policy"})
+	if err != nil {
+		return err
+	}
+	defer pass.Close(&err)
+	_, err = pass.Commit(ctx, access.Outcome{
+		Decision: audit.Error, Reason: "acl_file_invalid", Details: map[string]any{"sha256": sum, "problem": problem},
+	}, nil)
+	return err
+}
+
+// take has the content in force. Everything is checked before the gate is entered, so that a content that is tried again and
+// again leaves no row each time. One that is in force stays good whatever became of the people whom it names.
+func (s *Service) take(ctx context.Context, path string, data []byte, sum string) error {
+	source, err := s.d.Guard.PolicySource(ctx)
+	if err != nil {
+		return err
+	}
+	is := access.FileSource{Path: path, SHA256: sum, Ended: rule.Ended(data)}
+	if source.Ended && !is.Ended {
+		return fault.New(fault.Invalid, "it looks cut off: the last good one ended with a line `...`, this one does not. If it is whole, end it with that line")
+	}
+	f, err := parse(data)
+	if err != nil {
+		return err
+	}
+	now := s.d.Guard.Stored()
+	same, err := s.sameSource(ctx, source == is, f.Default)
+	if err != nil {
+		return err
+	}
+	next, err := s.fromFile(ctx, f, now)
+	switch {
+	case same && fault.CodeOf(err) == fault.Unprocessable: // somebody has no name any more; the rules hold ids
+		return nil
+	case err != nil:
+		return err
+	case same && tagOf(plain(now.Rules)) == tagOf(sorted(next)): // a restart leaves no row
+		return nil
+	}
+	_, err = s.write(ctx, s.fileSystem(), Write{}, edit{
+		target: "policy", source: &is, def: f.Default, tag: tagOf, details: map[string]any{"sha256": sum},
+		apply: func([]rule.Rule) ([]rule.Rule, error) { return next, nil },
+	})
+	return err
+}
+
+// sameSource says whether the rules in force came from this very content, given that its file and hash are those of the last.
+func (s *Service) sameSource(ctx context.Context, same bool, def string) (bool, error) {
+	stored, err := s.fileDefault(ctx)
+	return same && stored == def, err
+}
+
+// fromFile answers the rules of the file with ids for names. It refuses those that no set takes.
+func (s *Service) fromFile(ctx context.Context, f rule.File, now access.Stored) ([]rule.Rule, error) {
+	next, err := s.stored(ctx, f.Rules, now, listed)
+	if err != nil {
+		return nil, err
+	}
+	for i := range next {
+		next[i].Origin = originFile
+	}
+	_, err = rule.Compile(next, f.Default == "allow" || f.Default == "" && s.o.DefaultAllow)
+	return next, err
+}
