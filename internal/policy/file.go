@@ -74,10 +74,7 @@ func (s *Service) Start(ctx context.Context) error {
 		return err
 	}
 	if s.o.File == "" {
-		if source.Path == "" {
-			return nil
-		}
-		return s.leave(ctx)
+		return s.withoutFile(ctx, source)
 	}
 	path, err := filepath.Abs(s.o.File)
 	if err != nil {
@@ -132,11 +129,29 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// leave hands the rules back to the administrators.
-func (s *Service) leave(ctx context.Context) error {
-	_, err := s.write(ctx, s.fileSystem(), Write{Note: "acl.file is no longer set"}, edit{
+// withoutFile hands rules that came from a file back to the administrators. A default of the file that denied stays where
+// acl.default would open what it closed, until somebody sets it; once both say the same nothing is left of it.
+func (s *Service) withoutFile(ctx context.Context, source access.FileSource) error {
+	def, err := s.fileDefault(ctx)
+	if err != nil {
+		return err
+	}
+	note := "acl.file is no longer set"
+	if source.Path == "" {
+		if def == "" || def != s.setDefault() {
+			return nil
+		}
+		note = "acl.default says the same as the file did"
+	}
+	_, err = s.write(ctx, s.fileSystem(), Write{Note: note}, edit{
 		target: "policy", source: &access.FileSource{}, tag: tagOf,
 		apply: func(now []rule.Rule) ([]rule.Rule, error) { return now, nil },
+		def: func(now string) (string, error) {
+			if now == "deny" && s.o.DefaultAllow {
+				return now, nil
+			}
+			return "", nil
+		},
 	})
 	return err
 }

@@ -98,7 +98,8 @@ func (s *Service) take(ctx context.Context, path string, data []byte, sum string
 		return nil
 	}
 	_, err = s.write(ctx, s.fileSystem(), Write{}, edit{
-		target: "policy", source: &is, def: f.Default, tag: tagOf, details: map[string]any{"sha256": sum},
+		target: "policy", source: &is, tag: tagOf, details: map[string]any{"sha256": sum},
+		def:   func(string) (string, error) { return f.Default, nil },
 		apply: func([]rule.Rule) ([]rule.Rule, error) { return next, nil },
 	})
 	return err

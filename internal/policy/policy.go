@@ -98,9 +98,10 @@ type edit struct {
 	check func(tx *db.Tx) error
 	// apply answers the rules that shall be. It may run more than once.
 	apply func(now []rule.Rule) ([]rule.Rule, error)
-	// source is set by acl.file alone, and so is def, the default that it asks for.
+	// source is set by acl.file alone.
 	source *access.FileSource
-	def    string
+	// def answers the stored default that shall be, out of the one that is. Nil leaves it.
+	def func(now string) (string, error)
 	// details stand in the audit row.
 	details map[string]any
 }
@@ -126,9 +127,6 @@ func (s *Service) write(ctx context.Context, p access.Principal, w Write, e edit
 	}
 	return s.d.Guard.PutPolicy(ctx, pass, 0, func(tx *db.Tx, now access.Policy) (access.PolicyWrite, error) {
 		out := access.PolicyWrite{Note: w.Note, Default: now.Default, DryRun: w.DryRun, Source: e.source, Details: e.details}
-		if e.source != nil {
-			out.Default = e.def
-		}
 		if w.IfMatch != nil && e.tag(now.Rules) != *w.IfMatch {
 			return out, fault.New(fault.Stale, "The rules were changed meanwhile. Read them again and repeat what you meant to change.")
 		}
@@ -142,6 +140,9 @@ func (s *Service) write(ctx context.Context, p access.Principal, w Write, e edit
 			rules = settle(now.Rules, rules)
 		}
 		out.Rules = rules
+		if err == nil && e.def != nil {
+			out.Default, err = e.def(now.Default)
+		}
 		return out, err
 	})
 }

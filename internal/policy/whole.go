@@ -38,16 +38,14 @@ func (s *Service) Policy(ctx context.Context, p access.Principal) (Whole, error)
 	return w, err
 }
 
-// PutPolicy replaces all rules. It refuses a default that is not the one in force (Conflict): that is a setting.
+// PutPolicy replaces all rules. A default in it may be the one in force, or acl.default, which then counts again in the place of
+// what a file left behind; any other is refused (Conflict), as that is a setting.
 func (s *Service) PutPolicy(ctx context.Context, p access.Principal, f rule.File, w Write) (Change, error) {
 	var next []rule.Rule
 	c, err := s.write(ctx, p, w, edit{
 		target: "policy",
 		tag:    tagOf,
 		prepare: func(ctx context.Context, now access.Stored) error {
-			if f.Default != "" && (f.Default == "allow") != now.DefaultAllow {
-				return fault.New(fault.Conflict, "default: acl.default decides here, and says otherwise").WithField("default")
-			}
 			if err := checkIDs(f.Rules); err != nil {
 				return err
 			}
@@ -56,8 +54,28 @@ func (s *Service) PutPolicy(ctx context.Context, p access.Principal, f rule.File
 			return err
 		},
 		apply: func([]rule.Rule) ([]rule.Rule, error) { return next, nil },
+		def:   func(now string) (string, error) { return s.asked(f.Default, now) },
 	})
 	return s.changeOf(c, w), err
+}
+
+// asked answers the stored default that shall be where a policy asks for want, "" for whatever is.
+func (s *Service) asked(want, now string) (string, error) {
+	switch want {
+	case "", now:
+		return now, nil
+	case s.setDefault():
+		return "", nil
+	}
+	return "", fault.New(fault.Conflict, "default: acl.default decides here, and says otherwise").WithField("default")
+}
+
+// setDefault is acl.default as a word.
+func (s *Service) setDefault() string {
+	if s.o.DefaultAllow {
+		return "allow"
+	}
+	return "deny"
 }
 
 // PutSome adds rules or replaces those of their ids, and leaves all others. Each needs its id and its models.
