@@ -12,6 +12,7 @@ import (
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
+	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/rehearsal"
 )
@@ -140,6 +141,29 @@ func TestRehearsalOfOneModelKeepsTheOthers(t *testing.T) {
 	require.Equal(t, []int{1, 0, 0}, []int{got.Gain, got.Lose, got.Change}, "the rule on m alone is gone, the one on both stays")
 	_, err = h.Rehearse(t.Context(), person("cy"), rehearsal.Proposal{Model: "m", Rules: []byte(written("x allow * n infer"))}, 1)
 	require.Equal(t, "rules[0].models", fault.From(err).Field)
+}
+
+// What a key was kept to is read as it is now. Where its owner is deleted nobody can say, and its uses are left out: to the
+// rules alone it would seem to do what its scopes refused.
+func TestRehearsalLeavesOutKeysOfTheDeleted(t *testing.T) {
+	h := newHouse(t)
+	h.enforce("a allow * m view,infer")
+	for _, u := range []try{{who: key("bo"), op: access.Infer, model: "m"}, {who: key("bo"), op: access.Infer, model: "n"}, {who: person("bo"), op: access.Infer, model: "n"}} {
+		h.use(u)
+	}
+	h.pass(time.Minute)
+	proposed := rehearsal.Proposal{Rules: []byte(written("a allow * m,n view,infer"))}
+	got, err := h.Rehearse(t.Context(), person("cy"), proposed, 1)
+	require.NoError(t, err)
+	require.Equal(t, []int{3, 0, 1}, []int{got.Rows, got.Skipped, got.Gain})
+	require.NoError(t, h.db.Write(func(tx *db.Tx) error {
+		_, err := tx.Exec(`UPDATE users SET status = 'deleted' WHERE id = 'usr_bo'`)
+		return err
+	}))
+	require.NoError(t, h.guard.Reload(t.Context()))
+	got, err = h.Rehearse(t.Context(), person("cy"), proposed, 1)
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 2, 1}, []int{got.Rows, got.Skipped, got.Gain}, "of him as a person the rows tell all")
 }
 
 func TestRehearsalRefuses(t *testing.T) {

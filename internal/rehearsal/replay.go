@@ -17,10 +17,16 @@ import (
 type replay struct {
 	service       *Service
 	before, after side
-	known         map[string]access.Principal // keys and accounts by how they stand in the log
+	known         map[string]visitor // keys and accounts by how they stand in the log
 	out           Result
 	last          time.Time
 	tally
+}
+
+// visitor is who came. forgotten says that nobody knows any more what his key was kept to.
+type visitor struct {
+	access.Principal
+	forgotten bool
 }
 
 type side struct {
@@ -35,7 +41,7 @@ func (s *Service) replay(proposed *rule.Set, from, to time.Time) *replay {
 	size := limit.Options{Buckets: limiterSize, Counters: 1}
 	return &replay{
 		service: s, before: side{s.Guard.Set(), limit.New(from, size)}, after: side{proposed, limit.New(from, size)},
-		known: map[string]access.Principal{}, tally: newTally(),
+		known: map[string]visitor{}, tally: newTally(),
 		out: Result{From: from, To: to, PolicyVersion: s.Guard.PolicyVersion()}, last: from,
 	}
 }
@@ -52,12 +58,16 @@ func (r *replay) use(ctx context.Context, u audit.Use) error {
 		r.out.Skipped += int(u.Attempts)
 		return nil
 	}
-	who, err := r.principal(ctx, u)
+	who, err := r.visitor(ctx, u)
 	if err != nil {
 		return err
 	}
+	if who.forgotten {
+		r.out.Skipped++
+		return nil
+	}
 	q := access.Question{
-		Principal: who, Action: access.Action(u.Action), Operation: access.Operation(u.Operation), Model: u.Model, At: u.At, Purpose: u.Purpose,
+		Principal: who.Principal, Action: access.Action(u.Action), Operation: access.Operation(u.Operation), Model: u.Model, At: u.At, Purpose: u.Purpose,
 	}
 	if ip, err := netip.ParseAddr(u.IP); err == nil {
 		q.IP = ip
@@ -76,9 +86,9 @@ func (s *Service) weigh(by side, q access.Question, items int64) Cell {
 	return Cell{Allowed: w.Allowed, Reason: w.Reason, RuleID: w.RuleID}
 }
 
-// principal answers who came, with the role and groups that he had then. What a key may by itself is read as it is now, as no
+// visitor answers who came, with the role and groups that he had then. What a key may by itself is read as it is now, as no
 // row holds it; that it, or its owner's account, has ended since says nothing of the rules.
-func (r *replay) principal(ctx context.Context, u audit.Use) (access.Principal, error) {
+func (r *replay) visitor(ctx context.Context, u audit.Use) (visitor, error) {
 	as := u.Actor.Type + ":" + u.Actor.ID + ":" + u.KeyID
 	who, known := r.known[as]
 	if !known {
@@ -95,18 +105,19 @@ func (r *replay) principal(ctx context.Context, u audit.Use) (access.Principal, 
 	return who, nil
 }
 
-func (s *Service) came(ctx context.Context, u audit.Use) (access.Principal, error) {
-	who := access.Principal{Kind: u.Actor.Type, UserID: u.Actor.ID, Name: u.Actor.Name, KeyID: u.KeyID}
+func (s *Service) came(ctx context.Context, u audit.Use) (visitor, error) {
+	who := visitor{Principal: access.Principal{Kind: u.Actor.Type, UserID: u.Actor.ID, Name: u.Actor.Name, KeyID: u.KeyID}}
 	if u.Actor.Type != access.KindKey {
 		return who, nil
 	}
 	found, err := s.Guard.PrincipalOf(ctx, rule.KindKey+":"+u.KeyID)
 	switch {
-	case fault.CodeOf(err) == fault.Unprocessable: // its owner is deleted
+	case fault.CodeOf(err) == fault.Unprocessable: // its owner is deleted: without its scopes it would seem to do more than it could
+		who.forgotten = true
 		return who, nil
 	case err != nil:
 		return who, err
 	}
 	found.Barred = ""
-	return found, nil
+	return visitor{Principal: found}, nil
 }
