@@ -82,6 +82,9 @@ type Op struct {
 	Items                        int      // how many inputs this stands for, in details.items when above zero
 	Cost                         Cost     // what it will take of quotas, as far as it is known before
 	Content                      [][]byte // only its keyed hash is kept
+	// Price answers Cost where finding it out is work. Enter asks it behind every other reason to refuse, and only where a
+	// quota depends on it; nil where Cost is all there is to say.
+	Price func(ctx context.Context) Cost
 }
 
 // Origin is where a request came from.

@@ -28,7 +28,7 @@ func (g *Guard) Enter(ctx context.Context, p Principal, op Op) (*Pass, error) {
 	var o limit.Outcome
 	if d.allowed {
 		var held *limit.Reservation
-		if o, held = g.charge(start, p, op, &d); d.allowed {
+		if o, held = g.charge(ctx, start, p, op, &d); d.allowed {
 			tellLimits(ctx, o)
 			return &Pass{
 				guard: g, principal: p, op: op, start: start, version: s.version, ruleID: d.ruleID, report: d.report,

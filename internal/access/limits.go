@@ -34,7 +34,8 @@ const policyKey = "key"
 // of what was used shows it.
 type limits struct {
 	Limits
-	person, key []limit.Claim // without Of
+	person, key             []limit.Claim // without Of
+	personPriced, keyPriced bool          // a quota of theirs is on something else than requests
 }
 
 func newLimits(l Limits) *limits {
@@ -42,14 +43,20 @@ func newLimits(l Limits) *limits {
 	for _, by := range []limit.Scope{limit.ByPerson, limit.ByKey} {
 		for _, q := range l.quotas(by) {
 			c := limit.Claim{Scope: by, Policy: q.Name, Quota: &q.Quota}
+			priced := q.Unit != limit.Requests && q.Max != limit.NoMax
 			if by == limit.ByPerson {
-				out.person = append(out.person, c)
+				out.person, out.personPriced = append(out.person, c), out.personPriced || priced
 			} else {
-				out.key = append(out.key, c)
+				out.key, out.keyPriced = append(out.key, c), out.keyPriced || priced
 			}
 		}
 	}
 	return out
+}
+
+// priced says whether what the use takes of quotas has to be known before it is let in.
+func (l *limits) priced(p Principal, op Op) bool {
+	return op.Price != nil && (l.personPriced || p.KeyID != "" && l.keyPriced)
 }
 
 // quotas answers one of each unit and span, limit.NoMax where configuration says nothing.
@@ -113,22 +120,32 @@ func counted(all, quotas []limit.Claim, of string) []limit.Claim {
 	return all
 }
 
-// reserve is what is taken when nobody knows yet what a use comes to: at least one of what every use of a model takes, as a
-// quota is not asked for nothing.
+// reserve is what is taken when the use is let in: at least one an item of what every use of a model takes, as a quota is not
+// asked for nothing.
 func (op Op) reserve() (n int64, cost Cost) {
-	cost = op.Cost
-	cost.Tokens, cost.ComputeMS = max(1, cost.Tokens), max(1, cost.ComputeMS)
-	return int64(max(1, op.Items)), cost
+	n, cost = int64(max(1, op.Items)), op.Cost
+	cost.Tokens, cost.ComputeMS = max(n, cost.Tokens), max(n, cost.ComputeMS)
+	return n, cost
 }
 
 // charge holds an admitted use against every limit and charges all or none. Where one has no room it turns the decision into
-// the refusal.
-func (g *Guard) charge(now time.Time, p Principal, op Op, d *decision) (limit.Outcome, *limit.Reservation) {
+// the refusal. What the use comes to is asked only if the least of it fits.
+func (g *Guard) charge(ctx context.Context, now time.Time, p Principal, op Op, d *decision) (limit.Outcome, *limit.Reservation) {
 	if g.limiter == nil || !charged(p, op) {
 		return limit.Outcome{Allowed: true}, nil
 	}
+	ask := g.limits.claims(p, op, d.rules)
 	n, cost := op.reserve()
-	o, held := g.limiter.Reserve(now, n, cost, g.limits.claims(p, op, d.rules))
+	if g.limits.priced(p, op) {
+		if o := g.limiter.Peek(now, n, cost, ask); !o.Allowed {
+			d.settle(o)
+			return o, nil
+		}
+		op.Cost = op.Price(ctx)
+		n, cost = op.reserve()
+		now = g.now() // it took a while
+	}
+	o, held := g.limiter.Reserve(now, n, cost, ask)
 	d.settle(o)
 	return o, held
 }

@@ -1,7 +1,9 @@
 package httpapi_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/limit"
+	"guardhouse/internal/moderation"
 	"guardhouse/internal/rule"
 )
 
@@ -60,18 +63,23 @@ func TestAKeysRateIsTheKeys(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, b.do(call{method: "POST", path: moderations, header: map[string]string{"Authorization": b.bearer}, body: `{"input":"x"}`}).Code)
 }
 
-// TestQuotasHoldOnEveryPath: requests are counted at the door, tokens and seconds when they are known; what is used up is used up
-// on every path until the next day (threat K2). Remembered verdicts take no tokens.
+// TestQuotasHoldOnEveryPath: what is used up is used up on every path until the next day (threat K2). A remembered verdict takes
+// no tokens, and is asked for room for them like any other.
 func TestQuotasHoldOnEveryPath(t *testing.T) {
 	quota := func(unit limit.Unit, most int64) access.Limits {
 		return access.Limits{Quotas: []access.NamedQuota{{Name: "a-quota", By: limit.ByPerson, Quota: limit.Quota{Unit: unit, Span: limit.Day, Max: most}}}}
 	}
+	free, _ := newLimited(t, access.Options{})
+	var first moderation.Verdict
+	w := free.do(call{method: "POST", path: moderations, as: "rita", body: `{"input":"the same"}`})
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &first))
+	one := int64(first.Timings.PromptTokens)
 	for name, c := range map[string]struct {
 		limits access.Limits
 		fit    int
 	}{
 		"requests": {quota(limit.Requests, 6), 6},
-		"tokens":   {quota(limit.Tokens, 1), 1},
+		"tokens":   {quota(limit.Tokens, one+one/2), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, now := newLimited(t, access.Options{Limits: c.limits})
@@ -83,7 +91,7 @@ func TestQuotasHoldOnEveryPath(t *testing.T) {
 						want = http.StatusTooManyRequests
 					}
 					if day == 1 && name == "tokens" && i < c.fit {
-						p = all[1] // another text: the first is remembered
+						p.call.body = strings.Replace(p.call.body, "the same", "some other", 1) // the first is remembered
 					}
 					require.Equal(t, want, b.do(p.call).Code, "day %d, %d: %s", day, i, p.name)
 				}

@@ -24,6 +24,7 @@ type job struct {
 	items  []outcome
 	totals []time.Duration // from the request's start to each item's verdict
 	known  []recalled      // what the cache said of each item
+	priced priced          // what price has found, if it was asked
 	// reference asks for the unforced answers too, which go into references beside items.
 	reference  bool
 	references []Reference
@@ -44,18 +45,9 @@ func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) (err e
 		return err
 	}
 	defer lease.Release()
-	prompts, err := l.encode(inputs, j.tuning.MaxInputTokens, j.known)
+	windows, err := j.take(ctx, l, inputs)
 	if err != nil {
 		return err
-	}
-	windows := make([][]window, len(inputs))
-	for i, in := range inputs {
-		if j.known[i].hit {
-			continue
-		}
-		if windows[i], err = l.cut(in.Messages, prompts[i]); err != nil {
-			return err
-		}
 	}
 	defer j.charge(windows, j.s.o.Now(), &err)
 	readings, err := l.readTogether(ctx, lease, windows, j.s.o.Now, func(i int, at time.Time) { j.totals[i] = at.Sub(j.start) })
@@ -81,12 +73,7 @@ func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) (err e
 // charge tells the pass what the model was asked with. A use that failed or was given up counts its tokens too, and the time
 // that it took: else whoever leaves before the end would use a model beyond every quota.
 func (j *job) charge(windows [][]window, began time.Time, err *error) {
-	var c access.Cost
-	for _, list := range windows {
-		for _, w := range list {
-			c.Tokens += int64(len(w.prompt.IDs))
-		}
-	}
+	c := access.Cost{Tokens: tokensOf(windows)}
 	if *err != nil {
 		c.ComputeMS = max(0, j.s.o.Now().Sub(began).Milliseconds())
 	}
@@ -96,11 +83,14 @@ func (j *job) charge(windows [][]window, began time.Time, err *error) {
 // encode answers the whole prompt of each input that is not known. It refuses a request with an input longer than limit, and
 // content that normalising leaves blank. What all inputs cost together is bounded by their number and by
 // the size of the request, which check has seen.
-func (l *loaded) encode(inputs []Input, limit int, known []recalled) ([]prompt.Prompt, error) {
+func (l *loaded) encode(ctx context.Context, inputs []Input, limit int, known []recalled) ([]prompt.Prompt, error) {
 	prompts := make([]prompt.Prompt, len(inputs))
 	for i, in := range inputs {
 		if known[i].hit {
 			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 		last := in.Messages[len(in.Messages)-1]
 		if strings.TrimSpace(l.guard.Prompt.Normalize(last.Content)) == "" {

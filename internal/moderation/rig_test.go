@@ -60,11 +60,13 @@ type settings struct {
 	respond func(string) string
 	queue   int
 	idle    bool
+	limits  access.Limits
 }
 
 func with(o moderation.Options) option       { return func(s *settings) { s.Options = o } }
 func answering(f func(string) string) option { return func(s *settings) { s.respond = f } }
 func queue(n int) option                     { return func(s *settings) { s.queue = n } }
+func within(l access.Limits) option          { return func(s *settings) { s.limits = l } }
 func notLoaded() option                      { return func(s *settings) { s.idle = true } }
 
 func newRig(t testing.TB, opts ...option) *rig {
@@ -77,7 +79,7 @@ func newRig(t testing.TB, opts ...option) *rig {
 	require.NoError(t, err)
 	r := &rig{db: apptest.OpenDB(t), dir: t.TempDir(), asked: &asked{}}
 	r.log = audit.New(r.db, []byte("content key of a test"))
-	r.guard, err = access.New(t.Context(), r.db, r.log, access.Options{})
+	r.guard, err = access.New(t.Context(), r.db, r.log, access.Options{Limits: s.limits})
 	require.NoError(t, err)
 	r.cat = catalog.New(r.db, r.guard, catalog.Options{ModelsDir: filepath.Join(r.dir, "models"), RunDir: filepath.Join(r.dir, "run")})
 	require.NoError(t, r.cat.Sync(t.Context()))

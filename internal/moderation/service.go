@@ -1,6 +1,7 @@
 package moderation
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
@@ -71,6 +72,7 @@ type Service struct {
 	models  map[string]*loaded
 	// withdrawn are not among models.
 	withdrawn map[string]*withdrawn
+	pricing   chan struct{} // whoever finds out a price stands in it
 }
 
 // New answers a service without models: Load brings them.
@@ -87,6 +89,7 @@ func New(d Deps, o Options) *Service {
 	t := o.tuning()
 	s := &Service{
 		d: d, o: o, stats: newStats(), cache: newCache(o.Now(), t, d.CacheKey), models: map[string]*loaded{}, withdrawn: map[string]*withdrawn{},
+		pricing: make(chan struct{}, pricing),
 		entropy: &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
 	}
 	s.tuning.Store(&t)
@@ -119,6 +122,8 @@ func (s *Service) Evaluate(ctx context.Context, p access.Principal, r Request) (
 	default:
 		op.Model, op.ModelSHA256 = m.ID, m.SHA256
 	}
+	job := job{s: s, start: start, tuning: tuning, mode: cmp.Or(r.Mode, tuning.Mode), reference: r.Reference}
+	op.Price = func(ctx context.Context) access.Cost { return job.price(ctx, m, r.Inputs) }
 	pass, enterErr := s.d.Guard.Enter(ctx, p, op)
 	if enterErr != nil {
 		return nil, enterErr
@@ -127,10 +132,7 @@ func (s *Service) Evaluate(ctx context.Context, p access.Principal, r Request) (
 	if op.Unknown { // the gate refuses these itself; never go on without a model
 		return nil, err
 	}
-	job := job{s: s, pass: pass, start: start, tuning: tuning, mode: r.Mode, reference: r.Reference}
-	if job.mode == "" {
-		job.mode = tuning.Mode
-	}
+	job.pass = pass
 	if err := job.judge(ctx, m, r.Inputs); err != nil {
 		return nil, err
 	}
