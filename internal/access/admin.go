@@ -86,7 +86,7 @@ func resolve(tx *db.Tx, written string) (rule.Principal, error) {
 	case "group":
 		query = `SELECT id FROM groups WHERE (id = ?1 OR name = ?1) AND deleted_at IS NULL ORDER BY id = ?1 DESC`
 	case "key":
-		query = `SELECT coalesce(nullif(line, ''), id) FROM api_keys WHERE id = ? AND revoked_at IS NULL`
+		query = `SELECT coalesce(nullif(line, ''), id) FROM api_keys WHERE id = ?`
 	default:
 		return rule.Principal{}, unknown
 	}

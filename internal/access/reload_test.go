@@ -191,6 +191,19 @@ func TestAllowModel(t *testing.T) {
 	require.Len(t, g.guard.Rules(), 3)
 }
 
+// A key may end at any moment, by its owner's hand: who names it meanwhile names its line, which opens nothing that the owner has not.
+func TestARuleMayNameAKeyThatEnded(t *testing.T) {
+	g := newGate(t, "")
+	g.person(t, "rita", "reviewer")
+	g.exec(t, `INSERT INTO api_keys (id, user_id, label, prefix, secret_hash, created_by, created_at, line, revoked_at)
+		VALUES ('key_1', 'usr_rita', 'x', 'x', 'x', 'x', 0, '', 1), ('key_2', 'usr_rita', 'x', 'y', 'y', 'x', 1, 'key_1', 2)`)
+	require.NoError(t, g.db.Write(func(tx *db.Tx) error {
+		_, err := g.guard.AllowModel(tx, audit.Event{}, "imported", []string{"key:key_2"}, "import")
+		return err
+	}))
+	require.Equal(t, 1, g.count(t, "SELECT count(*) FROM acl_rule_principals WHERE kind = 'key' AND ref = 'key_1'"))
+}
+
 func TestReportOnlyRulesAreRecorded(t *testing.T) {
 	g := newGate(t, "")
 	change(t, g.db, g.guard,

@@ -19,6 +19,8 @@ type Names interface {
 	IDs(ctx context.Context, named []rule.Principal) (map[rule.Principal]rule.Principal, error)
 	// Shown answers each of stored as people write it. What has no name any more is missing.
 	Shown(ctx context.Context, stored []rule.Principal) (map[rule.Principal]rule.Principal, error)
+	// Former answers the name that each of stored had who has none any more. Nobody else ever gets it.
+	Former(ctx context.Context, stored []rule.Principal) (map[rule.Principal]rule.Principal, error)
 }
 
 // gone stands before the id of somebody who has no name any more. No name has a colon, so it names nobody else.
@@ -132,7 +134,8 @@ func (s *Service) stored(ctx context.Context, rules []rule.Rule, now access.Stor
 	return out, nil
 }
 
-// kept answers for each of rules what the stored rule of its id names, by how it is shown.
+// kept answers for each of rules what the stored rule of its id names, by how it is shown, and those who are gone also by the name
+// that they had: an account that is deleted must not make a file unreadable that names it.
 func (s *Service) kept(ctx context.Context, rules []rule.Rule, now access.Stored) ([]map[rule.Principal]rule.Principal, error) {
 	index := make(map[string]int, len(now.Rules))
 	for i := range now.Rules {
@@ -150,14 +153,38 @@ func (s *Service) kept(ctx context.Context, rules []rule.Rule, now access.Stored
 	if err != nil {
 		return nil, err
 	}
+	former, err := s.former(ctx, old, as)
+	if err != nil {
+		return nil, err
+	}
 	for k := range old {
 		names, ids := whom(as[k]), whom(old[k])
 		out[where[k]] = make(map[rule.Principal]rule.Principal, len(ids))
 		for n := range ids {
 			out[where[k]][names[n]] = ids[n]
+			if name, had := former[ids[n]]; had {
+				out[where[k]][name] = ids[n]
+			}
 		}
 	}
 	return out, nil
+}
+
+// former answers the names that those had whom old names and who are shown without one.
+func (s *Service) former(ctx context.Context, old, as []rule.Rule) (map[rule.Principal]rule.Principal, error) {
+	var ask []rule.Principal
+	for k := range old {
+		names, ids := whom(as[k]), whom(old[k])
+		for n := range ids {
+			if strings.HasPrefix(names[n].Ref, gone) {
+				ask = append(ask, ids[n])
+			}
+		}
+	}
+	if len(ask) == 0 {
+		return map[rule.Principal]rule.Principal{}, nil
+	}
+	return s.d.Names.Former(ctx, ask)
 }
 
 // resolve answers one rule with ids for names, out of what it keeps and what was found.

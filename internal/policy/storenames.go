@@ -12,12 +12,13 @@ import (
 type StoredNames struct{ DB *db.DB }
 
 // lookups answers by kind how a name is found, and by which column it is asked for. Names are compared byte for byte: a
-// look-alike is somebody else or nobody. Who is gone is found by no name any more.
+// look-alike is somebody else or nobody. Who is gone is found by no name any more. An ended key is found: its id is nobody else's
+// ever, to name it opens nothing, and whoever ends it must not make a deny on it unreadable.
 func lookups() map[string]string {
 	return map[string]string{
 		rule.KindUser:  `SELECT id, username AS name FROM users WHERE status <> 'deleted' AND username IN ?`,
 		rule.KindGroup: `SELECT id, name FROM groups WHERE deleted_at IS NULL AND name IN ?`,
-		rule.KindKey:   `SELECT coalesce(nullif(line, ''), id) AS id, id AS name FROM api_keys WHERE revoked_at IS NULL AND id IN ?`,
+		rule.KindKey:   `SELECT coalesce(nullif(line, ''), id) AS id, id AS name FROM api_keys WHERE id IN ?`,
 		rule.KindRole:  `SELECT name AS id, name FROM roles WHERE name IN ?`,
 	}
 }
@@ -40,6 +41,18 @@ func (n StoredNames) Shown(ctx context.Context, stored []rule.Principal) (map[ru
 		// A key is stored as the first of its line and shown as the last, which is the one that somebody has.
 		rule.KindKey: `SELECT coalesce(nullif(line, ''), id) AS id, id AS name FROM api_keys WHERE coalesce(nullif(line, ''), id) IN ?
 			ORDER BY created_at, rotated_to IS NULL`,
+	}, stored, func(kind, id, name string) {
+		out[rule.Principal{Kind: kind, Ref: id}] = rule.Principal{Kind: kind, Ref: name}
+	})
+	return out, err
+}
+
+// Former is part of Names.
+func (n StoredNames) Former(ctx context.Context, stored []rule.Principal) (map[rule.Principal]rule.Principal, error) {
+	out := make(map[rule.Principal]rule.Principal, len(stored))
+	err := n.each(ctx, map[string]string{
+		rule.KindUser:  `SELECT id, username AS name FROM users WHERE status = 'deleted' AND id IN ?`,
+		rule.KindGroup: `SELECT id, name FROM groups WHERE deleted_at IS NOT NULL AND id IN ?`,
 	}, stored, func(kind, id, name string) {
 		out[rule.Principal{Kind: kind, Ref: id}] = rule.Principal{Kind: kind, Ref: name}
 	})

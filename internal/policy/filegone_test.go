@@ -1,0 +1,81 @@
+package policy_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/apptest"
+	"guardhouse/internal/rule"
+)
+
+const ruleOwned = "\n  - {id: o, effect: deny, principals: [\"group:ward\", \"user:rita\"], models: [m2], operations: [infer], owner: \"user:rita\"}"
+
+// Whoever is deleted takes nothing from a file that names him: neither that it is in force nor the deny that it gets next.
+func TestAFileStaysGoodWhoeverIsGone(t *testing.T) {
+	f := newFiled(t, head+ruleA)
+	f.group(t, "ward")
+	write(t, f.path, head+ruleA+ruleOwned)
+	require.True(t, f.looks(t).Valid)
+	f.exec(t, `UPDATE users SET status = 'deleted', deleted_at = 1 WHERE id = 'usr_rita'`)
+	apptest.RequireRows(t, f.db, 0, func() {
+		f.open(t)
+		require.NoError(t, f.Start(t.Context()))
+	})
+	require.True(t, f.FileState().Valid, "what is in force is the file")
+
+	write(t, f.path, head+ruleA+ruleOwned+ruleB)
+	require.True(t, f.looks(t).Valid, f.FileState().Problem)
+	require.Equal(t, []string{"a", "b", "o"}, ids(f.guard.Rules()))
+	require.Equal(t, rule.Principal{Kind: rule.KindUser, Ref: "usr_rita"}, f.guard.Rules()[0].Principals[0])
+	require.Equal(t, "user:usr_rita", f.guard.Rules()[2].Owner)
+
+	for name, text := range map[string]string{
+		"by a rule that did not name her":  "\n  - {id: x, effect: allow, principals: [\"user:rita\"], models: [m1], operations: [infer]}",
+		"by one that names somebody else":  ruleB[:len(ruleB)-1] + ", owner: \"user:rita\"}",
+		"one who looks like her":           "\n  - {id: a, effect: allow, principals: [\"user:rіta\"], models: [m1], operations: [infer]}", // threat Z7
+		"her name for a group of that one": "\n  - {id: a, effect: allow, principals: [\"group:rita\"], models: [m1], operations: [infer]}",
+	} {
+		write(t, f.path, head+text)
+		require.Contains(t, f.looks(t).Problem, "rules[0].", name)
+	}
+	require.Equal(t, []string{"a", "b", "o"}, ids(f.guard.Rules()))
+
+	whole := f.whole(t)
+	raw(t, f.path, whole)
+	require.True(t, f.looks(t).Valid, "and what is exported is taken")
+}
+
+// A file that is not in force is not saved by being the same as the last but for what its rules are now.
+func TestRulesThatWereChangedBehindTheFileAreTheFilesAgain(t *testing.T) {
+	f := newFiled(t, head+ruleA)
+	f.exec(t, `UPDATE acl_rules SET effect = 'deny' WHERE id = 'a'`)
+	require.NoError(t, f.guard.Reload(t.Context()))
+	f.open(t)
+	apptest.RequireRows(t, f.db, 1, func() { require.NoError(t, f.Start(t.Context())) })
+	require.True(t, f.guard.Rules()[0].Allow)
+}
+
+// Whom a deny names by a key may end that key at any time: that must not keep the next file out.
+func TestAFileMayNameKeysThatEnded(t *testing.T) {
+	f := newFiled(t, head+ruleA)
+	key := func(id, line, rest string) {
+		f.exec(t, `INSERT INTO api_keys (id, user_id, label, prefix, secret_hash, created_by, created_at, line, revoked_at)
+			VALUES (?1, 'usr_rita', 'x', ?1, ?1, 'x', `+rest[:1]+`, ?2, nullif(`+rest[2:]+`, 0))`, id, line)
+	}
+	key("key_1", "", "1 0")
+	text := head + ruleA + "\n  - {id: k, effect: deny, principals: [\"key:key_1\"], models: [m1], operations: [infer]}"
+	write(t, f.path, text)
+	require.True(t, f.looks(t).Valid)
+	f.exec(t, `UPDATE api_keys SET revoked_at = 2 WHERE id = 'key_1'`)
+	key("key_2", "key_1", "2 0")
+	f.exec(t, `UPDATE api_keys SET rotated_to = 'key_2' WHERE id = 'key_1'`)
+	write(t, f.path, text+ruleB)
+	require.True(t, f.looks(t).Valid, f.FileState().Problem)
+	require.Equal(t, []string{"a", "b", "k"}, ids(f.guard.Rules()))
+	require.Equal(t, rule.Principal{Kind: rule.KindKey, Ref: "key_1"}, f.guard.Rules()[2].Principals[0], "the line is denied")
+	require.Contains(t, f.whole(t), "key:key_2", "and shown as the one that somebody has")
+	write(t, f.path, text+ruleC+"\n  - {id: l, effect: deny, principals: [\"key:key_1\", \"key:key_2\"], models: [m2], operations: [infer]}")
+	require.True(t, f.looks(t).Valid, "also by a new rule, and both are one")
+	require.Len(t, f.guard.Rules()[3].Principals, 1)
+}
