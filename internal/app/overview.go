@@ -25,7 +25,7 @@ func DoctorOptions(c *config.Config) doctor.Options {
 		SecretFile: []string{c.JWTSecretFile, c.JWTSecretPreviousFile},
 	}
 	if c.ACLFile != "" {
-		o.RulesFile, o.Rules = c.ACLFile, func() error { return policy.CheckFile(c.ACLFile) }
+		o.RulesFile, o.Rules = c.ACLFile, func() error { return policy.CheckFile(c.ACLFile, c.Data) }
 	}
 	o.Stored = func(values map[string]string) map[string]error {
 		_, problems := c.With(values)

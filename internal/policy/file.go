@@ -92,7 +92,7 @@ func (s *Service) Start(ctx context.Context) error {
 // first has the file in force that is there at the start. Where its content is in force already nobody waits.
 func (s *Service) first(ctx context.Context, path string, source access.FileSource) error {
 	at := look(path)
-	data, sum, err := read(path)
+	data, sum, err := read(path, ourselves())
 	if err == nil && source != (access.FileSource{Path: path, SHA256: sum, Ended: rule.Ended(data)}) {
 		err = s.settled(ctx, path, at, data)
 	}
@@ -209,7 +209,7 @@ func look(path string) stamp {
 // load reads the file and has it in force, or tells why not. What changed meanwhile, and what has no end mark and may still get
 // one, is left for later looks. at is what the file was when it was looked at, still how long it had been that.
 func (s *Service) load(ctx context.Context, path string, at stamp, still time.Duration) {
-	data, sum, err := read(path)
+	data, sum, err := read(path, ourselves())
 	if look(path) != at || err == nil && still < stillOpen && !rule.Ended(data) {
 		return
 	}

@@ -84,10 +84,11 @@ func (s *Service) take(ctx context.Context, path string, data []byte, sum string
 		return err
 	}
 	now := s.d.Guard.Stored()
-	same, err := s.sameSource(ctx, source == is, f.Default)
+	def, err := s.fileDefault(ctx)
 	if err != nil {
 		return err
 	}
+	same := source == is && def == f.Default
 	next, err := s.fromFile(ctx, f, now)
 	switch {
 	case same && fault.CodeOf(err) == fault.Unprocessable: // somebody has no name any more; the rules hold ids
@@ -103,12 +104,6 @@ func (s *Service) take(ctx context.Context, path string, data []byte, sum string
 		apply: func([]rule.Rule) ([]rule.Rule, error) { return next, nil },
 	})
 	return err
-}
-
-// sameSource says whether the rules in force came from this very content, given that its file and hash are those of the last.
-func (s *Service) sameSource(ctx context.Context, same bool, def string) (bool, error) {
-	stored, err := s.fileDefault(ctx)
-	return same && stored == def, err
 }
 
 // fromFile answers the rules of the file with ids for names. It refuses those that no set takes.
