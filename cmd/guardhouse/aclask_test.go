@@ -31,7 +31,8 @@ rules:
 	require.Regexp(t, `guard-nano +no +no +no +no`, on(t, data, exitGood, "", "acl", "can", "user:rita").out)
 
 	require.Regexp(t, `shadowed:ward-2 +ward +remove`, on(t, data, exitGood, "", "acl", "hygiene").out)
-	require.Equal(t, "done: remove\n", on(t, data, exitGood, "", "acl", "hygiene", "--apply", "shadowed:ward-2").out)
+	on(t, data, exitFailed, "", "acl", "hygiene", "--apply", "shadowed:ward-2", "--days", "91")
+	require.Equal(t, "done: remove\n", on(t, data, exitGood, "", "acl", "hygiene", "--apply", "shadowed:ward-2", "--days", "7").out)
 	require.NotContains(t, on(t, data, exitGood, "", "acl", "list").out, "ward-2")
 	on(t, data, exitFailed, "", "acl", "hygiene", "--apply", "shadowed:ward-2")
 
