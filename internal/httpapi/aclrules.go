@@ -101,7 +101,11 @@ func (s *Server) PutRule(ctx context.Context, r gen.PutRuleRequestObject) (gen.P
 	if created && !w.DryRun {
 		return gen.PutRule201JSONResponse{Body: text, Headers: gen.PutRule201ResponseHeaders{Location: rulePlace(put.ID), ETag: etag(tag)}}, err
 	}
-	return gen.PutRule200JSONResponse{Body: text, Headers: gen.PutRule200ResponseHeaders{ETag: etag(tag)}}, err
+	out := gen.PutRule200JSONResponse{Body: text}
+	if !created { // of a rule that was only tried nothing stands
+		out.Headers.ETag = orNil(etag(tag))
+	}
+	return out, err
 }
 
 // DeleteRule deletes a rule.

@@ -34,7 +34,7 @@ func countDTO(c rehearsal.Count) gen.RehearsedCount {
 
 func sampleDTO(u rehearsal.Sample) gen.RehearsedUse {
 	return gen.RehearsedUse{
-		EventID: u.Use.ID, At: wire.At(u.Use.At), Who: u.Use.Actor.Name, KeyID: orNil(u.Use.KeyID), Model: u.Use.Model, Operation: u.Use.Operation,
+		EventID: u.Use.ID, At: wire.At(u.Use.At), Who: orNil(u.Use.Actor.Name), KeyID: orNil(u.Use.KeyID), Model: u.Use.Model, Operation: u.Use.Operation,
 		IP: orNil(u.Use.IP), Effect: gen.RehearsedUseEffect(u.Effect), Before: cellOf(u.Before), After: cellOf(u.After),
 	}
 }

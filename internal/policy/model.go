@@ -77,6 +77,9 @@ func (s *Service) changeModel(ctx context.Context, p access.Principal, model str
 	v, err := s.modelView(context.WithoutCancel(ctx), model, c.Rules, now)
 	change := s.changeOf(c, w)
 	v.Version, v.Change = c.Version, &change
+	if w.DryRun { // the rules that are shown do not stand, and a change is made from those that do
+		v.Tag = c.stood
+	}
 	return v, err
 }
 

@@ -77,7 +77,7 @@ type Change struct {
 	DryRun                  bool
 	Added, Changed, Removed []string
 	Total                   int   // rules that there are then
-	Tag                     int64 // of the whole policy
+	Tag                     int64 // of the whole policy as it stands: of a dry run, as it stood
 }
 
 // Write is what every write may ask for besides.
@@ -106,28 +106,38 @@ type edit struct {
 	details map[string]any
 }
 
+// written is what an edit came to, and the tag that If-Match was held against.
+type written struct {
+	access.PolicyChange
+	stood int64
+}
+
 // write does an edit as p: it enters the gate, so that whatever is refused from there on leaves its row, prepares, and has the
 // gate write. It refuses as Guard.PutPolicy does, and a tag that is not the given one (Stale).
-func (s *Service) write(ctx context.Context, p access.Principal, w Write, e edit) (c access.PolicyChange, err error) {
+func (s *Service) write(ctx context.Context, p access.Principal, w Write, e edit) (out written, err error) {
 	pass, err := s.d.Guard.Enter(ctx, p, access.Op{Action: access.ACLManage, Resource: e.target, Model: e.model})
 	if err != nil {
-		return access.PolicyChange{}, err
+		return written{}, err
 	}
 	defer pass.Close(&err)
 	if err := checkNote(w.Note); err != nil {
-		return access.PolicyChange{}, err
+		return written{}, err
 	}
 	if s.o.File != "" && e.source == nil {
-		return access.PolicyChange{}, fault.New(fault.Conflict, "The rules come from acl.file and are read only here: change them in the file.")
+		return written{}, fault.New(fault.Conflict, "The rules come from acl.file and are read only here: change them in the file.")
 	}
 	if e.prepare != nil {
 		if err := e.prepare(ctx, s.d.Guard.Stored()); err != nil {
-			return access.PolicyChange{}, err
+			return written{}, err
 		}
 	}
-	return s.d.Guard.PutPolicy(ctx, pass, 0, func(tx *db.Tx, now access.Policy) (access.PolicyWrite, error) {
+	var stood int64
+	c, err := s.d.Guard.PutPolicy(ctx, pass, 0, func(tx *db.Tx, now access.Policy) (access.PolicyWrite, error) {
 		out := access.PolicyWrite{Note: w.Note, Default: now.Default, DryRun: w.DryRun, Source: e.source, Details: e.details}
-		if w.IfMatch != nil && e.tag(now.Rules) != *w.IfMatch {
+		if e.tag != nil && (w.IfMatch != nil || w.DryRun) {
+			stood = e.tag(now.Rules)
+		}
+		if w.IfMatch != nil && stood != *w.IfMatch {
 			return out, fault.New(fault.Stale, "The rules were changed meanwhile. Read them again and repeat what you meant to change.")
 		}
 		if e.check != nil {
@@ -145,6 +155,7 @@ func (s *Service) write(ctx context.Context, p access.Principal, w Write, e edit
 		}
 		return out, err
 	})
+	return written{c, stood}, err
 }
 
 // settle answers next with the origin that each rule had; one that came with the product and was changed is the administrator's from
@@ -183,10 +194,12 @@ func checkNote(note string) error {
 
 const maxNote = 500 // characters
 
-func (s *Service) changeOf(c access.PolicyChange, w Write) Change {
-	return Change{
-		Version: c.Version, DryRun: w.DryRun, Added: c.Added, Changed: c.Changed, Removed: c.Removed, Total: len(c.Rules), Tag: tagOf(c.Rules),
+func (s *Service) changeOf(c written, w Write) Change {
+	out := Change{Version: c.Version, DryRun: w.DryRun, Added: c.Added, Changed: c.Changed, Removed: c.Removed, Total: len(c.Rules), Tag: c.stood}
+	if !w.DryRun {
+		out.Tag = tagOf(c.Rules)
 	}
+	return out
 }
 
 func byID(rules []rule.Rule) map[string]rule.Rule {

@@ -10,7 +10,7 @@ import (
 )
 
 // Create adds a rule and answers it as it is stored, with its tag. It refuses a rule without models (Invalid) and an id that is
-// there (Conflict).
+// there (Conflict). Of a dry run there is no tag.
 func (s *Service) Create(ctx context.Context, p access.Principal, r rule.Rule, w Write) (rule.Rule, int64, error) {
 	out, tag, _, err := s.put(ctx, p, r, w, edit{}, func(now []rule.Rule, next rule.Rule) ([]rule.Rule, error) {
 		if next.ID != "" && slices.ContainsFunc(now, func(o rule.Rule) bool { return o.ID == next.ID }) {
@@ -21,7 +21,8 @@ func (s *Service) Create(ctx context.Context, p access.Principal, r rule.Rule, w
 	return out, tag, err
 }
 
-// Put replaces the rule of that id, or makes it, and says which. It refuses a body with another id (Invalid), and with a tag
+// Put replaces the rule of that id, or makes it, and says which. The tag is that of the rule that stands, which a dry run does not
+// change: 0 where there is none. It refuses a body with another id (Invalid), and with a tag
 // also a rule that is not there (Stale).
 func (s *Service) Put(ctx context.Context, p access.Principal, id string, r rule.Rule, w Write) (out rule.Rule, tag int64, created bool, err error) {
 	given := r.ID
@@ -69,7 +70,9 @@ func (s *Service) put(
 	}
 	for i := range c.Rules {
 		if id := c.Rules[i].ID; id == r.ID || r.ID == "" && !before[id] {
-			out, tag, err = s.one(context.WithoutCancel(ctx), c.Rules[i])
+			if out, tag, err = s.one(context.WithoutCancel(ctx), c.Rules[i]); w.DryRun {
+				tag = c.stood
+			}
 			return out, tag, !before[id], err
 		}
 	}

@@ -1942,7 +1942,10 @@ type Explanation struct {
 	Status ExplanationStatus `json:"status"`
 	Steps  []ExplainStep     `json:"steps"`
 
-	// WouldPassIf Each of them was tried: with it the same request is allowed.
+	// WouldPassCut There may be more of them: the model has too many rules to try each, or the server was busy.
+	WouldPassCut bool `json:"would_pass_cut"`
+
+	// WouldPassIf Each of them was tried: with it the same request is allowed. At most 10.
 	WouldPassIf []WayToPass `json:"would_pass_if"`
 }
 
@@ -2044,13 +2047,17 @@ type HitModel struct {
 
 // HitSample defines model for HitSample.
 type HitSample struct {
-	At        Timestamp `json:"at"`
-	Decision  Decision  `json:"decision"`
-	EventID   string    `json:"event_id"`
-	IP        *string   `json:"ip"`
-	Model     string    `json:"model"`
-	Operation string    `json:"operation"`
-	Who       *string   `json:"who"`
+	At       Timestamp `json:"at"`
+	Decision Decision  `json:"decision"`
+	EventID  string    `json:"event_id"`
+
+	// IP For holders of audit.read.
+	IP        *string `json:"ip"`
+	Model     string  `json:"model"`
+	Operation string  `json:"operation"`
+
+	// Who For holders of audit.read.
+	Who *string `json:"who"`
 
 	// WouldHave What the report-only rule would have done: allow or deny; null where the rule decided.
 	WouldHave *string `json:"would_have"`
@@ -2839,7 +2846,7 @@ type PolicyVersionDetail struct {
 	Note    string        `json:"note"`
 	Rules   []ChangedRule `json:"rules"`
 
-	// Undoable None of these rules was changed since.
+	// Undoable None of these rules was changed since, and no role that would be named again is gone or was made since.
 	Undoable bool  `json:"undoable"`
 	Version  int64 `json:"version"`
 }
@@ -2903,7 +2910,7 @@ type Rehearsal struct {
 	// Change Decided the same, by another rule or for another reason.
 	Change int `json:"change"`
 
-	// Cut There were more than could be looked at; from is where it began.
+	// Cut There were more than could be looked at, or in the time there is: from is where it began, to where it ended.
 	Cut bool `json:"cut"`
 
 	// Days One a day of UTC from from to to, days without a difference included.
@@ -2919,7 +2926,7 @@ type Rehearsal struct {
 	// Models Models with a difference, most first, at most 100.
 	Models []RehearsedCount `json:"models"`
 
-	// People Accounts with a difference, most first, at most 100.
+	// People Accounts with a difference, most first, at most 100. Without audit.read their id and name are empty.
 	People        []RehearsedCount `json:"people"`
 	PeopleTotal   int              `json:"people_total"`
 	PolicyVersion int64            `json:"policy_version"`
@@ -2928,7 +2935,7 @@ type Rehearsal struct {
 	Rows    int            `json:"rows"`
 	Samples []RehearsedUse `json:"samples"`
 
-	// Skipped Attempts that can not be put to them: summed in one row, or of a model that was not there.
+	// Skipped Attempts that can not be put to them: summed in one row, of a model that was not there, or with a key whose owner is deleted.
 	Skipped int       `json:"skipped"`
 	To      Timestamp `json:"to"`
 }
@@ -2971,11 +2978,15 @@ type RehearsedUse struct {
 	EventID string `json:"event_id"`
 
 	// IP For holders of audit.read.
-	IP        *string `json:"ip"`
+	IP *string `json:"ip"`
+
+	// KeyID For holders of audit.read.
 	KeyID     *string `json:"key_id"`
 	Model     string  `json:"model"`
 	Operation string  `json:"operation"`
-	Who       string  `json:"who"`
+
+	// Who For holders of audit.read.
+	Who *string `json:"who"`
 }
 
 // RehearsedUseEffect defines model for RehearsedUse.Effect.
@@ -3078,7 +3089,7 @@ type RuleEffect string
 
 // RuleHits defines model for RuleHits.
 type RuleHits struct {
-	// Cut There were more rows than are looked at, or a row held more report-only rules than it names.
+	// Cut There were more rows than are looked at, or than could be in the time there is, or a row held more report-only rules than it names.
 	Cut bool `json:"cut"`
 
 	// Days One a day of UTC, days without a hit included.
@@ -3753,7 +3764,7 @@ type GetPolicyParamsFormat string
 
 // PutPolicyParams defines parameters for PutPolicy.
 type PutPolicyParams struct {
-	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row.
+	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row. An ETag is that of what stands.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Note Why; it stands with the version and in the audit row.
@@ -3778,7 +3789,7 @@ type ListRulesParams struct {
 
 // CreateRuleParams defines parameters for CreateRule.
 type CreateRuleParams struct {
-	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row.
+	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row. An ETag is that of what stands.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Note Why; it stands with the version and in the audit row.
@@ -3796,7 +3807,7 @@ type DeleteRuleParams struct {
 
 // PutRuleParams defines parameters for PutRule.
 type PutRuleParams struct {
-	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row.
+	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row. An ETag is that of what stands.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Note Why; it stands with the version and in the audit row.
@@ -3826,7 +3837,7 @@ type ListPolicyVersionsParams struct {
 
 // UndoPolicyVersionParams defines parameters for UndoPolicyVersion.
 type UndoPolicyVersionParams struct {
-	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row.
+	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row. An ETag is that of what stands.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Note Why; it stands with the version and in the audit row.
@@ -3971,7 +3982,7 @@ type GetModelParams struct {
 
 // PutModelACLParams defines parameters for PutModelACL.
 type PutModelACLParams struct {
-	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row.
+	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row. An ETag is that of what stands.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Note Why; it stands with the version and in the audit row.
@@ -4134,7 +4145,7 @@ type ListUsersAliasParams struct {
 
 // PutACLModelParams defines parameters for PutACLModel.
 type PutACLModelParams struct {
-	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row.
+	// DryRun Checks everything, answers what would be stored and changes nothing. It leaves its audit row. An ETag is that of what stands.
 	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
 	// Note Why; it stands with the version and in the audit row.
@@ -9527,7 +9538,7 @@ type PutRuleResponseObject interface {
 }
 
 type PutRule200ResponseHeaders struct {
-	ETag string
+	ETag *string
 }
 
 type PutRule200JSONResponse struct {
@@ -9542,7 +9553,9 @@ func (response PutRule200JSONResponse) VisitPutRuleResponse(w http.ResponseWrite
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err

@@ -846,7 +846,7 @@ export interface paths {
         /**
          * Take one change back
          * @description The rules that it touched stand again as they did before it; all others stay. It is a change of its own, and can be taken back
-         *     likewise. 409 where one of those rules was changed since.
+         *     likewise. 409 where one of those rules was changed since, or names again a role that was made since; 422 where such a role is gone.
          */
         post: operations["undoPolicyVersion"];
         delete?: never;
@@ -2235,7 +2235,7 @@ export interface components {
             /** @description The same as YAML. */
             before: string;
             after: string;
-            /** @description None of these rules was changed since. */
+            /** @description None of these rules was changed since, and no role that would be named again is gone or was made since. */
             undoable: boolean;
         };
         Message: {
@@ -3092,8 +3092,10 @@ export interface components {
             reason: string;
             /** @description The condition that kept the nearest allow from holding. */
             failing_condition: string | null;
-            /** @description Each of them was tried: with it the same request is allowed. */
+            /** @description Each of them was tried: with it the same request is allowed. At most 10. */
             would_pass_if: components["schemas"]["WayToPass"][];
+            /** @description There may be more of them: the model has too many rules to try each, or the server was busy. */
+            would_pass_cut: boolean;
             steps: components["schemas"]["ExplainStep"][];
             considered: components["schemas"]["ConsideredRule"][];
             /** @description How many rules on the model and operation are left out. */
@@ -3205,11 +3207,11 @@ export interface components {
         Rehearsal: {
             /** @description Uses that were put to both sets. */
             rows: number;
-            /** @description Attempts that can not be put to them: summed in one row, or of a model that was not there. */
+            /** @description Attempts that can not be put to them: summed in one row, of a model that was not there, or with a key whose owner is deleted. */
             skipped: number;
             from: components["schemas"]["Timestamp"];
             to: components["schemas"]["Timestamp"];
-            /** @description There were more than could be looked at; from is where it began. */
+            /** @description There were more than could be looked at, or in the time there is: from is where it began, to where it ended. */
             cut: boolean;
             /** @description Refused by the rules in force and allowed by the proposed ones. */
             gain: number;
@@ -3217,7 +3219,7 @@ export interface components {
             lose: number;
             /** @description Decided the same, by another rule or for another reason. */
             change: number;
-            /** @description Accounts with a difference, most first, at most 100. */
+            /** @description Accounts with a difference, most first, at most 100. Without audit.read their id and name are empty. */
             people: components["schemas"]["RehearsedCount"][];
             people_total: number;
             /** @description Models with a difference, most first, at most 100. */
@@ -3239,7 +3241,9 @@ export interface components {
             /** @description The audit row. */
             event_id: string;
             at: components["schemas"]["Timestamp"];
-            who: string;
+            /** @description For holders of audit.read. */
+            who: string | null;
+            /** @description For holders of audit.read. */
             key_id: string | null;
             model: string;
             operation: string;
@@ -3330,7 +3334,7 @@ export interface components {
             rule_id: string;
             from: components["schemas"]["Timestamp"];
             to: components["schemas"]["Timestamp"];
-            /** @description There were more rows than are looked at, or a row held more report-only rules than it names. */
+            /** @description There were more rows than are looked at, or than could be in the time there is, or a row held more report-only rules than it names. */
             cut: boolean;
             decided: components["schemas"]["HitCount"];
             would_have: components["schemas"]["HitCount"];
@@ -3357,7 +3361,9 @@ export interface components {
         HitSample: {
             event_id: string;
             at: components["schemas"]["Timestamp"];
+            /** @description For holders of audit.read. */
             who: string | null;
+            /** @description For holders of audit.read. */
             ip: string | null;
             model: string;
             operation: string;
@@ -3591,7 +3597,7 @@ export interface components {
         IfNoneMatch: "*";
         RuleId: string;
         PolicyVersionNumber: number;
-        /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. */
+        /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. An ETag is that of what stands. */
         DryRun: boolean;
         /** @description Why; it stands with the version and in the audit row. */
         ChangeNote: string;
@@ -5003,7 +5009,7 @@ export interface operations {
     putModelACL: {
         parameters: {
             query?: {
-                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. */
+                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. An ETag is that of what stands. */
                 dry_run?: components["parameters"]["DryRun"];
                 /** @description Why; it stands with the version and in the audit row. */
                 note?: components["parameters"]["ChangeNote"];
@@ -5064,7 +5070,7 @@ export interface operations {
     putACLModel: {
         parameters: {
             query?: {
-                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. */
+                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. An ETag is that of what stands. */
                 dry_run?: components["parameters"]["DryRun"];
                 /** @description Why; it stands with the version and in the audit row. */
                 note?: components["parameters"]["ChangeNote"];
@@ -5146,7 +5152,7 @@ export interface operations {
     createRule: {
         parameters: {
             query?: {
-                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. */
+                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. An ETag is that of what stands. */
                 dry_run?: components["parameters"]["DryRun"];
                 /** @description Why; it stands with the version and in the audit row. */
                 note?: components["parameters"]["ChangeNote"];
@@ -5229,7 +5235,7 @@ export interface operations {
     putRule: {
         parameters: {
             query?: {
-                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. */
+                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. An ETag is that of what stands. */
                 dry_run?: components["parameters"]["DryRun"];
                 /** @description Why; it stands with the version and in the audit row. */
                 note?: components["parameters"]["ChangeNote"];
@@ -5252,7 +5258,11 @@ export interface operations {
             /** @description Replaced, or as it would be stored. */
             200: {
                 headers: {
-                    ETag: components["headers"]["ETag"];
+                    /**
+                     * @description The version as a strong entity tag. Of a try it is that of the rule that stands, and absent where there is none.
+                     * @example "v3"
+                     */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5330,7 +5340,7 @@ export interface operations {
     putPolicy: {
         parameters: {
             query?: {
-                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. */
+                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. An ETag is that of what stands. */
                 dry_run?: components["parameters"]["DryRun"];
                 /** @description Why; it stands with the version and in the audit row. */
                 note?: components["parameters"]["ChangeNote"];
@@ -5418,7 +5428,7 @@ export interface operations {
     undoPolicyVersion: {
         parameters: {
             query?: {
-                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. */
+                /** @description Checks everything, answers what would be stored and changes nothing. It leaves its audit row. An ETag is that of what stands. */
                 dry_run?: components["parameters"]["DryRun"];
                 /** @description Why; it stands with the version and in the audit row. */
                 note?: components["parameters"]["ChangeNote"];
