@@ -109,7 +109,7 @@ func (sh *shared) printExplanation(e rehearsal.Explanation) error {
 		})
 		body := map[string]any{
 			"decision": effect(e.Allowed), "status": e.Status, "rule_id": nilIfEmpty(e.RuleID), "reason": e.Reason, "failing_condition": nil, "steps": steps,
-			"would_pass_if": ways, "policy_version": e.PolicyVersion,
+			"would_pass_if": ways, "would_pass_cut": e.WaysCut, "policy_version": e.PolicyVersion,
 		}
 		if e.Failing != nil {
 			body["failing_condition"] = e.Failing.Condition
@@ -127,6 +127,9 @@ func (sh *shared) printExplanation(e rehearsal.Explanation) error {
 	}
 	for _, w := range e.Ways {
 		say("would pass: %s (%s)", w.Text, w.RuleID)
+	}
+	if e.WaysCut {
+		say("there may be more: the model has too many rules to try each")
 	}
 	return errors.Join(errs...)
 }

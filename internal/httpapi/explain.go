@@ -105,7 +105,7 @@ func explanationDTO(e rehearsal.Explanation) gen.Explanation {
 		Decision: gen.ExplainedDeny, Status: gen.ExplanationStatus(e.Status), RuleID: orNil(e.RuleID), Reason: reasonOf(e.Allowed, e.Reason),
 		Limit: orNil(e.Limit), PolicyVersion: e.PolicyVersion, Proposed: e.Proposed, Principal: e.Principal, Model: e.Model,
 		Operation: gen.AskedOperation(e.Operation), At: wire.At(e.At), ConsideredMore: e.Explanation.More,
-		Steps: each(e.Steps, stepDTO), WouldPassIf: each(e.Ways, wayDTO),
+		Steps: each(e.Steps, stepDTO), WouldPassIf: each(e.Ways, wayDTO), WouldPassCut: e.WaysCut,
 		Considered: each(e.Explanation.Considered, func(c rule.Considered) gen.ConsideredRule { return consideredDTO(c, e.Next[c.RuleID]) }),
 	}
 	if e.Allowed {

@@ -2,6 +2,8 @@ package rehearsal_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,4 +75,52 @@ func TestLooksOverTheLogEndInTime(t *testing.T) {
 	whole, err := h.Hits(t.Context(), person("cy"), "a", 1)
 	require.NoError(t, err)
 	require.False(t, whole.Cut)
+}
+
+// many are rules that all deny the same, so that each of them is tried to be left out.
+func many(n int) string {
+	var out strings.Builder
+	for i := range n {
+		fmt.Fprintf(&out, "d%d deny role:reviewer m infer\n", i)
+	}
+	return out.String()
+}
+
+// What would pass is sought in turn, no longer than somebody waits, and without a turn the decision is answered all the same.
+func TestWaysAreSoughtInTurn(t *testing.T) {
+	h := newHouse(t)
+	asking := func(turn func(ctx context.Context) (func(), error), rules int) (rehearsal.Explanation, error) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s := h.again(func(d *rehearsal.Deps) {
+			d.Turn = func(in context.Context) (func(), error) {
+				if turn == nil {
+					cancel()
+					return func() {}, nil
+				}
+				return turn(in)
+			}
+		})
+		list := "open allow * m view\non-call allow/report * m infer\n" + many(rules)
+		q := rehearsal.Query{Principal: "user:ana", Model: "m", Operation: access.Infer, Proposal: rehearsal.Proposal{Given: true, Rules: []byte(written(list))}}
+		return s.Explain(ctx, person("cy"), q)
+	}
+	busy := func(context.Context) (func(), error) { return nil, fault.New(fault.Busy, "busy") }
+	e, err := asking(busy, 300)
+	require.NoError(t, err)
+	require.Equal(t, []any{403, true}, []any{e.Status, e.WaysCut})
+	require.Empty(t, e.Ways)
+	_, err = asking(nil, 300)
+	require.Equal(t, fault.Canceled, fault.CodeOf(err), "whoever left is not sought for any longer")
+	e, err = asking(busy, 150)
+	require.NoError(t, err, "so few need no turn")
+	require.True(t, e.WaysCut, "and are not all tried")
+	e, err = asking(busy, 1)
+	require.NoError(t, err)
+	require.False(t, e.WaysCut)
+	ended := 0
+	e, err = asking(func(context.Context) (func(), error) { return func() { ended++ }, nil }, 300)
+	require.NoError(t, err)
+	require.True(t, e.WaysCut)
+	require.Equal(t, 1, ended)
 }

@@ -35,6 +35,7 @@ type Explanation struct {
 	At        time.Time
 	Steps     []Step
 	Ways      []Way
+	WaysCut   bool                            // there may be more of them
 	Next      map[string]map[string]time.Time // by rule and condition: when hours or valid_from hold again
 }
 
@@ -43,7 +44,7 @@ const reasonUnknown = "unknown_model"
 
 // Explain answers what the gate would say of a use. Everybody may ask about himself and about a key of his own, and is answered
 // safely unless he holds acl.manage; others, another address and proposed rules need acl.manage (Forbidden, with its row).
-// Unknown principals are Unprocessable; rules that could not be written are refused as their writing would be.
+// Unknown principals are Unprocessable; rules that could not be written are refused as their writing would be. It ends with ctx.
 func (s *Service) Explain(ctx context.Context, caller access.Principal, q Query) (Explanation, error) {
 	who, safe, err := s.subject(ctx, caller, q.Principal, q.IP.IsValid() || q.Proposal.Given)
 	if err != nil {
@@ -76,8 +77,7 @@ func (s *Service) Explain(ctx context.Context, caller access.Principal, q Query)
 		rules = s.Guard.Rules()
 	}
 	e.trace(ask)
-	s.seek(&e, ask, rules)
-	return e, nil
+	return e, s.seek(ctx, &e, ask, rules)
 }
 
 // question is what the gate is asked.

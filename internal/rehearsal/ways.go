@@ -2,12 +2,14 @@ package rehearsal
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
 	"time"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/fault"
 	"guardhouse/internal/rule"
 )
 
@@ -31,12 +33,19 @@ const (
 const (
 	// maxWays is how many of them somebody reads.
 	maxWays = 10
-	// maxTries bounds the work for a model with very many rules.
+	// maxTries is how many of a use's rules are tried.
 	maxTries = 100
+	// maxCompiled bounds the rules that are compiled for one explanation, of all tries together: less than a second's work.
+	maxCompiled = 200_000
+	// quickly is how many rules a model may have for its ways to be sought at once, and not in turn: 20,000 are compiled then.
+	quickly = 200
+	// patience is how long an explanation waits for its turn before it goes without ways.
+	patience = 2 * time.Second
 )
 
-// seek finds when hours hold again, and the ways to pass under the rules.
-func (s *Service) seek(e *Explanation, ask access.Question, rules []rule.Rule) {
+// seek finds when hours hold again, and the ways to pass under the rules. It ends with ctx; where there is no turn to be had for
+// very many rules, or too many of them to try, the explanation says that there may be more.
+func (s *Service) seek(ctx context.Context, e *Explanation, ask access.Question, rules []rule.Rule) error {
 	near := slices.DeleteFunc(slices.Clone(rules), func(r rule.Rule) bool { return !matches(r, ask.Model) })
 	by := make(map[string]rule.Rule, len(near))
 	for _, r := range near {
@@ -50,14 +59,32 @@ func (s *Service) seek(e *Explanation, ask access.Question, rules []rule.Rule) {
 		e.Next[c.RuleID] = next(c, by[c.RuleID].Conditions, ask.At)
 	}
 	if e.Allowed || e.Unknown || e.Role.Asked && !e.Role.Passed || e.Status == 429 {
-		return
+		return nil
 	}
-	t := trial{service: s, ask: ask, rules: near, allow: e.Explanation.DefaultAllow}
+	if len(near) > quickly {
+		waiting, cancel := context.WithTimeout(ctx, patience)
+		done, err := s.Turn(waiting)
+		cancel()
+		if ctx.Err() != nil {
+			return fault.From(ctx.Err())
+		}
+		if err != nil {
+			e.WaysCut = true
+			return nil //nolint:nilerr // what would pass is more than was asked: the decision is answered all the same
+		}
+		defer done()
+	}
+	t := trial{service: s, ask: ask, rules: near, allow: e.Explanation.DefaultAllow, left: min(maxTries, max(1, maxCompiled/max(1, len(near))))}
 	for _, c := range e.Explanation.Considered {
+		if err := ctx.Err(); err != nil {
+			return fault.From(err)
+		}
 		t.consider(c, by[c.RuleID])
 	}
+	e.WaysCut = t.cut || len(t.found) > maxWays
 	slices.SortStableFunc(t.found, func(a, b Way) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), a.At.Compare(b.At)) })
 	e.Ways = t.found[:min(len(t.found), maxWays)]
+	return nil
 }
 
 func rank(w Way) int { return slices.Index([]string{ByConditions, IfEnforced, WithoutDeny}, w.Kind) }
@@ -90,35 +117,42 @@ type trial struct {
 	rules   []rule.Rule
 	allow   bool
 	set     *rule.Set // of rules as they are, compiled when first needed
-	tries   int
+	left    int       // tries that may still be made
+	cut     bool      // there was more to try
 	found   []Way
 }
 
 func (t *trial) consider(c rule.Considered, r rule.Rule) {
-	if !c.Principal || t.tries >= maxTries {
-		return
-	}
+	var try func()
 	switch {
+	case !c.Principal:
 	case c.ReportOnly && c.Allow && c.Holds:
-		t.tryEnforced(r)
+		try = func() { t.tryEnforced(r) }
 	case c.ReportOnly:
 	case c.Allow && !c.Holds:
-		t.tryConditions(c, r)
+		try = func() { t.tryConditions(c, r) }
 	case !c.Allow && c.Holds:
-		t.tryWithout(c, r)
+		try = func() { t.tryWithout(c, r) }
+	}
+	switch {
+	case try == nil:
+	case t.left == 0:
+		t.cut = true
+	default:
+		try()
 	}
 }
 
 // passes says whether the use passes under the rules; what can't be compiled is nothing to propose.
 func (t *trial) passes(rules []rule.Rule) bool {
-	t.tries++
+	t.left--
 	set, err := rule.Compile(rules, t.allow)
 	return err == nil && t.service.Guard.Judge(t.ask, set)
 }
 
 // meets says whether another use passes under the rules as they are.
 func (t *trial) meets(q access.Question) bool {
-	t.tries++
+	t.left--
 	if t.set == nil {
 		set, err := rule.Compile(t.rules, t.allow)
 		if err != nil {
