@@ -91,6 +91,17 @@ func (t *tally) day(at time.Time) *Day {
 	return d
 }
 
+// anonymous leaves how many and how often, and nothing of who.
+func (r *Result) anonymous() {
+	for i := range r.Samples {
+		u := &r.Samples[i].Use
+		u.IP, u.KeyID, u.Actor = "", "", audit.Actor{}
+	}
+	for i := range r.People {
+		r.People[i].ID, r.People[i].Name = "", ""
+	}
+}
+
 // most answers the counts with most of what is gained and lost, then of what changes.
 func most(counts map[string]*Count) []Count {
 	out := make([]Count, 0, len(counts))
@@ -103,7 +114,7 @@ func most(counts map[string]*Count) []Count {
 	return out[:min(len(out), maxCounts)]
 }
 
-// result completes the answer. Addresses are for whoever may read the log.
+// result completes the answer. Who it was and from where is for whoever may read the log.
 func (r *replay) result(readsLog bool) Result {
 	out := r.out
 	out.Gain, out.Lose, out.Change = r.total.Gain, r.total.Lose, r.total.Change
@@ -118,10 +129,8 @@ func (r *replay) result(readsLog bool) Result {
 			out.Samples = append(out.Samples, list[i])
 		}
 	}
-	for i := range out.Samples {
-		if !readsLog {
-			out.Samples[i].Use.IP = ""
-		}
+	if !readsLog {
+		out.anonymous()
 	}
 	for at := out.From.UTC().Truncate(hoursOfDay); !at.After(out.To); at = at.Add(hoursOfDay) {
 		out.Days = append(out.Days, *r.day(at))

@@ -76,7 +76,8 @@ func (s *Service) Hits(ctx context.Context, caller access.Principal, ruleID stri
 	slices.Reverse(h.Samples)
 	if !s.Guard.Can(caller, access.AuditRead) {
 		for i := range h.Samples {
-			h.Samples[i].Use.IP, h.Samples[i].Use.Actor = "", audit.Actor{}
+			u := &h.Samples[i].Use
+			u.IP, u.KeyID, u.Actor = "", "", audit.Actor{}
 		}
 	}
 	for m, n := range models {

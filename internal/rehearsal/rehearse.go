@@ -36,7 +36,7 @@ type Result struct {
 	PolicyVersion      int64
 }
 
-// Count is what differs for one account or model.
+// Count is what differs for one account or model. ID and Name of accounts are empty for a caller without audit.read.
 type Count struct {
 	ID, Name           string
 	Gain, Lose, Change int
@@ -55,7 +55,7 @@ const (
 	Change = "change"
 )
 
-// Sample is one use that differs. Its IP is empty for a caller without audit.read.
+// Sample is one use that differs. Who, with which key and from where is empty for a caller without audit.read.
 type Sample struct {
 	Use           audit.Use
 	Effect        string

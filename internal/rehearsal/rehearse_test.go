@@ -130,6 +130,43 @@ func TestRehearsalSaysWhoAndWhat(t *testing.T) {
 	require.Len(t, got.Days, 3)
 }
 
+// Whoever writes the rules and may not read the log learns how many and how often, and not who.
+func TestRehearsalTellsNobodyOfOthersWhoMayNotReadTheLog(t *testing.T) {
+	h := newHouse(t)
+	require.NoError(t, h.db.Write(func(tx *db.Tx) error {
+		for _, s := range []string{
+			`INSERT INTO roles (name, builtin, created_at) VALUES ('keeper', 0, 0)`,
+			`INSERT INTO casbin_rules (ptype, v0, v1) VALUES ('p', 'keeper', 'acl.manage')`,
+			`INSERT INTO users (id, kind, username, username_key, role, status, created_at, updated_at)
+				VALUES ('usr_dee', 'person', 'dee', 'dee', 'keeper', 'active', 0, 0)`,
+		} {
+			if _, err := tx.Exec(s); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	require.NoError(t, h.guard.Reload(t.Context()))
+	h.enforce("open allow * m view,infer")
+	h.use(try{who: key("ana"), op: access.Infer, model: "m", ip: "10.0.0.1"})
+	h.use(try{who: person("bo"), op: access.Infer, model: "m", ip: "10.0.0.1"})
+	h.pass(time.Minute)
+	dee := access.Principal{Kind: access.KindUser, UserID: "usr_dee", Name: "dee", Role: "keeper"}
+	got, err := h.Rehearse(t.Context(), dee, rehearsal.Proposal{Rules: []byte(`[]`)}, 1)
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 2, 2}, []int{got.Lose, got.PeopleTotal, len(got.Samples)})
+	require.Equal(t, []rehearsal.Count{{Lose: 1}, {Lose: 1}}, got.People)
+	require.Equal(t, []rehearsal.Count{{ID: "m", Name: "m", Lose: 2}}, got.Models)
+	for _, s := range got.Samples {
+		require.Equal(t, []any{audit.Actor{}, "", "", "m"}, []any{s.Use.Actor, s.Use.KeyID, s.Use.IP, s.Use.Model})
+	}
+	hits, err := h.Hits(t.Context(), dee, "open", 1)
+	require.NoError(t, err)
+	for _, s := range hits.Samples {
+		require.Equal(t, []any{audit.Actor{}, "", ""}, []any{s.Use.Actor, s.Use.KeyID, s.Use.IP})
+	}
+}
+
 func TestRehearsalOfOneModelKeepsTheOthers(t *testing.T) {
 	h := newHouse(t)
 	h.enforce("both allow * m,n view,infer\nown deny user:usr_ana m infer")
