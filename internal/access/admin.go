@@ -43,8 +43,8 @@ func (g *Guard) AllowModel(tx *db.Tx, ev audit.Event, modelID string, principals
 
 func newRuleID() string { return "rule_" + ulid.Make().String() }
 
-// Changed makes a new policy version in tx and has it in force when the transaction has committed. Whoever changes roles,
-// rules or a user's role calls it in the same transaction.
+// Changed makes a new policy version in tx and has it in force when the transaction has committed; where it cannot be read
+// then, the write answers NotInForce. Whoever changes roles, rules or a user's role calls it in the same transaction.
 func (g *Guard) Changed(tx *db.Tx, reason string) error {
 	_, err := g.newVersion(tx, reason)
 	return err
@@ -57,11 +57,11 @@ func (g *Guard) newVersion(tx *db.Tx, reason string) (version int64, err error) 
 	if err != nil {
 		return 0, db.Translate(err)
 	}
-	tx.AfterCommit(func() {
-		// The change is durable whatever happens here; Watch tries again.
-		if err := g.Reload(context.Background()); err != nil {
-			g.log.Error("reloading the access policy", "err", err)
+	tx.Then(func() error {
+		if err := g.Reload(context.Background()); err != nil { // the change is durable all the same, and Watch tries again
+			return fault.Wrap(err, fault.NotInForce, "The change is stored and will be in force shortly. Do not repeat it.")
 		}
+		return nil
 	})
 	return version, nil
 }

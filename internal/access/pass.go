@@ -120,7 +120,8 @@ func (p *Pass) settle() {
 
 // Commit writes the audit row, then fn's rows, in one transaction, and returns when they are durable. fn may be nil and may
 // run more than once. A caller whose ctx is done by then leaves an error row with reason canceled, fn does not run, and
-// Canceled (or Timeout) is answered. When fn fails nothing is kept, and Close leaves the row.
+// Canceled (or Timeout) is answered. When fn fails nothing is kept, and Close leaves the row. NotInForce is answered beside the
+// event when all of it is durable, and the policy that it changed could not be read anew.
 func (p *Pass) Commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audit.Event) error) (audit.Event, error) {
 	if err := p.Valid(); err != nil {
 		return audit.Event{}, err
@@ -152,7 +153,8 @@ func (p *Pass) Commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audi
 		}
 		return fn(tx, ev)
 	})
-	if err != nil {
+	late := fault.CodeOf(err) == fault.NotInForce
+	if err != nil && !late {
 		p.keep(refused, err)
 		p.move(busy, failed)
 		return audit.Event{}, err
@@ -162,7 +164,7 @@ func (p *Pass) Commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audi
 	if gone != nil {
 		return ev, fault.From(gone)
 	}
-	return ev, nil
+	return ev, err
 }
 
 // keep remembers what the row says of a use that its own check refused: deny where the right was lacking by then, error

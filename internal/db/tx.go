@@ -18,7 +18,7 @@ type Tx struct {
 	w     *writer
 	now   time.Time
 	dead  bool
-	after []func()
+	after []func() error
 	rows  []*sql.Rows
 }
 
@@ -77,7 +77,15 @@ func (t *Tx) Prepare(query string) (*sql.Stmt, error) {
 }
 
 // AfterCommit has fn called once the transaction is durable, in the goroutine that called Write and before Write returns.
-func (t *Tx) AfterCommit(fn func()) { t.after = append(t.after, fn) }
+func (t *Tx) AfterCommit(fn func()) {
+	t.Then(func() error {
+		fn()
+		return nil
+	})
+}
+
+// Then is AfterCommit for what can fail: Write answers its error, and the transaction is durable all the same.
+func (t *Tx) Then(fn func() error) { t.after = append(t.after, fn) }
 
 // Value answers what SetValue stored under key in this transaction, by this member or one before it in the group.
 func (t *Tx) Value(key any) any { return t.w.values[key] }

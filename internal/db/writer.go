@@ -94,10 +94,11 @@ func (w *writer) write(fn func(*Tx) error) error {
 	if m.err != nil {
 		return m.err
 	}
+	var err error
 	for _, fn := range m.tx.after {
-		fn()
+		err = errors.Join(err, fn())
 	}
-	return nil
+	return err
 }
 
 func (w *writer) poke() {

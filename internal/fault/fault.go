@@ -36,6 +36,7 @@ const (
 	Busy                 Code = "busy"                // 503: the queue is full
 	Loading              Code = "loading"             // 503: the model is not loaded yet
 	AuditUnavailable     Code = "audit_unavailable"   // 503: the row could not be made durable
+	NotInForce           Code = "not_in_force"        // 503: what was asked is stored, and the server does not go by it yet
 	Timeout              Code = "timeout"             // 504
 )
 
@@ -44,7 +45,7 @@ func Codes() []Code {
 	return []Code{
 		Invalid, Unauthenticated, Forbidden, NotFound, NotAvailable, MethodNotAllowed, Conflict, Stale, TooLarge,
 		UnsupportedMedia, Misdirected, Unprocessable, RateLimited, Canceled, Internal, SetupRequired, Busy, Loading,
-		AuditUnavailable, Timeout, ConfirmationRequired,
+		AuditUnavailable, Timeout, ConfirmationRequired, NotInForce,
 	}
 }
 

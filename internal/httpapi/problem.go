@@ -41,6 +41,7 @@ func statuses() map[fault.Code]int {
 		fault.Busy:                 http.StatusServiceUnavailable,
 		fault.Loading:              http.StatusServiceUnavailable,
 		fault.AuditUnavailable:     http.StatusServiceUnavailable,
+		fault.NotInForce:           http.StatusServiceUnavailable,
 		fault.Timeout:              http.StatusGatewayTimeout,
 	}
 }

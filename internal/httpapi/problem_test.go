@@ -37,7 +37,7 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 	want := map[fault.Code]int{
 		"invalid": 400, "unauthenticated": 401, "forbidden": 403, "not_found": 404, "not_available": 404, "method_not_allowed": 405,
 		"conflict": 409, "precondition_failed": 412, "too_large": 413, "unsupported_media": 415, "misdirected": 421, "unprocessable": 422,
-		"rate_limited": 429, "canceled": 499, "internal": 500, "setup_required": 503, "busy": 503, "loading": 503, "audit_unavailable": 503, "timeout": 504,
+		"rate_limited": 429, "canceled": 499, "internal": 500, "setup_required": 503, "busy": 503, "loading": 503, "audit_unavailable": 503, "not_in_force": 503, "timeout": 504,
 		"confirmation_required": 403,
 	}
 	require.Len(t, fault.Codes(), len(want))

@@ -300,6 +300,7 @@ const (
 	ErrorCodeMisdirected          ErrorCode = "misdirected"
 	ErrorCodeNotAvailable         ErrorCode = "not_available"
 	ErrorCodeNotFound             ErrorCode = "not_found"
+	ErrorCodeNotInForce           ErrorCode = "not_in_force"
 	ErrorCodePreconditionFailed   ErrorCode = "precondition_failed"
 	ErrorCodeRateLimited          ErrorCode = "rate_limited"
 	ErrorCodeSetupRequired        ErrorCode = "setup_required"
@@ -338,6 +339,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeNotAvailable:
 		return true
 	case ErrorCodeNotFound:
+		return true
+	case ErrorCodeNotInForce:
 		return true
 	case ErrorCodePreconditionFailed:
 		return true

@@ -1600,7 +1600,7 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** @enum {string} */
-        ErrorCode: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "not_available" | "method_not_allowed" | "conflict" | "precondition_failed" | "too_large" | "unsupported_media" | "misdirected" | "unprocessable" | "rate_limited" | "canceled" | "internal" | "setup_required" | "busy" | "loading" | "audit_unavailable" | "timeout" | "confirmation_required";
+        ErrorCode: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "not_available" | "method_not_allowed" | "conflict" | "precondition_failed" | "too_large" | "unsupported_media" | "misdirected" | "unprocessable" | "rate_limited" | "canceled" | "internal" | "setup_required" | "busy" | "loading" | "audit_unavailable" | "timeout" | "confirmation_required" | "not_in_force";
         Problem: {
             type: string;
             title: string;
@@ -3469,8 +3469,9 @@ export interface components {
         };
         /**
          * @description A rate or a quota has no room: of a model rule, the key, or limits.*. Nothing ran and nothing was counted. The same RateLimit
-         *     headers stand on every answer that succeeded where a limit concerns the use. Retry-After is missing where waiting does not help,
-         *     as for a list longer than the limit ever lets through.
+         *     headers stand on every answer that succeeded where a limit concerns the use, but for limits.model and limits.address, which
+         *     others use up too: those stand only where they refused. Retry-After is missing where waiting does not help, as for a list longer
+         *     than the limit ever lets through.
          */
         Limited: {
             headers: {
@@ -3503,8 +3504,9 @@ export interface components {
         };
         /**
          * @description A rate or a quota has no room: of a model rule, the key, or limits.*. Nothing ran and nothing was counted. The same RateLimit
-         *     headers stand on every answer that succeeded where a limit concerns the use. Retry-After is missing where waiting does not help,
-         *     as for a list longer than the limit ever lets through.
+         *     headers stand on every answer that succeeded where a limit concerns the use, but for limits.model and limits.address, which
+         *     others use up too: those stand only where they refused. Retry-After is missing where waiting does not help, as for a list longer
+         *     than the limit ever lets through.
          */
         OpenAILimited: {
             headers: {
