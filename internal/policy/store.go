@@ -144,17 +144,21 @@ func (s *Service) readRow(ctx context.Context) func(query string, args ...any) *
 	return func(query string, args ...any) *sql.Row { return s.d.DB.ReadSQL().QueryRowContext(ctx, query, args...) }
 }
 
-// sameRoles refuses roles of which the one that there was at a moment is gone: Unprocessable where there is none of that name,
-// Conflict where there is a later one. One made in the same millisecond counts as later.
-func sameRoles(row func(query string, args ...any) *sql.Row, roles []string, at int64) error {
+// stillThere refuses roles and groups of which the one that there was at a moment is gone: Unprocessable where there is none,
+// Conflict where there is a later role of that name. One made in the same millisecond counts as later.
+func stillThere(row func(query string, args ...any) *sql.Row, roles, groups []string, at int64) error {
 	names, err := json.Marshal(roles)
-	if err != nil {
-		return fault.Wrap(err, fault.Internal, "the roles cannot be asked for")
+	ids, errGroups := json.Marshal(groups)
+	if err = errors.Join(err, errGroups); err != nil {
+		return fault.Wrap(err, fault.Internal, "the roles and groups cannot be asked for")
 	}
-	var name string
+	var kind, name string
 	var later bool
-	err = row(`SELECT named.value, roles.name IS NOT NULL FROM json_each(?) AS named LEFT JOIN roles ON roles.name = named.value
-		WHERE roles.name IS NULL OR roles.created_at >= ? ORDER BY 1 LIMIT 1`, string(names), at).Scan(&name, &later)
+	err = row(`SELECT 'role', named.value, roles.name IS NOT NULL FROM json_each(?) AS named LEFT JOIN roles ON roles.name = named.value
+			WHERE roles.name IS NULL OR roles.created_at >= ?
+		UNION ALL SELECT 'group', coalesce(groups.name, named.value), 0 FROM json_each(?) AS named LEFT JOIN groups ON groups.id = named.value
+			WHERE groups.id IS NULL OR groups.deleted_at IS NOT NULL
+		ORDER BY 1 DESC, 2 LIMIT 1`, string(names), at, string(ids)).Scan(&kind, &name, &later)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil
@@ -163,5 +167,5 @@ func sameRoles(row func(query string, args ...any) *sql.Row, roles []string, at 
 	case later:
 		return fault.Newf(fault.Conflict, "The role %q was made after that version: write the rule anew if it is meant.", name).WithField("version")
 	}
-	return fault.Newf(fault.Unprocessable, "The role %q is gone.", name).WithField("version")
+	return fault.Newf(fault.Unprocessable, "The %s %q is gone.", kind, name).WithField("version")
 }

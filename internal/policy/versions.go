@@ -140,22 +140,22 @@ func (s *Service) undoable(ctx context.Context, row versionRow, list []ChangedRu
 	if _, err := takenBack(plain(s.d.Guard.Stored().Rules), list); err != nil {
 		return false, nil //nolint:nilerr // that it would be refused is the answer
 	}
-	err = sameRoles(s.readRow(ctx), restoredRoles(list), row.At)
+	err = stillThere(s.readRow(ctx), restored(list, rule.KindRole), restored(list, rule.KindGroup), row.At)
 	if code := fault.CodeOf(err); code == fault.Conflict || code == fault.Unprocessable {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// restoredRoles names the roles of the rules that would stand again.
-func restoredRoles(list []ChangedRule) []string {
+// restored answers those of a kind whom the rules name that would stand again.
+func restored(list []ChangedRule, kind string) []string {
 	out := []string{}
 	for _, c := range list {
 		if c.Before == nil {
 			continue
 		}
 		for _, p := range c.Before.Principals {
-			if p.Kind == rule.KindRole {
+			if p.Kind == kind {
 				out = append(out, p.Ref)
 			}
 		}
@@ -229,7 +229,9 @@ func (s *Service) Undo(ctx context.Context, p access.Principal, version int64, w
 			row, list, err = s.past(ctx, version)
 			return err
 		},
-		check: func(tx *db.Tx) error { return sameRoles(tx.QueryRow, restoredRoles(list), row.At) },
+		check: func(tx *db.Tx) error {
+			return stillThere(tx.QueryRow, restored(list, rule.KindRole), restored(list, rule.KindGroup), row.At)
+		},
 		apply: func(now []rule.Rule) ([]rule.Rule, error) { return takenBack(now, list) },
 	})
 	return s.changeOf(c, w), err

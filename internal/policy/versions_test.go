@@ -129,6 +129,24 @@ func TestUndoBringsNoForgottenRoleBack(t *testing.T) {
 	require.Len(t, h.guard.Rules(), 1)
 }
 
+// A group that is gone stays so, and a rule on it binds nobody: it is said before somebody tries.
+func TestUndoBringsNoRuleOnADeletedGroupBack(t *testing.T) {
+	h := newHouse(t)
+	h.group(t, "radiology")
+	h.put(t, "\n  - {id: a, effect: allow, principals: [\"group:radiology\"], models: [m1], operations: [infer]}")
+	gone := h.put(t, " []")
+	d, err := h.Version(t.Context(), cli, gone.Version)
+	require.NoError(t, err)
+	require.True(t, d.Undoable)
+	h.exec(t, `UPDATE groups SET deleted_at = 1 WHERE name = 'radiology'`)
+	d, err = h.Version(t.Context(), cli, gone.Version)
+	require.NoError(t, err)
+	require.False(t, d.Undoable)
+	_, err = h.Undo(t.Context(), cli, gone.Version, policy.Write{})
+	refused(t, err, fault.Unprocessable, "version")
+	require.Contains(t, fault.From(err).Message, "radiology")
+}
+
 // counted counts how often names are asked for.
 type counted struct {
 	policy.Names
