@@ -101,6 +101,22 @@ describe("the page of rules", { timeout: 60_000 }, () => {
     expect(at("would-pass").textContent).toContain("if night were enforced");
   });
 
+  it("warns of a deny that its target sheds by stating no purpose", async () => {
+    await open("/rules/guard-nano/ward");
+    const warned = () => document.querySelector("[data-test=purpose-shed]") !== null;
+    const ask = (on: boolean) => {
+      (at("purpose") as HTMLInputElement).checked = on;
+      at("purpose").dispatchEvent(new Event("change"));
+      return nextTick();
+    };
+    await ask(true);
+    expect(warned()).toBe(false);
+    await press("effect-deny");
+    expect(warned()).toBe(true);
+    await ask(false);
+    expect(warned()).toBe(false);
+  });
+
   it("marks what changes, tries it, and saves the whole set where it was found", async () => {
     await open("/rules/guard-nano/ward");
     await write("rate", "60");
