@@ -86,3 +86,17 @@ const FreeRefusals = freeRefusals
 
 // FreeOfAll is how many of these rows all strangers together have a minute.
 const FreeOfAll = freeOfAll
+
+// Opens is what a change of these rules asks about; was and is say whether the default allows.
+func Opens(before, after []rule.Rule, was, is bool) bool {
+	word := map[bool]string{true: defaultAllow, false: defaultDeny}
+	plan := policyPlan{write: PolicyWrite{Rules: after, Default: word[is]}, def: word[was]}
+	for _, r := range before {
+		r.Origin = originAdmin
+		plan.before = append(plan.before, stored{Rule: r})
+	}
+	if err := plan.complete(is); err != nil {
+		panic(err)
+	}
+	return plan.opens(is)
+}

@@ -56,7 +56,8 @@ func (g *Guard) PutRules(ctx context.Context, pass *Pass, expect int64, change f
 // may administer rules, reads the policy, has it changed, compiles all of it, and writes the rules that differ, a version, its
 // history and the audit row. The policy is in force when it returns. change may run more than once.
 //
-// It refuses a caller who lost the right (Forbidden), a policy whose rules changed after version expect (Stale; 0 never is),
+// It refuses a caller who lost the right (Forbidden), one whose session did not confirm where the change lets somebody do more
+// than before (ConfirmationRequired), a policy whose rules changed after version expect (Stale; 0 never is),
 // what change refuses, rules that no set takes or too many (Invalid), and a principal or owner without a row (Unprocessable);
 // then nothing has changed, and Close leaves the row.
 func (g *Guard) PutPolicy(
@@ -75,6 +76,9 @@ func (g *Guard) PutPolicy(
 		}
 		var err error
 		plan, err = g.planPolicy(tx, expect, change)
+		if err == nil && !plan.write.DryRun && plan.opens(g.allowByDef) {
+			err = pass.Principal().Confirmed()
+		}
 		return plan.details(), err
 	}}
 	_, err := pass.Commit(ctx, out, func(tx *db.Tx, ev audit.Event) error { return g.storePolicy(tx, ev, &plan) })

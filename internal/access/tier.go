@@ -18,7 +18,8 @@ const (
 
 // Tiers answers the tier of every act of administration. Acts that come to the same have the same tier: whoever gives an
 // administrator's role, sets somebody's password, edits a role or makes an administrator's key can act as an administrator
-// from then on.
+// from then on. Whoever lets people into a model decides as much (threat Z9): a change of rules that opens, an approval and a
+// move into or out of a group that is one ask for the password too. What only closes is never held up by more than a dialog.
 func Tiers() map[string]int {
 	return map[string]int{
 		"user.create": TierDialog, "user.set_role": TierDialog, "user.set_name": TierUndo, "user.disable": TierDialog, "user.enable": TierDialog,
@@ -28,6 +29,9 @@ func Tiers() map[string]int {
 		"key.create": TierDialog, "key.create_admin": TierPassword, "key.confirm": TierPassword, "key.revoke": TierDialog,
 		"key.rotate": TierDialog, "key.rotate_admin": TierPassword, "key.revoke_all": TierDialog,
 		"session.end": TierUndo, "settings.change": TierDialog,
+		"acl.change": TierDialog, "acl.open": TierPassword, "group.open": TierPassword,
+		"access.ask": TierUndo, "access.withdraw": TierDialog, "access.approve": TierPassword, "access.decline": TierDialog,
+		"review.begin": TierUndo, "review.keep": TierUndo, "review.remove": TierDialog, "review.close": TierDialog,
 	}
 }
 

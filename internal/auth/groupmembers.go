@@ -11,8 +11,9 @@ import (
 // SetMember puts a user into a group (in) or takes him out, for a caller with user.manage whose own actions cover the user's
 // role (Forbidden, threat Z4). Where a model rule makes that a grant, which is to join a group that an allow names or to leave
 // one that a deny names, the caller also needs acl.manage: to belong to the group himself is not enough, as a deny may take from
-// him what the group gives. Report-only rules count like enforced ones: they are about to be. An unknown group or user is
-// NotFound, one group too many Unprocessable. What is so already is no error. The change is in force when this returns.
+// him what the group gives; a session that did not confirm is asked to (ConfirmationRequired). Report-only rules count like
+// enforced ones: they are about to be. An unknown group or user is NotFound, one group too many Unprocessable. What is so
+// already is no error. The change is in force when this returns.
 func (s *Service) SetMember(ctx context.Context, p access.Principal, group, user string, in bool) (err error) {
 	pass, err := s.guard.Enter(ctx, p, access.Op{Action: access.UserManage, Resource: groupTarget(group)})
 	if err != nil {
@@ -103,6 +104,9 @@ func (s *Service) mayMove(tx *db.Tx, m membership) error {
 		return nil
 	}
 	err = s.guard.Administer(tx, m.caller, access.ACLManage)
+	if err == nil {
+		return m.caller.Confirmed()
+	}
 	if fault.CodeOf(err) != fault.Forbidden {
 		return err
 	}

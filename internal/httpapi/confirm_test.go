@@ -20,21 +20,75 @@ func (b *bench) aliceInABrowser() map[string]string {
 // riskyCalls is one act of tier 4 on each route that has one, with the status of success.
 func (b *bench) riskyCalls() map[string]call {
 	return map[string]call{
-		"an administrator":     {method: "POST", path: "/api/v1/users", body: `{"username":"eve","kind":"service","role":"admin"}`},
-		"a password":           {method: "PATCH", path: "/api/v1/users/" + b.idOf("rita"), body: `{"password":"another long and private sentence"}`},
-		"a password among all": {method: "PATCH", path: "/api/v1/users/" + b.idOf("rita"), body: `{"display_name":"R","password":"another long and private sentence"}`},
-		"a rise":               {method: "PATCH", path: "/api/v1/users/" + b.idOf("nora"), body: `{"role":"admin"}`},
-		"a role":               {method: "PUT", path: "/api/v1/roles/nurse", body: `{"actions":["session.own"]}`},
-		"a new role":           {method: "PUT", path: "/api/v1/roles/fresh", body: `{"actions":[]}`},
-		"a role's end":         {method: "DELETE", path: "/api/v1/roles/spare"},
-		"a key":                {method: "POST", path: "/api/v1/keys", body: `{"label":"mine"}`},
+		"an administrator":       {method: "POST", path: "/api/v1/users", body: `{"username":"eve","kind":"service","role":"admin"}`},
+		"a password":             {method: "PATCH", path: "/api/v1/users/" + b.idOf("rita"), body: `{"password":"another long and private sentence"}`},
+		"a password among all":   {method: "PATCH", path: "/api/v1/users/" + b.idOf("rita"), body: `{"display_name":"R","password":"another long and private sentence"}`},
+		"a rise":                 {method: "PATCH", path: "/api/v1/users/" + b.idOf("nora"), body: `{"role":"admin"}`},
+		"a role":                 {method: "PUT", path: "/api/v1/roles/nurse", body: `{"actions":["session.own"]}`},
+		"a new role":             {method: "PUT", path: "/api/v1/roles/fresh", body: `{"actions":[]}`},
+		"a role's end":           {method: "DELETE", path: "/api/v1/roles/spare"},
+		"a key":                  {method: "POST", path: "/api/v1/keys", body: `{"label":"mine"}`},
+		"a rule that opens":      {method: "POST", path: "/api/v1/acl/rules", body: `{"id":"open","effect":"allow","principals":["*"],"models":["guard-nano"],"operations":["infer"]}`},
+		"a deny that goes":       {method: "DELETE", path: "/api/v1/acl/rules/closes"},
+		"a rule that reaches on": {method: "PUT", path: "/api/v1/acl/rules/lets", body: `{"effect":"allow","principals":["*","group:opened"],"models":["guard-nano"],"operations":["infer"]}`},
+		"an approval":            {method: "POST", path: "/api/v1/access/requests/" + b.asked() + "/approve", body: `{}`},
+		"a member let in":        {method: "PUT", path: "/api/v1/groups/" + b.groupNamed("opened") + "/members/" + b.idOf("nora")},
 	}
+}
+
+// rulesToConfirm makes the rules, the group and the request that riskyCalls speaks of.
+func (b *bench) rulesToConfirm() {
+	b.t.Helper()
+	require.Equal(b.t, http.StatusCreated, b.adminAsks("POST", "/api/v1/groups", `{"name":"opened"}`).Code)
+	b.asksAccess(map[string]string{"Authorization": b.bearer}, "guard-nano")
+	for id, text := range map[string]string{
+		"closes": `{"effect":"deny","principals":["role:guest"],"models":["guard-nano"],"operations":["infer"]}`,
+		"lets":   `{"effect":"allow","principals":["group:opened"],"models":["guard-nano"],"operations":["infer"]}`,
+	} {
+		require.Equal(b.t, http.StatusCreated, b.adminAsks("PUT", "/api/v1/acl/rules/"+id, text).Code)
+	}
+}
+
+// asked answers the id of rita's open request.
+func (b *bench) asked() string {
+	b.t.Helper()
+	w := b.adminAsks("GET", accessRequests+"?status=open", "")
+	return object(b.t, w.Body.Bytes())["items"].([]any)[0].(map[string]any)["id"].(string)
+}
+
+func (b *bench) groupNamed(name string) string {
+	b.t.Helper()
+	w := b.adminAsks("GET", "/api/v1/groups?q="+name, "")
+	return object(b.t, w.Body.Bytes())["items"].([]any)[0].(map[string]any)["id"].(string)
+}
+
+// TestClosingIsNeverHeldUp: whoever sees a model misused closes it at once, with whatever session is open.
+func TestClosingIsNeverHeldUp(t *testing.T) {
+	b := newBench(t)
+	b.rulesToConfirm()
+	page := b.aliceInABrowser()
+	group := "/api/v1/groups/" + b.groupNamed("opened") + "/members/" + b.idOf("nora")
+	require.Equal(t, http.StatusNoContent, b.adminAsks("PUT", group, "").Code)
+	for name, c := range map[string]call{
+		"a deny":                {method: "POST", path: "/api/v1/acl/rules", body: `{"effect":"deny","principals":["*"],"models":["*"],"operations":["infer"]}`},
+		"an allow that goes":    {method: "DELETE", path: "/api/v1/acl/rules/lets"},
+		"what only reports":     {method: "POST", path: "/api/v1/acl/rules", body: `{"effect":"allow","principals":["*"],"models":["*"],"operations":["infer"],"mode":"report-only"}`},
+		"what is only tried":    {method: "POST", path: "/api/v1/acl/rules?dry_run=true", body: `{"effect":"allow","principals":["*"],"models":["*"],"operations":["infer"]}`},
+		"a member taken out":    {method: "DELETE", path: group},
+		"a request turned down": {method: "POST", path: "/api/v1/access/requests/" + b.asked() + "/decline", body: `{"reason":"Ask the ward first."}`},
+	} {
+		c.header = page
+		w := b.one(c)
+		require.Less(t, w.Code, 300, "%s: %s", name, w.Body)
+	}
+	require.Nil(t, object(t, b.me(page).Body.Bytes())["confirmed_until"])
 }
 
 // TestConfirm: on the console the acts of tier 4 wait for the password; then they are done, with the session's new cookie.
 func TestConfirm(t *testing.T) {
 	b := newBench(t)
 	require.Equal(t, http.StatusCreated, b.do(call{method: "PUT", path: "/api/v1/roles/spare", as: "alice", body: `{"actions":[]}`}).Code)
+	b.rulesToConfirm()
 	page := b.aliceInABrowser()
 	me := object(t, b.me(page).Body.Bytes())
 	require.Nil(t, me["confirmed_until"])
