@@ -50,6 +50,34 @@ func referred(tx *db.Tx, rules []rule.Rule) error {
 	return nil
 }
 
+// writable refuses rules that one file could not hold together: nobody could export them, and no history could keep the set that
+// replaces them. What only takes away is let through.
+func (p *policyPlan) writable(tx *db.Tx) error {
+	if len(p.Added)+len(p.Changed) == 0 || rule.Fits(p.write.Rules, nil) {
+		return nil
+	}
+	names, err := everyName(tx)
+	if err != nil || rule.Fits(p.write.Rules, func(p rule.Principal) string { return names[p] }) {
+		return err
+	}
+	return fault.New(fault.Invalid,
+		"rules: all of them together would be too long for one file: shorten notes and lists, or name groups in the place of people").WithField("rules")
+}
+
+// everyName answers the names of all people and groups there are, for a policy so large that they matter.
+func everyName(tx *db.Tx) (map[rule.Principal]string, error) {
+	out := map[rule.Principal]string{}
+	l := txLoader(tx)
+	err := l.each(`SELECT 'user', id, username FROM users UNION ALL SELECT 'group', id, name FROM groups`, func(scan func(...any) error) error {
+		var who rule.Principal
+		var name string
+		err := scan(&who.Kind, &who.Ref, &name)
+		out[who] = name
+		return err
+	})
+	return out, db.Translate(err)
+}
+
 // storePolicy writes what the plan says: rules that differ, a version, the history.
 func (g *Guard) storePolicy(tx *db.Tx, ev audit.Event, p *policyPlan) error {
 	if p.write.DryRun {

@@ -127,6 +127,9 @@ func (g *Guard) planPolicy(tx *db.Tx, expect int64, change func(*db.Tx, Policy) 
 	if err := plan.complete(g.allowByDef); err != nil {
 		return plan, err
 	}
+	if err := plan.writable(tx); err != nil {
+		return plan, err
+	}
 	return plan, referred(tx, plan.differing())
 }
 

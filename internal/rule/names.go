@@ -9,7 +9,7 @@ import (
 
 const (
 	maxID  = 64  // bytes of a rule's id and of a model's
-	maxRef = 128 // bytes of a principal's name
+	maxRef = 256 // bytes of a principal's name: 64 characters of any script
 )
 
 // String is the principal as rules spell it: "role:nurse", or "*".

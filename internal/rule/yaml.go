@@ -67,6 +67,14 @@ func bounded(data []byte) error {
 	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
 		return fault.New(fault.Invalid, "the file is no UTF-8 text")
 	}
+	if values(data) > maxNodes {
+		return fault.Newf(fault.Invalid, "the file holds more than %d values", maxNodes)
+	}
+	return nil
+}
+
+// values answers how many values data may hold at most.
+func values(data []byte) int {
 	n := 0
 	for i, c := range data {
 		switch c {
@@ -87,10 +95,7 @@ func bounded(data []byte) error {
 	for _, end := range []string{"\u0085", "\u2028", "\u2029"} { // YAML 1.1 ends lines there too
 		n += bytes.Count(data, []byte(end))
 	}
-	if n > maxNodes {
-		return fault.Newf(fault.Invalid, "the file holds more than %d values", maxNodes)
-	}
-	return nil
+	return n
 }
 
 // blank says whether a space or a line's or the data's end stands at i.
