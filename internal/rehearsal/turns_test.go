@@ -41,7 +41,7 @@ func TestTurns(t *testing.T) {
 		require.Len(t, left, 8, "so many do not wait")
 		require.Equal(t, fault.Busy, fault.CodeOf(<-left))
 		for range 7 {
-			<-left
+			require.Equal(t, fault.Busy, fault.CodeOf(<-left))
 		}
 		cancel()
 		for range 32 {
