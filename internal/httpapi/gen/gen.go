@@ -2849,7 +2849,7 @@ type PolicyVersionDetail struct {
 	Note    string        `json:"note"`
 	Rules   []ChangedRule `json:"rules"`
 
-	// Undoable None of these rules was changed since, and no role that would be named again is gone or was made since.
+	// Undoable None of these rules was changed since, and no role or group that would be named again is gone or was made since.
 	Undoable bool  `json:"undoable"`
 	Version  int64 `json:"version"`
 }

@@ -846,7 +846,7 @@ export interface paths {
         /**
          * Take one change back
          * @description The rules that it touched stand again as they did before it; all others stay. It is a change of its own, and can be taken back
-         *     likewise. 409 where one of those rules was changed since, or names again a role that was made since; 422 where such a role is gone.
+         *     likewise. 409 where one of those rules was changed since, or names again a role that was made since; 422 where such a role or group is gone.
          */
         post: operations["undoPolicyVersion"];
         delete?: never;
@@ -2235,7 +2235,7 @@ export interface components {
             /** @description The same as YAML. */
             before: string;
             after: string;
-            /** @description None of these rules was changed since, and no role that would be named again is gone or was made since. */
+            /** @description None of these rules was changed since, and no role or group that would be named again is gone or was made since. */
             undoable: boolean;
         };
         Message: {
