@@ -185,7 +185,8 @@ func (r *refusals) flush(g *Guard, s span) {
 // row is what is written of the sum.
 func (c *refused) row() audit.Entry {
 	e := c.first
-	e.ID, e.Content, e.RequestID, e.UserAgent, e.Duration, e.Reason = "", nil, "", "", 0, "summed"
+	e.ID, e.Content, e.RequestID, e.UserAgent, e.Duration = "", nil, "", "", 0
+	e.Reason = "summed"
 	e.Details = map[string]any{"refusals": c.extra, "minute": c.minute.UTC().Format(time.RFC3339)}
 	return e
 }
