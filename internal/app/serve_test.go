@@ -39,11 +39,15 @@ func engine(t *testing.T) inference.Engine {
 	return fake.New(fake.Options{Decode: tok.Decode, Encode: tok.Encode})
 }
 
-func settings(t *testing.T, data string) *config.Config {
+// settings are those of a folder; further ones are "key=value".
+func settings(t *testing.T, data string, further ...string) *config.Config {
 	t.Helper()
-	c, err := config.Load(config.Sources{
-		Flags: map[string]string{"data": data, "listen": "127.0.0.1:0"}, Environ: []string{},
-	})
+	flags := map[string]string{"data": data, "listen": "127.0.0.1:0"}
+	for _, f := range further {
+		key, value, _ := strings.Cut(f, "=")
+		flags[key] = value
+	}
+	c, err := config.Load(config.Sources{Flags: flags, Environ: []string{}})
 	require.NoError(t, err)
 	return c
 }
@@ -55,13 +59,14 @@ type running struct {
 	done chan error
 }
 
-func serve(t *testing.T, data string) *running {
+func serve(t *testing.T, data string, further ...string) *running {
 	t.Helper()
+	c := settings(t, data, further...)
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{stop: cancel, done: make(chan error, 1)}
 	said := make(chan Notice, 1)
 	o := Options{Engine: engine(t), Log: slog.New(slog.DiscardHandler)}
-	go func() { r.done <- Serve(ctx, settings(t, data), o, func(n Notice) { said <- n }) }()
+	go func() { r.done <- Serve(ctx, c, o, func(n Notice) { said <- n }) }()
 	select {
 	case r.Notice = <-said:
 	case err := <-r.done:
