@@ -106,3 +106,20 @@ export async function openAuditOf(page, verdict) {
   assert.equal(await recomputed.getAttribute("data-result"), "equal", "the browser computes the row's hash again");
   assert.equal(await page.locator(`[title="${verdict.audit_hash}"]`).count() > 0, true, "the row holds the hash that the verdict carried");
 }
+
+/** Signs in as the admin with a session of its own: a typed password gives it a new cookie, and the house's is used by others. */
+export async function ownSession(page, ctx, path, ready) {
+  await ctx.go("/sign-in", '[data-test="username"]');
+  await page.locator('[data-test="username"]').fill(admin.username);
+  await page.locator('[data-test="password"]').fill(admin.password);
+  await page.keyboard.press("Enter");
+  await page.locator('[data-test="me"]').first().waitFor({ state: "attached" });
+  await ctx.go(path, ready);
+}
+
+/** Answers the password question of a dialog if it is asked, and confirms. */
+export async function confirm(page) {
+  const asked = page.locator('[data-test="confirm-password"]');
+  if (await asked.count()) await asked.fill(admin.password);
+  await page.locator('[data-test="confirm"]:visible').click();
+}

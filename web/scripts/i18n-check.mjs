@@ -83,7 +83,7 @@ for (const key of en.keys()) {
 for (const key of literals) {
   if (!top.has(key.split(".")[0]) || /\.(ts|vue|css|svg|json|mjs)$/.test(key)) continue;
   const known = en.has(key) || [...en.keys()].some((k) => k.startsWith(key + "."));
-  const isAction = /^(moderation|audit|model|auth|user|key|session|acl|settings|metrics|example|role)\.[a-z_]+$/.test(key) && !en.has(key);
+  const isAction = /^(moderation|audit|model|auth|user|key|session|acl|settings|metrics|example|role|group)\.[a-z_]+$/.test(key) && !en.has(key);
   if (!known && !isAction) problems.push(`used but not in the catalogues: ${key}`);
 }
 

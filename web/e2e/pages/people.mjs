@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { request } from "playwright-core";
 import { keyboardOnly, tabTo } from "../keys.mjs";
-import { admin } from "../steps.mjs";
+import { confirm, ownSession } from "../steps.mjs";
 import { broken, fail } from "../texts.mjs";
 
 const by = (id) => `[data-test="${id}"]`;
@@ -12,23 +12,6 @@ const closed = (page) => page.waitForFunction(() => !document.querySelector("dia
 async function openPerson(page, name) {
   await page.locator(row(name)).first().click();
   await page.locator(by("person-name")).waitFor();
-}
-
-/** A session of its own: a typed password gives it a new cookie, and the house's is used by others. */
-async function enter(page, ctx, path) {
-  await ctx.go("/sign-in", by("username"));
-  await page.locator(by("username")).fill(admin.username);
-  await page.locator(by("password")).fill(admin.password);
-  await page.keyboard.press("Enter");
-  await page.locator(by("me")).first().waitFor({ state: "attached" });
-  await ctx.go(path);
-}
-
-/** Answers the password question of a dialog if it is asked, and confirms. */
-async function confirm(page) {
-  const asked = page.locator(by("confirm-password"));
-  if (await asked.count()) await asked.fill(admin.password);
-  await page.locator(by("confirm") + ":visible").click();
 }
 
 export const pages = [
@@ -50,7 +33,7 @@ export const walks = [
   {
     name: "people-user-edit-by-keyboard", as: "nobody",
     async run(page, ctx) {
-      await enter(page, ctx, "/people?q=l.wang");
+      await ownSession(page, ctx, "/people?q=l.wang");
       await page.locator(row("Wang Li")).waitFor();
       await keyboardOnly(page, async () => {
         await page.locator(row("Wang Li")).waitFor();
@@ -83,7 +66,7 @@ export const walks = [
     name: "people-add-reset-disable-delete", as: "nobody",
     async run(page, ctx) {
       const name = "t.moreau." + Date.now().toString(36); // no name is given twice, whatever became of its owner
-      await enter(page, ctx, "/people");
+      await ownSession(page, ctx, "/people");
       await page.locator(by("add")).click();
       await page.locator(by("add-username")).waitFor();
       await ctx.seen("people-add");
@@ -129,7 +112,7 @@ export const walks = [
     name: "roles-change-and-conflict", as: "nobody",
     async run(page, ctx) {
       const boss = ctx.house.roles.admin;
-      await enter(page, ctx, "/roles/guest?action=model.view");
+      await ownSession(page, ctx, "/roles/guest?action=model.view");
       await page.locator(by("why-question")).waitFor();
       await page.locator("[data-cell='guest/model.view']").click();
       await page.keyboard.press("ArrowDown");

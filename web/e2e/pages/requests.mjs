@@ -1,6 +1,7 @@
 // Somebody asks for a model, somebody else decides, and a yes is a rule that ends by itself.
 import assert from "node:assert/strict";
 import { keyboardOnly, tabTo } from "../keys.mjs";
+import { confirm, ownSession } from "../steps.mjs";
 
 const by = (id) => `[data-test="${id}"]`;
 const item = "[data-test^=request-arq_]";
@@ -58,14 +59,14 @@ async function decide(page, ctx) {
   await askAs(nurse, "guard-nano", "Because.");
   await askAs(boss, "qwen3-vl-4b", "My own.");
 
-  await ctx.go("/requests", item);
+  await ownSession(page, ctx, "/requests", item);
   const row = (name) => page.locator(item, { hasText: name });
   assert.equal(await row("qwen3-vl-4b").locator(by("approve")).count(), 0, "nobody decides for himself");
   await row("Ruth Osei").locator(by("approve")).click();
   await page.locator(by("today") + " .dec.deny").waitFor();
   await ctx.seen("requests-approve");
   await page.locator(by("approve-until")).selectOption("7");
-  await page.locator(by("confirm") + ":visible").click();
+  await confirm(page);
   await closed(page);
   await row("Ruth Osei").waitFor({ state: "detached" });
   const judged = await reviewer.api("POST", "/api/v1/moderations", { input: "May I now?" }, 200);
@@ -91,5 +92,5 @@ async function decide(page, ctx) {
 
 export const walks = [
   { name: "requests-ask-by-keyboard", as: "nurse", run: askByKeyboard },
-  { name: "requests-decide", as: "admin", run: decide },
+  { name: "requests-decide", as: "nobody", run: decide },
 ];
