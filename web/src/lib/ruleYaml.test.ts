@@ -26,6 +26,12 @@ describe("a policy in YAML", () => {
     expect(readRules(rulesYaml(rules))).toEqual(kept);
     expect(readRules(rulesYaml([]))).toEqual([]);
   });
+  it("may end as an export ends, and ends there", () => {
+    expect(readRules(file(least) + "...\n")).toEqual(readRules(file(least)));
+    expect(readRules(file(least) + "... # the end\n\n# of the wards\n")).toHaveLength(1);
+    expect(refused(file(least) + "...\n" + least)).toMatch(/^shape 5 /);
+    expect(refused(file(least.replace("view]", "view\n...\n]")))).not.toBe("taken");
+  });
   it("is read as the contract writes it: comments, lists in lines, members in brackets", () => {
     const text = `# ours
 version: 1

@@ -33,9 +33,12 @@ function bare(text: string): string {
 function linesOf(source: string): Line[] {
   const out: Line[] = [];
   let open = 0;
+  let ended = false; // by the line that ends an export
   source.split(/\r?\n/).forEach((raw, i) => {
     const text = bare(raw).trimEnd();
-    if (text.trim() === "" || (out.length === 0 && text === "---")) return;
+    if (ended && text.trim() !== "") throw new YamlProblem("shape", i + 1, text.trim());
+    ended ||= text === "...";
+    if (ended || text.trim() === "" || (out.length === 0 && text === "---")) return;
     if (/^ *\t/.test(text)) throw new YamlProblem("tab", i + 1);
     const last = out.at(-1);
     if (open > 0 && last) last.text += " " + text.trim();
