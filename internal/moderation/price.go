@@ -9,9 +9,13 @@ import (
 	"guardhouse/internal/catalog"
 )
 
-// pricing is how many requests are cut into tokens at a time before the model's own slots bound it: it is work of the
-// processor, which the model needs.
-const pricing = 2
+const (
+	// pricing is how many large requests are cut into tokens at a time before the model's own slots bound it: it is work of the
+	// processor, which the model needs.
+	pricing = 2
+	// large is what takes some hundredths of a second; nobody waits with less behind one who sends a megabyte again and again.
+	large = 64 << 10
+)
 
 // priced are the windows of a request's inputs, as the model that they were cut for is to be asked.
 type priced struct {
@@ -29,11 +33,13 @@ func (j *job) price(ctx context.Context, m catalog.Model, inputs []Input) (c acc
 			j.priced, c = priced{}, least
 		}
 	}()
-	select {
-	case j.s.pricing <- struct{}{}:
-		defer func() { <-j.s.pricing }()
-	case <-ctx.Done():
-		return least
+	if size(inputs) >= large {
+		select {
+		case j.s.pricing <- struct{}{}:
+			defer func() { <-j.s.pricing }()
+		case <-ctx.Done():
+			return least
+		}
 	}
 	l, err := j.s.usable(m)
 	if err != nil {

@@ -156,3 +156,21 @@ func TestAQuotaHidesNoOtherRefusal(t *testing.T) {
 	used, held := r.counted(limit.Tokens)
 	require.Zero(t, used+held)
 }
+
+// Large requests are cut a few at a time, whoever sends them; nobody waits with a short text behind them, and who gives up
+// while he waits takes nothing.
+func TestLargeRequestsWaitToBePriced(t *testing.T) {
+	r := newRig(t, aDay(limit.Tokens, 1_000_000))
+	release := r.svc.Pricing()
+	require.False(t, r.judge(t, text(bread)).Flagged)
+	used, _ := r.counted(limit.Tokens)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	long := text(strings.Repeat("Bread needs flour. ", 4000))
+	_, err := r.svc.Evaluate(ctx, rita(), ask(long))
+	require.Equal(t, fault.Canceled, fault.CodeOf(err))
+	after, held := r.counted(limit.Tokens)
+	require.Equal(t, []int64{used, 0}, []int64{after, held})
+	release()
+	require.False(t, r.judge(t, long).Flagged)
+}

@@ -28,19 +28,25 @@ func (r Request) check() error {
 	case r.Mode != "" && r.Mode != Strict && r.Mode != Loose:
 		return fault.New(fault.Invalid, "policy must be strict or loose.").WithField("policy")
 	}
-	size := 0
 	for _, in := range r.Inputs {
 		if err := in.check(); err != nil {
 			return err
 		}
-		for _, m := range in.Messages {
-			size += len(m.Content)
-		}
 	}
-	if size > maxBytes {
-		return fault.Newf(fault.TooLarge, "The input has %d bytes; the limit is %d.", size, maxBytes).WithField("input")
+	if n := size(r.Inputs); n > maxBytes {
+		return fault.Newf(fault.TooLarge, "The input has %d bytes; the limit is %d.", n, maxBytes).WithField("input")
 	}
 	return nil
+}
+
+// size answers the bytes of all texts.
+func size(inputs []Input) (n int) {
+	for _, in := range inputs {
+		for _, m := range in.Messages {
+			n += len(m.Content)
+		}
+	}
+	return n
 }
 
 func (in Input) check() error {

@@ -72,7 +72,7 @@ type Service struct {
 	models  map[string]*loaded
 	// withdrawn are not among models.
 	withdrawn map[string]*withdrawn
-	pricing   chan struct{} // whoever finds out a price stands in it
+	pricing   chan struct{} // whoever finds out the price of a large request stands in it
 }
 
 // New answers a service without models: Load brings them.
