@@ -22,7 +22,7 @@ type account struct{ uid, gid uint32 }
 
 // ourselves is the account that this process runs as.
 func ourselves() account {
-	return account{uint32(os.Geteuid()), uint32(os.Getegid())} //nolint:gosec // the system's own numbers
+	return account{uint32(os.Geteuid()), uint32(os.Getegid())}
 }
 
 // read answers what the file holds and its hash. It refuses what is no regular file, one that others may write or replace, and a
@@ -64,11 +64,11 @@ func trusted(path string, info fs.FileInfo, us account) error {
 	if problem := writers(info.Mode(), account{st.Uid, st.Gid}, us); problem != "" {
 		return fault.New(fault.Unprocessable, problem)
 	}
-	real, err := filepath.EvalSymlinks(path)
+	file, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return unreadable(err)
 	}
-	for _, folder := range []string{filepath.Dir(path), filepath.Dir(real)} {
+	for _, folder := range []string{filepath.Dir(path), filepath.Dir(file)} {
 		info, err := os.Stat(folder)
 		if err != nil {
 			return unreadable(err)

@@ -50,22 +50,22 @@ func TestAFolderThatEverybodyMayWrite(t *testing.T) {
 		require.Contains(t, f.looks(t).Problem, "chmod o-w its folder")
 		require.Equal(t, []string{"a"}, ids(f.guard.Rules()))
 	}
-	require.NoError(t, os.Chmod(dir, 0o777)) //nolint:gosec // what is refused
+	require.NoError(t, os.Chmod(dir, 0o777))
 	write(t, f.path, head+ruleB)
 	refuse()
 	require.ErrorContains(t, policy.CheckFile(f.path, dir), "chmod o-w its folder")
-	require.NoError(t, os.Chmod(dir, 0o777|fs.ModeSticky)) //nolint:gosec // as /tmp is
+	require.NoError(t, os.Chmod(dir, 0o777|fs.ModeSticky)) // as /tmp is
 	write(t, f.path, head+ruleA)
 	require.True(t, f.looks(t).Valid)
 	require.NoError(t, policy.CheckFile(f.path, dir))
 
 	write(t, filepath.Join(far, "acl.yaml"), head+ruleB)
-	require.NoError(t, os.Chmod(far, 0o777)) //nolint:gosec // what is refused
+	require.NoError(t, os.Chmod(far, 0o777))
 	require.NoError(t, os.Remove(f.path))
 	require.NoError(t, os.Symlink(filepath.Join(far, "acl.yaml"), f.path))
 	refuse()
-	require.NoError(t, os.Chmod(far, 0o755)) //nolint:gosec // a folder as most are
-	f.pass(policy.StillOpen * 4)             // nothing of the file shows that its folder was changed
+	require.NoError(t, os.Chmod(far, 0o755))
+	f.pass(policy.StillOpen * 4) // nothing of the file shows that its folder was changed
 	require.True(t, f.looks(t).Valid)
 	require.Equal(t, []string{"b"}, ids(f.guard.Rules()))
 }
