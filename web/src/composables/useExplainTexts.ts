@@ -3,6 +3,8 @@ import type { CheckedCondition, Explanation, ExplainStep, WayToPass } from "@/ap
 import { useFormat } from "./useFormat";
 import { usePeopleTexts } from "./usePeopleTexts";
 
+const barred = ["account_disabled", "key_ended"];
+
 /** An explanation in words, made from its codes; the server's English stands only where no code does. */
 export function useExplainTexts() {
   const { t, te, locale } = useI18n();
@@ -29,10 +31,11 @@ export function useExplainTexts() {
     return te(key) ? t(key, { rule: answer.rule_id ?? "", model: answer.model }) : t("rules.explain.reasonOther", { reason: answer.reason });
   }
 
-  const step = (s: ExplainStep): string => t(`rules.explain.step.${s.name}.${s.outcome === "fail" ? "fail" : "pass"}`, { rule: s.rule_id ?? "", rules: s.rules, n: s.allows + s.denies });
+  /** A role step also fails where nobody can come as this principal at all, whatever its role may do. */
+  const step = (s: ExplainStep, answer: Explanation): string => s.name === "role" && s.outcome === "fail" && barred.includes(answer.reason) ? t("rules.explain.step.role.barred") : t(`rules.explain.step.${s.name}.${s.outcome === "fail" ? "fail" : "pass"}`, { rule: s.rule_id ?? "", rules: s.rules, n: s.allows + s.denies });
 
   function stepNote(s: ExplainStep, answer: Explanation): string {
-    if (s.name === "role") return s.action ? `${people.inText(s.role)} → ${s.action}` : "";
+    if (s.name === "role") return s.action && !barred.includes(answer.reason) ? `${people.inText(s.role)} → ${s.action}` : "";
     if (s.name === "matched") return t("rules.explain.matched", { denies: s.denies, allows: s.allows });
     if (s.name === "deny" && s.outcome === "pass") return answer.considered.filter((c) => c.effect === "deny" && c.principal && c.mode === "enforce" && !c.holds).slice(0, 2).map((c) => t("rules.explain.denyIdle", { rule: c.rule_id })).join(t("rules.join.gap"));
     if (s.name === "report_only") return t("rules.explain.decidesNothing");
