@@ -4,7 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -176,4 +180,25 @@ func TestWithoutAnOverviewThereIsNone(t *testing.T) {
 	for _, path := range []string{"/api/v1/overview", "/api/v1/system"} {
 		require.Equal(t, http.StatusNotFound, b.do(call{method: "GET", path: path, as: "alice"}).Code)
 	}
+}
+
+// TestNeedsAreInTheDocument: whoever shows needs reads all their codes there, and no other.
+func TestNeedsAreInTheDocument(t *testing.T) {
+	var made []string
+	for _, name := range []string{"needs.go", "machine.go"} {
+		source, err := os.ReadFile("../overview/" + name)
+		require.NoError(t, err)
+		for _, m := range regexp.MustCompile(`(?:Need\{+|\badd\(|Code, n\.Severity = )"(\w+)"`).FindAllSubmatch(source, -1) {
+			made = append(made, string(m[1]))
+		}
+	}
+	slices.Sort(made)
+	document, err := os.ReadFile("openapi.yaml")
+	require.NoError(t, err)
+	said := regexp.MustCompile(`"What needs somebody: ([a-z_, ]+)\."`).FindSubmatch(document)
+	require.NotNil(t, said)
+	written := strings.Split(string(said[1]), ", ")
+	slices.Sort(written)
+	require.Greater(t, len(written), 20)
+	require.Equal(t, slices.Compact(made), written)
 }
