@@ -46,6 +46,20 @@ func TestAFileStaysGoodWhoeverIsGone(t *testing.T) {
 	require.True(t, f.looks(t).Valid, "and what is exported is taken")
 }
 
+// A name that nobody has at all, as after a look into the tables by hand, takes nothing from a content that is in force.
+func TestAFileInForceStaysGoodWithoutAName(t *testing.T) {
+	f := newFiled(t, head+ruleA)
+	f.exec(t, `DELETE FROM sessions`)
+	f.exec(t, `DELETE FROM users WHERE id = 'usr_rita'`)
+	apptest.RequireRows(t, f.db, 0, func() {
+		f.open(t)
+		require.NoError(t, f.Start(t.Context()))
+	})
+	require.True(t, f.FileState().Valid, f.FileState().Problem)
+	write(t, f.path, head+ruleA+ruleB)
+	require.Contains(t, f.looks(t).Problem, "rules[0].principals[0]", "another content has to name who is there")
+}
+
 // A file that is not in force is not saved by being the same as the last but for what its rules are now.
 func TestRulesThatWereChangedBehindTheFileAreTheFilesAgain(t *testing.T) {
 	f := newFiled(t, head+ruleA)
