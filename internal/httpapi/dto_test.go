@@ -20,7 +20,8 @@ var update = flag.Bool("update", false, "rewrite testdata/*.json") //nolint:goch
 // neutral takes out what differs from run to run.
 func neutral(body []byte) []byte {
 	for _, r := range []struct{ find, put string }{
-		{`"(usr|ses|key|evt|mod|req|flt)_[0-9A-Za-z]+"`, `"${1}_X"`},
+		{`"(usr|ses|evt|mod|req|flt|grp|arq|arv)_[0-9A-Z]{26}"`, `"${1}_X"`},
+		{`"key_[0-9a-z]{10}"`, `"key_X"`},
 		{`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`, `"2026-11-21T09:00:00.000Z"`},
 		{`"gh_[0-9A-Za-z]+"`, `"gh_X"`},
 		{`"eyJ[^"]+"`, `"JWT"`},
@@ -29,6 +30,10 @@ func neutral(body []byte) []byte {
 		{`"(quantization)":"[A-Z0-9_]+"`, `"$1":"X"`}, // the embedded file's, whichever that is
 		{`"([a-z]+_ms|prompt_tokens|created|size_bytes|seq|audit_seq)":[0-9.e-]+`, `"$1":1`},
 		{`"(user|key|session|moderation):[0-9A-Za-z_]+"`, `"$1:X"`},
+		{`"(fingerprint)":"[^"]+"`, `"$1":"X"`},
+		{`("compute_seconds"|"unit":"compute_seconds","used"):[0-9.]+`, `$1:0`},
+		{`"days":\[(?:\{[^{}]*\},)+(\{[^{}]*\})\]`, `"days":[$1]`}, // the last of many
+		{`"(day)":"\d{4}-\d\d-\d\d"`, `"$1":"2026-11-21"`},
 		{`"next_cursor":"[^"]+"`, `"next_cursor":"X"`},
 	} {
 		body = regexp.MustCompile(r.find).ReplaceAll(body, []byte(r.put))
