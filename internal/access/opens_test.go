@@ -49,7 +49,7 @@ func (g gate) replace(p access.Principal, w access.PolicyWrite) (err error) {
 	return err
 }
 
-// threat Z9: whoever finds an open console lets nobody into a model, but may always close one.
+// Whoever finds an open console lets nobody into a model, and may always close one.
 func TestWhatOpensAModelAsksForThePassword(t *testing.T) {
 	data, err := os.ReadFile("testdata/opens.json")
 	require.NoError(t, err)
