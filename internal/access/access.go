@@ -168,7 +168,7 @@ type Guard struct {
 	log        *slog.Logger
 	current    atomic.Pointer[snapshot]
 	reloadMu   sync.Mutex
-	limits     *limits
+	limits     atomic.Pointer[limits]
 	limiter    *limit.Limiter // nil where nothing is counted
 	refusals   refusals       // of strangers, by address
 	freeShare  func() (float64, error)
@@ -187,7 +187,7 @@ func New(ctx context.Context, d *db.DB, log *audit.Log, o Options) (*Guard, erro
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}
-	g.limits = newLimits(o.Limits)
+	g.SetLimits(o.Limits)
 	if err := g.Reload(ctx); err != nil || o.Uncounted {
 		return g, err
 	}

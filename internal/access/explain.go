@@ -82,7 +82,7 @@ func (g *Guard) Explain(q Question, proposed *rule.Set) Answer {
 	d := s.decide(set, a, op)
 	if d.allowed && q.At.IsZero() && g.limiter != nil && charged(a.who, op) {
 		n, cost := op.reserve()
-		d.settle(g.limiter.Peek(a.at, n, cost, g.limits.claims(a.who, op, d.rules)))
+		d.settle(g.limiter.Peek(a.at, n, cost, g.limits.Load().claims(a.who, op, d.rules)))
 	}
 	out := Answer{Limit: d.limit, Allowed: d.allowed, RuleID: d.ruleID, Reason: d.reason, Failing: d.failing, PolicyVersion: s.version}
 	out.Role, out.Key, out.View = s.steps(set, a, op)

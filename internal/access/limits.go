@@ -54,6 +54,10 @@ func newLimits(l Limits) *limits {
 	return out
 }
 
+// SetLimits has other limits in force from the next use on. What was counted of quotas stays counted; a rate with another number
+// begins anew.
+func (g *Guard) SetLimits(l Limits) { g.limits.Store(newLimits(l)) }
+
 // priced says whether what the use takes of quotas has to be known before it is let in.
 func (l *limits) priced(p Principal, op Op) bool {
 	return op.Price != nil && (l.personPriced || p.KeyID != "" && l.keyPriced)
@@ -134,9 +138,10 @@ func (g *Guard) charge(ctx context.Context, now time.Time, p Principal, op Op, d
 	if g.limiter == nil || !charged(p, op) {
 		return limit.Outcome{Allowed: true}, nil
 	}
-	ask := g.limits.claims(p, op, d.rules)
+	all := g.limits.Load()
+	ask := all.claims(p, op, d.rules)
 	n, cost := op.reserve()
-	if g.limits.priced(p, op) {
+	if all.priced(p, op) {
 		if o := g.limiter.Peek(now, n, cost, ask); !o.Allowed {
 			d.settle(o)
 			return o, nil
@@ -225,7 +230,7 @@ func (g *Guard) Usage(by limit.Scope, of string) []limit.Use {
 }
 
 // Quotas answers the quotas of every person or key: one of each unit and span, limit.NoMax where there is none.
-func (g *Guard) Quotas(by limit.Scope) []NamedQuota { return g.limits.quotas(by) }
+func (g *Guard) Quotas(by limit.Scope) []NamedQuota { return g.limits.Load().quotas(by) }
 
 // LimitStats says how full the limiter's tables are.
 func (g *Guard) LimitStats() limit.Stats {

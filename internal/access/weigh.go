@@ -27,7 +27,7 @@ func (g *Guard) Weigh(q Question, items int, set *rule.Set) Weighed {
 	d := s.decide(set, a, op)
 	w := Weighed{Allowed: d.allowed, RuleID: d.ruleID, Reason: d.reason, decision: d}
 	if w.Counted = d.allowed && charged(a.who, op); w.Counted {
-		rates := limits{Limits: g.limits.Limits}
+		rates := limits{Limits: g.limits.Load().Limits}
 		w.Ask = rates.claims(a.who, op, d.rules)
 		w.N, _ = op.reserve()
 	}

@@ -42,6 +42,7 @@ func (a *App) followSettings(ctx context.Context) {
 		a.Scheduler.SetQueue(c.Queue)
 		a.Auth.SetTimes(auth.Times{Access: c.AccessTokenTTL, Idle: c.SessionIdle, Max: c.SessionMax})
 		a.Catalog.SetDefault(c.DefaultModel)
+		a.Guard.SetLimits(limits(c.Limits))
 	})
 	for _, i := range a.misplaced(ctx) {
 		a.log.WarnContext(ctx, "a setting is not in force", "key", i.Key, "why", i.Reason)

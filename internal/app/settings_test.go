@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/config"
+	"guardhouse/internal/limit"
 	"guardhouse/internal/moderation"
 	"guardhouse/internal/prompt"
 	console "guardhouse/internal/settings"
@@ -101,4 +102,28 @@ func TestSettingsChangeUnderLoad(t *testing.T) {
 	}
 	judging.Wait()
 	require.Equal(t, "loose", a.mode(t))
+}
+
+// Limits that are set while the server runs hold from the next use on, and those that are taken back hold nobody.
+func TestStoredLimitsHoldAtOnce(t *testing.T) {
+	a := opened(t, t.TempDir())
+	require.NoError(t, a.LoadModel(t.Context(), ""))
+	requests := func() (most []int64) {
+		for _, q := range a.Guard.Quotas(limit.ByPerson) {
+			if q.Unit == limit.Requests && q.Span == limit.Day && q.Max != limit.NoMax {
+				most = append(most, q.Max)
+			}
+		}
+		return most
+	}
+	require.Empty(t, requests())
+	require.NoError(t, a.change(t, "limits.person_day_requests", "40", "limits.person", "6/min"))
+	require.Equal(t, []int64{40}, requests())
+	for _, value := range []string{"6/week", "many"} {
+		require.ErrorContains(t, a.change(t, "limits.person", value), "wants a rate")
+	}
+	require.ErrorContains(t, a.change(t, "limits.person_day_requests", "-1"), "whole number")
+	_, err := a.Settings.Change(t.Context(), SystemPrincipal("test"), console.Change{Values: map[string]*string{"limits.person_day_requests": nil}})
+	require.NoError(t, err)
+	require.Empty(t, requests())
 }

@@ -39,7 +39,7 @@ func limitOptions() []Option {
 		{"model", "how often one model may be used, by all together"},
 		{"key", "how often one key may use models, besides the rate that it was given"},
 	} {
-		out = append(out, Option{Key: "limits." + r.by, Help: r.help, rule: only(rate(r.by))})
+		out = append(out, Option{Key: "limits." + r.by, Help: r.help, Console: Now, rule: only(rate(r.by))})
 	}
 	words := map[string]string{"requests": "requests (each item of an array is one)", "tokens": "tokens of prompts", "images": "images", "compute_seconds": "seconds of a model's work"}
 	for _, by := range []string{"person", "key"} {
@@ -47,7 +47,7 @@ func limitOptions() []Option {
 			for _, unit := range QuotaUnits() {
 				q := Quota{by, span, unit}
 				help := fmt.Sprintf("most %s of one %s in a %s (UTC)", words[unit], by, span)
-				out = append(out, Option{Key: q.Key(), Help: help, rule: only(quota(q))})
+				out = append(out, Option{Key: q.Key(), Help: help, Console: Now, rule: only(quota(q))})
 			}
 		}
 	}
