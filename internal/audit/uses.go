@@ -29,13 +29,16 @@ type Use struct {
 
 // Uses are rows of a span that were walked.
 type Uses struct {
-	From, To time.Time // of the span; From is later than asked where there were too many rows
+	From, To time.Time // of the span; From is later than asked where there were too many rows, and where the newest came first and not all were walked
 	Rows     int
 	Cut      bool // there were more rows than may be looked at
 }
 
 // usePage is how many rows one query takes: none holds the read pool for long.
 const usePage = 2000
+
+// useBlock is how many rows of any kind one query looks through for those of a rule: after each it is known how far a look came.
+const useBlock = 5000
 
 const useColumns = `SELECT seq, id, at, actor_type, actor_id, actor_name, key_id, roles, groups, purpose, operation, ip, action, model,
 	decision, reason, rule_id, duration_us, details FROM audit_events`
@@ -48,14 +51,15 @@ func (l *Log) EachUse(ctx context.Context, from, to time.Time, most int, each fu
 	return l.walkUses(ctx, from, to, narrowed{most: most, where: ` AND` + isUse}, each)
 }
 
-// EachUseOf is EachUse for the uses that a rule decided, or would have decided where it only reports, among the newest most
-// rows of that time, whatever they are of: a rule that decides nothing would have all of them walked.
+// EachUseOf is EachUse for the uses that a rule decided, or would have decided where it only reports, newest first, among the
+// newest most rows of that time, whatever they are of: a rule that decides nothing would have all of them walked. Beside an error
+// it answers what was walked until then.
 func (l *Log) EachUseOf(ctx context.Context, ruleID string, from, to time.Time, most int, each func(u Use, wouldHave string) error) (Uses, bool, error) {
 	more := false
 	// The text is looked for as it stands in the row; which list it stands in is seen when the row is read.
 	n := narrowed{rows: int64(most), args: []any{ruleID, `"` + ruleID + `:allow"`, `"` + ruleID + `:deny"`}}
 	n.where = ` AND` + isUse + ` AND (rule_id = ? OR instr(details, '"report_only_more"') > 0 OR instr(details, ?) > 0 OR instr(details, ?) > 0)`
-	u, err := l.walkUses(ctx, from, to, n, func(u Use) error {
+	u, err := l.walkBack(ctx, from, to, n, func(u Use) error {
 		more = more || u.reportOnlyMore
 		for _, effect := range []string{Allow, Deny} {
 			for _, r := range u.reportOnly {
@@ -85,7 +89,7 @@ func (l *Log) walkUses(ctx context.Context, from, to time.Time, n narrowed, each
 	first, last, err := l.useSpan(ctx, &out, n)
 	for first > 0 && first <= last && err == nil {
 		var page []Use
-		if page, err = l.usePage(ctx, first, last, n); err != nil || len(page) == 0 {
+		if page, err = l.usePage(ctx, first, last, usePage, n); err != nil || len(page) == 0 {
 			break
 		}
 		for _, u := range page {
@@ -99,6 +103,51 @@ func (l *Log) walkUses(ctx context.Context, from, to time.Time, n narrowed, each
 	return out, err
 }
 
+// walkBack is walkUses with the newest first, a block of rows of any kind after the other.
+func (l *Log) walkBack(ctx context.Context, from, to time.Time, n narrowed, each func(Use) error) (Uses, error) {
+	out := Uses{From: from, To: to}
+	first, last, err := l.useSpan(ctx, &out, n)
+	whole := out.From
+	out.From = to // nothing is walked yet
+	for first > 0 && first <= last && err == nil {
+		begin := max(first, last-useBlock+1)
+		var reached time.Time
+		if reached, err = l.blockFrom(ctx, begin); err != nil {
+			return out, err
+		}
+		var page []Use
+		if page, err = l.usePage(ctx, begin, last, useBlock, n); err != nil {
+			return out, err
+		}
+		for i := len(page) - 1; i >= 0; i-- {
+			if err = each(page[i]); err != nil {
+				return out, err
+			}
+			out.Rows++
+			out.From = earlier(out.From, page[i].At)
+		}
+		out.From, last = earlier(out.From, reached), begin-1
+	}
+	if err == nil {
+		out.From = whole
+	}
+	return out, err
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// blockFrom answers when the first row from seq on was written.
+func (l *Log) blockFrom(ctx context.Context, seq int64) (time.Time, error) {
+	var at int64
+	err := l.db.ReadSQL().QueryRowContext(ctx, `SELECT at FROM audit_events WHERE seq >= ? ORDER BY seq LIMIT 1`, seq).Scan(&at)
+	return time.UnixMilli(at).UTC(), db.Translate(err)
+}
+
 // useSpan answers the first and the last row that may be looked at, 0 for none.
 func (l *Log) useSpan(ctx context.Context, out *Uses, n narrowed) (first, last int64, err error) {
 	if first, err = l.Since(ctx, out.From); err != nil || first == 0 {
@@ -108,28 +157,33 @@ func (l *Log) useSpan(ctx context.Context, out *Uses, n narrowed) (first, last i
 	if err = l.db.ReadSQL().QueryRowContext(ctx, query, ceilMilli(out.To)).Scan(&last); err != nil {
 		return 0, 0, db.Translate(err)
 	}
-	var at int64
 	if n.rows > 0 {
 		if last-first < n.rows {
 			return first, last, nil
 		}
 		first = last - n.rows + 1
-		err = l.db.ReadSQL().QueryRowContext(ctx, `SELECT at FROM audit_events WHERE seq >= ? ORDER BY seq LIMIT 1`, first).Scan(&at)
-		out.Cut, out.From = true, time.UnixMilli(at).UTC()
-		return first, last, db.Translate(err)
+		begin, err := l.blockFrom(ctx, first)
+		if err != nil {
+			return 0, 0, err
+		}
+		out.Cut, out.From = true, begin
+		return first, last, nil
 	}
-	var beyond int64
+	var beyond, at int64
 	query = `SELECT seq, at FROM audit_events WHERE seq >= ? AND seq <= ?` + n.where + ` ORDER BY seq DESC LIMIT 1 OFFSET ?`
 	err = l.db.ReadSQL().QueryRowContext(ctx, query, append(append([]any{first, last}, n.args...), n.most)...).Scan(&beyond, &at)
 	if errors.Is(err, sql.ErrNoRows) {
 		return first, last, nil
 	}
+	if err != nil {
+		return 0, 0, db.Translate(err)
+	}
 	out.Cut, out.From = true, time.UnixMilli(at).UTC()
-	return beyond + 1, last, db.Translate(err)
+	return beyond + 1, last, nil
 }
 
-func (l *Log) usePage(ctx context.Context, first, last int64, n narrowed) (page []Use, err error) {
-	all := append(append([]any{first, last}, n.args...), usePage)
+func (l *Log) usePage(ctx context.Context, first, last int64, most int, n narrowed) (page []Use, err error) {
+	all := append(append([]any{first, last}, n.args...), most)
 	rows, err := l.db.ReadSQL().QueryContext(ctx, useColumns+` WHERE seq >= ? AND seq <= ?`+n.where+` ORDER BY seq LIMIT ?`, all...)
 	if err != nil {
 		return nil, db.Translate(err)

@@ -1,6 +1,8 @@
 package audit_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -106,6 +108,34 @@ func TestEachUseOfARuleLooksAtTheNewestRows(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, start, span.From)
 	require.False(t, span.Cut)
+}
+
+// A walk that breaks off has seen the newest, and says from when on it did; so does one that found no room to begin.
+func TestEachUseOfARuleSaysHowFarItCame(t *testing.T) {
+	log, start := used(t)
+	var seen []time.Time
+	late := errors.New("no time left")
+	span, _, err := log.EachUseOf(t.Context(), "rule-a", start, start.Add(time.Hour), 100, func(u audit.Use, _ string) error {
+		if len(seen) == 2 {
+			return late
+		}
+		seen = append(seen, u.At)
+		return nil
+	})
+	require.ErrorIs(t, err, late)
+	require.Equal(t, []time.Time{start.Add(9*time.Minute - time.Second), start.Add(6*time.Minute - time.Second)}, seen)
+	require.Equal(t, audit.Uses{From: seen[1], To: start.Add(time.Hour), Rows: 2}, span)
+
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, most := range []int{4, 100} {
+		span, _, err = log.EachUseOf(gone, "rule-a", start, start.Add(time.Hour), most, func(audit.Use, string) error { return nil })
+		require.Error(t, err)
+		require.Equal(t, start.Add(time.Hour), span.From, "nothing was walked")
+		span, err = log.EachUse(gone, start, start.Add(time.Hour), most, func(audit.Use) error { return nil })
+		require.Error(t, err)
+		require.Equal(t, start, span.From)
+	}
 }
 
 func TestRuleUses(t *testing.T) {

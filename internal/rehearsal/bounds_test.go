@@ -77,6 +77,45 @@ func TestLooksOverTheLogEndInTime(t *testing.T) {
 	require.False(t, whole.Cut)
 }
 
+// The newest hits are counted first, and the answer is about no longer than it looked.
+func TestHitsThatRunOutOfTimeAreTheNewest(t *testing.T) {
+	h := newHouse(t)
+	h.enforce("a allow * m view,infer")
+	for range 6 {
+		h.use(try{who: person("ana"), op: access.Infer, model: "m"})
+		h.pass(24 * time.Hour)
+	}
+	newest := h.clock.Add(-24 * time.Hour)
+	s := h.again(func(*rehearsal.Deps) {})
+	partly := 0
+	for asked := range 40 {
+		s.RunOut(asked)
+		hits, err := s.Hits(t.Context(), person("cy"), "a", 14)
+		require.NoError(t, err)
+		n := hits.Decided.Allow
+		if n == 6 {
+			break
+		}
+		require.True(t, hits.Cut)
+		require.Equal(t, *h.clock, hits.To)
+		if n == 0 {
+			require.Equal(t, []any{hits.To, 0, time.Time{}}, []any{hits.From, len(hits.Days), hits.Last}, "nothing was looked at")
+			continue
+		}
+		partly++
+		oldest := newest.Add(-time.Duration(n-1) * 24 * time.Hour)
+		require.Equal(t, []time.Time{newest, newest, oldest, oldest}, []time.Time{hits.Last, hits.Samples[0].Use.At, hits.Samples[n-1].Use.At, hits.From})
+		require.Len(t, hits.Days, n+1)
+		require.Equal(t, rehearsal.HitCount{Of: oldest.Format("2006-01-02"), Hits: 1}, hits.Days[0])
+	}
+	require.Equal(t, 5, partly)
+	whole, err := h.Hits(t.Context(), person("cy"), "a", 14)
+	require.NoError(t, err)
+	require.Equal(t, 6, whole.Decided.Allow)
+	require.Len(t, whole.Days, 15)
+	require.Equal(t, newest, whole.Samples[0].Use.At, "newest first")
+}
+
 // many are rules that all deny the same, so that each of them is tried to be left out.
 func many(n int) string {
 	var out strings.Builder

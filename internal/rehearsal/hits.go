@@ -43,8 +43,8 @@ type Hit struct {
 const maxLooked = 500_000
 
 // Hits counts the recorded uses of the last days that name the rule, among the newest rows of the log. It refuses a caller
-// without acl.manage, with its row, days outside 1 to 90, and what Turns.Take refuses. A rule that no row names has none. It
-// ends with ctx.
+// without acl.manage, with its row, days outside 1 to 90, and what Turns.Take refuses. A rule that no row names has none. Where
+// its time runs out it answers the newest, with From when the oldest of them was. It ends with ctx.
 func (s *Service) Hits(ctx context.Context, caller access.Principal, ruleID string, days int) (Hits, error) {
 	if err := s.administers(ctx, caller); err != nil {
 		return Hits{}, err
@@ -62,10 +62,13 @@ func (s *Service) Hits(ctx context.Context, caller access.Principal, ruleID stri
 	var partly bool
 	late, err := s.look(ctx, func(ctx context.Context) (err error) {
 		span, partly, err = s.Log.EachUseOf(ctx, ruleID, h.From, h.To, maxLooked, func(u audit.Use, wouldHave string) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			h.add(u, wouldHave)
 			models[u.Model] += int(u.Attempts)
 			byDay[u.At.UTC().Format(dayShape)] += int(u.Attempts)
-			return ctx.Err()
+			return nil
 		})
 		return err
 	})
@@ -73,7 +76,6 @@ func (s *Service) Hits(ctx context.Context, caller access.Principal, ruleID stri
 		return Hits{}, err
 	}
 	h.From, h.Cut = span.From, span.Cut || partly || late
-	slices.Reverse(h.Samples)
 	if !s.Guard.Can(caller, access.AuditRead) {
 		for i := range h.Samples {
 			u := &h.Samples[i].Use
@@ -85,7 +87,7 @@ func (s *Service) Hits(ctx context.Context, caller access.Principal, ruleID stri
 	}
 	slices.SortFunc(h.Models, func(a, b HitCount) int { return cmp.Or(cmp.Compare(b.Hits, a.Hits), strings.Compare(a.Of, b.Of)) })
 	h.Models = h.Models[:min(len(h.Models), maxCounts)]
-	for at := h.From.UTC().Truncate(hoursOfDay); !at.After(h.To); at = at.Add(hoursOfDay) {
+	for at := h.From.UTC().Truncate(hoursOfDay); h.From.Before(h.To) && !at.After(h.To); at = at.Add(hoursOfDay) {
 		day := at.Format(dayShape)
 		h.Days = append(h.Days, HitCount{day, byDay[day]})
 	}
@@ -107,6 +109,7 @@ func (h *Hits) add(u audit.Use, wouldHave string) {
 	if u.At.After(h.Last) {
 		h.Last = u.At
 	}
-	h.Samples = append(h.Samples, Hit{u, wouldHave})
-	h.Samples = h.Samples[max(0, len(h.Samples)-maxSamples):]
+	if len(h.Samples) < maxSamples { // the newest come first
+		h.Samples = append(h.Samples, Hit{u, wouldHave})
+	}
 }

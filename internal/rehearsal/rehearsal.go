@@ -44,6 +44,7 @@ type Deps struct {
 // Service answers. All methods may be called from any goroutine.
 type Service struct {
 	Deps
+	within  func(ctx context.Context, most time.Duration) (context.Context, context.CancelFunc)
 	mu      sync.Mutex
 	running map[string]bool // accounts with a rehearsal under way
 }
@@ -59,7 +60,7 @@ func New(d Deps) *Service {
 	if d.Turn == nil {
 		d.Turn = NewTurns(AtOnce).Take
 	}
-	return &Service{Deps: d, running: map[string]bool{}}
+	return &Service{Deps: d, within: context.WithTimeout, running: map[string]bool{}}
 }
 
 // look has one look over the log taken in its turn, for as long as it may take. It answers what the look does, and whether only
@@ -70,7 +71,7 @@ func (s *Service) look(ctx context.Context, at func(ctx context.Context) error) 
 		return false, err
 	}
 	defer done()
-	bounded, cancel := context.WithTimeout(ctx, s.Longest)
+	bounded, cancel := s.within(ctx, s.Longest)
 	defer cancel()
 	err = at(bounded)
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {

@@ -98,6 +98,9 @@ func (s *Service) Rehearse(ctx context.Context, caller access.Principal, p Propo
 	r.out.From, r.out.Cut = span.From, span.Cut || late
 	if late {
 		r.out.To = r.last
+		if r.out.To.Before(r.out.From) { // nothing was put to the sets yet
+			r.out.To = r.out.From
+		}
 	}
 	return r.result(s.Guard.Can(caller, access.AuditRead)), nil
 }

@@ -3092,7 +3092,7 @@ type RuleEffect string
 
 // RuleHits defines model for RuleHits.
 type RuleHits struct {
-	// Cut There were more rows than are looked at, or than could be in the time there is, or a row held more report-only rules than it names.
+	// Cut There were more rows than are looked at, or than could be in the time there is, or a row held more report-only rules than it names: the newest were looked at, from from on.
 	Cut bool `json:"cut"`
 
 	// Days One a day of UTC, days without a hit included.

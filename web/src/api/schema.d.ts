@@ -3334,7 +3334,7 @@ export interface components {
             rule_id: string;
             from: components["schemas"]["Timestamp"];
             to: components["schemas"]["Timestamp"];
-            /** @description There were more rows than are looked at, or than could be in the time there is, or a row held more report-only rules than it names. */
+            /** @description There were more rows than are looked at, or than could be in the time there is, or a row held more report-only rules than it names: the newest were looked at, from from on. */
             cut: boolean;
             decided: components["schemas"]["HitCount"];
             would_have: components["schemas"]["HitCount"];
