@@ -62,9 +62,21 @@ describe("what lets people into a model asks for the password", () => {
     expect(await asked(EndRequest, { request: null, busy: false, error: null }, { request })).toBe(false);
   });
 
-  it("where rules name the group that somebody comes into or leaves", async () => {
-    expect(await asked(GroupMembers, { group: group(1), people: [person], more: false }, "member-out")).toBe(true);
-    expect(await asked(GroupMembers, { group: group(0), people: [person], more: false }, "member-out")).toBe(false);
+  it("where somebody comes into or leaves a group, once the server says that this lets him in", async () => {
+    let refused = true;
+    vi.mocked(globalThis.fetch).mockImplementation(async (request) => {
+      const taking = (request as Request).method === "DELETE";
+      return new Response(taking && !refused ? null : JSON.stringify(taking ? { code: "confirmation_required" } : { items: [], next_cursor: null }), { status: taking ? (refused ? 403 : 204) : 200, headers: { "Content-Type": "application/json" } });
+    });
+    expect(await asked(GroupMembers, { group: group(1), people: [person], more: false }, "member-out")).toBe(false);
+    const press = () => document.querySelector<HTMLElement>("[data-test=confirm]")?.closest("dialog")?.querySelector("form")?.dispatchEvent(new Event("submit", { cancelable: true }));
+    press();
+    await vi.waitFor(() => expect(document.querySelector("[data-test=confirm-password]")).not.toBeNull());
+    refused = false;
+    expect(await asked(GroupMembers, { group: group(1), people: [person], more: false }, "member-out")).toBe(false);
+    press();
+    await vi.waitFor(() => expect(document.querySelector("[data-test=confirm]")).toBeNull());
+    expect(document.querySelector("[data-test=confirm-password]")).toBeNull();
   });
 
   it("where a key is made anew that may do all that an administrator may", async () => {
