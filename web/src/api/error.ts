@@ -36,6 +36,9 @@ function seconds(response: Response): number | null {
 
 const byStatus: Record<number, string> = { 401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 409: "conflict", 412: "precondition_failed", 413: "too_large", 429: "rate_limited", 503: "busy" };
 
+/** Whether what was asked is stored all the same: the server goes by it shortly. */
+export const notInForce = (error: ApiError | null | undefined): boolean => error?.code === "not_in_force";
+
 /** Reads an RFC 9457 body; an answer without one (a proxy's page, say) still gets a code from its status. */
 export function errorFrom(response: Response, body: unknown): ApiError {
   const b: Record<string, unknown> = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};

@@ -1,6 +1,7 @@
 import { computed, getCurrentScope, onScopeDispose } from "vue";
 import { useRoute } from "vue-router";
 import { api, unwrap } from "@/api/client";
+import { stored } from "@/api/stored";
 import type { Group, User } from "@/api/types";
 import { useLive } from "@/stores/live";
 import { useAsyncAction } from "./useAsyncAction";
@@ -36,11 +37,12 @@ export function useGroups() {
 export function useGroupActs() {
   const tag = (g: Group) => ({ path: { id: g.id }, header: { "If-Match": `"v${g.version}"` } });
   const member = (group: string, user: string) => ({ params: { path: { id: group, user } } });
+  const done = (call: Promise<unknown>) => stored(call.then(() => true), () => true);
   return {
     make: useAsyncAction((signal, body: { name: string; note?: string }) => unwrap(api.POST("/api/v1/groups", { body, signal }))),
     change: useAsyncAction((signal, g: Group, note: string) => unwrap(api.PATCH("/api/v1/groups/{id}", { params: tag(g), body: { note }, signal }))),
-    remove: useAsyncAction((signal, g: Group) => unwrap(api.DELETE("/api/v1/groups/{id}", { params: tag(g), signal })).then(() => true)),
-    add: useAsyncAction((signal, group: string, user: string) => unwrap(api.PUT("/api/v1/groups/{id}/members/{user}", { ...member(group, user), signal })).then(() => true)),
-    takeOut: useAsyncAction((signal, group: string, user: string) => unwrap(api.DELETE("/api/v1/groups/{id}/members/{user}", { ...member(group, user), signal })).then(() => true)),
+    remove: useAsyncAction((signal, g: Group) => done(unwrap(api.DELETE("/api/v1/groups/{id}", { params: tag(g), signal })))),
+    add: useAsyncAction((signal, group: string, user: string) => done(unwrap(api.PUT("/api/v1/groups/{id}/members/{user}", { ...member(group, user), signal })))),
+    takeOut: useAsyncAction((signal, group: string, user: string) => done(unwrap(api.DELETE("/api/v1/groups/{id}/members/{user}", { ...member(group, user), signal })))),
   };
 }

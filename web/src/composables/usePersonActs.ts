@@ -1,5 +1,6 @@
 import { ref } from "vue";
 import { api, unwrap } from "@/api/client";
+import { stored } from "@/api/stored";
 import type { User } from "@/api/types";
 import { useAsyncAction } from "@/composables/useAsyncAction";
 
@@ -17,12 +18,14 @@ export function usePersonActs() {
   const theirs = ref<User | null>(null);
   const params = (user: User) => ({ path: { id: user.id }, header: { "If-Match": `"v${user.version}"` } });
 
+  const now = (user: User) => unwrap(api.GET("/api/v1/users/{id}", { params: { path: { id: user.id } } }));
+
   const change = useAsyncAction(async (signal, user: User, body: UserWish) => {
     theirs.value = null;
     try {
-      return await unwrap(api.PATCH("/api/v1/users/{id}", { params: params(user), body, signal }));
+      return await stored(unwrap(api.PATCH("/api/v1/users/{id}", { params: params(user), body, signal })), () => now(user));
     } catch (thrown) {
-      if ((thrown as { status?: number }).status === 412) theirs.value = await unwrap(api.GET("/api/v1/users/{id}", { params: { path: { id: user.id } } }));
+      if ((thrown as { status?: number }).status === 412) theirs.value = await now(user);
       throw thrown;
     }
   });

@@ -1,5 +1,6 @@
 import { computed, watch } from "vue";
 import { api, unwrap } from "@/api/client";
+import { stored } from "@/api/stored";
 import type { AccessRequest } from "@/api/types";
 import { useAccess } from "./useAccess";
 import { useAsyncAction } from "./useAsyncAction";
@@ -23,8 +24,9 @@ export function useRequests() {
   useFollowed("request", () => void (list.items.value.length <= 50 && list.reload()));
 
   const path = (id: string) => ({ path: { id } });
-  const approve = useAsyncAction((signal, id: string, body: { reason?: string; until?: string }) => unwrap(api.POST("/api/v1/access/requests/{id}/approve", { params: path(id), body, signal })));
-  const decline = useAsyncAction((signal, id: string, reason: string) => unwrap(api.POST("/api/v1/access/requests/{id}/decline", { params: path(id), body: { reason }, signal })));
-  const withdraw = useAsyncAction((signal, id: string) => unwrap(api.POST("/api/v1/access/requests/{id}/withdraw", { params: path(id), body: {}, signal })));
+  const now = (id: string, call: Promise<AccessRequest>) => stored(call, () => unwrap(api.GET("/api/v1/access/requests/{id}", { params: path(id) })));
+  const approve = useAsyncAction((signal, id: string, body: { reason?: string; until?: string }) => now(id, unwrap(api.POST("/api/v1/access/requests/{id}/approve", { params: path(id), body, signal }))));
+  const decline = useAsyncAction((signal, id: string, reason: string) => now(id, unwrap(api.POST("/api/v1/access/requests/{id}/decline", { params: path(id), body: { reason }, signal }))));
+  const withdraw = useAsyncAction((signal, id: string) => now(id, unwrap(api.POST("/api/v1/access/requests/{id}/withdraw", { params: path(id), body: {}, signal }))));
   return { list, set, decides, mine, status, approve, decline, withdraw };
 }

@@ -51,6 +51,16 @@ describe("the draft of the matrix", () => {
     expect(draft.changes.value).toEqual([]);
   });
 
+  it("is over for a role that is stored and not in force yet, and goes on with the next", async () => {
+    const draft = useRoleDraft(ref([role("nurse", ["model.view"], 7), role("guest", [])]));
+    draft.toggle("nurse", "chat.run");
+    draft.toggle("guest", "model.view");
+    answers([[503, { code: "not_in_force" }], [200, role("guest", ["model.view"], 2)]]);
+    expect(await draft.save()).toBe(2);
+    expect(draft.changes.value).toEqual([]);
+    expect(draft.error.value).toBeNull();
+  });
+
   it("shows what somebody else did, and goes on from there", async () => {
     const roles = ref([role("nurse", ["model.view"], 1)]);
     const draft = useRoleDraft(roles);

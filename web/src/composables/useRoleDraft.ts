@@ -1,5 +1,6 @@
 import { computed, ref, shallowRef, type Ref } from "vue";
 import { api, unwrap } from "@/api/client";
+import { stored } from "@/api/stored";
 import { toApiError, type ApiError } from "@/api/error";
 import type { Role } from "@/api/types";
 
@@ -61,7 +62,7 @@ export function useRoleDraft(roles: Ref<readonly Role[]>) {
     const actions = role.cells.filter((c) => mine.find((m) => m.action === c.action)?.give ?? c.allowed).map((c) => c.action);
     const version = (known.get(role.name) ?? role).version;
     try {
-      await unwrap(api.PUT("/api/v1/roles/{role}", { params: { path: { role: role.name }, header: { "If-Match": `"v${version}"` } }, body: { actions } }));
+      await stored<unknown>(unwrap(api.PUT("/api/v1/roles/{role}", { params: { path: { role: role.name }, header: { "If-Match": `"v${version}"` } }, body: { actions } })), () => null);
     } catch (thrown) {
       const e = toApiError(thrown);
       if (e.status === 412) {

@@ -1,6 +1,7 @@
 import { shallowRef } from "vue";
 import { api, unwrap } from "@/api/client";
 import { ApiError } from "@/api/error";
+import { stored } from "@/api/stored";
 import { changedFields, proposeId, written, type RuleText } from "@/lib/rules";
 import { useAsyncAction } from "./useAsyncAction";
 import type { RuleEdit, RuleEdits } from "./useRuleEdits";
@@ -42,15 +43,16 @@ async function unchanged(rule: RuleText, signal: AbortSignal): Promise<string> {
  */
 async function oneByOne(base: Policy, rules: readonly RuleText[], query: { note?: string }, signal: AbortSignal): Promise<number> {
   const old = new Map(base.rules.map((r) => [r.id ?? "", r]));
+  const put = (call: Promise<unknown>) => stored(call, () => null);
   for (const rule of rules) {
     const body = written(rule);
     const id = body.id;
     const before = old.get(id);
     old.delete(id);
-    if (!before) await unwrap(api.POST("/api/v1/acl/rules", { params: { query }, body, signal }));
-    else if (changedFields(before, body).length > 0) await unwrap(api.PUT("/api/v1/acl/rules/{rule}", { params: { path: { rule: id }, query, header: { "If-Match": await unchanged(before, signal) } }, body, signal }));
+    if (!before) await put(unwrap(api.POST("/api/v1/acl/rules", { params: { query }, body, signal })));
+    else if (changedFields(before, body).length > 0) await put(unwrap(api.PUT("/api/v1/acl/rules/{rule}", { params: { path: { rule: id }, query, header: { "If-Match": await unchanged(before, signal) } }, body, signal })));
   }
-  for (const [id, before] of old) await unwrap(api.DELETE("/api/v1/acl/rules/{rule}", { params: { path: { rule: id }, query, header: { "If-Match": await unchanged(before, signal) } }, signal }));
+  for (const [id, before] of old) await put(unwrap(api.DELETE("/api/v1/acl/rules/{rule}", { params: { path: { rule: id }, query, header: { "If-Match": await unchanged(before, signal) } }, signal })));
   return (await readPolicy(signal)).version;
 }
 
@@ -66,7 +68,8 @@ export function useRuleSave(edits: RuleEdits, done: () => Promise<void>) {
     try {
       if (base && Object.values(base.about).some((a) => !a.readable)) return await oneByOne(base, rules, query, signal);
       const header = { "If-Match": base?.etag ?? "" };
-      return (await unwrap(api.PUT("/api/v1/acl/policy", { params: { header, query }, body: { version: 1, rules: rules.map(written) }, signal }))).version;
+      const call = unwrap(api.PUT("/api/v1/acl/policy", { params: { header, query }, body: { version: 1, rules: rules.map(written) }, signal }));
+      return await stored(call.then((state) => state.version), () => readPolicy(signal).then((p) => p.version));
     } catch (thrown) {
       if ((thrown as { status?: number }).status === 412) theirs.value = await readPolicy(signal);
       throw thrown;

@@ -1,14 +1,16 @@
 import { computed, getCurrentScope, onScopeDispose, watch, type Ref } from "vue";
 import { api, unwrap } from "@/api/client";
-import type { PolicyState, PolicyVersion, PolicyVersionDetail } from "@/api/types";
+import { stored } from "@/api/stored";
+import type { PolicyVersion, PolicyVersionDetail } from "@/api/types";
 import { useLive } from "@/stores/live";
 import { useAsyncAction } from "./useAsyncAction";
 import { usePagination } from "./usePagination";
 import { useResource } from "./useResource";
+import { readPolicy } from "./useRulePolicy";
 
-/** Takes a change of rules back: a change of its own. */
-export const undoVersion = (version: number): Promise<PolicyState> =>
-  unwrap(api.POST("/api/v1/acl/versions/{version}/undo", { params: { path: { version } } }));
+/** Takes a change of rules back: a change of its own, whose version it answers. */
+export const undoVersion = (version: number): Promise<number> =>
+  stored(unwrap(api.POST("/api/v1/acl/versions/{version}/undo", { params: { path: { version } } })).then((s) => s.version), () => readPolicy().then((p) => p.version));
 
 /** Changes of rules, newest first, of one model or all, and the opened one rule by rule: the asked one, else the newest if `first`. */
 export function useRuleVersions(model: Ref<string>, asked: Ref<string>, first: Ref<boolean>) {

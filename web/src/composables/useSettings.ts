@@ -1,5 +1,6 @@
 import { computed, ref, shallowRef } from "vue";
 import { api, unwrap } from "@/api/client";
+import { stored } from "@/api/stored";
 import type { Setting, Settings } from "@/api/types";
 import { useAsyncAction } from "./useAsyncAction";
 import { useResource } from "./useResource";
@@ -47,7 +48,7 @@ export function useSettings() {
   const save = useAsyncAction(async (signal) => {
     theirs.value = null;
     try {
-      return await unwrap(api.PATCH("/api/v1/settings", { params: { header: { "If-Match": `"v${shown.value?.version ?? 0}"` } }, body: body(), signal }));
+      return await stored(unwrap(api.PATCH("/api/v1/settings", { params: { header: { "If-Match": `"v${shown.value?.version ?? 0}"` } }, body: body(), signal })), () => read(signal));
     } catch (thrown) {
       if ((thrown as { status?: number }).status === 412) theirs.value = await read();
       throw thrown;

@@ -8,5 +8,7 @@ export function useToast() {
       const id = toasts.add(text, options.undo);
       return () => toasts.drop(id);
     },
+    /** What is done, and not to be seen yet. */
+    later: (text: string): void => void toasts.add(text, undefined, true),
   };
 }

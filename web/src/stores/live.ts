@@ -53,5 +53,10 @@ export const useLive = defineStore("live", () => {
     stop = null;
   }
 
-  return { on, start, stop: halt };
+  /** Has this tab read anew what it shows: something was done that no event tells of yet. */
+  function reread(): void {
+    for (const handlers of [...listeners]) dispatch({ type: "reset", data: { id: 0 }, id: "" }, handlers);
+  }
+
+  return { on, start, stop: halt, reread };
 });

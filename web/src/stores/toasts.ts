@@ -5,6 +5,8 @@ export interface Toast {
   id: number;
   text: string;
   undo?: () => unknown;
+  /** What is done and takes a moment to show: no check mark yet. */
+  later?: boolean;
   /** How long it stays, once nobody points at it. */
   ms: number;
 }
@@ -14,8 +16,8 @@ export const useToasts = defineStore("toasts", () => {
   const list = ref<Toast[]>([]);
   let last = 0;
 
-  function add(text: string, undo?: () => unknown): number {
-    const toast: Toast = { id: ++last, text, undo, ms: undo ? 10_000 : 4_000 };
+  function add(text: string, undo?: () => unknown, later = false): number {
+    const toast: Toast = { id: ++last, text, undo, later, ms: undo || later ? 10_000 : 4_000 };
     list.value = [...list.value.slice(-2), toast];
     return toast.id;
   }

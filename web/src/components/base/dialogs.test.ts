@@ -77,6 +77,16 @@ describe("ConfirmDialog", () => {
     await settle();
   }
 
+  it("closes where it is done and not in force yet, and stays where it is not done", async () => {
+    await show({});
+    state.error = new ApiError("busy", 503, "", "");
+    await settle();
+    expect(state.open).toBe(true);
+    state.error = new ApiError("not_in_force", 503, "", "");
+    await settle();
+    expect(state.open).toBe(false);
+  });
+
   it("tier 2: the verb has the focus, one press does it", async () => {
     await show({ tier: 2 });
     expect(document.activeElement).toBe(test("confirm"));
