@@ -16,10 +16,11 @@ const (
 	TierSecond   = 5 // a second person decides
 )
 
-// Tiers answers the tier of every act of administration. Acts that come to the same have the same tier: whoever gives an
-// administrator's role, sets somebody's password, edits a role or makes an administrator's key can act as an administrator
-// from then on. Whoever lets people into a model decides as much (threat Z9): a change of rules that opens, an approval and a
-// move into or out of a group that is one ask for the password too. What only closes is never held up by more than a dialog.
+// Tiers answers the tier of every act of administration. Whoever gives an administrator's role, sets somebody's password, edits
+// a role or makes an administrator's key can act as an administrator from then on: these have the same tier. Whoever lets people
+// into a model decides as much (threat Z9): a change of rules that opens, an approval and a move into or out of a group that is
+// one ask for the password too. What only closes is never held up by more than a dialog. An account made in a role that an allow
+// names is a dialog all the same: who has which role is for user.manage to say.
 func Tiers() map[string]int {
 	return map[string]int{
 		"user.create": TierDialog, "user.set_role": TierDialog, "user.set_name": TierUndo, "user.disable": TierDialog, "user.enable": TierDialog,
