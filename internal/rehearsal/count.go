@@ -91,12 +91,10 @@ func (t *tally) day(at time.Time) *Day {
 	return d
 }
 
-// anonymous leaves how many and how often, and nothing of who.
+// anonymous leaves how many and how often. Neither who nor when nor with what: the proposal may be about one person, whose uses
+// all that differs then is.
 func (r *Result) anonymous() {
-	for i := range r.Samples {
-		u := &r.Samples[i].Use
-		u.IP, u.KeyID, u.Actor = "", "", audit.Actor{}
-	}
+	r.Samples, r.Models, r.Days = nil, nil, nil
 	for i := range r.People {
 		r.People[i].ID, r.People[i].Name = "", ""
 	}
@@ -129,11 +127,11 @@ func (r *replay) result(readsLog bool) Result {
 			out.Samples = append(out.Samples, list[i])
 		}
 	}
-	if !readsLog {
-		out.anonymous()
-	}
 	for at := out.From.UTC().Truncate(hoursOfDay); !at.After(out.To); at = at.Add(hoursOfDay) {
 		out.Days = append(out.Days, *r.day(at))
+	}
+	if !readsLog {
+		out.anonymous()
 	}
 	return out
 }

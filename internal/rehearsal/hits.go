@@ -12,7 +12,8 @@ import (
 	"guardhouse/internal/fault"
 )
 
-// Hits are the uses that a rule decided, and those that it would have decided where it only reports.
+// Hits are the uses that a rule decided, and those that it would have decided where it only reports. A caller without audit.read
+// is told how many, and no Last, Models, Samples and Days.
 type Hits struct {
 	RuleID             string
 	From, To           time.Time
@@ -33,7 +34,7 @@ type HitCount struct {
 	Hits int
 }
 
-// Hit is one of them. Who and from where is empty for a caller without audit.read.
+// Hit is one of them.
 type Hit struct {
 	Use       audit.Use
 	WouldHave string
@@ -77,10 +78,8 @@ func (s *Service) Hits(ctx context.Context, caller access.Principal, ruleID stri
 	}
 	h.From, h.Cut = span.From, span.Cut || partly || late
 	if !s.Guard.Can(caller, access.AuditRead) {
-		for i := range h.Samples {
-			u := &h.Samples[i].Use
-			u.IP, u.KeyID, u.Actor = "", "", audit.Actor{}
-		}
+		h.Last, h.Samples = time.Time{}, nil // of a rule about one person they are his uses, and so are models and days
+		return h, nil
 	}
 	for m, n := range models {
 		h.Models = append(h.Models, HitCount{m, n})

@@ -23,7 +23,8 @@ const (
 	hoursOfDay  = 24 * time.Hour
 )
 
-// Result is what a proposed set would have made of the recorded uses.
+// Result is what a proposed set would have made of the recorded uses. A caller without audit.read is told no Models, Samples and
+// Days.
 type Result struct {
 	From, To           time.Time
 	Rows, Skipped      int
@@ -55,7 +56,7 @@ const (
 	Change = "change"
 )
 
-// Sample is one use that differs. Who, with which key and from where is empty for a caller without audit.read.
+// Sample is one use that differs.
 type Sample struct {
 	Use           audit.Use
 	Effect        string

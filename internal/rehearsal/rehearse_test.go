@@ -3,6 +3,7 @@ package rehearsal_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,7 +131,8 @@ func TestRehearsalSaysWhoAndWhat(t *testing.T) {
 	require.Len(t, got.Days, 3)
 }
 
-// Whoever writes the rules and may not read the log learns how many and how often, and not who.
+// Whoever writes the rules and may not read the log learns how many and how often, and not who; of a rule about one person or one
+// key not with which model and when either.
 func TestRehearsalTellsNobodyOfOthersWhoMayNotReadTheLog(t *testing.T) {
 	h := newHouse(t)
 	require.NoError(t, h.db.Write(func(tx *db.Tx) error {
@@ -152,19 +154,27 @@ func TestRehearsalTellsNobodyOfOthersWhoMayNotReadTheLog(t *testing.T) {
 	h.use(try{who: person("bo"), op: access.Infer, model: "m", ip: "10.0.0.1"})
 	h.pass(time.Minute)
 	dee := access.Principal{Kind: access.KindUser, UserID: "usr_dee", Name: "dee", Role: "keeper"}
-	got, err := h.Rehearse(t.Context(), dee, rehearsal.Proposal{Rules: []byte(`[]`)}, 1)
-	require.NoError(t, err)
-	require.Equal(t, []int{2, 2, 2}, []int{got.Lose, got.PeopleTotal, len(got.Samples)})
-	require.Equal(t, []rehearsal.Count{{Lose: 1}, {Lose: 1}}, got.People)
-	require.Equal(t, []rehearsal.Count{{ID: "m", Name: "m", Lose: 2}}, got.Models)
-	for _, s := range got.Samples {
-		require.Equal(t, []any{audit.Actor{}, "", "", "m"}, []any{s.Use.Actor, s.Use.KeyID, s.Use.IP, s.Use.Model})
+	for list, want := range map[string]struct{ lose, people int }{
+		"": {2, 2},
+		"one deny user:ana * view,infer\nopen allow * m view,infer":    {1, 1},
+		"one deny key:key_ana * view,infer\nopen allow * m view,infer": {1, 1},
+	} {
+		got, err := h.Rehearse(t.Context(), dee, rehearsal.Proposal{Rules: []byte(written(list))}, 1)
+		require.NoError(t, err)
+		require.Equal(t, []int{2, want.lose, want.people}, []int{got.Rows, got.Lose, got.PeopleTotal})
+		require.Equal(t, slices.Repeat([]rehearsal.Count{{Lose: 1}}, want.people), got.People)
+		require.Equal(t, []int{0, 0, 0}, []int{len(got.Samples), len(got.Models), len(got.Days)}, list)
 	}
-	hits, err := h.Hits(t.Context(), dee, "open", 1)
+	h.enforce("ana allow user:usr_ana m view,infer\nopen allow user:usr_bo m view,infer")
+	h.use(try{who: person("ana"), op: access.Infer, model: "m", ip: "10.0.0.1"})
+	h.pass(time.Minute)
+	hits, err := h.Hits(t.Context(), dee, "ana", 1)
 	require.NoError(t, err)
-	for _, s := range hits.Samples {
-		require.Equal(t, []any{audit.Actor{}, "", ""}, []any{s.Use.Actor, s.Use.KeyID, s.Use.IP})
-	}
+	require.Equal(t, rehearsal.Sides{Allow: 1}, hits.Decided)
+	require.Equal(t, []any{0, 0, 0, time.Time{}}, []any{len(hits.Samples), len(hits.Models), len(hits.Days), hits.Last})
+	hits, err = h.Hits(t.Context(), person("cy"), "ana", 1)
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 1, 2}, []int{len(hits.Samples), len(hits.Models), len(hits.Days)}, "she may read the log")
 }
 
 func TestRehearsalOfOneModelKeepsTheOthers(t *testing.T) {

@@ -2916,7 +2916,7 @@ type Rehearsal struct {
 	// Cut There were more than could be looked at, or in the time there is: from is where it began, to where it ended.
 	Cut bool `json:"cut"`
 
-	// Days One a day of UTC from from to to, days without a difference included.
+	// Days One a day of UTC from from to to, days without a difference included. Without audit.read there are none.
 	Days []RehearsedDay `json:"days"`
 	From Timestamp      `json:"from"`
 
@@ -2926,7 +2926,7 @@ type Rehearsal struct {
 	// Lose Allowed by the rules in force and refused by the proposed ones.
 	Lose int `json:"lose"`
 
-	// Models Models with a difference, most first, at most 100.
+	// Models Models with a difference, most first, at most 100. Without audit.read there are none.
 	Models []RehearsedCount `json:"models"`
 
 	// People Accounts with a difference, most first, at most 100. Without audit.read their id and name are empty.
@@ -2935,7 +2935,9 @@ type Rehearsal struct {
 	PolicyVersion int64            `json:"policy_version"`
 
 	// Rows Uses that were put to both sets.
-	Rows    int            `json:"rows"`
+	Rows int `json:"rows"`
+
+	// Samples For holders of audit.read.
 	Samples []RehearsedUse `json:"samples"`
 
 	// Skipped Attempts that can not be put to them: summed in one row, of a model that was not there, or with a key whose owner is deleted.

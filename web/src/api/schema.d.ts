@@ -1117,8 +1117,8 @@ export interface paths {
         };
         /**
          * How often a rule decided, and how often a report-only one would have
-         * @description From the audit rows of the last days. A rule that is gone is counted all the same; one that no row names has none. Who and from
-         *     where stands in the samples for holders of audit.read.
+         * @description From the audit rows of the last days. A rule that is gone is counted all the same; one that no row names has none. Without
+         *     audit.read there is how often, and neither last_at nor models, samples and days: of a rule about one person they are his uses.
          */
         get: operations["listRuleHits"];
         put?: never;
@@ -3222,10 +3222,11 @@ export interface components {
             /** @description Accounts with a difference, most first, at most 100. Without audit.read their id and name are empty. */
             people: components["schemas"]["RehearsedCount"][];
             people_total: number;
-            /** @description Models with a difference, most first, at most 100. */
+            /** @description Models with a difference, most first, at most 100. Without audit.read there are none. */
             models: components["schemas"]["RehearsedCount"][];
+            /** @description For holders of audit.read. */
             samples: components["schemas"]["RehearsedUse"][];
-            /** @description One a day of UTC from from to to, days without a difference included. */
+            /** @description One a day of UTC from from to to, days without a difference included. Without audit.read there are none. */
             days: components["schemas"]["RehearsedDay"][];
             /** Format: int64 */
             policy_version: number;
