@@ -18,12 +18,12 @@ func txLoader(tx *db.Tx) loader {
 }
 
 // referred refuses rules with a principal or an owner that has no row: nothing could ever come as it, and a later row with its
-// id would inherit what the rule gives.
-func referred(tx *db.Tx, rules []rule.Rule) error {
+// id would inherit what the rule gives. before are the rules so far.
+func referred(tx *db.Tx, rules []rule.Rule, before []stored) error {
 	queries := map[string]string{
 		rule.KindRole: `SELECT count(*) FROM roles WHERE name = ?`, rule.KindUser: `SELECT count(*) FROM users WHERE id = ?`,
 		rule.KindKey: `SELECT count(*) FROM api_keys WHERE id = ?`,
-		// One that was deleted since its name was read keeps its row, and has no members that the rule would bind.
+		// One that was deleted keeps its row and has no members that the rule would bind: only who names it already may go on.
 		rule.KindGroup: `SELECT count(*) FROM groups WHERE id = ? AND deleted_at IS NULL`,
 	}
 	seen := map[rule.Principal]bool{{Kind: rule.KindAny}: true}
@@ -41,6 +41,9 @@ func referred(tx *db.Tx, rules []rule.Rule) error {
 			if err := tx.QueryRow(queries[p.Kind], p.Ref).Scan(&n); err != nil {
 				return db.Translate(err)
 			}
+			if n == 0 && p.Kind == rule.KindGroup && namesAlready(before, rules[i].ID, p) {
+				continue
+			}
 			if n == 0 {
 				return fault.Newf(fault.Unprocessable, "rule %q: among its %s is a %s that does not exist", rules[i].ID, field, p.Kind).WithField("principals")
 			}
@@ -48,6 +51,12 @@ func referred(tx *db.Tx, rules []rule.Rule) error {
 		}
 	}
 	return nil
+}
+
+// namesAlready says that the rule of the id, among rules in the order of ids, names the principal.
+func namesAlready(rules []stored, id string, p rule.Principal) bool {
+	i, found := slices.BinarySearchFunc(rules, id, func(r stored, id string) int { return strings.Compare(r.ID, id) })
+	return found && slices.Contains(rules[i].Principals, p)
 }
 
 // writable refuses rules that one file could not hold together: nobody could export them, and no history could keep the set that

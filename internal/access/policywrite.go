@@ -130,7 +130,7 @@ func (g *Guard) planPolicy(tx *db.Tx, expect int64, change func(*db.Tx, Policy) 
 	if err := plan.writable(tx); err != nil {
 		return plan, err
 	}
-	return plan, referred(tx, plan.differing())
+	return plan, referred(tx, plan.differing(), plan.before)
 }
 
 // versionSince answers the policy's version. It is Stale where rules changed after expect, or expect has not been yet; 0 is

@@ -1,7 +1,9 @@
 package policy_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -44,6 +46,29 @@ func TestAFileStaysGoodWhoeverIsGone(t *testing.T) {
 	whole := f.whole(t)
 	raw(t, f.path, whole)
 	require.True(t, f.looks(t).Valid, "and what is exported is taken")
+}
+
+// A group that was deleted stays in the rules that named it, by the name that it had and by the one that is shown, and comes into
+// no other.
+func TestAFileMayNameAGroupThatIsGone(t *testing.T) {
+	f := newFiled(t, head+ruleA)
+	f.group(t, "ward")
+	write(t, f.path, head+ruleA+ruleOwned)
+	require.True(t, f.looks(t).Valid)
+	f.exec(t, `UPDATE groups SET deleted_at = 1 WHERE id = 'grp_ward'`)
+	noted := strings.Replace(ruleOwned, "owner:", "note: night, owner:", 1)
+	for _, text := range []string{noted, strings.Replace(noted, "group:ward", "group:deleted:grp_ward", 1) + ruleB} {
+		write(t, f.path, head+ruleA+text)
+		require.True(t, f.looks(t).Valid, f.FileState().Problem)
+	}
+	rules := f.guard.Rules()
+	require.Equal(t, []string{"a", "b", "o"}, ids(rules))
+	require.Equal(t, "night", rules[2].Note)
+	require.Equal(t, rule.Principal{Kind: rule.KindGroup, Ref: "grp_ward"}, rules[2].Principals[0])
+
+	write(t, f.path, head+ruleA+noted+strings.Replace(ruleOwned, "id: o", "id: p", 1))
+	apptest.RequireRows(t, f.db, 1, func() { require.Contains(t, f.looks(t).Problem, "rules[2].") })
+	apptest.RequireRows(t, f.db, 0, func() { f.pass(time.Minute); f.looks(t) })
 }
 
 // A name that nobody has at all, as after a look into the tables by hand, takes nothing from a content that is in force.
