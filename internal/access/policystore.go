@@ -59,25 +59,71 @@ func namesAlready(rules []stored, id string, p rule.Principal) bool {
 	return found && slices.Contains(rules[i].Principals, p)
 }
 
-// writable refuses rules that one file could not hold together: nobody could export them, and no history could keep the set that
-// replaces them. What only takes away is let through.
+// writable refuses rules that one file could not hold together: nobody could export them. What takes away is let through, as a set
+// of before there was a bound may be past it.
 func (p *policyPlan) writable(tx *db.Tx) error {
 	if len(p.Added)+len(p.Changed) == 0 || rule.Fits(p.write.Rules, nil) {
 		return nil
 	}
-	names, err := everyName(tx)
-	if err != nil || rule.Fits(p.write.Rules, func(p rule.Principal) string { return names[p] }) {
+	known, err := everyName(tx)
+	if err != nil {
 		return err
+	}
+	name := func(p rule.Principal) string { return known[p] }
+	if rule.Fits(p.write.Rules, name) {
+		return nil
+	}
+	bytes, values := rule.Size(p.write.Rules, name)
+	most, mostValues := rule.Size(plain(p.before), name)
+	if bytes <= most && values <= mostValues {
+		return nil
+	}
+	if _, err := longest(p.write.Rules, name).YAML(); err == nil { // what is counted is more than what is written
+		return nil
 	}
 	return fault.New(fault.Invalid,
 		"rules: all of them together would be too long for one file: shorten notes and lists, or name groups in the place of people").WithField("rules")
 }
 
+// longest answers the rules that can be written with the longer of id and name for each person and group, so that the text is as
+// long as the longer of what is exported and what the history keeps.
+func longest(rules []rule.Rule, name func(rule.Principal) string) rule.File {
+	one := func(p rule.Principal) rule.Principal {
+		switch shown := name(p); {
+		case p.Kind != rule.KindUser && p.Kind != rule.KindGroup:
+		case shown == "":
+			p.Ref = goneMark + p.Ref
+		case len(shown) > len(p.Ref):
+			p.Ref = shown
+		}
+		return p
+	}
+	var f rule.File
+	for _, r := range rules {
+		if storable(&r) != nil {
+			continue // it was stored by another release, and is left out of every export
+		}
+		r.Principals = slices.Clone(r.Principals)
+		for i, p := range r.Principals {
+			r.Principals[i] = one(p)
+		}
+		if id, ok := strings.CutPrefix(r.Owner, ownerPrefix); ok {
+			r.Owner = one(rule.Principal{Kind: rule.KindUser, Ref: id}).String()
+		}
+		f.Rules = append(f.Rules, r)
+	}
+	return f
+}
+
+// goneMark stands before the id of who has no name any more.
+const goneMark = "deleted:"
+
 // everyName answers the names of all people and groups there are, for a policy so large that they matter.
 func everyName(tx *db.Tx) (map[rule.Principal]string, error) {
 	out := map[rule.Principal]string{}
 	l := txLoader(tx)
-	err := l.each(`SELECT 'user', id, username FROM users UNION ALL SELECT 'group', id, name FROM groups`, func(scan func(...any) error) error {
+	err := l.each(`SELECT 'user', id, username FROM users WHERE status <> 'deleted'
+		UNION ALL SELECT 'group', id, name FROM groups WHERE deleted_at IS NULL`, func(scan func(...any) error) error {
 		var who rule.Principal
 		var name string
 		err := scan(&who.Kind, &who.Ref, &name)
@@ -140,7 +186,8 @@ func (p *policyPlan) reason() string {
 	return fmt.Sprintf("rules: %d added, %d changed, %d removed", len(p.Added), len(p.Changed), len(p.Removed))
 }
 
-// texts are the rules that differ, as they were and as they are, with ids for names. A rule that could not be read is a comment.
+// texts are the rules that differ, as they were and as they are, with ids for names. A rule that could not be read is a comment, and
+// so are all that were there where one file cannot hold them: what replaces them must not depend on it.
 func (p *policyPlan) texts() (before, after string, err error) {
 	old := rule.File{Default: p.def}
 	var lost strings.Builder
@@ -157,6 +204,11 @@ func (p *policyPlan) texts() (before, after string, err error) {
 		}
 	}
 	x, err := old.YAML()
+	if err != nil {
+		fmt.Fprintf(&lost, "# %d rules were too long for one file\n", len(old.Rules))
+		old.Rules = nil
+		x, err = old.YAML()
+	}
 	if err != nil {
 		return "", "", err
 	}

@@ -17,18 +17,24 @@ const (
 const gone = "deleted:"
 
 // Fits says whether File.YAML takes the rules, with the ids that are stored and with names in their place, without writing
-// anything: it counts what the text takes at most. name answers the name of a person or a group, "" where there is none; without
-// it every name counts as the longest that there may be.
+// anything: it counts what the text takes at most, so where it says no the text may fit still. name answers the name of a person or a
+// group, "" where there is none; without it every name counts as the longest that there may be.
 func Fits(rules []Rule, name func(Principal) string) bool {
-	bytes, count := fileBytes, fileValues
+	if len(rules) > MaxRules {
+		return false
+	}
+	bytes, count := Size(rules, name)
+	return bytes <= MaxFile && count <= maxNodes
+}
+
+// Size is what File.YAML writes of the rules at most, in bytes and in values. name is as for Fits.
+func Size(rules []Rule, name func(Principal) string) (bytes, count int) {
+	bytes, count = fileBytes, fileValues
 	for i := range rules {
 		b, n := rules[i].atMost(name)
 		bytes, count = bytes+b, count+n
-		if bytes > MaxFile || count > maxNodes {
-			return false
-		}
 	}
-	return len(rules) <= MaxRules
+	return bytes, count
 }
 
 // atMost is what the rule's text takes at most, in bytes and in values.
