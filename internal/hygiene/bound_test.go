@@ -99,7 +99,7 @@ func TestALookTakesItsTurn(t *testing.T) {
 	h.enforce(planted)
 	var taken, given int
 	busy := fault.New(fault.Busy, "later")
-	h.Turn = func(context.Context) (func(), error) {
+	h.Turn = func(context.Context, string) (func(), error) {
 		taken++
 		if taken > 1 {
 			return nil, busy
@@ -113,7 +113,7 @@ func TestALookTakesItsTurn(t *testing.T) {
 	_, err = h.Apply(t.Context(), cy(), hygiene.Order{Finding: "contradictory:b"})
 	require.ErrorIs(t, err, busy)
 	require.Equal(t, 1, given)
-	h.Turn = func(context.Context) (func(), error) { return func() {}, nil }
+	h.Turn = func(context.Context, string) (func(), error) { return func() {}, nil }
 	left, leave := context.WithCancel(t.Context())
 	leave()
 	_, err = h.Look(left, cy(), 0)

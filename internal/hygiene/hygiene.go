@@ -95,8 +95,8 @@ type Deps struct {
 	Log    *audit.Log
 	Models func(ctx context.Context) ([]catalog.Model, error)
 	Names  Names
-	// Turn waits for leave to do what takes seconds and answers what ends it; nil = nobody else does.
-	Turn func(ctx context.Context) (done func(), err error)
+	// Turn waits for leave to do for an account what takes seconds and answers what ends it; nil = nobody else does.
+	Turn func(ctx context.Context, account string) (done func(), err error)
 	// Revoke ends a key, and refuses who may not.
 	Revoke func(ctx context.Context, p access.Principal, id string) error
 	Now    func() time.Time // nil = the clock
@@ -115,7 +115,7 @@ func New(d Deps) *Service {
 		d.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
 	}
 	if d.Turn == nil {
-		d.Turn = func(context.Context) (func(), error) { return func() {}, nil }
+		d.Turn = func(context.Context, string) (func(), error) { return func() {}, nil }
 	}
 	return &Service{Deps: d, longest: longest, compared: maxCompared}
 }

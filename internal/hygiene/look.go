@@ -28,7 +28,7 @@ func (s *Service) Look(ctx context.Context, p access.Principal, days int) (Repor
 		}
 		return Report{}, fault.New(fault.Forbidden, "Your role or key does not allow this.")
 	}
-	done, err := s.Turn(ctx)
+	done, err := s.Turn(ctx, p.Account())
 	if err != nil {
 		return Report{}, err
 	}

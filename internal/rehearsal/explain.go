@@ -50,7 +50,7 @@ func (s *Service) Explain(ctx context.Context, caller access.Principal, q Query)
 	if err != nil {
 		return Explanation{}, err
 	}
-	set, rules, err := s.set(ctx, q.Proposal)
+	set, rules, err := s.set(ctx, caller, q.Proposal)
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -77,7 +77,7 @@ func (s *Service) Explain(ctx context.Context, caller access.Principal, q Query)
 		rules = s.Guard.Rules()
 	}
 	e.trace(ask)
-	return e, s.seek(ctx, &e, ask, rules)
+	return e, s.seek(ctx, caller, &e, ask, rules)
 }
 
 // question is what the gate is asked.

@@ -44,7 +44,7 @@ type Hit struct {
 const maxLooked = 500_000
 
 // Hits counts the recorded uses of the last days that name the rule, among the newest rows of the log. It refuses a caller
-// without acl.manage, with its row, days outside 1 to 90, and what Turns.Take refuses. A rule that no row names has none. Where
+// without acl.manage, with its row, days outside 1 to 90, and what Turn refuses. A rule that no row names has none. Where
 // its time runs out it answers the newest, with From when the oldest of them was. It ends with ctx.
 func (s *Service) Hits(ctx context.Context, caller access.Principal, ruleID string, days int) (Hits, error) {
 	if err := s.administers(ctx, caller); err != nil {
@@ -61,7 +61,7 @@ func (s *Service) Hits(ctx context.Context, caller access.Principal, ruleID stri
 	models, byDay := map[string]int{}, map[string]int{}
 	var span audit.Uses
 	var partly bool
-	late, err := s.look(ctx, func(ctx context.Context) (err error) {
+	late, err := s.look(ctx, caller.Account(), func(ctx context.Context) (err error) {
 		span, partly, err = s.Log.EachUseOf(ctx, ruleID, h.From, h.To, maxLooked, func(u audit.Use, wouldHave string) error {
 			if err := ctx.Err(); err != nil {
 				return err

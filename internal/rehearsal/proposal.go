@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"guardhouse/internal/access"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/rule"
 )
@@ -19,19 +20,27 @@ type Proposal struct {
 }
 
 // set answers the proposed rules ready to be asked, nil where none are proposed, and the rules. It refuses what writing them
-// would refuse: Invalid rules, Unprocessable principals, more than a set holds.
-func (s *Service) set(ctx context.Context, p Proposal) (*rule.Set, []rule.Rule, error) {
+// would refuse: Invalid rules, Unprocessable principals, more than a set holds. For very many it waits for a turn, and refuses what
+// Turn refuses.
+func (s *Service) set(ctx context.Context, caller access.Principal, p Proposal) (*rule.Set, []rule.Rule, error) {
 	if !p.Given {
 		return nil, nil, nil
 	}
 	if p.Field == "" {
 		p.Field = "rules"
 	}
+	stored := s.Guard.Rules()
+	if len(p.Rules) > bytesOfMany || p.Model != "" && len(stored) > quickly {
+		done, err := s.Turn(ctx, short+caller.Account())
+		if err != nil {
+			return nil, nil, err
+		}
+		defer done()
+	}
 	rules, err := rule.ParseList(p.Rules, p.Field)
 	if err != nil {
 		return nil, nil, err
 	}
-	stored := s.Guard.Rules()
 	find, err := s.finder(ctx, rules, stored)
 	if err != nil {
 		return nil, nil, err

@@ -34,8 +34,8 @@ type Deps struct {
 	Log    *audit.Log
 	Models Models
 	Names  Names
-	// Turn waits for leave to do what takes seconds, as Turns.Take does; nil = AtOnce of its own.
-	Turn func(ctx context.Context) (done func(), err error)
+	// Turn waits for leave to do for an account what takes seconds, as limit.Places.Take does; nil = AtOnce of its own.
+	Turn func(ctx context.Context, account string) (done func(), err error)
 	// Longest is how long one look over the log may take, 0 = 20 s: nobody waits for an answer that is later.
 	Longest time.Duration
 	Now     func() time.Time // nil = the clock
@@ -63,10 +63,10 @@ func New(d Deps) *Service {
 	return &Service{Deps: d, within: context.WithTimeout, running: map[string]bool{}}
 }
 
-// look has one look over the log taken in its turn, for as long as it may take. It answers what the look does, and whether only
+// look has one look of an account over the log taken in its turn, for as long as it may take. It answers what the look does, and whether only
 // its time ran out: then what was seen so far counts.
-func (s *Service) look(ctx context.Context, at func(ctx context.Context) error) (late bool, err error) {
-	done, err := s.Turn(ctx)
+func (s *Service) look(ctx context.Context, account string, at func(ctx context.Context) error) (late bool, err error) {
+	done, err := s.Turn(ctx, account)
 	if err != nil {
 		return false, err
 	}

@@ -65,7 +65,7 @@ type Sample struct {
 
 // Rehearse puts the uses of the last days to the rules in force and to the proposed ones. It refuses a caller without
 // acl.manage (with its row), days outside 1 to 90, what writing the rules would refuse, and a second rehearsal of one account
-// at a time (Busy). It ends with ctx.
+// at a time (Busy), and what Turn refuses. It ends with ctx.
 func (s *Service) Rehearse(ctx context.Context, caller access.Principal, p Proposal, days int) (Result, error) {
 	if err := s.administers(ctx, caller); err != nil {
 		return Result{}, err
@@ -82,14 +82,14 @@ func (s *Service) Rehearse(ctx context.Context, caller access.Principal, p Propo
 	}
 	defer done()
 	p.Given = true
-	set, _, err := s.set(ctx, p)
+	set, _, err := s.set(ctx, caller, p)
 	if err != nil {
 		return Result{}, err
 	}
 	now := s.Now()
 	r := s.replay(set, now.Add(-time.Duration(days)*hoursOfDay), now)
 	var span audit.Uses
-	late, err := s.look(ctx, func(ctx context.Context) (err error) {
+	late, err := s.look(ctx, caller.Account(), func(ctx context.Context) (err error) {
 		span, err = s.Log.EachUse(ctx, r.out.From, r.out.To, maxUses, func(u audit.Use) error { return r.use(ctx, u) })
 		return err
 	})

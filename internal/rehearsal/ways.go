@@ -39,13 +39,17 @@ const (
 	maxCompiled = 200_000
 	// quickly is how many rules a model may have for its ways to be sought at once, and not in turn: 20,000 are compiled then.
 	quickly = 200
+	// bytesOfMany is how long more rules than that are, written.
+	bytesOfMany = quickly << 8
+	// short stands before the account of what takes less than a second: it need not wait for a look of his over the log.
+	short = "short:"
 	// patience is how long an explanation waits for its turn before it goes without ways.
 	patience = 2 * time.Second
 )
 
 // seek finds when hours hold again, and the ways to pass under the rules. It ends with ctx; where there is no turn to be had for
 // very many rules, or too many of them to try, the explanation says that there may be more.
-func (s *Service) seek(ctx context.Context, e *Explanation, ask access.Question, rules []rule.Rule) error {
+func (s *Service) seek(ctx context.Context, caller access.Principal, e *Explanation, ask access.Question, rules []rule.Rule) error {
 	near := slices.DeleteFunc(slices.Clone(rules), func(r rule.Rule) bool { return !matches(r, ask.Model) })
 	by := make(map[string]rule.Rule, len(near))
 	for _, r := range near {
@@ -63,7 +67,7 @@ func (s *Service) seek(ctx context.Context, e *Explanation, ask access.Question,
 	}
 	if len(near) > quickly {
 		waiting, cancel := context.WithTimeout(ctx, patience)
-		done, err := s.Turn(waiting)
+		done, err := s.Turn(waiting, short+caller.Account())
 		cancel()
 		if ctx.Err() != nil {
 			return fault.From(ctx.Err())

@@ -5,7 +5,7 @@ import { useRuleHits } from "./useHygiene";
 
 const rule = (id: string, mode: "enforce" | "report-only" = "report-only"): RuleText => ({ id, effect: "allow", principals: ["*"], models: ["m"], operations: ["infer"], conditions: {}, mode, note: "", owner: "" });
 
-interface Asked { rule: string; signal: AbortSignal; answer: (status?: number) => void }
+interface Asked { rule: string; signal: AbortSignal; answer: (status?: number, retry?: string) => void }
 let asked: Asked[] = [];
 let scope: EffectScope;
 
@@ -17,7 +17,7 @@ beforeEach(() => {
     const id = new URL(request.url).pathname.split("/")[5] ?? "";
     return new Promise((resolve, reject) => {
       const body = JSON.stringify({ rule_id: id, samples: [], code: "busy", title: "", detail: "", type: "about:blank", request_id: "req_1" });
-      asked.push({ rule: id, signal: request.signal, answer: (status = 200) => resolve(new Response(body, { status, headers: { "Content-Type": "application/json" } })) });
+      asked.push({ rule: id, signal: request.signal, answer: (status = 200, retry = "") => resolve(new Response(body, { status, headers: { "Content-Type": "application/json", ...(retry && { "Retry-After": retry }) } })) });
       request.signal.addEventListener("abort", () => reject(new DOMException("left", "AbortError")));
     });
   });
@@ -50,6 +50,23 @@ describe("hits of rules", () => {
     expect(names()).toHaveLength(3);
     rules.value = [...rules.value, rule("c")];
     await vi.waitFor(() => expect(names()).toEqual(["ward", "a", "b", "a"]));
+  });
+
+  it("are asked for again when the server said, a few times", async () => {
+    const later = vi.spyOn(globalThis, "setTimeout");
+    const after = (seconds: number) => later.mock.calls.filter((c) => c[1] === seconds * 1000);
+    scope.run(() => useRuleHits(ref([rule("a"), rule("b")]), ref("")));
+    for (let n = 0; n < 5; n++) {
+      await vi.waitFor(() => expect(names()).toEqual(Array(n + 1).fill("a")));
+      nth(n).answer(503, "7");
+      await vi.waitFor(() => expect(after(7)).toHaveLength(n + 1));
+      (after(7)[n]?.[0] as () => void)();
+    }
+    nth(5).answer(503, "7");
+    await vi.waitFor(() => expect(names()).toEqual(["a", "a", "a", "a", "a", "a", "b"]));
+    nth(6).answer(503, "9");
+    await vi.waitFor(() => expect(names()).toHaveLength(7));
+    expect([after(7).length, after(9).length]).toEqual([5, 0]);
   });
 
   it("are given up when nobody looks any more", async () => {
