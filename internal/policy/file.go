@@ -153,7 +153,7 @@ func (s *Service) withoutFile(ctx context.Context, source access.FileSource) err
 			return "", nil
 		},
 	})
-	return err
+	return s.soon(err)
 }
 
 // Watch takes what acl.file becomes, until ctx ends. Without acl.file it returns at once.

@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/apptest"
+	"guardhouse/internal/audit"
+	"guardhouse/internal/policy"
 	"guardhouse/internal/rule"
 )
 
@@ -117,4 +119,20 @@ func TestAFileMayNameKeysThatEnded(t *testing.T) {
 	write(t, f.path, text+ruleC+"\n  - {id: l, effect: deny, principals: [\"key:key_1\", \"key:key_2\"], models: [m2], operations: [infer]}")
 	require.True(t, f.looks(t).Valid, "also by a new rule, and both are one")
 	require.Len(t, f.guard.Rules()[3].Principals, 1)
+}
+
+// A file whose rules are stored and cannot be read back yet is no bad file.
+func TestAFileThatIsNotInForceYetIsNotBad(t *testing.T) {
+	f := newFiled(t, head+ruleA)
+	write(t, f.path, head+ruleB)
+	f.group(t, "ward")
+	f.exec(t, `INSERT INTO group_members (group_id, user_id, added_at) VALUES ('grp_ward', 'usr_rita', 0)`)
+	f.exec(t, `ALTER TABLE group_members RENAME TO members`)
+	f.exec(t, `CREATE VIEW group_members AS SELECT * FROM members WHERE json(CASE (SELECT count(*) FROM policy_changes) WHEN 1 THEN '{}' ELSE 'x' END) = '{}'`)
+	require.NoError(t, f.guard.Reload(t.Context()))
+	var st policy.FileState
+	apptest.RequireRows(t, f.db, 1, func() { st = f.looks(t) })
+	require.True(t, st.Valid, st.Problem)
+	require.Equal(t, audit.Allow, f.last(t).Decision)
+	require.Equal(t, []string{"a"}, ids(f.guard.Rules()))
 }

@@ -103,7 +103,16 @@ func (s *Service) take(ctx context.Context, path string, data []byte, sum string
 		def:   func(string) (string, error) { return f.Default, nil },
 		apply: func([]rule.Rule) ([]rule.Rule, error) { return next, nil },
 	})
-	return err
+	return s.soon(err)
+}
+
+// soon answers nil for a change that is stored and not in force yet: the gate sees to that by itself, and nothing is wrong with the file.
+func (s *Service) soon(err error) error {
+	if fault.CodeOf(err) != fault.NotInForce {
+		return err
+	}
+	s.log.Error("the rules are stored and will be in force shortly", "err", err)
+	return nil
 }
 
 // fromFile answers the rules of the file with ids for names. It refuses those that no set takes.
