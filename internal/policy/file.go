@@ -93,7 +93,7 @@ func (s *Service) Start(ctx context.Context) error {
 func (s *Service) first(ctx context.Context, path string, source access.FileSource) error {
 	at := look(path)
 	data, sum, err := read(path, ourselves())
-	if err == nil && source != (access.FileSource{Path: path, SHA256: sum, Ended: rule.Ended(data)}) {
+	if err == nil && !holds(source, path, sum) {
 		err = s.settled(ctx, path, at, data)
 	}
 	if err == nil {

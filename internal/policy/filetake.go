@@ -77,7 +77,7 @@ func (s *Service) take(ctx context.Context, path string, data []byte, sum string
 	}
 	is := access.FileSource{Path: path, SHA256: sum, Ended: rule.Ended(data)}
 	if source.Ended && !is.Ended {
-		return fault.New(fault.Invalid, "it looks cut off: the last good one ended with a line `...`, this one does not. If it is whole, end it with that line")
+		return fault.New(fault.Invalid, "it looks cut off: the last good one was whole by itself, and this one has no line `...` at its end. If it is whole, end it with that line")
 	}
 	f, err := parse(data)
 	if err != nil {
@@ -88,14 +88,14 @@ func (s *Service) take(ctx context.Context, path string, data []byte, sum string
 	if err != nil {
 		return err
 	}
-	same := source == is && def == f.Default
+	same := holds(source, path, sum) && def == f.Default
 	next, err := s.fromFile(ctx, f, now)
 	switch {
 	case same && fault.CodeOf(err) == fault.Unprocessable: // somebody has no name any more; the rules hold ids
 		return nil
 	case err != nil:
 		return err
-	case same && tagOf(plain(now.Rules)) == tagOf(sorted(next)): // a restart leaves no row
+	case same && source.Ended == is.Ended && tagOf(plain(now.Rules)) == tagOf(sorted(next)): // a restart leaves no row
 		return nil
 	}
 	_, err = s.write(ctx, s.fileSystem(), Write{}, edit{
@@ -104,6 +104,11 @@ func (s *Service) take(ctx context.Context, path string, data []byte, sum string
 		apply: func([]rule.Rule) ([]rule.Rule, error) { return next, nil },
 	})
 	return s.soon(err)
+}
+
+// holds says that what is in force was taken from that content of the file. A former release did not say whether it was ended.
+func holds(source access.FileSource, path, sum string) bool {
+	return source.Path == path && source.SHA256 == sum
 }
 
 // soon answers nil for a change that is stored and not in force yet: the gate sees to that by itself, and nothing is wrong with the file.

@@ -88,6 +88,26 @@ func TestAFileKeepsItsEndMark(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, ids(f.guard.Rules()))
 }
 
+// A release that knew of no mark left no word of it: the same file is in force all the same, and it needs one from then on.
+func TestAFileOfAReleaseWithoutMarks(t *testing.T) {
+	f := newFiled(t, head+ruleOwned[:strings.Index(ruleOwned, "\"group:")]+"\"user:rita\"], models: [m2], operations: [infer]}")
+	raw(t, f.path, `{"version":1,"rules":[{"id":"o","effect":"deny","principals":["user:rita"],"models":["m2"],"operations":["infer"]}]}`)
+	require.True(t, f.looks(t).Valid, f.FileState().Problem)
+	f.exec(t, `DELETE FROM meta WHERE key = 'acl.file_ended'`)
+	f.exec(t, `DELETE FROM sessions`)
+	f.exec(t, `UPDATE users SET id = 'usr_other', username = 'other', username_key = 'other' WHERE id = 'usr_rita'`)
+	f.open(t)
+	f.Wait(func(context.Context, time.Duration) error { panic("nobody waits for what is in force") })
+	apptest.RequireRows(t, f.db, 0, func() { require.NoError(t, f.Start(t.Context())) })
+	require.True(t, f.FileState().Valid, f.FileState().Problem)
+
+	f.person(t, "rita", "reviewer")
+	f.open(t)
+	apptest.RequireRows(t, f.db, 1, func() { require.NoError(t, f.Start(t.Context())) })
+	raw(t, f.path, head+" []\n")
+	require.Contains(t, f.looks(t).Problem, "the last good one was whole by itself", "no mark, no line")
+}
+
 func openFiled(t testing.TB, text string) *filed {
 	t.Helper()
 	f := &filed{path: filepath.Join(t.TempDir(), "acl.yaml")}
