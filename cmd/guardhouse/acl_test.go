@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,7 +33,7 @@ func TestRulesOnTheCommandLine(t *testing.T) {
 	json := on(t, data, exitGood, "", "acl", "export", "--json").out
 	require.Contains(t, on(t, data, exitGood, json, "acl", "apply", "-").out, "0 added, 0 changed, 0 removed")
 
-	changed := parsed(t, on(t, data, exitGood, ward, "acl", "import", "-", "--json"))
+	changed := parsed(t, on(t, data, exitGood, ward+"...\n", "acl", "import", "-", "--json"))
 	require.Equal(t, []any{"shipped-guard-nano"}, changed["removed"])
 	history := on(t, data, exitGood, "", "acl", "versions", "--rule", "ward").out
 	require.Contains(t, history, "tablets")
@@ -52,6 +53,38 @@ func TestRulesOnTheCommandLine(t *testing.T) {
 	write("version: 1\nrules:\n  - {id: x, effect: allow, principals: [\"user:nobody\"], models: [m], operations: [infer]}\n")
 	require.Contains(t, on(t, data, exitFailed, "", "acl", "import", file).err, "rules[0].principals[0]")
 	require.Equal(t, exitFailed, guardhouse(t, "", "acl", "list", "--data", filepath.Join(data, "nowhere")).code)
+}
+
+// A pipe that broke leaves a part of a policy, which is YAML most of the time and would replace the whole.
+func TestAPipeThatBrokeReplacesNoRules(t *testing.T) {
+	data := folder(t)
+	whole := on(t, data, exitGood, "", "acl", "export").out
+	part := strings.TrimSuffix(whole, "...\n")
+	require.Less(t, len(part), len(whole))
+	for _, dry := range []string{"--dry-run", "--json"} {
+		r := on(t, data, exitFailed, part, "acl", "import", "-", dry)
+		require.Contains(t, r.err, "it looks cut off")
+		require.Contains(t, r.err, "--partial")
+	}
+	require.Contains(t, on(t, data, exitGood, part, "acl", "import", "-", "--partial").out, "0 added, 0 changed, 0 removed")
+	require.Contains(t, on(t, data, exitGood, part, "acl", "put", "-").out, "0 added, 0 changed, 0 removed", "what is put takes nothing away")
+
+	file := filepath.Join(t.TempDir(), "acl.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(part), 0o600))
+	require.Contains(t, on(t, data, exitGood, "", "acl", "import", file).out, "0 added, 0 changed, 0 removed", "a file is no pipe")
+	r := guardhouse(t, "", "acl", "check", file)
+	require.Equal(t, exitGood, r.code)
+	require.Contains(t, r.err, "no line `...` at its end")
+	require.Contains(t, r.out, "good: ")
+	r = guardhouse(t, "", "acl", "check", "--watched", file)
+	require.Equal(t, exitFailed, r.code)
+	require.Contains(t, r.err, "no line `...` at its end")
+	require.Equal(t, exitFailed, guardhouse(t, part, "acl", "check", "--watched", "-").code)
+
+	require.NoError(t, os.WriteFile(file, []byte(whole), 0o600))
+	r = guardhouse(t, "", "acl", "check", "--watched", file)
+	require.Equal(t, exitGood, r.code)
+	require.Empty(t, r.err)
 }
 
 // With acl.file the command line is a reader like everybody.

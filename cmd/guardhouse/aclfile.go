@@ -17,27 +17,39 @@ import (
 	"guardhouse/internal/rule"
 )
 
-// readPolicy reads a file of rules, or standard input for "-", and no more of it than a policy may have.
-func readPolicy(sh *shared, name string) (rule.File, error) {
+// readPolicy reads a file of rules, or standard input for "-", and no more of it than a policy may have. whole says that it shows
+// that nothing is missing at its end.
+func readPolicy(sh *shared, name string) (f rule.File, whole bool, err error) {
 	in, closeIn, err := openLines(sh, name)
 	if err != nil {
-		return rule.File{}, err
+		return rule.File{}, false, err
 	}
 	defer closeIn()
 	data, err := io.ReadAll(io.LimitReader(in, rule.MaxFile+1))
 	if err != nil {
-		return rule.File{}, fmt.Errorf("reading the rules: %w", err)
+		return rule.File{}, false, fmt.Errorf("reading the rules: %w", err)
 	}
-	return rule.ParseFile(data)
+	f, err = rule.ParseFile(data)
+	return f, rule.Ended(data), err
 }
 
-// newACLWrite is a command that reads a file of rules and writes them.
-func newACLWrite(sh *shared, cmd *cobra.Command, write func(ctx context.Context, a *app.App, f rule.File, w policy.Write) (policy.Change, error)) *cobra.Command {
+// noMark is what is missing in a file that may be the first part of another.
+const noMark = "it looks cut off: there is no line `...` at its end"
+
+// aclWrite writes the rules of a file.
+type aclWrite func(ctx context.Context, a *app.App, f rule.File, w policy.Write) (policy.Change, error)
+
+// newACLWrite is a command that reads a file of rules and writes them. accept may refuse what was read, by where it came from and
+// whether it shows that it is whole.
+func newACLWrite(sh *shared, cmd *cobra.Command, accept func(name string, whole bool) error, write aclWrite) *cobra.Command {
 	var w policy.Write
 	cmd.Args = cobra.ExactArgs(1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		f, err := readPolicy(sh, args[0])
+		f, whole, err := readPolicy(sh, args[0])
 		if err != nil {
+			return err
+		}
+		if err := accept(args[0], whole); err != nil {
 			return err
 		}
 		return sh.within(cmd.Context(), func(a *app.App) error {
@@ -58,7 +70,8 @@ func newACLPut(sh *shared) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "put FILE|-", Short: "Add the rules of a file, or replace those of their ids; all others stay", Example: "  guardhouse acl put ward.yaml",
 	}
-	return newACLWrite(sh, cmd, func(ctx context.Context, a *app.App, f rule.File, w policy.Write) (policy.Change, error) {
+	anything := func(string, bool) error { return nil } // what is missing stays as it was
+	return newACLWrite(sh, cmd, anything, func(ctx context.Context, a *app.App, f rule.File, w policy.Write) (policy.Change, error) {
 		if f.Default != "" {
 			return policy.Change{}, errors.New("the file has a default, which belongs to a whole policy: use acl import")
 		}
@@ -69,9 +82,18 @@ func newACLPut(sh *shared) *cobra.Command {
 func newACLImport(sh *shared) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "import FILE|-", Aliases: []string{"apply"}, Short: "Replace all rules by those of a file; what it does not name is removed",
+		Long: "Replace all rules by those of a file; what it does not name is removed.\n" +
+			"Standard input has to end with the line `...` of an export, or be JSON: a pipe that broke leaves a part that would remove the rest.",
 		Example: "  guardhouse acl import --dry-run acl.yaml",
 	}
-	return newACLWrite(sh, cmd, func(ctx context.Context, a *app.App, f rule.File, w policy.Write) (policy.Change, error) {
+	partial := cmd.Flags().Bool("partial", false, "take standard input that has no line `...` at its end")
+	complete := func(name string, whole bool) error {
+		if name != "-" || whole || *partial {
+			return nil
+		}
+		return errors.New(noMark + ", as where the program before the pipe failed, and the rules that are missing would be removed. Where it is whole, add --partial")
+	}
+	return newACLWrite(sh, cmd, complete, func(ctx context.Context, a *app.App, f rule.File, w policy.Write) (policy.Change, error) {
 		return a.Policy.PutPolicy(ctx, osPrincipal(), f, w)
 	})
 }
@@ -144,15 +166,21 @@ func (sh *shared) printPolicyJSON(w policy.Whole) error {
 }
 
 func newACLCheck(sh *shared) *cobra.Command {
+	var watched bool
 	cmd := &cobra.Command{
 		Use: "check FILE|-", Short: "Check a file of rules without a server or data; the names in it are not looked up", Args: cobra.ExactArgs(1),
 		Long: "Check a file of rules: its spelling, its conditions, and that all of them fit in one policy.\n" +
-			"Whether the users, groups, roles and keys exist is what acl import --dry-run says.",
-		Example: "  guardhouse acl check acl.yaml",
+			"Whether the users, groups, roles and keys exist is what acl import --dry-run says; who may write the file, doctor.",
+		Example: "  guardhouse acl check acl.yaml\n  guardhouse acl check --watched /etc/guardhouse/policy.yaml",
 		RunE: func(_ *cobra.Command, args []string) error {
-			f, err := readPolicy(sh, args[0])
-			if err != nil {
+			f, whole, err := readPolicy(sh, args[0])
+			switch {
+			case err != nil:
 				return err
+			case !whole && watched:
+				return errors.New(noMark)
+			case !whole:
+				fmt.Fprintln(sh.err, "warning: "+noMark+"; acl.file refuses it once one with it was in force")
 			}
 			if _, err := rule.Compile(f.Rules, f.Default == "allow"); err != nil {
 				return err
@@ -164,6 +192,7 @@ func newACLCheck(sh *shared) *cobra.Command {
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&watched, "watched", false, "for acl.file: refuse a file without the line `...` at its end")
 	cmd.Flags().BoolVar(&sh.json, "json", false, "print JSON")
 	return cmd
 }
