@@ -129,12 +129,24 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// DefaultLeft says that the default deny of a former acl.file still stands against acl.default, which allows.
+func (s *Service) DefaultLeft(ctx context.Context) (bool, error) {
+	if s.o.File != "" || !s.o.DefaultAllow {
+		return false, nil
+	}
+	def, err := s.fileDefault(ctx)
+	return def == "deny", err
+}
+
 // withoutFile hands rules that came from a file back to the administrators. A default of the file that denied stays where
 // acl.default would open what it closed, until somebody sets it; once both say the same nothing is left of it.
 func (s *Service) withoutFile(ctx context.Context, source access.FileSource) error {
 	def, err := s.fileDefault(ctx)
 	if err != nil {
 		return err
+	}
+	if def == "deny" && s.o.DefaultAllow {
+		s.log.Warn("the default deny of the former acl.file still stands though acl.default is allow: to end it, import a policy with `default: allow`")
 	}
 	note := "acl.file is no longer set"
 	if source.Path == "" {

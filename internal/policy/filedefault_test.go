@@ -1,6 +1,8 @@
 package policy_test
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,14 +23,24 @@ func TestWithoutItsFileADenyOfTheFileStays(t *testing.T) {
 		require.NoError(t, h.guard.Reload(t.Context()))
 		return h
 	}
-	open := policy.Options{DefaultAllow: true}
+	var said strings.Builder
+	open := policy.Options{DefaultAllow: true, Log: slog.New(slog.NewTextHandler(&said, nil))}
+	left := func(h *house) bool {
+		left, err := h.DefaultLeft(t.Context())
+		require.NoError(t, err)
+		return left
+	}
+	require.False(t, left(f.house), "the file says so itself")
 	var h *house
 	apptest.RequireRows(t, f.db, 1, func() { h = start(open) })
 	require.False(t, h.may(t, rita, "m1"))
 	w, err := h.Policy(t.Context(), cli)
 	require.NoError(t, err)
 	require.Equal(t, "deny", w.Default, "it is said")
+	said.Reset()
 	apptest.RequireRows(t, f.db, 0, func() { h = start(open) })
+	require.Contains(t, said.String(), "still stands", "at each start")
+	require.True(t, left(h))
 	require.False(t, h.may(t, rita, "m1"), "a second start is no way either")
 	_, err = h.PutPolicy(t.Context(), cli, rule.File{}, policy.Write{})
 	require.NoError(t, err)
@@ -43,6 +55,7 @@ func TestWithoutItsFileADenyOfTheFileStays(t *testing.T) {
 	w, err = h.Policy(t.Context(), cli)
 	require.NoError(t, err)
 	require.Empty(t, w.Default, "acl.default counts again")
+	require.False(t, left(h))
 	_, err = h.PutPolicy(t.Context(), cli, rule.File{Default: "deny"}, policy.Write{})
 	require.Equal(t, fault.Conflict, fault.CodeOf(err))
 }
