@@ -62,7 +62,7 @@ func (a *App) newOverview(files *tlsfiles.Files) *overview.Service {
 	}
 	return overview.New(overview.Deps{
 		Guard: a.Guard, Log: a.Audit, Auth: a.Auth, Catalog: a.Catalog, Scheduler: a.Scheduler, Moderation: a.Moderation, Machine: m, Ignored: a.ignoredSettings, RulesFile: a.rulesFile,
-		Undecided: a.undecided,
+		Undecided: a.undecided, DefaultLeft: a.Policy.DefaultLeft,
 	}, overview.Options{Now: a.now})
 }
 

@@ -57,6 +57,7 @@ type facts struct {
 	ignored       []string // settings
 	undecided     Undecided
 	rulesFile     RulesFile
+	defaultLeft   bool
 }
 
 // needs answers everything that waits for a person, the gravest first.
@@ -85,10 +86,15 @@ func (f facts) chainNeeds() []Need {
 	return nil
 }
 
-// ruleNeeds tells of rules that somebody wrote and that are not in force.
+// ruleNeeds tells of what somebody set about rules and that is not in force.
 func (f facts) ruleNeeds() []Need {
 	r := f.rulesFile
-	if r.Problem == "" || !f.can(access.ACLManage) {
+	switch {
+	case !f.can(access.ACLManage):
+		return nil
+	case f.defaultLeft:
+		return []Need{{"acl_default_left", Note, time.Time{}, nil, Target{Page: "rules"}}}
+	case r.Problem == "":
 		return nil
 	}
 	return []Need{{"acl_file_invalid", Soon, r.Since, map[string]any{"problem": r.Problem}, Target{Page: "rules"}}}

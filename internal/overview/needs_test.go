@@ -92,6 +92,7 @@ func TestNeedsByWhatIsKnown(t *testing.T) {
 		"rules file": {
 			func(f *facts) { f.rulesFile = RulesFile{Problem: "it is empty", Since: now} }, "acl_file_invalid", Soon, map[string]any{"problem": "it is empty"}, "rules",
 		},
+		"default left":     {func(f *facts) { f.defaultLeft = true }, "acl_default_left", Note, nil, "rules"},
 		"settings ignored": {func(f *facts) { f.ignored = []string{"engine.queue", "warp"} }, "settings_ignored", Soon, map[string]any{"count": int64(2), "key": "engine.queue"}, "settings"},
 		"one admin":        {func(f *facts) { f.standing = auth.Standing{Admins: 1, Admin: "m.chen"} }, "last_admin", Note, map[string]any{"name": "m.chen"}, "people"},
 		"no backup":        {func(f *facts) { f.backup = time.Time{} }, "backup_none", Note, map[string]any{"days": int64(100)}, "system"},

@@ -49,6 +49,8 @@ type Deps struct {
 	Machine    Machine
 	Ignored    func(ctx context.Context) []string // settings that are set and not in force, by key; nil = not asked
 	RulesFile  func() RulesFile                   // nil = not asked
+	// DefaultLeft says that a former acl.file still closes what acl.default opens; nil = not asked.
+	DefaultLeft func(ctx context.Context) (bool, error)
 	// Undecided answers what waits for somebody with acl.manage, reviews as far as they end before a moment; nil = not asked.
 	Undecided func(ctx context.Context, before time.Time) (Undecided, error)
 }

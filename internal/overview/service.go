@@ -177,6 +177,11 @@ func (s *Service) facts(ctx context.Context, p access.Principal, v View, notRead
 	if s.d.RulesFile != nil {
 		f.rulesFile = s.d.RulesFile()
 	}
+	if s.d.DefaultLeft != nil && s.d.Guard.Can(p, access.ACLManage) {
+		if f.defaultLeft, err = s.d.DefaultLeft(ctx); err != nil {
+			return f, err
+		}
+	}
 	if s.d.Undecided != nil && s.d.Guard.Can(p, access.ACLManage) {
 		if f.undecided, err = s.d.Undecided(ctx, v.At.Add(reviewWithin)); err != nil {
 			return f, err

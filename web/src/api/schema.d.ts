@@ -2825,7 +2825,7 @@ export interface components {
             finding_seq: number | null;
         };
         OverviewNeed: {
-            /** @description What needs somebody: chain_broken, chain_unchecked, chain_stale, audit_unwritable, disk_full, disk_low, model_failed, model_loading, certificate_ended, certificate_ends, sign_in_burst, queue_full, keys_suspended, keys_ending, keys_unused, last_admin, settings_ignored, acl_file_invalid, requests_open, review_due, backup_none, backup_old, checks_failed. */
+            /** @description What needs somebody: chain_broken, chain_unchecked, chain_stale, audit_unwritable, disk_full, disk_low, model_failed, model_loading, certificate_ended, certificate_ends, sign_in_burst, queue_full, keys_suspended, keys_ending, keys_unused, last_admin, settings_ignored, acl_file_invalid, acl_default_left, requests_open, review_due, backup_none, backup_old, checks_failed. */
             code: string;
             /** @enum {string} */
             severity: "urgent" | "soon" | "note";

@@ -7,7 +7,7 @@ import { useFormat } from "./useFormat";
 
 const icons: Record<string, string> = {
   chain_broken: "unsafe", chain_unchecked: "seal", chain_stale: "seal", audit_unwritable: "audit", disk_full: "system", disk_low: "system", model_failed: "models", model_loading: "clock",
-  certificate_ended: "cal", certificate_ends: "cal", sign_in_burst: "lock", queue_full: "gauge", keys_suspended: "keys", keys_ending: "keys", keys_unused: "keys", last_admin: "users", settings_ignored: "gauge", acl_file_invalid: "rules", requests_open: "approvals", review_due: "rules",
+  certificate_ended: "cal", certificate_ends: "cal", sign_in_burst: "lock", queue_full: "gauge", keys_suspended: "keys", keys_ending: "keys", keys_unused: "keys", last_admin: "users", settings_ignored: "gauge", acl_file_invalid: "rules", acl_default_left: "rules", requests_open: "approvals", review_due: "rules",
   backup_none: "export", backup_old: "export", checks_failed: "system",
 };
 
