@@ -60,10 +60,11 @@ export function usePrincipals() {
   /** What somebody means by a word: a choice, a name that is known under one kind, else a user of that name. */
   function read(text: string): string {
     const w = text.trim();
-    if (w === "*" || /^(?:role|user|group|key):./.test(w)) return w;
+    if (w === "*" || /^key:./.test(w) || /^(?:role|user|group):[\p{L}\p{N}._@:-]+$/u.test(w)) return w;
     const byLabel = choices.value.find((c) => c.label.toLowerCase() === w.toLowerCase());
     const byName = choices.value.find((c) => c.value.slice(c.value.indexOf(":") + 1) === w);
-    return (byName ?? byLabel)?.value ?? "user:" + w;
+    // No account has another name than such a one.
+    return (byName ?? byLabel)?.value ?? (/^[\p{L}\p{N}._@-]+$/u.test(w) ? "user:" + w : "");
   }
   return { choices, load, find, read };
 }

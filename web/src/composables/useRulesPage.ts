@@ -26,6 +26,14 @@ export function useRulesPage() {
   /** Fields whose text means nothing yet, by rule: nothing is saved or tried meanwhile. */
   const wrong = ref<Record<string, boolean>>({});
   const bad = computed(() => Object.values(wrong.value).some(Boolean) || edits.edits.value.some(({ after }) => after && (after.principals.length === 0 || (after.models ?? []).length === 0)));
+  /** Where that is, in words. */
+  const badAt = computed(() => {
+    const told = Object.entries(wrong.value).find(([, is]) => is)?.[0] ?? "";
+    if (told.startsWith("yaml/")) return t("rules.tab.yaml");
+    const empty = edits.edits.value.find(({ after }) => after && (after.principals.length === 0 || (after.models ?? []).length === 0));
+    const [key, field] = told ? [told.slice(0, told.lastIndexOf("/")), told.slice(told.lastIndexOf("/") + 1)] : [empty?.key ?? "", empty?.after?.principals.length === 0 ? "principals" : "models"];
+    return `${edits.shown.value.find((r) => r.key === key)?.id ?? key}, ${t("rules.field." + field)}`;
+  });
   const proposed = edits.proposed;
   /** Without new rules that name nobody yet: the server refuses those. */
   const complete = computed(() => proposed.value.filter((r) => r.principals.length > 0 && (r.models ?? []).length > 0));
@@ -112,14 +120,18 @@ export function useRulesPage() {
   /** Saves what is wished, or only has it reported; answers whether it did. */
   async function store(report: boolean, note: string): Promise<boolean> {
     const open = place.opened.value;
-    const n = edits.edits.value.length;
+    // What goes cannot be only reported: it stays a change that is not saved.
+    const left = report ? edits.edits.value.filter((e) => !e.after) : [];
+    const n = edits.edits.value.length - left.length;
     const id = open?.id ?? "";
     const rules = report ? asReports(edits.edits.value, edits.ids.value, stored.value) : proposed.value;
     const version = await save.store(rules, note);
     if (version === null) return false;
+    for (const e of left) edits.remove(e.key);
     toast.success(t(report ? "rules.reported" : "rules.saved", { n, version }), { undo: () => void undoVersion(version).then(policy.reload, () => place.show("history")) });
     if (open && !open.before) await place.open(id);
+    else if (open && !open.after && !report) await place.close();
     return true;
   }
-  return { policy, edits, place, hygiene, hits, explain, rehearsal, save, edited, bad, models, closed, original, markBad, set, add, duplicate, remove, propose, replace, takeText, store, focusField };
+  return { policy, edits, place, hygiene, hits, explain, rehearsal, save, edited, bad, badAt, models, closed, original, markBad, set, add, duplicate, remove, propose, replace, takeText, store, focusField };
 }

@@ -144,6 +144,44 @@ describe("the page of rules", { timeout: 60_000 }, () => {
     expect(sent.rules.map((r) => [r.id, r.mode, r.conditions?.rate_limit])).toEqual([["ward", "enforce", "30req/min"], ["night", "report-only", undefined], ["elsewhere", "enforce", undefined], ["ward-trial", "report-only", "60/min"]]);
   });
 
+  it("saves nothing while a text stands in a field that means nothing, and says where", async () => {
+    await open("/rules/guard-nano/ward");
+    await write("rate", "60");
+    for (const [test, text, where] of [["ranges", "10.1.2.3/99", "ward, From addresses"], ["who", "no body!", "ward, Who"], ["models", "Qwen 3!", "ward, With models"], ["rate", "abc", "ward, At most"]] as const) {
+      await write(test, text);
+      await until(() => expect((at("save") as HTMLButtonElement).disabled).toBe(true));
+      expect((at("save-report") as HTMLButtonElement).disabled).toBe(true);
+      expect(at("rehearsal").textContent).toBe(`Not filled in right: ${where}.`);
+      if (test === "rate") expect(at(test).getAttribute("aria-invalid")).toBe("true");
+      await write(test, test === "rate" ? "60" : "");
+      await until(() => expect((at("save") as HTMLButtonElement).disabled).toBe(false));
+    }
+  });
+
+  it("keeps a removal as a change where the others are only reported, and says so before", async () => {
+    await open("/rules/guard-nano/ward");
+    await write("rate", "60");
+    await router.push("/rules/guard-nano/night");
+    await nextTick();
+    await press("remove");
+    await press("save-report");
+    expect(at("report-left").textContent).toContain("its removal stays an unsaved change");
+    await press("confirm");
+    await until(() => expect(puts()).toHaveLength(1));
+    expect((JSON.parse(puts()[0]?.body ?? "{}") as { rules: RuleText[] }).rules.map((r) => r.id)).toContain("night");
+    await until(() => expect(at("rules-bar").textContent).toContain("1 unsaved change"));
+    expect(at("rules-bar").textContent).toContain("night goes");
+  });
+
+  it("leaves a rule that is gone by now", async () => {
+    await open("/rules/guard-nano/ward");
+    await press("remove");
+    await press("save");
+    await press("confirm");
+    await until(() => expect(puts()).toHaveLength(1));
+    await until(() => expect(router.currentRoute.value.params.rule ?? "").toBe(""));
+  });
+
   it("shows what somebody else did first, and goes on on top of it", async () => {
     await open("/rules/guard-nano/ward");
     await write("rate", "60");
