@@ -13,6 +13,7 @@ export function useErrorText() {
   function wait(seconds: number): string {
     if (seconds < 90) return t("error.waitSeconds", { n: seconds });
     const minutes = Math.ceil(seconds / 60);
+    if (minutes > 90) return t("error.waitHours", { n: Math.ceil(minutes / 60) });
     return t("error.waitMinutes", { n: minutes });
   }
 
