@@ -5,6 +5,7 @@ import { mountFor, type Mounted } from "@/lib/mountFor";
 import { useSession } from "@/stores/session";
 import AskAccess from "./AskAccess.vue";
 import RequestList from "./RequestList.vue";
+import RequestToday from "./RequestToday.vue";
 
 const request = (over: Partial<AccessRequest> = {}): AccessRequest => ({
   id: "arq_1", user_id: "usr_2", username: "w.zhao", display_name: "Zhao Wei", model: "qwen3-vl-4b", operations: ["view", "infer"], purpose: "Night shift", until: new Date(Date.now() + 30 * 86_400_000).toISOString(), status: "open",
@@ -89,5 +90,15 @@ describe("AskAccess", () => {
     document.querySelector("form")?.dispatchEvent(new Event("submit"));
     await vi.waitFor(() => expect(sent).toHaveLength(1));
     expect(sent[0]).toMatchObject({ model: "qwen3-vl-4b", operations: ["view", "infer"], purpose: "Referral letters at night", until: new Date(2099, 11, 31, 18).toISOString() });
+  });
+});
+
+describe("RequestToday", () => {
+  it.each([["role", "moderation.run", true], ["no_rule_allows", "", false]])("says before the yes whether a rule can open it at all: %s", async (reason, action, told) => {
+    vi.stubGlobal("fetch", async () => new Response(JSON.stringify({ decision: "deny", reason, steps: [{ name: "role", outcome: action ? "fail" : "pass", action }] }), { headers: { "Content-Type": "application/json" } }));
+    page = await mountFor(RequestToday, { request: request() });
+    await vi.waitFor(() => expect(page?.host.querySelector("[data-test=today]")).not.toBeNull());
+    expect(page.host.querySelector("[data-test=lacks]")?.textContent?.includes("moderation.run") ?? false).toBe(told);
+    vi.unstubAllGlobals();
   });
 });
