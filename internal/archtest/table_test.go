@@ -119,8 +119,8 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	},
 	"internal/moderation": {
 		imports: []string{
-			"internal/access", "internal/audit", "internal/catalog", "internal/db", "internal/fault", "internal/inference", "internal/prompt", "internal/tally",
-			"internal/tokenizer",
+			"internal/access", "internal/audit", "internal/catalog", "internal/db", "internal/fault", "internal/inference", "internal/limit", "internal/prompt",
+			"internal/tally", "internal/tokenizer",
 		},
 		reason:      "the verdict: the only domain that leases a model in this release",
 		nativeTests: true,

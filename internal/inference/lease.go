@@ -200,6 +200,17 @@ const keptBack = 16
 func (e *entry) admit(id string, queue, weight int) (*owner, error) {
 	o := e.queue.owner(id)
 	o.weight = weight
+	if err := e.room(o, queue); err != nil {
+		e.queue.tidy(o)
+		return nil, err
+	}
+	o.leases++
+	e.active++
+	return o, nil
+}
+
+// room refuses as admit does and takes nothing.
+func (e *entry) room(o *owner, queue int) error {
 	share := queue - queue/keptBack
 	if e.queue.othersWait(o) {
 		share = (queue + 1) / 2
@@ -211,13 +222,10 @@ func (e *entry) admit(id string, queue, weight int) (*owner, error) {
 	case o.leases >= e.capacity(share):
 		refused = fault.Newf(fault.Busy, "%d of your requests are at the model already, waiting or running; the other places are kept for others.", o.leases)
 	default:
-		o.leases++
-		e.active++
-		return o, nil
+		return nil
 	}
-	e.queue.tidy(o)
 	line := fault.Line{Position: e.waiting() + 1, Waiting: e.waiting(), Capacity: queue}
-	return nil, refused.WithRetry(e.retryAfter()).WithLine(line)
+	return refused.WithRetry(e.retryAfter()).WithLine(line)
 }
 
 // retryAfter estimates when a place in the queue is free: all who hold a lease or wait with a query, at the

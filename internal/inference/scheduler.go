@@ -135,6 +135,22 @@ func (s *Scheduler) Acquire(ctx context.Context, pass *access.Pass, modelID stri
 	return &Lease{scheduler: s, entry: e, owner: o, pass: pass}, nil
 }
 
+// Room refuses what Acquire would refuse an account (access.Principal.Account) now, and takes nothing: it is for whoever has work
+// to do before he may ask.
+func (s *Scheduler) Room(modelID, account string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, err := s.ready(modelID)
+	if err != nil {
+		return err
+	}
+	o := e.queue.owners[account]
+	if o == nil {
+		o = &owner{id: account}
+	}
+	return e.room(o, s.queue)
+}
+
 func checkPass(pass *access.Pass, modelID string) error {
 	if err := pass.Valid(); err != nil {
 		return fault.Wrap(err, fault.Internal, "the model was asked for without a valid pass")

@@ -25,6 +25,8 @@ type job struct {
 	totals []time.Duration // from the request's start to each item's verdict
 	known  []recalled      // what the cache said of each item
 	priced priced          // what price has found, if it was asked
+	// refused is why price found nothing, where that refuses the use.
+	refused error
 	// reference asks for the unforced answers too, which go into references beside items.
 	reference  bool
 	references []Reference
@@ -39,6 +41,9 @@ func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) (err e
 	}
 	if j.recall(m, l, inputs) {
 		return nil
+	}
+	if j.refused != nil {
+		return j.refused
 	}
 	lease, err := j.s.d.Scheduler.Acquire(ctx, j.pass, m.ID)
 	if err != nil {

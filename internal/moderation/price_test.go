@@ -161,16 +161,54 @@ func TestAQuotaHidesNoOtherRefusal(t *testing.T) {
 // while he waits takes nothing.
 func TestLargeRequestsWaitToBePriced(t *testing.T) {
 	r := newRig(t, aDay(limit.Tokens, 1_000_000))
-	release := r.svc.Pricing()
+	release, err := r.svc.Pricing(t.Context())
+	require.NoError(t, err)
 	require.False(t, r.judge(t, text(bread)).Flagged)
 	used, _ := r.counted(limit.Tokens)
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	long := text(strings.Repeat("Bread needs flour. ", 4000))
-	_, err := r.svc.Evaluate(ctx, rita(), ask(long))
+	long := text(strings.Repeat("Bread needs flour. ", 220))
+	_, err = r.svc.Evaluate(ctx, rita(), ask(long))
 	require.Equal(t, fault.Canceled, fault.CodeOf(err))
 	after, held := r.counted(limit.Tokens)
 	require.Equal(t, []int64{used, 0}, []int64{after, held})
 	release()
+	require.False(t, r.judge(t, long).Flagged)
+}
+
+// Of one account one large request is cut at a time and eight wait, so that its requests are no work without end; what waits
+// holds nothing, and others don't wait for it.
+func TestAnAccountHasOneLargeRequestPriced(t *testing.T) {
+	const sent, wait = 12, 8
+	r := newRig(t, aDay(limit.Tokens, 1_000_000))
+	release, err := r.svc.Measuring(t.Context(), rita().Account())
+	require.NoError(t, err)
+	long := text(strings.Repeat("Bread needs flour. ", 220))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	answers := make(chan error, sent)
+	for range sent {
+		go func() {
+			_, err := r.svc.Evaluate(ctx, rita(), ask(long))
+			answers <- err
+		}()
+	}
+	for range sent - wait {
+		err := <-answers
+		require.Equal(t, fault.Busy, fault.CodeOf(err))
+		require.Positive(t, fault.From(err).RetryAfter)
+	}
+	require.Empty(t, r.asked.all())
+	other := rita()
+	other.UserID, other.Name = "usr_bo", "bo"
+	_, err = r.svc.Evaluate(t.Context(), other, ask(long))
+	require.NoError(t, err)
+	stop()
+	for range wait {
+		require.Equal(t, fault.Canceled, fault.CodeOf(<-answers))
+	}
+	release()
+	used, held := r.counted(limit.Tokens)
+	require.Equal(t, []int64{0, 0}, []int64{used, held})
 	require.False(t, r.judge(t, long).Flagged)
 }

@@ -17,6 +17,7 @@ import (
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/inference"
+	"guardhouse/internal/limit"
 )
 
 // Deps are the services that moderation stands on.
@@ -72,7 +73,7 @@ type Service struct {
 	models  map[string]*loaded
 	// withdrawn are not among models.
 	withdrawn map[string]*withdrawn
-	pricing   chan struct{} // whoever finds out the price of a large request stands in it
+	pricing   *limit.Places // for whoever finds out the price of a large request
 }
 
 // New answers a service without models: Load brings them.
@@ -89,7 +90,7 @@ func New(d Deps, o Options) *Service {
 	t := o.tuning()
 	s := &Service{
 		d: d, o: o, stats: newStats(), cache: newCache(o.Now(), t, d.CacheKey), models: map[string]*loaded{}, withdrawn: map[string]*withdrawn{},
-		pricing: make(chan struct{}, pricing),
+		pricing: limit.NewPlaces(pricing, "Several of your requests are being measured against your quota. Send fewer at a time."),
 		entropy: &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
 	}
 	s.tuning.Store(&t)
@@ -123,7 +124,7 @@ func (s *Service) Evaluate(ctx context.Context, p access.Principal, r Request) (
 		op.Model, op.ModelSHA256 = m.ID, m.SHA256
 	}
 	job := job{s: s, start: start, tuning: tuning, mode: cmp.Or(r.Mode, tuning.Mode), reference: r.Reference}
-	op.Price = func(ctx context.Context) access.Cost { return job.price(ctx, m, r.Inputs) }
+	op.Price = func(ctx context.Context) access.Cost { return job.price(ctx, p.Account(), m, r.Inputs) }
 	pass, enterErr := s.d.Guard.Enter(ctx, p, op)
 	if enterErr != nil {
 		return nil, enterErr
