@@ -38,7 +38,10 @@ func (s *Service) Apply(ctx context.Context, p access.Principal, o Order) (a App
 		return s.refuse(ctx, p, err)
 	}
 	seen, err := s.Look(ctx, p, o.Days)
-	if err != nil {
+	switch {
+	case fault.CodeOf(err) == fault.Busy: // of the others that refuse a caller Look has left the row
+		return s.refuse(ctx, p, err)
+	case err != nil:
 		return Applied{}, err
 	}
 	i := slices.IndexFunc(seen.Items, func(f Finding) bool { return f.ID == o.Finding })

@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"guardhouse/internal/access"
+	"guardhouse/internal/audit"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/hygiene"
 	"guardhouse/internal/rule"
@@ -112,6 +114,9 @@ func TestALookTakesItsTurn(t *testing.T) {
 	require.ErrorIs(t, err, busy)
 	_, err = h.Apply(t.Context(), cy(), hygiene.Order{Finding: "contradictory:b"})
 	require.ErrorIs(t, err, busy)
+	page, err := h.log.List(t.Context(), audit.Filter{Action: string(access.ACLManage), Decision: audit.Error})
+	require.NoError(t, err)
+	require.Len(t, page.Items, 1, "an act that could not be done leaves its row, a look none")
 	require.Equal(t, 1, given)
 	h.Turn = func(context.Context, string) (func(), error) { return func() {}, nil }
 	left, leave := context.WithCancel(t.Context())
