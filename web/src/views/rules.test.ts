@@ -6,6 +6,7 @@ import { makeI18n } from "@/i18n";
 import type { RuleText } from "@/lib/rules";
 import { useLive } from "@/stores/live";
 import { useSession } from "@/stores/session";
+import { useToasts } from "@/stores/toasts";
 import RulesView from "./RulesView.vue";
 
 const rule = (id: string, over: Partial<RuleText> = {}): RuleText => ({ id, effect: "allow", principals: ["role:nurse"], models: ["guard-nano"], operations: ["view", "infer"], conditions: {}, mode: "enforce", note: "", owner: "", ...over });
@@ -174,6 +175,16 @@ describe("the page of rules", { timeout: 60_000 }, () => {
     expect((JSON.parse(puts()[0]?.body ?? "{}") as { rules: RuleText[] }).rules.map((r) => r.id)).toContain("night");
     await until(() => expect(at("rules-bar").textContent).toContain("1 unsaved change"));
     expect(at("rules-bar").textContent).toContain("night goes");
+  });
+
+  it("gives discarded changes back for a moment", async () => {
+    await open("/rules/guard-nano/ward");
+    await write("rate", "60");
+    await press("discard");
+    await until(() => expect(document.querySelector("[data-test=rules-bar]")).toBeNull());
+    useToasts().list.at(-1)?.undo?.();
+    await until(() => expect(at("rules-bar").textContent).toContain("1 unsaved change"));
+    expect((at("rate") as HTMLInputElement).value).toBe("60");
   });
 
   it("leaves a rule that is gone by now", async () => {
