@@ -49,7 +49,7 @@ func (g *Guard) Enter(ctx context.Context, p Principal, op Op) (*Pass, error) {
 	case d.hidden:
 		return nil, fault.New(fault.NotFound, noSuchModel)
 	case d.reason == rule.ReasonRate:
-		return nil, limited(o)
+		return nil, limited(o, g.now())
 	}
 	return nil, fault.New(fault.Forbidden, notAllowed)
 }

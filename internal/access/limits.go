@@ -162,20 +162,18 @@ func (d *decision) settle(o limit.Outcome) {
 		return
 	}
 	d.allowed, d.ruleID, d.reason = false, "", rule.ReasonRate
-	for _, s := range o.Claims {
-		if s.Fits {
-			continue
-		}
-		if d.limit = s.Claim.Policy; s.Claim.Scope == limit.ByRule {
-			d.ruleID = d.rules.NoRoom().RuleID
-		}
-		break
+	s, named := o.Refused()
+	if !named {
+		return
+	}
+	if d.limit = s.Claim.Policy; s.Claim.Scope == limit.ByRule {
+		d.ruleID = d.rules.NoRoom().RuleID
 	}
 }
 
 // limited is the answer to a use that only a limit refused.
-func limited(o limit.Outcome) error {
-	f := fault.From(o.Refusal())
+func limited(o limit.Outcome, now time.Time) error {
+	f := fault.From(o.Refusal(now))
 	return f.WithHeaders(headers(told(o).Headers()))
 }
 

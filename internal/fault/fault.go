@@ -56,6 +56,7 @@ type Error struct {
 	Field      string        // the request field that is wrong, "" if none
 	RetryAfter time.Duration // when to come back, 0 if unknown
 	Line       *Line         // the line that refused or that the time passed in, nil if none
+	Limit      *Limit        // the limit that refused, nil if none did or it is not told
 	// Headers are what the answer says of limits, nil if it says nothing. Where they are not nil, RetryAfter counts no more.
 	Headers map[string]string
 	cause   error
@@ -66,6 +67,14 @@ type Line struct {
 	Position int // the place that a refused request would have had; 0 where it had one
 	Waiting  int
 	Capacity int // most that may wait
+}
+
+// Limit says which limit had no room.
+type Limit struct {
+	Name       string    // as in headers
+	Unit, Span string    // of a quota: what it counts and for how long, "" of a rate
+	Max, Left  int64     // what it lets through, and what is left of that
+	Until      time.Time // when the same request fits, zero where waiting does not help
 }
 
 // New answers an error without a cause.
@@ -92,6 +101,9 @@ func (e *Error) WithHeaders(h map[string]string) *Error { e.Headers = h; return 
 
 // WithLine says how long the line is.
 func (e *Error) WithLine(l Line) *Error { e.Line = &l; return e }
+
+// WithLimit says which limit refused.
+func (e *Error) WithLimit(l Limit) *Error { e.Limit = &l; return e }
 
 // Error is for logs: it includes the cause. Never send it to a client; send Message.
 func (e *Error) Error() string {

@@ -13,6 +13,8 @@ import (
 
 	"guardhouse/internal/fault"
 	"guardhouse/internal/httpapi/gen"
+	"guardhouse/internal/httpapi/wire"
+	"guardhouse/internal/limit"
 )
 
 // statusClientLeft is what the log says when nobody was there to read the answer. It is no registered status.
@@ -132,8 +134,30 @@ func problemBody(f *fault.Error, status int, id string) gen.Problem {
 	if f.Field != "" {
 		p.Field = &f.Field
 	}
-	p.Queue = queuePlace(f.Line)
+	p.Queue, p.Limit = queuePlace(f.Line), limitDTO(f.Limit)
 	return p
+}
+
+// limitDTO is the limit that refused, nil where none did.
+func limitDTO(l *fault.Limit) *gen.LimitRefusal {
+	if l == nil {
+		return nil
+	}
+	out := gen.LimitRefusal{Name: l.Name, Max: float64(l.Max), Left: float64(l.Left)}
+	if !l.Until.IsZero() {
+		out.Until = new(wire.At(l.Until))
+	}
+	if l.Span == "" {
+		return &out
+	}
+	for u := limit.Requests; u.String() != ""; u++ {
+		if u.String() == l.Unit {
+			out.Unit = new(gen.LimitRefusalUnit(unitName(u)))
+			out.Max, out.Left = shown(u, l.Max), shown(u, l.Left)
+		}
+	}
+	out.Span = new(gen.LimitRefusalSpan(l.Span))
+	return &out
 }
 
 func openAIError(f *fault.Error, status int, id string) gen.OpenAIErrorBody {

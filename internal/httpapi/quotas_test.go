@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -99,4 +100,30 @@ func TestQuotasHoldOnEveryPath(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestASpentQuotaIsNamed: whoever is refused reads which limit it was, how much is left and until when, and is told of no wrong
+// password or hurry.
+func TestASpentQuotaIsNamed(t *testing.T) {
+	b, _ := newLimited(t, access.Options{Limits: access.Limits{Quotas: []access.NamedQuota{
+		{Name: "limits.person_day_requests", By: limit.ByPerson, Quota: limit.Quota{Unit: limit.Requests, Span: limit.Day, Max: 1}},
+	}}})
+	ask := func(path string) *httptest.ResponseRecorder {
+		return b.do(call{method: "POST", path: path, as: "rita", body: `{"input":"x"}`})
+	}
+	require.Equal(t, http.StatusOK, ask(moderations).Code)
+	w := ask(moderations)
+	var p struct {
+		Code, Detail string
+		Limit        struct {
+			Name, Unit, Span string
+			Max, Left        float64
+			Until            time.Time
+		}
+	}
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &p), w.Body)
+	require.Equal(t, []any{"rate_limited", "limits.person_day_requests", "requests", "day", 1.0, 0.0}, []any{p.Code, p.Limit.Name, p.Limit.Unit, p.Limit.Span, p.Limit.Max, p.Limit.Left})
+	require.Zero(t, p.Limit.Until.Sub(p.Limit.Until.Truncate(24*time.Hour)), "a day is UTC's")
+	require.Contains(t, p.Detail, "The quota limits.person_day_requests has no room for this until ")
+	require.Contains(t, ask("/v1/moderations").Body.String(), "limits.person_day_requests", "programs of the other API read it as well")
 }

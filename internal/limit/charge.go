@@ -3,8 +3,6 @@ package limit
 import (
 	"slices"
 	"time"
-
-	"guardhouse/internal/fault"
 )
 
 // Ask is what a request is held against: every claim of All, and of each list of OneOf one more, the first with room. All are
@@ -40,17 +38,8 @@ type Standing struct {
 	Next      time.Duration // until Remaining grows, 0 where it is whole
 	Reset     time.Duration // until it is whole again if nobody else comes
 	Fits      bool          // had room for this request
-}
-
-// Refusal is nil where the request was let in, else RateLimited with the time to wait.
-func (o Outcome) Refusal() error {
-	switch {
-	case o.Allowed:
-		return nil
-	case o.Never:
-		return fault.New(fault.RateLimited, "This is more at once than the limit ever lets through.")
-	}
-	return fault.New(fault.RateLimited, "Too many requests. Wait a moment, then try again.").WithRetry(o.Retry)
+	Wait      time.Duration // until it has, 0 where it fits or never will
+	Never     bool          // this request is more than it ever lets through
 }
 
 // Charge holds n requests (an array's items are as many) against all that is asked, and charges every claim n, and the first
@@ -157,6 +146,7 @@ type slot struct {
 	broken bool
 	twin   bool // one before it is counted under the same name
 	fits   bool
+	wait   time.Duration // of the last try, never included
 }
 
 // slots makes claims ready. It needs no lock.
@@ -207,7 +197,7 @@ func (c Cost) of(u Unit, n int64) int64 {
 // try answers how long until the slot fits, 0 if it does now. It changes nothing but what the slot says of itself.
 func (l *Limiter) try(m moment, s *slot) time.Duration {
 	wait := l.wait(m, s)
-	s.fits = wait == 0
+	s.fits, s.wait = wait == 0, wait
 	return wait
 }
 
@@ -246,7 +236,10 @@ func (l *Limiter) standings(m moment, slots []slot) []Standing {
 	all := make([]Standing, 0, len(slots))
 	for i := range slots {
 		s := &slots[i]
-		st := Standing{Claim: *s.claim, Fits: s.fits}
+		st := Standing{Claim: *s.claim, Fits: s.fits, Never: s.wait == never}
+		if !st.Never {
+			st.Wait = s.wait
+		}
 		switch q := s.claim.Quota; {
 		case s.broken:
 		case q == nil:

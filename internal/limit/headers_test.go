@@ -31,7 +31,7 @@ func TestHeaders(t *testing.T) {
 	}, o.Headers())
 	require.Equal(t, limit.Headers{}, l.Charge(noon(), 1, limit.Ask{OneOf: [][]limit.Claim{nil}}).Headers())
 	require.Equal(t, limit.Headers{}, l.Charge(noon(), 1, one()).Headers())
-	require.NoError(t, l.Charge(noon(), 1, one()).Refusal())
+	require.NoError(t, l.Charge(noon(), 1, one()).Refusal(noon()))
 }
 
 func TestSpellings(t *testing.T) {

@@ -68,7 +68,7 @@ func TestAnArrayChargesAllOfItOrNothing(t *testing.T) {
 	require.Zero(t, o.Retry)
 	require.EqualValues(t, 6, o.Claims[0].Remaining)
 	require.Empty(t, o.Headers().RetryAfter)
-	require.Equal(t, fault.RateLimited, fault.CodeOf(o.Refusal()))
+	require.Equal(t, fault.RateLimited, fault.CodeOf(o.Refusal(noon())))
 }
 
 func TestSeveralLimitsAreChargedTogether(t *testing.T) {

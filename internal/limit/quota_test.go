@@ -186,3 +186,29 @@ func TestWhatIsSavedLoads(t *testing.T) {
 	}
 	<-done
 }
+
+// Whoever is refused reads which limit has no room, how much is left and until when: not that he tried too often.
+func TestARefusalNamesTheLimit(t *testing.T) {
+	l := limit.New(noon(), limit.Options{})
+	day, rate := tokens(100), limit.Claim{Scope: limit.ByPerson, Policy: "limits.person", Of: "p", Rate: limit.Rate{N: 1, Per: time.Minute}}
+	day.Policy = "limits.key_day_tokens"
+	_, held := l.Reserve(noon(), 1, limit.Cost{Tokens: 90}, one(day, rate))
+	require.NotNil(t, held)
+
+	o, _ := l.Reserve(noon(), 1, limit.Cost{Tokens: 11}, one(day, rate))
+	f := fault.From(o.Refusal(noon()))
+	midnight := noon().Add(12 * time.Hour)
+	require.Equal(t, "The quota limits.key_day_tokens has no room for this until 2026-11-23T00:00:00Z: 10 of 100 tokens are left.", f.Message)
+	require.Equal(t, fault.Limit{Name: "limits.key_day_tokens", Unit: "tokens", Span: "day", Max: 100, Left: 10, Until: midnight}, *f.Limit, "of two that refuse, the one that does longest")
+	require.Equal(t, 12*time.Hour, f.RetryAfter)
+
+	o, _ = l.Reserve(noon().Add(500*time.Millisecond), 1, limit.Cost{Tokens: 1}, one(day, rate))
+	f = fault.From(o.Refusal(noon().Add(500 * time.Millisecond)))
+	require.Equal(t, fault.Limit{Name: "limits.person", Max: 1, Until: noon().Add(time.Minute)}, *f.Limit)
+	require.Equal(t, "The limit limits.person has no room for this until "+noon().Add(time.Minute).Format(time.RFC3339)+": 0 of 1 requests are left.", f.Message)
+
+	o, _ = l.Reserve(noon(), 1, limit.Cost{Tokens: 101}, one(day, rate))
+	f = fault.From(o.Refusal(noon()))
+	require.Equal(t, "This is more at once than the quota limits.key_day_tokens ever lets through.", f.Message)
+	require.True(t, f.Limit.Until.IsZero())
+}

@@ -591,6 +591,48 @@ func (e Language) Valid() bool {
 	}
 }
 
+// Defines values for LimitRefusalSpan.
+const (
+	Day   LimitRefusalSpan = "day"
+	Month LimitRefusalSpan = "month"
+)
+
+// Valid indicates whether the value is a known member of the LimitRefusalSpan enum.
+func (e LimitRefusalSpan) Valid() bool {
+	switch e {
+	case Day:
+		return true
+	case Month:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LimitRefusalUnit.
+const (
+	LimitRefusalUnitComputeSeconds LimitRefusalUnit = "compute_seconds"
+	LimitRefusalUnitImages         LimitRefusalUnit = "images"
+	LimitRefusalUnitRequests       LimitRefusalUnit = "requests"
+	LimitRefusalUnitTokens         LimitRefusalUnit = "tokens"
+)
+
+// Valid indicates whether the value is a known member of the LimitRefusalUnit enum.
+func (e LimitRefusalUnit) Valid() bool {
+	switch e {
+	case LimitRefusalUnitComputeSeconds:
+		return true
+	case LimitRefusalUnitImages:
+		return true
+	case LimitRefusalUnitRequests:
+		return true
+	case LimitRefusalUnitTokens:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MessageRole.
 const (
 	MessageRoleAssistant MessageRole = "assistant"
@@ -912,6 +954,54 @@ func (e PolicySource) Valid() bool {
 	case PolicyDatabase:
 		return true
 	case PolicyFromFile:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyVersionKind.
+const (
+	PolicyVersionKindFromDatabase PolicyVersionKind = "from_database"
+	PolicyVersionKindFromFile     PolicyVersionKind = "from_file"
+	PolicyVersionKindGroupDeleted PolicyVersionKind = "group_deleted"
+	PolicyVersionKindGroupMade    PolicyVersionKind = "group_made"
+	PolicyVersionKindGroupMembers PolicyVersionKind = "group_members"
+	PolicyVersionKindOther        PolicyVersionKind = "other"
+	PolicyVersionKindRoleChanged  PolicyVersionKind = "role_changed"
+	PolicyVersionKindRoleDeleted  PolicyVersionKind = "role_deleted"
+	PolicyVersionKindRules        PolicyVersionKind = "rules"
+	PolicyVersionKindSetting      PolicyVersionKind = "setting"
+	PolicyVersionKindStart        PolicyVersionKind = "start"
+	PolicyVersionKindUserRole     PolicyVersionKind = "user_role"
+)
+
+// Valid indicates whether the value is a known member of the PolicyVersionKind enum.
+func (e PolicyVersionKind) Valid() bool {
+	switch e {
+	case PolicyVersionKindFromDatabase:
+		return true
+	case PolicyVersionKindFromFile:
+		return true
+	case PolicyVersionKindGroupDeleted:
+		return true
+	case PolicyVersionKindGroupMade:
+		return true
+	case PolicyVersionKindGroupMembers:
+		return true
+	case PolicyVersionKindOther:
+		return true
+	case PolicyVersionKindRoleChanged:
+		return true
+	case PolicyVersionKindRoleDeleted:
+		return true
+	case PolicyVersionKindRules:
+		return true
+	case PolicyVersionKindSetting:
+		return true
+	case PolicyVersionKindStart:
+		return true
+	case PolicyVersionKindUserRole:
 		return true
 	default:
 		return false
@@ -1262,22 +1352,22 @@ func (e SystemCheckStatus) Valid() bool {
 
 // Defines values for UsageUnit.
 const (
-	ComputeSeconds UsageUnit = "compute_seconds"
-	Images         UsageUnit = "images"
-	Requests       UsageUnit = "requests"
-	Tokens         UsageUnit = "tokens"
+	UsageUnitComputeSeconds UsageUnit = "compute_seconds"
+	UsageUnitImages         UsageUnit = "images"
+	UsageUnitRequests       UsageUnit = "requests"
+	UsageUnitTokens         UsageUnit = "tokens"
 )
 
 // Valid indicates whether the value is a known member of the UsageUnit enum.
 func (e UsageUnit) Valid() bool {
 	switch e {
-	case ComputeSeconds:
+	case UsageUnitComputeSeconds:
 		return true
-	case Images:
+	case UsageUnitImages:
 		return true
-	case Requests:
+	case UsageUnitRequests:
 		return true
-	case Tokens:
+	case UsageUnitTokens:
 		return true
 	default:
 		return false
@@ -2201,6 +2291,33 @@ type KeyRotation struct {
 // Language defines model for Language.
 type Language string
 
+// LimitRefusal With rate_limited, the limit that had no room. A sign-in that has to wait names none.
+type LimitRefusal struct {
+	// Left What is left of that; less than the request takes.
+	Left float64 `json:"left"`
+
+	// Max What it lets through.
+	Max float64 `json:"max"`
+
+	// Name As in RateLimit: limits.person_day_tokens, limits.key, rule-ID.
+	Name string `json:"name"`
+
+	// Span How long a quota counts, in UTC; missing for a rate.
+	Span *LimitRefusalSpan `json:"span,omitempty"`
+
+	// Unit What a quota counts; missing for a rate.
+	Unit *LimitRefusalUnit `json:"unit,omitempty"`
+
+	// Until When there is room again; missing where waiting does not help.
+	Until *wire.Time `json:"until,omitempty"`
+}
+
+// LimitRefusalSpan How long a quota counts, in UTC; missing for a rate.
+type LimitRefusalSpan string
+
+// LimitRefusalUnit What a quota counts; missing for a rate.
+type LimitRefusalUnit string
+
 // LoginRequest defines model for LoginRequest.
 type LoginRequest struct {
 	// Otp Refused until second factors exist.
@@ -2824,16 +2941,23 @@ type PolicyState struct {
 
 // PolicyVersion defines model for PolicyVersion.
 type PolicyVersion struct {
-	// Actor Who changed them, by name.
+	// Actor Who changed the rules, by name; empty where no rule changed.
 	Actor   string    `json:"actor"`
 	Added   int       `json:"added"`
 	At      Timestamp `json:"at"`
 	Changed int       `json:"changed"`
 
-	// EventID The audit row.
+	// EventID The audit row; empty where no rule changed. Such a version cannot be opened or taken back.
 	EventID string `json:"event_id"`
-	Note    string `json:"note"`
-	Removed int    `json:"removed"`
+
+	// Kind What a version was made for. from_file and from_database: the rules come from acl.file from then on, or no longer do.
+	// user_role: somebody has another role. start: as the product came.
+	Kind    PolicyVersionKind `json:"kind"`
+	Note    string            `json:"note"`
+	Removed int               `json:"removed"`
+
+	// Subject The group, the role or the setting that changed; empty for the other kinds.
+	Subject string `json:"subject"`
 	Version int64  `json:"version"`
 }
 
@@ -2854,6 +2978,10 @@ type PolicyVersionDetail struct {
 	Version  int64 `json:"version"`
 }
 
+// PolicyVersionKind What a version was made for. from_file and from_database: the rules come from acl.file from then on, or no longer do.
+// user_role: somebody has another role. start: as the product came.
+type PolicyVersionKind string
+
 // PolicyVersionPage defines model for PolicyVersionPage.
 type PolicyVersionPage struct {
 	Items      []PolicyVersion `json:"items"`
@@ -2867,6 +2995,9 @@ type Problem struct {
 
 	// Field The request field that is wrong.
 	Field *string `json:"field,omitempty"`
+
+	// Limit With rate_limited, the limit that had no room. A sign-in that has to wait names none.
+	Limit *LimitRefusal `json:"limit,omitempty"`
 
 	// Queue With busy, the line that had no place; with timeout, the one that the time passed in.
 	Queue *QueuePlace `json:"queue,omitempty"`
@@ -3123,8 +3254,11 @@ type RulePage struct {
 	About map[string]RuleAbout `json:"about"`
 
 	// ChangedAt When rules were last changed.
-	ChangedAt  *wire.Time  `json:"changed_at"`
-	Default    RuleEffect  `json:"default"`
+	ChangedAt *wire.Time `json:"changed_at"`
+	Default   RuleEffect `json:"default"`
+
+	// File Null where the rules do not come from a file.
+	File       *RulesFile  `json:"file"`
 	Items      []ModelRule `json:"items"`
 	NextCursor *string     `json:"next_cursor"`
 
@@ -3149,6 +3283,18 @@ type RulesChange struct {
 	// DryRun Nothing was changed.
 	DryRun  bool     `json:"dry_run"`
 	Removed []string `json:"removed"`
+}
+
+// RulesFile How acl.file stands. While it is not valid the rules of the last good one stay in force.
+type RulesFile struct {
+	Path string `json:"path"`
+
+	// Problem Why it is not taken, empty where it is.
+	Problem string `json:"problem"`
+
+	// Since Since when it is so.
+	Since *wire.Time `json:"since"`
+	Valid bool       `json:"valid"`
 }
 
 // SavedFilter defines model for SavedFilter.
@@ -4507,7 +4653,7 @@ type ServerInterface interface {
 	// ListRuleHits How often a rule decided, and how often a report-only one would have
 	// (GET /api/v1/acl/rules/{rule}/hits)
 	ListRuleHits(c *gin.Context, rule string, params ListRuleHitsParams)
-	// ListPolicyVersions Changes of rules, newest first
+	// ListPolicyVersions Versions of roles and rules, newest first
 	// (GET /api/v1/acl/versions)
 	ListPolicyVersions(c *gin.Context, params ListPolicyVersionsParams)
 	// GetPolicyVersion One change of rules, rule by rule
@@ -13087,7 +13233,7 @@ type StrictServerInterface interface {
 	// ListRuleHits How often a rule decided, and how often a report-only one would have
 	// (GET /api/v1/acl/rules/{rule}/hits)
 	ListRuleHits(ctx context.Context, request ListRuleHitsRequestObject) (ListRuleHitsResponseObject, error)
-	// ListPolicyVersions Changes of rules, newest first
+	// ListPolicyVersions Versions of roles and rules, newest first
 	// (GET /api/v1/acl/versions)
 	ListPolicyVersions(ctx context.Context, request ListPolicyVersionsRequestObject) (ListPolicyVersionsResponseObject, error)
 	// GetPolicyVersion One change of rules, rule by rule

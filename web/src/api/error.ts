@@ -1,8 +1,13 @@
+import type { components } from "./schema";
+
 export interface QueueLine {
   position: number;
   waiting: number;
   capacity: number;
 }
+
+/** The limit that refused, as the server tells it. */
+export type RefusedBy = components["schemas"]["LimitRefusal"];
 
 /** What a failed call tells: a code that texts are made from, never the server's own words alone. */
 export class ApiError extends Error {
@@ -15,6 +20,8 @@ export class ApiError extends Error {
     readonly field: string = "",
     /** With busy and timeout: the line before the model. Position 0 is none. */
     readonly queue: QueueLine | null = null,
+    /** With rate_limited: what has no room, where it is a limit and no sign-in that has to wait. */
+    readonly limit: RefusedBy | null = null,
   ) {
     super(code);
     this.name = "ApiError";
@@ -50,6 +57,7 @@ export function errorFrom(response: Response, body: unknown): ApiError {
     seconds(response),
     text(b.field),
     line(b.queue),
+    refusedBy(b.limit),
   );
 }
 
@@ -58,6 +66,12 @@ function line(value: unknown): QueueLine | null {
   const q: Record<string, unknown> = { ...value };
   const n = (x: unknown) => (typeof x === "number" && Number.isFinite(x) ? x : 0);
   return { position: n(q.position), waiting: n(q.waiting), capacity: n(q.capacity) };
+}
+
+function refusedBy(value: unknown): RefusedBy | null {
+  if (typeof value !== "object" || value === null) return null;
+  const l = value as Partial<RefusedBy>;
+  return typeof l.name === "string" && typeof l.max === "number" && typeof l.left === "number" ? (l as RefusedBy) : null;
 }
 
 /** Anything thrown becomes an ApiError: no connection is "offline", an abort is "canceled". */

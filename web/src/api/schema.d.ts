@@ -807,7 +807,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Changes of rules, newest first */
+        /**
+         * Versions of roles and rules, newest first
+         * @description Every version has its line: what changes groups, roles or settings counts as well as what changes rules, and `kind` says which
+         *     it was. With a filter only those that changed such a rule are listed, so numbers are left out then; nothing was deleted.
+         */
         get: operations["listPolicyVersions"];
         put?: never;
         post?: never;
@@ -1611,8 +1615,39 @@ export interface components {
             /** @description The request field that is wrong. */
             field?: string;
             queue?: components["schemas"]["QueuePlace"];
+            limit?: components["schemas"]["LimitRefusal"];
             /** @description Of /readyz, everything that keeps the server from answering. */
             reasons?: components["schemas"]["ReadyReason"][];
+        };
+        /** @description With rate_limited, the limit that had no room. A sign-in that has to wait names none. */
+        LimitRefusal: {
+            /** @description As in RateLimit: limits.person_day_tokens, limits.key, rule-ID. */
+            name: string;
+            /**
+             * @description What a quota counts; missing for a rate.
+             * @enum {string}
+             */
+            unit?: "requests" | "tokens" | "images" | "compute_seconds";
+            /**
+             * @description How long a quota counts, in UTC; missing for a rate.
+             * @enum {string}
+             */
+            span?: "day" | "month";
+            /**
+             * Format: double
+             * @description What it lets through.
+             */
+            max: number;
+            /**
+             * Format: double
+             * @description What is left of that; less than the request takes.
+             */
+            left: number;
+            /**
+             * Format: date-time
+             * @description When there is room again; missing where waiting does not help.
+             */
+            until?: string;
         };
         /** @description With busy, the line that had no place; with timeout, the one that the time passed in. */
         QueuePlace: {
@@ -2054,6 +2089,24 @@ export interface components {
          * @enum {string}
          */
         PolicySource: "database" | "file";
+        /**
+         * @description What a version was made for. from_file and from_database: the rules come from acl.file from then on, or no longer do.
+         *     user_role: somebody has another role. start: as the product came.
+         * @enum {string}
+         */
+        PolicyVersionKind: "rules" | "from_file" | "from_database" | "group_made" | "group_members" | "group_deleted" | "role_changed" | "role_deleted" | "user_role" | "setting" | "start" | "other";
+        /** @description How acl.file stands. While it is not valid the rules of the last good one stay in force. */
+        RulesFile: {
+            path: string;
+            valid: boolean;
+            /** @description Why it is not taken, empty where it is. */
+            problem: string;
+            /**
+             * Format: date-time
+             * @description Since when it is so.
+             */
+            since: string | null;
+        };
         /** @enum {string} */
         RuleChangeKind: "added" | "changed" | "removed";
         /** @description All must hold. What is absent asks nothing. */
@@ -2185,6 +2238,8 @@ export interface components {
             default: components["schemas"]["RuleEffect"];
             /** @description How many the filters leave. */
             total: number;
+            /** @description Null where the rules do not come from a file. */
+            file: components["schemas"]["RulesFile"] | null;
         };
         PolicyFile: {
             /** @description Of the format. */
@@ -2204,11 +2259,14 @@ export interface components {
         PolicyVersion: {
             /** Format: int64 */
             version: number;
+            kind: components["schemas"]["PolicyVersionKind"];
+            /** @description The group, the role or the setting that changed; empty for the other kinds. */
+            subject: string;
             at: components["schemas"]["Timestamp"];
-            /** @description Who changed them, by name. */
+            /** @description Who changed the rules, by name; empty where no rule changed. */
             actor: string;
             note: string;
-            /** @description The audit row. */
+            /** @description The audit row; empty where no rule changed. Such a version cannot be opened or taken back. */
             event_id: string;
             added: number;
             changed: number;

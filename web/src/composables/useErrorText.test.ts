@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { createPinia } from "pinia";
 import { createApp, defineComponent } from "vue";
 import { errorFrom } from "@/api/error";
 import { makeI18n, messages } from "@/i18n";
@@ -18,7 +19,7 @@ function read(locale: Locale, status: number, body: unknown, headers: Record<str
     },
   });
   const i18n = makeI18n(locale);
-  createApp(host).use(i18n).mount(document.createElement("div"));
+  createApp(host).use(createPinia()).use(i18n).mount(document.createElement("div"));
   return said;
 }
 
@@ -36,6 +37,24 @@ describe("useErrorText", () => {
     expect(said.title).toBe(title);
     expect(said.detail).toContain(wait);
     expect(said.detail).not.toContain("Too many tries.");
+  });
+
+  it.each([
+    ["en", "limits.person_day_tokens", { unit: "tokens", span: "day", max: 60, left: 0 }, "The quota for today is used up", "0 of 60 tokens left, for all your sessions and keys (limits.person_day_tokens). There is room again from"],
+    ["zh-CN", "limits.person_day_tokens", { unit: "tokens", span: "day", max: 60, left: 3 }, "今日剩余额度不足", "剩余 3，共 60 个词元：您的全部会话和密钥合计（limits.person_day_tokens）。"],
+    ["en", "limits.key_month_compute_seconds", { unit: "compute_seconds", span: "month", max: 60, left: 0 }, "The quota for this month is used up", "60 s of compute time left, for this key"],
+    ["en", "rule-desk", { max: 1, left: 0 }, "Too many requests at once", "At most 1 request at once, for the model rule desk, for you (rule-desk)."],
+    ["en", "limits.address", { max: 9, left: 0 }, "Too many requests at once", "At most 9 requests at once, for everybody at your address"],
+  ] as const)("says in %s which limit has no room: %s", (locale, name, limit, title, detail) => {
+    const said = read(locale, 429, { code: "rate_limited", detail: "x", limit: { name, ...limit, until: "2099-01-02T00:00:00Z" } }, { "Retry-After": "54900" });
+    expect(said.title).toBe(title);
+    expect(said.detail).toContain(detail);
+    expect(said.detail).toMatch(/[12] Jan /);
+  });
+
+  it("tells nobody to wait where waiting does not help", () => {
+    const said = read("en", 429, { code: "rate_limited", detail: "x", limit: { name: "limits.person", max: 6, left: 6 } });
+    expect(said).toEqual({ title: "More at once than the limit ever lets through", detail: "At most 6 requests at once, for all your sessions and keys (limits.person). Waiting does not help: ask for less at once." });
   });
 
   it.each([

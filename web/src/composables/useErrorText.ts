@@ -1,5 +1,6 @@
 import { useI18n } from "vue-i18n";
 import type { ApiError } from "@/api/error";
+import { useLimitTexts } from "./useLimitTexts";
 
 const known = new Set([
   "invalid", "unauthenticated", "forbidden", "not_found", "not_available", "method_not_allowed", "conflict", "precondition_failed", "too_large", "unsupported_media", "misdirected", "unprocessable",
@@ -9,6 +10,7 @@ const known = new Set([
 /** Texts are made here from the code; the server's English detail is added only where it names a limit or a field. */
 export function useErrorText() {
   const { t } = useI18n();
+  const limits = useLimitTexts();
 
   function wait(seconds: number): string {
     if (seconds < 90) return t("error.waitSeconds", { n: seconds });
@@ -18,6 +20,7 @@ export function useErrorText() {
   }
 
   return (error: ApiError): { title: string; detail: string } => {
+    if (error.limit) return { title: limits.title(error.limit), detail: limits.detail(error.limit) };
     const code = known.has(error.code) ? error.code : "internal";
     const parts = [t(`error.${code}.detail`)];
     if (error.queue) parts.push(t(error.queue.position > 0 ? "error.linePlace" : "error.line", { ...error.queue }));
