@@ -76,6 +76,11 @@ async function namedByRule(page, ctx) {
   await ownSession(page, ctx, "/groups/" + id, by("group-title"));
   assert.equal(await page.locator(by("group-delete")).count(), 0, "what a rule names is not deleted");
   await page.locator(by("member-j.keller")).locator(by("member-out")).click();
+  // Leaving what a deny names lets him in: the server asks for the password, and only for that.
+  assert.equal(await page.locator(by("confirm-password")).count(), 0);
+  ctx.expect(403, `/api/v1/groups/${id}/members/`);
+  await confirm(page);
+  await page.locator(by("confirm-password")).waitFor();
   await confirm(page);
   await closed(page);
   assert.equal(await sees(), true, "whoever left the group is not named any more");
