@@ -23,13 +23,16 @@ func (p *policyPlan) compare() error {
 	for i := range p.before {
 		old[p.before[i].ID] = &p.before[i]
 	}
-	p.Added, p.Changed, p.Removed = nil, nil, nil
+	p.Added, p.Changed, p.Removed, p.moved = nil, nil, nil, nil
 	kept := make(map[string]bool, len(p.write.Rules))
 	for i := range p.write.Rules {
 		r := &p.write.Rules[i]
 		kept[r.ID] = true
 		was := old[r.ID]
 		if was != nil && same(was.Rule, *r) {
+			if was.Origin != r.Origin {
+				p.moved = append(p.moved, r)
+			}
 			continue
 		}
 		if err := storable(r); err != nil {
@@ -65,9 +68,10 @@ func storable(r *rule.Rule) error {
 	return nil
 }
 
-// same says whether two rules mean and say the same. The order of principals, models and operations says nothing.
+// same says whether two rules mean and say the same. The order of principals, models and operations says nothing, and neither does
+// where a rule came from.
 func same(a, b rule.Rule) bool {
-	return a.Allow == b.Allow && a.ReportOnly == b.ReportOnly && a.Note == b.Note && a.Owner == b.Owner && a.Origin == b.Origin &&
+	return a.Allow == b.Allow && a.ReportOnly == b.ReportOnly && a.Note == b.Note && a.Owner == b.Owner &&
 		alike(a.Principals, b.Principals, func(x, y rule.Principal) int { return strings.Compare(x.String(), y.String()) }) &&
 		alike(a.Models, b.Models, strings.Compare) &&
 		alike(a.Operations, b.Operations, func(x, y rule.Operation) int { return strings.Compare(string(x), string(y)) }) &&

@@ -141,7 +141,7 @@ func (g *Guard) storePolicy(tx *db.Tx, ev audit.Event, p *policyPlan) error {
 	if err := p.storeSource(tx); err != nil {
 		return err
 	}
-	if p.Nothing() && p.write.Default == p.def && !p.switches() {
+	if p.Nothing() && len(p.moved) == 0 && p.write.Default == p.def && !p.switches() {
 		return p.also(tx, ev, 0)
 	}
 	before, after, err := p.texts()
@@ -155,6 +155,11 @@ func (g *Guard) storePolicy(tx *db.Tx, ev audit.Event, p *policyPlan) error {
 	}
 	for _, r := range p.differing() {
 		if err := storeRule(tx, r, p.added(r.ID)); err != nil {
+			return err
+		}
+	}
+	for _, r := range p.moved {
+		if err := run(tx, `UPDATE acl_rules SET origin = ? WHERE id = ?`, r.Origin, r.ID); err != nil {
 			return err
 		}
 	}
@@ -175,6 +180,12 @@ func (g *Guard) storePolicy(tx *db.Tx, ev audit.Event, p *policyPlan) error {
 	return p.also(tx, ev, p.Version)
 }
 
+// Reasons of versions that the history tells apart.
+const (
+	ReasonFromFile     = "rules come from a file"
+	ReasonFromDatabase = "rules no longer come from a file"
+)
+
 func (p *policyPlan) also(tx *db.Tx, ev audit.Event, version int64) error {
 	if p.write.Also == nil {
 		return nil
@@ -182,7 +193,14 @@ func (p *policyPlan) also(tx *db.Tx, ev audit.Event, version int64) error {
 	return p.write.Also(tx, ev, version)
 }
 
+// reason is what the version was made for, in words that the history of rules reads.
 func (p *policyPlan) reason() string {
+	switch {
+	case p.switches() && p.write.Source.Path != "":
+		return ReasonFromFile
+	case p.switches():
+		return ReasonFromDatabase
+	}
 	return fmt.Sprintf("rules: %d added, %d changed, %d removed", len(p.Added), len(p.Changed), len(p.Removed))
 }
 

@@ -93,8 +93,9 @@ type policyPlan struct {
 	PolicyChange
 	write  PolicyWrite
 	before []stored
-	def    string     // the stored default so far
-	source FileSource // the file that the rules came from so far
+	moved  []*rule.Rule // that say what they said, and come from elsewhere now
+	def    string       // the stored default so far
+	source FileSource   // the file that the rules came from so far
 }
 
 // planPolicy decides inside the transaction what there is to write. Whatever it answers beside an error is what was asked for.

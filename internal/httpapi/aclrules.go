@@ -27,7 +27,7 @@ func (s *Server) ListRules(ctx context.Context, r gen.ListRulesRequestObject) (g
 	items, err := ruleTexts(page.Rules)
 	return gen.ListRules200JSONResponse{Headers: gen.ListRules200ResponseHeaders{ETag: etag(page.Tag)}, Body: gen.RulePage{
 		Items: items, NextCursor: orNil(page.Next), About: aboutDTO(page.About), Version: page.Version, ChangedAt: momentDTO(page.ChangedAt),
-		Source: sourceDTO(page.FromFile), Default: effectDTO(page.DefaultAllow), Total: page.Total,
+		Source: sourceDTO(page.FromFile), Default: effectDTO(page.DefaultAllow), Total: page.Total, File: rulesFileDTO(svc.FileState()),
 	}}, err
 }
 
@@ -136,7 +136,15 @@ func (s *Server) oneWrite(ctx context.Context, svc *policy.Service, id string, m
 
 func rulePlace(id string) string { return "/api/v1/acl/rules/" + url.PathEscape(id) }
 
-// ListPolicyVersions answers a page of what was changed.
+// rulesFileDTO is how acl.file stands, nil without one.
+func rulesFileDTO(st policy.FileState) *gen.RulesFile {
+	if st.Path == "" {
+		return nil
+	}
+	return &gen.RulesFile{Path: st.Path, Valid: st.Valid, Problem: st.Problem, Since: momentDTO(st.Since)}
+}
+
+// ListPolicyVersions answers a page of versions.
 func (s *Server) ListPolicyVersions(ctx context.Context, r gen.ListPolicyVersionsRequestObject) (gen.ListPolicyVersionsResponseObject, error) {
 	svc, err := s.rules()
 	if err != nil {
@@ -190,6 +198,7 @@ func (s *Server) UndoPolicyVersion(ctx context.Context, r gen.UndoPolicyVersionR
 func versionDTO(v policy.Version) gen.PolicyVersion {
 	return gen.PolicyVersion{
 		Version: v.Version, At: wire.At(v.At), Actor: v.Actor, Note: v.Note, EventID: v.EventID, Added: v.Added, Changed: v.Changed, Removed: v.Removed,
+		Kind: gen.PolicyVersionKind(v.Kind), Subject: v.Subject,
 	}
 }
 

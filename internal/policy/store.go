@@ -61,39 +61,45 @@ func (s *Service) fileDefault(ctx context.Context) (def string, err error) {
 	return def, db.Translate(err)
 }
 
-// versionRow is one row of policy_changes, counted.
+// versionRow is one version of roles and rules, with its row of policy_changes, if any, counted.
 type versionRow struct {
 	Version, At             int64
 	ActorName, EventID      string
 	Note, Before, After     string
+	Reason                  string
+	Ruled                   bool // it has a row of policy_changes
 	Added, Changed, Removed int
 }
 
-const countedVersions = `SELECT c.version, c.at, c.actor_name, c.event_id, c.note,
-	(SELECT count(*) FROM policy_changed_rules r WHERE r.version = c.version AND r.change = 'added') AS added,
-	(SELECT count(*) FROM policy_changed_rules r WHERE r.version = c.version AND r.change = 'changed') AS changed,
-	(SELECT count(*) FROM policy_changed_rules r WHERE r.version = c.version AND r.change = 'removed') AS removed`
+const (
+	countedVersions = `SELECT v.version, coalesce(c.at, v.changed_at) AS at, coalesce(c.actor_name, '') AS actor_name,
+	coalesce(c.event_id, '') AS event_id, coalesce(c.note, '') AS note, v.reason, c.version IS NOT NULL AS ruled,
+	(SELECT count(*) FROM policy_changed_rules r WHERE r.version = v.version AND r.change = 'added') AS added,
+	(SELECT count(*) FROM policy_changed_rules r WHERE r.version = v.version AND r.change = 'changed') AS changed,
+	(SELECT count(*) FROM policy_changed_rules r WHERE r.version = v.version AND r.change = 'removed') AS removed`
+	fromVersions = ` FROM policy_versions v LEFT JOIN policy_changes c ON c.version = v.version WHERE `
+)
 
-// versionRows answers up to limit changes before the version, newest first; before 0 is the end. models, if any, are the
+// versionRows answers up to limit versions before the given one, newest first; before 0 is the end. models, if any, are the
 // texts of lists of models of which a change must have one.
 func (s *Service) versionRows(ctx context.Context, f VersionFilter, before int64, models []string) ([]versionRow, error) {
 	where, args := []string{"1"}, []any{}
 	if before > 0 {
-		where, args = append(where, "c.version < ?"), append(args, before)
+		where, args = append(where, "v.version < ?"), append(args, before)
 	}
 	if f.Rule != "" {
-		where, args = append(where, "c.version IN (SELECT version FROM policy_changed_rules WHERE rule_id = ?)"), append(args, f.Rule)
+		where, args = append(where, "v.version IN (SELECT version FROM policy_changed_rules WHERE rule_id = ?)"), append(args, f.Rule)
 	}
 	if f.Model != "" {
 		list, err := json.Marshal(models)
 		if err != nil {
 			return nil, fault.Wrap(err, fault.Internal, "the history cannot be asked")
 		}
-		where = append(where, "c.version IN (SELECT version FROM policy_changed_rules WHERE models IN (SELECT value FROM json_each(?)))")
+		where = append(where, "v.version IN (SELECT version FROM policy_changed_rules WHERE models IN (SELECT value FROM json_each(?)))")
 		args = append(args, string(list))
 	}
 	var rows []versionRow
-	query := countedVersions + ` FROM policy_changes c WHERE ` + strings.Join(where, " AND ") + ` ORDER BY c.version DESC LIMIT ?`
+	query := countedVersions + fromVersions + strings.Join(where, " AND ") + ` ORDER BY v.version DESC LIMIT ?`
 	err := s.d.DB.Read(ctx).Raw(query, append(args, f.Limit+1)...).Scan(&rows).Error
 	return rows, db.Translate(err)
 }
@@ -120,7 +126,7 @@ func (s *Service) modelLists(ctx context.Context, model string) ([]string, error
 // version answers one change with its texts. NotFound where rules did not change in that version.
 func (s *Service) version(ctx context.Context, v int64) (versionRow, error) {
 	var rows []versionRow
-	err := s.d.DB.Read(ctx).Raw(countedVersions+`, c.before, c.after FROM policy_changes c WHERE c.version = ?`, v).Scan(&rows).Error
+	err := s.d.DB.Read(ctx).Raw(countedVersions+`, c.before, c.after`+fromVersions+`c.version = ?`, v).Scan(&rows).Error
 	switch {
 	case err != nil:
 		return versionRow{}, db.Translate(err)

@@ -12,11 +12,13 @@ import (
 	"guardhouse/internal/rule"
 )
 
-// Version is one change of rules.
+// Version is one version of roles and rules. Only where rules were changed is it known by whom, and can it be opened.
 type Version struct {
 	Version                 int64
 	At                      time.Time
-	Actor, Note, EventID    string
+	Actor, Note, EventID    string // "" where no rule was changed
+	Kind                    Kind
+	Subject                 string // the group, role or setting
 	Added, Changed, Removed int
 }
 
@@ -47,7 +49,8 @@ const (
 	removed = "removed"
 )
 
-// Versions answers a page of changes, newest first, and the cursor of the next, to a caller with acl.manage.
+// Versions answers a page of versions, newest first, and the cursor of the next, to a caller with acl.manage: without a filter every
+// one there is, so that none seems to be missing, and with one those that changed such a rule.
 func (s *Service) Versions(ctx context.Context, p access.Principal, f VersionFilter) ([]Version, string, error) {
 	if err := s.mayRead(ctx, p); err != nil {
 		return nil, "", err
@@ -82,11 +85,13 @@ func (s *Service) Versions(ctx context.Context, p access.Principal, f VersionFil
 	for i := range rows {
 		out[i] = rows[i].public()
 	}
-	return out, next, nil
+	return out, next, s.subjects(ctx, out)
 }
 
 func (r *versionRow) public() Version {
+	kind, subject := r.kind()
 	return Version{
+		Kind: kind, Subject: subject,
 		Version: r.Version, At: time.UnixMilli(r.At).UTC(), Actor: r.ActorName, Note: r.Note, EventID: r.EventID,
 		Added: r.Added, Changed: r.Changed, Removed: r.Removed,
 	}
