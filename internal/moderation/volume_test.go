@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"guardhouse/internal/access"
 	"guardhouse/internal/moderation"
 )
 
@@ -33,6 +34,22 @@ func TestVolumeFollowsEveryVerdictOnce(t *testing.T) {
 	_, err = r.svc.Volume(t.Context(), seq, take)
 	require.NoError(t, err)
 	require.Len(t, all, 7)
+}
+
+// The server's own examples are no day's business, and those that come after them are read all the same.
+func TestVolumeLeavesOutWhatTheServerAsks(t *testing.T) {
+	r := newRig(t)
+	for _, p := range []access.Principal{access.Server("examples"), access.System("op"), rita(), access.Server("examples")} {
+		_, err := r.svc.Evaluate(t.Context(), p, ask(text("a bomb")))
+		require.NoError(t, err)
+	}
+	n := 0
+	complete, err := r.svc.Volume(t.Context(), 0, func(moderation.Volume) { n++ })
+	require.NoError(t, err)
+	require.Equal(t, 2, n, "the one of the command line and rita's")
+	again, err := r.svc.Volume(t.Context(), complete, func(moderation.Volume) { t.Fatal("nothing twice") })
+	require.NoError(t, err)
+	require.Equal(t, complete, again)
 }
 
 func TestVolumeOfAnEmptyHistory(t *testing.T) {

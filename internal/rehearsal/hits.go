@@ -43,7 +43,7 @@ type Hit struct {
 // maxLooked is how many rows of the log are looked at for one rule, whatever they are of: a second's work or two.
 const maxLooked = 500_000
 
-// Hits counts the recorded uses of the last days that name the rule, among the newest rows of the log. It refuses a caller
+// Hits counts the recorded uses of the last days that name the rule, but those by the server itself, among the newest rows of the log. It refuses a caller
 // without acl.manage, with its row, days outside 1 to 90, and what Turn refuses. A rule that no row names has none. Where
 // its time runs out it answers the newest, with From when the oldest of them was. It ends with ctx.
 func (s *Service) Hits(ctx context.Context, caller access.Principal, ruleID string, days int) (Hits, error) {
@@ -65,6 +65,9 @@ func (s *Service) Hits(ctx context.Context, caller access.Principal, ruleID stri
 		span, partly, err = s.Log.EachUseOf(ctx, ruleID, h.From, h.To, maxLooked, func(u audit.Use, wouldHave string) error {
 			if err := ctx.Err(); err != nil {
 				return err
+			}
+			if access.ByServer(u.Actor.Type, u.Actor.Name) {
+				return nil
 			}
 			h.add(u, wouldHave)
 			models[u.Model] += int(u.Attempts)

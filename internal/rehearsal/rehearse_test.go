@@ -240,6 +240,28 @@ func TestRehearsalRefuses(t *testing.T) {
 	require.NoError(t, err, "the one that was left is over")
 }
 
+// What the server asks for its own examples is in the log, and in no figure of what people do.
+func TestTheServersOwnUsesAreNobodys(t *testing.T) {
+	h := newHouse(t)
+	h.enforce("a allow * m view,infer")
+	for _, who := range []access.Principal{access.Server("examples"), person("ana"), access.System("op")} {
+		h.use(try{who: who, op: access.Infer, model: "m"})
+	}
+	require.Len(t, h.uses(), 3)
+	h.pass(time.Minute)
+	hits, err := h.Hits(t.Context(), person("cy"), "a", 14)
+	require.NoError(t, err)
+	for _, s := range hits.Samples {
+		require.NotEqual(t, "server:examples", s.Use.Actor.Name)
+	}
+	r, err := h.Rehearse(t.Context(), person("cy"), rehearsal.Proposal{Rules: []byte(written("b deny * m view,infer"))}, 2)
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 0}, []int{r.Rows, r.Skipped})
+	for _, c := range r.People {
+		require.NotContains(t, c.Name, "server:")
+	}
+}
+
 func TestHitsOfReportOnlyRules(t *testing.T) {
 	h := newHouse(t)
 	h.enforce("a allow * m view,infer\nb deny/report group:group_ward m infer\nc allow/report user:usr_bo n view,infer")

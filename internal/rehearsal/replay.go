@@ -54,6 +54,9 @@ func (r *replay) use(ctx context.Context, u audit.Use) error {
 	if r.last.Before(u.At) {
 		r.last = u.At
 	}
+	if access.ByServer(u.Actor.Type, u.Actor.Name) {
+		return nil
+	}
 	if u.Attempts > 1 || u.Reason == reasonUnknown || u.Actor.Type == access.KindAnonymous {
 		r.out.Skipped += int(u.Attempts)
 		return nil
