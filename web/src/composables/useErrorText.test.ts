@@ -25,14 +25,14 @@ function read(locale: Locale, status: number, body: unknown, headers: Record<str
 
 describe("useErrorText", () => {
   it.each([
-    ["en", "1", "A limit is reached", "Try again in 1 second."],
-    ["en", "16", "A limit is reached", "Try again in 16 seconds."],
-    ["en", "900", "A limit is reached", "Try again in 15 minutes."],
-    ["en", "54900", "A limit is reached", "Try again in 16 hours."],
-    ["zh-CN", "54900", "已达到限额", "请 16 小时后再试。"],
-    ["zh-CN", "16", "已达到限额", "请 16 秒后再试。"],
-    ["zh-CN", "900", "已达到限额", "请 15 分钟后再试。"],
-  ] as const)("says in %s how long to wait where a limit is reached: %s s", (locale, after, title, wait) => {
+    ["en", "1", "Too many tries", "Try again in 1 second."],
+    ["en", "16", "Too many tries", "Try again in 16 seconds."],
+    ["en", "900", "Too many tries", "Try again in 15 minutes."],
+    ["en", "54900", "Too many tries", "Try again in 16 hours."],
+    ["zh-CN", "54900", "尝试次数过多", "请 16 小时后再试。"],
+    ["zh-CN", "16", "尝试次数过多", "请 16 秒后再试。"],
+    ["zh-CN", "900", "尝试次数过多", "请 15 分钟后再试。"],
+  ] as const)("says in %s how long to wait after too many tries, which no limit refused: %s s", (locale, after, title, wait) => {
     const said = read(locale, 429, { code: "rate_limited", detail: "Too many tries." }, { "Retry-After": after });
     expect(said.title).toBe(title);
     expect(said.detail).toContain(wait);
