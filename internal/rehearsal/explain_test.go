@@ -81,6 +81,37 @@ func TestExplainProposedRules(t *testing.T) {
 	require.Contains(t, outcomes(h.ask(person("cy"), q)), "default=fail")
 }
 
+func TestExplainStepsNameTheRuleThatDecided(t *testing.T) {
+	h := newHouse(t)
+	step := func(e rehearsal.Explanation, name string) string {
+		for _, s := range e.Steps {
+			if s.Name == name {
+				return s.RuleID
+			}
+		}
+		return ""
+	}
+	// An allow without a rate decides before one that counts, whatever their ids.
+	h.enforce(`
+a-rated allow role:reviewer m view,infer {"rate_limit":"30req/min"}
+b-free allow user:usr_ana m view,infer`)
+	e := h.ask(person("cy"), rehearsal.Query{Principal: "user:ana", Model: "m", Operation: access.Infer})
+	require.True(t, e.Allowed)
+	require.Equal(t, "b-free", e.RuleID)
+	require.Equal(t, "b-free", step(e, rehearsal.StepAllow))
+	// Where the key's own rule decides, the owner's stays the one that let the owner in.
+	h.enforce(`
+a-rated allow role:reviewer m view,infer {"rate_limit":"30req/min"}
+b-free allow user:usr_ana m view,infer
+c-rated allow key:key_ana m view,infer {"rate_limit":"30req/min"}
+d-free allow key:key_ana m view,infer`)
+	e = h.ask(person("cy"), rehearsal.Query{Principal: "key:key_ana", Model: "m", Operation: access.Infer})
+	require.True(t, e.Allowed)
+	require.Equal(t, "d-free", e.RuleID)
+	require.Equal(t, "b-free", step(e, rehearsal.StepAllow))
+	require.Equal(t, "d-free", step(e, rehearsal.StepKeyRule))
+}
+
 func TestExplainKeysAndGroups(t *testing.T) {
 	h := newHouse(t)
 	h.enforce("a allow * m,n view,infer\nb allow key:key_ana m view,infer {\"ip_ranges\":[\"10.0.0.0/8\"]}")

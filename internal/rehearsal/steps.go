@@ -88,10 +88,22 @@ func (e *Explanation) denyStep() Step {
 	return Step{Name: StepDeny, Outcome: Passes}
 }
 
+// decides answers the index of the allow that decides among those that hold, as evaluation does: the first that nothing has to
+// be charged for, else the first; -1 where none holds.
+func decides(list []rule.Considered, holds func(rule.Considered) bool) int {
+	free := func(c rule.Considered) bool {
+		return holds(c) && !slices.ContainsFunc(c.Conditions, func(o rule.Checked) bool { return o.Condition == rule.CondRate })
+	}
+	if i := slices.IndexFunc(list, free); i >= 0 {
+		return i
+	}
+	return slices.IndexFunc(list, holds)
+}
+
 func (e *Explanation) allowStep() Step {
 	list := e.Explanation.Considered
 	opens := func(c rule.Considered) bool { return concerns(c) && c.Allow && !c.KeyOnly && c.Holds }
-	switch i := slices.IndexFunc(list, opens); {
+	switch i := decides(list, opens); {
 	case i >= 0:
 		return Step{Name: StepAllow, Outcome: Passes, RuleID: list[i].RuleID}
 	case !e.Explanation.AnyEnforced:
@@ -114,7 +126,7 @@ func (e *Explanation) keyStep() Step {
 	keys := func(id string) bool {
 		return slices.ContainsFunc(list, func(c rule.Considered) bool { return c.RuleID == id && c.KeyOnly })
 	}
-	switch i := slices.IndexFunc(list, named); {
+	switch i := decides(list, named); {
 	case d.Reason == rule.ReasonKeyRule:
 		return Step{Name: StepKeyRule, Outcome: Fails}
 	case d.Failing != nil && keys(d.Failing.RuleID):
