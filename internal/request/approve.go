@@ -23,7 +23,7 @@ type Approval struct {
 
 // Approve grants an open request to a holder of acl.manage: a rule that allows the asker the model until the day, in the
 // same transaction as the decision. It refuses the caller's own (Forbidden), an unknown one (NotFound), one that is decided
-// or past its day, an asker whose account is not active, a model that everybody may use and rules that stand in a file
+// or past its day, an asker whose account is not active or whose role lacks the action, a model that everybody may use and rules that stand in a file
 // (Conflict), an end that is later than asked for (Invalid), and a model that is not there (Unprocessable): a later one of that
 // name would be open from the start.
 func (s *Service) Approve(ctx context.Context, p access.Principal, id string, a Approval) (_ Request, err error) {
@@ -88,12 +88,33 @@ func (g *grant) possible(asked named, now time.Time) error {
 		return fault.New(fault.Conflict, "The day that was asked for is over.")
 	case asked.UserStatus != "active":
 		return fault.New(fault.Conflict, "The account that asked is not active.")
+	case g.lacks(asked) != "":
+		return fault.Newf(fault.Conflict, "The role %s, which the account that asked has, does not have %s. No rule can give that: give the account another role first, or decline.",
+			asked.UserRole, g.lacks(asked)).WithField("role")
 	case !g.known[asked.Row.Model]:
 		return fault.New(fault.Unprocessable, "There is no such model. A rule for it would open a later one of that name.").WithField("model")
 	case !g.until.IsZero() && (g.until.After(end) || !g.until.After(now)):
 		return fault.New(fault.Invalid, "The end may only be earlier than the one asked for, and not over.").WithField("until")
 	}
 	return nil
+}
+
+// lacks answers an action that what was asked for takes and that the asker's role has not, "" where it has all: a rule opens a
+// model to a role's actions and gives none.
+func (g *grant) lacks(asked named) access.Action {
+	asker := access.Principal{Kind: access.KindUser, UserID: asked.Row.UserID, Role: asked.UserRole}
+	for _, o := range asked.Row.operations() {
+		needed := []access.Action{access.ModelView}
+		if o == rule.Infer || o == rule.Every {
+			needed = append(needed, access.ModerationRun) // every model of this release is a guard
+		}
+		for _, a := range needed {
+			if !g.s.d.Guard.Can(asker, a) {
+				return a
+			}
+		}
+	}
+	return ""
 }
 
 // everybodys says whether a model is open by default, which the first enforced rule on it would end for all whom it does not

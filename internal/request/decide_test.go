@@ -67,6 +67,36 @@ func TestApprovalIsARuleThatEnds(t *testing.T) {
 	require.NotNil(t, ended.DecidedAt)
 }
 
+// A rule opens a model to those whose role may do such things at all: what the role lacks no approval gives, so none says it did.
+func TestNoApprovalGivesWhatTheRoleLacks(t *testing.T) {
+	h := newHouse(t)
+	r := h.asked(nora(), "guard-nano")
+	before := len(h.guard.Rules())
+	_, err := h.Approve(t.Context(), alice(), r.ID, request.Approval{})
+	require.Equal(t, fault.Conflict, fault.CodeOf(err))
+	require.Contains(t, fault.From(err).Message, "The role nurse, which the account that asked has, does not have moderation.run.")
+	require.Len(t, h.guard.Rules(), before)
+	still, err := h.Get(t.Context(), nora(), r.ID)
+	require.NoError(t, err)
+	require.Equal(t, request.Open, still.Status)
+
+	h.exec(`UPDATE users SET role = 'reviewer' WHERE id = 'usr_nora'`)
+	done, err := h.Approve(t.Context(), alice(), r.ID, request.Approval{})
+	require.NoError(t, err)
+	require.Equal(t, request.Approved, done.Status)
+	require.True(t, h.may(who("nora", "reviewer"), "guard-nano", rule.Infer))
+}
+
+func TestASightNeedsNoMore(t *testing.T) {
+	h := newHouse(t)
+	wish := h.wish("guard-nano")
+	wish.Operations = []rule.Operation{rule.View}
+	r, err := h.Submit(t.Context(), nora(), wish)
+	require.NoError(t, err)
+	_, err = h.Approve(t.Context(), alice(), r.ID, request.Approval{})
+	require.NoError(t, err, "a nurse may see models")
+}
+
 func TestAnEarlierEnd(t *testing.T) {
 	h := newHouse(t)
 	r := h.asked(rita(), "qwen-4b")

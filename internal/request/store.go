@@ -40,9 +40,10 @@ func (row) TableName() string { return "access_requests" }
 type named struct {
 	Row                               row `gorm:"embedded"`
 	Username, DisplayName, UserStatus string
+	UserRole                          string
 }
 
-const columns = `access_requests.*, users.username, users.display_name, users.status AS user_status`
+const columns = `access_requests.*, users.username, users.display_name, users.status AS user_status, users.role AS user_role`
 
 const (
 	idPrefix     = "arq_"
