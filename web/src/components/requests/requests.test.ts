@@ -3,6 +3,7 @@ import { nextTick } from "vue";
 import type { AccessRequest } from "@/api/types";
 import { mountFor, type Mounted } from "@/lib/mountFor";
 import { useSession } from "@/stores/session";
+import ApproveRequest from "./ApproveRequest.vue";
 import AskAccess from "./AskAccess.vue";
 import RequestList from "./RequestList.vue";
 import RequestToday from "./RequestToday.vue";
@@ -99,6 +100,17 @@ describe("RequestToday", () => {
     page = await mountFor(RequestToday, { request: request() });
     await vi.waitFor(() => expect(page?.host.querySelector("[data-test=today]")).not.toBeNull());
     expect(page.host.querySelector("[data-test=lacks]")?.textContent?.includes("moderation.run") ?? false).toBe(told);
+    vi.unstubAllGlobals();
+  });
+});
+
+describe("ApproveRequest", () => {
+  it.each([["role", "fail", true], ["no_rule_allows", "pass", false]])("cannot be said yes to where the role keeps it from working: %s", async (reason, outcome, blocked) => {
+    vi.stubGlobal("fetch", async () => new Response(JSON.stringify({ decision: "deny", reason, steps: [{ name: "role", outcome, action: "moderation.run" }] }), { headers: { "Content-Type": "application/json" } }));
+    page = await mountFor(ApproveRequest, { request: request(), busy: false, error: null });
+    await vi.waitFor(() => expect(document.querySelector("[data-test=today]")).not.toBeNull());
+    await nextTick();
+    expect(document.querySelector<HTMLButtonElement>("[data-test=confirm]")?.disabled).toBe(blocked);
     vi.unstubAllGlobals();
   });
 });
