@@ -222,10 +222,14 @@ func (s *Service) past(ctx context.Context, version int64) (versionRow, []Change
 
 // Undo has the rules of one change stand again as they did before it, and leaves all others. NotFound for a version in which no
 // rule changed, Conflict where one of its rules was changed since or could not be read even then, or where one names a role that
-// was made since: the rights of a role that is gone are not those of a later one of its name.
+// was made since: the rights of a role that is gone are not those of a later one of its name. Without a note the new version says
+// which one it took back.
 func (s *Service) Undo(ctx context.Context, p access.Principal, version int64, w Write) (Change, error) {
 	var row versionRow
 	var list []ChangedRule
+	if w.Note == "" {
+		w.Note = "undo " + strconv.FormatInt(version, 10)
+	}
 	c, err := s.write(ctx, p, w, edit{
 		target:  "policy:" + strconv.FormatInt(version, 10),
 		tag:     tagOf,
