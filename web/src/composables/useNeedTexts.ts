@@ -3,6 +3,7 @@ import { useRouter, type RouteLocationRaw } from "vue-router";
 import type { OverviewNeed } from "@/api/types";
 import { opens, pageOf } from "@/pages";
 import { useAccess } from "./useAccess";
+import { useFileProblem } from "./useFileProblem";
 import { useFormat } from "./useFormat";
 
 const icons: Record<string, string> = {
@@ -17,6 +18,7 @@ export function useNeedTexts() {
   const format = useFormat();
   const router = useRouter();
   const { can } = useAccess();
+  const problem = useFileProblem();
 
   function values(need: OverviewNeed): Record<string, string | number> {
     const out: Record<string, string | number> = {};
@@ -25,6 +27,7 @@ export function useNeedTexts() {
       else if ((name === "ends" || name === "at") && typeof value === "string") out[name] = format.day(value);
       else if (name === "finding" && typeof value === "string") out[name] = t("finding." + (te("finding." + value) ? value : "other"));
       else if (name === "reason" && typeof value === "string") out[name] = te("needReason." + value) ? t("needReason." + value) : value;
+      else if (name === "problem" && typeof value === "string") out[name] = problem(value);
       else out[name] = value;
     }
     return out;

@@ -21,16 +21,15 @@ let version = 4;
 let source = "database";
 let refuse = 0;
 let unreadable = "";
-let needs: unknown[] = [];
+let file: unknown = null;
 let unmount = () => {};
 let router: Router;
 const json = (body: unknown, status = 200, headers: Record<string, string> = {}) => new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json", ...headers } });
 
 function answer(method: string, path: string): Response {
-  if (path.startsWith("/api/v1/acl/rules?")) return json({ items: rules, next_cursor: null, about: Object.fromEntries(rules.map((r) => [r.id, { ...about, readable: r.id !== unreadable }])), version, changed_at: null, source, default: "deny", total: rules.length }, 200, { ETag: `"v${version}"` });
+  if (path.startsWith("/api/v1/acl/rules?")) return json({ items: rules, next_cursor: null, about: Object.fromEntries(rules.map((r) => [r.id, { ...about, readable: r.id !== unreadable }])), version, changed_at: null, source, default: "deny", total: rules.length, file }, 200, { ETag: `"v${version}"` });
   if (method === "PUT" && path.startsWith("/api/v1/acl/policy")) return refuse ? json({ code: "precondition_failed", status: 412, title: "", detail: "", type: "about:blank", request_id: "req_1" }, refuse) : json({ version: version + 1, source, total: 1, change: { dry_run: false, added: [], changed: [], removed: [] } });
   if (path.startsWith("/api/v1/acl/rules/ward") && !path.includes("/hits")) return json(rules.find((r) => r.id === "ward"), 200, { ETag: '"v9"' });
-  if (path === "/api/v1/overview") return json({ needs });
   if (path === "/api/v1/access/explain") return json(explanation);
   if (path === "/api/v1/acl/rehearse") return json(rehearsal);
   if (path.startsWith("/api/v1/acl/hygiene")) return json({ items: [{ id: "f", code: "never_matched", rule_id: "night", other_rule_id: null, params: { days: 30 }, proposal: { kind: "remove" } }], policy_version: 4, days: 30, rows: 1, cut: false });
@@ -44,7 +43,7 @@ beforeEach(() => {
   source = "database";
   refuse = 0;
   unreadable = "";
-  needs = [];
+  file = null;
   rules = [rule("ward", { conditions: { hours: "Mon-Fri 08:00-18:00 UTC", rate_limit: "30req/min" } }), rule("night", { mode: "report-only" }), rule("elsewhere", { models: ["other"] })];
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input) => {
     const request = input as Request;
@@ -243,9 +242,10 @@ describe("the page of rules", { timeout: 60_000 }, () => {
 
   it("says why the file that lies there is not in force", async () => {
     source = "file";
-    needs = [{ code: "acl_file_invalid", level: "soon", since: null, params: { problem: "line 5: unknown field" }, to: { page: "rules", id: "", query: {} } }];
+    file = { path: "/etc/guardhouse/policy.yaml", valid: false, problem: 'line 5: rules[0]: the field "principles" is unknown', since: "2026-11-22T08:45:08.000Z" };
     await open("/rules/guard-nano/ward");
-    await until(() => expect(at("file-invalid").textContent).toContain("line 5: unknown field"));
+    await until(() => expect(at("file-invalid").textContent).toContain("Line 5: rules[0]: there is no field “principles”"));
+    expect(at("file-invalid").textContent).toContain("/etc/guardhouse/policy.yaml");
     expect(at("file-invalid").textContent).toContain("last good file stay in force");
     expect(document.querySelector("[data-test=from-file]")).toBeNull();
   });
