@@ -12,7 +12,10 @@ import { readPolicy } from "./useRulePolicy";
 export const undoVersion = (version: number): Promise<number> =>
   stored(unwrap(api.POST("/api/v1/acl/versions/{version}/undo", { params: { path: { version } } })).then((s) => s.version), () => readPolicy().then((p) => p.version));
 
-/** Changes of rules, newest first, of one model or all, and the opened one rule by rule: the asked one, else the newest if `first`. */
+/** Whether a version changed rules, and so can be looked into. */
+export const opens = (v: PolicyVersion): boolean => v.event_id !== "";
+
+/** Versions, newest first, of one model or all, and the opened one rule by rule: the asked one, else the newest if `first`. */
 export function useRuleVersions(model: Ref<string>, asked: Ref<string>, first: Ref<boolean>) {
   const list = usePagination<PolicyVersion>((cursor, signal) =>
     unwrap(api.GET("/api/v1/acl/versions", { params: { query: { limit: 50, ...(cursor ? { cursor } : {}), ...(model.value ? { model: model.value } : {}) } }, signal })));
@@ -21,7 +24,7 @@ export function useRuleVersions(model: Ref<string>, asked: Ref<string>, first: R
   const off = useLive().on({ policy: soon, reset: soon });
   if (getCurrentScope()) onScopeDispose(off);
 
-  const opened = computed(() => asked.value || (first.value ? String(list.items.value[0]?.version ?? "") : ""));
+  const opened = computed(() => asked.value || (first.value ? String(list.items.value.find(opens)?.version ?? "") : ""));
   const detail = useResource<PolicyVersionDetail>((signal) => unwrap(api.GET("/api/v1/acl/versions/{version}", { params: { path: { version: Number(opened.value) } }, signal })), { key: () => opened.value, on: ["policy"] });
   const undo = useAsyncAction((_signal, version: number) => undoVersion(version));
   return { list, opened, detail, undo, shown: computed(() => (detail.data.value && String(detail.data.value.version) === opened.value ? detail.data.value : null)) };
