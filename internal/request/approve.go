@@ -72,7 +72,7 @@ func (g *grant) change(tx *db.Tx, now access.Policy) (access.PolicyWrite, error)
 		return w, fault.New(fault.Conflict, "No rule is about this model and the default allows, so everybody whose role has the right may use it already. "+
 			"A rule would close it for everybody else.").WithField("model")
 	}
-	r := g.rule(asked)
+	r := g.rule(asked, now.Rules)
 	w.Rules, w.Note = append(w.Rules, r), "request "+asked.Row.ID
 	w.Details["until"] = r.Conditions.Until.Format(time.RFC3339)
 	w.Also = func(tx *db.Tx, _ audit.Event, _ int64) error {
@@ -127,11 +127,11 @@ func (g *grant) everybodys(model string, now access.Policy) bool {
 }
 
 // rule answers what is granted. Its owner is whoever approved: reviews ask him whether it is still right.
-func (g *grant) rule(asked named) rule.Rule {
+func (g *grant) rule(asked named, taken []rule.Rule) rule.Rule {
 	r := rule.Rule{
-		ID: "rule_" + ulid.Make().String(), Allow: true, Principals: []rule.Principal{{Kind: rule.KindUser, Ref: asked.Row.UserID}},
+		ID: ruleID(asked.Username, asked.Row.Model, taken), Allow: true, Principals: []rule.Principal{{Kind: rule.KindUser, Ref: asked.Row.UserID}},
 		Models: []string{asked.Row.Model}, Operations: asked.Row.operations(),
-		Note: asked.Row.ID + ": " + strings.ReplaceAll(asked.Row.Purpose, "\n", " "),
+		Note: strings.ReplaceAll(asked.Row.Purpose, "\n", " "),
 	}
 	r.Conditions.Until = time.UnixMilli(asked.Row.Until).UTC()
 	if !g.until.IsZero() {
@@ -141,4 +141,30 @@ func (g *grant) rule(asked named) rule.Rule {
 		r.Owner = "user:" + g.p.UserID
 	}
 	return r
+}
+
+// maxWord is how long the name and the model may each be in an id, which has room for 64.
+const maxWord = 26
+
+// ruleID answers an id that says whom the rule is for and which model it is about, and that no rule has yet.
+func ruleID(who, model string, taken []rule.Rule) string {
+	var words []string
+	for _, w := range []string{who, model} {
+		if w = idWord(w); w != "" {
+			words = append(words, w)
+		}
+	}
+	for {
+		end := strings.ToLower(ulid.Make().String())
+		id := strings.Join(append(slices.Clone(words), end[len(end)-6:]), "-")
+		if !slices.ContainsFunc(taken, func(r rule.Rule) bool { return r.ID == id }) {
+			return id
+		}
+	}
+}
+
+// idWord is what of a text may stand in an id.
+func idWord(text string) string {
+	w := strings.Join(strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }), "-")
+	return strings.TrimRight(w[:min(len(w), maxWord)], "-")
 }

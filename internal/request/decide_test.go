@@ -45,8 +45,9 @@ func TestApprovalIsARuleThatEnds(t *testing.T) {
 	require.Equal(t, rule.Rule{
 		ID: done.RuleID, Allow: true, Principals: []rule.Principal{{Kind: rule.KindUser, Ref: "usr_rita"}}, Models: []string{"qwen-4b"},
 		Operations: []rule.Operation{rule.View, rule.Infer}, Conditions: rule.Conditions{Until: r.Until}, Owner: "user:usr_alice",
-		Note: r.ID + ": triage of letters", Origin: "admin",
+		Note: "triage of letters", Origin: "admin",
 	}, made)
+	require.Regexp(t, `^rita-qwen-4b-[0-9a-z]{6}$`, made.ID, "it says whom it is for")
 	row := h.last()
 	require.Equal(t, audit.Allow, row.Decision)
 	require.Equal(t, string(access.ACLManage), row.Action)
