@@ -9,12 +9,14 @@ import { patched } from "@/lib/models";
 export const useCatalog = defineStore("catalog", () => {
   const models = shallowRef<Model[]>([]);
   const error = shallowRef<ApiError | null>(null);
+  const loaded = shallowRef(false);
   const guards = computed(() => models.value.filter((m) => m.kind === "guard"));
 
   async function load(): Promise<void> {
     try {
       models.value = (await unwrap(api.GET("/api/v1/models"))).items;
       error.value = null;
+      loaded.value = true;
     } catch (thrown) {
       error.value = toApiError(thrown);
     }
@@ -27,5 +29,8 @@ export const useCatalog = defineStore("catalog", () => {
     else await load();
   }
 
-  return { models, guards, error, load, heard };
+  /** Known, and not one of them is open. */
+  const closed = computed(() => loaded.value && error.value === null && guards.value.length === 0);
+
+  return { models, guards, closed, error, load, heard };
 });
