@@ -3,6 +3,7 @@ package moderation_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -211,4 +212,42 @@ func TestAnAccountHasOneLargeRequestPriced(t *testing.T) {
 	used, held := r.counted(limit.Tokens)
 	require.Equal(t, []int64{0, 0}, []int64{used, held})
 	require.False(t, r.judge(t, long).Flagged)
+}
+
+// Where the model's queue has no room, a large request is told so before it is cut.
+func TestALargeRequestIsNotPricedForAFullQueue(t *testing.T) {
+	release := make(chan struct{})
+	started := make(chan struct{}, 4)
+	r := newRig(t, queue(0), with(moderation.Options{CacheEntries: 8, Slots: 1}), aDay(limit.Tokens, 1_000_000), answering(func(p string) string {
+		if strings.Contains(p, "bake") {
+			started <- struct{}{}
+			<-release
+		}
+		return fake.Cues(p)
+	}), notLoaded())
+	go func() { // the canary is let through
+		<-started
+		release <- struct{}{}
+	}()
+	require.NoError(t, r.svc.Load(t.Context()))
+	known, long := text(strings.Repeat("Bread needs salt. ", 240)), text(strings.Repeat("Bread needs flour. ", 240))
+	require.False(t, r.judge(t, known).Cached)
+	slow := make(chan error, 1)
+	let := sync.OnceFunc(func() { close(release) })
+	defer let()
+	go func() {
+		_, err := r.svc.Evaluate(context.Background(), rita(), ask(text(bread)))
+		slow <- err
+	}()
+	<-started
+	places, err := r.svc.Pricing(t.Context()) // whoever waited for one of these would wait for ever
+	require.NoError(t, err)
+	defer places()
+	_, err = r.svc.Evaluate(t.Context(), rita(), ask(long))
+	require.Equal(t, fault.Busy, fault.CodeOf(err))
+	require.NotNil(t, fault.From(err).Line)
+	require.Equal(t, "busy", r.rows(t)[0].Details["code"])
+	require.True(t, r.judge(t, known).Cached, "what is remembered needs no queue")
+	let()
+	require.NoError(t, <-slow)
 }

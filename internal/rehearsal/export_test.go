@@ -2,23 +2,26 @@ package rehearsal
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
 // RunOut has the time of each look run out when it has asked for it so many times.
 func (s *Service) RunOut(asked int) {
 	s.within = func(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
-		return &runsOut{ctx, asked}, func() {}
+		c := &runsOut{Context: ctx}
+		c.left.Store(int64(asked))
+		return c, func() {}
 	}
 }
 
 type runsOut struct {
-	context.Context
-	left int
+	context.Context //nolint:containedctx // it is one
+	left atomic.Int64
 }
 
 func (c *runsOut) Err() error {
-	if c.left--; c.left < 0 {
+	if c.left.Add(-1) < 0 {
 		return context.DeadlineExceeded
 	}
 	return nil
