@@ -150,9 +150,10 @@ func (s *Service) readRow(ctx context.Context) func(query string, args ...any) *
 	return func(query string, args ...any) *sql.Row { return s.d.DB.ReadSQL().QueryRowContext(ctx, query, args...) }
 }
 
-// stillThere refuses roles and groups of which the one that there was at a moment is gone: Unprocessable where there is none,
-// Conflict where there is a later role of that name. One made in the same millisecond counts as later.
-func stillThere(row func(query string, args ...any) *sql.Row, roles, groups []string, at int64) error {
+// stillThere refuses roles and groups of which the one that there was at a version is gone: Unprocessable where there is none,
+// Conflict where there is a later role of that name: one
+// made at that moment or after it, or of whose name one was deleted since, whatever the clock said.
+func stillThere(row func(query string, args ...any) *sql.Row, roles, groups []string, then versionRow) error {
 	names, err := json.Marshal(roles)
 	ids, errGroups := json.Marshal(groups)
 	if err = errors.Join(err, errGroups); err != nil {
@@ -162,9 +163,10 @@ func stillThere(row func(query string, args ...any) *sql.Row, roles, groups []st
 	var later bool
 	err = row(`SELECT 'role', named.value, roles.name IS NOT NULL FROM json_each(?) AS named LEFT JOIN roles ON roles.name = named.value
 			WHERE roles.name IS NULL OR roles.created_at >= ?
+				OR EXISTS (SELECT 1 FROM policy_versions AS later WHERE later.version > ? AND later.reason = 'role ' || named.value || ' deleted')
 		UNION ALL SELECT 'group', coalesce(groups.name, named.value), 0 FROM json_each(?) AS named LEFT JOIN groups ON groups.id = named.value
 			WHERE groups.id IS NULL OR groups.deleted_at IS NOT NULL
-		ORDER BY 1 DESC, 2 LIMIT 1`, string(names), at, string(ids)).Scan(&kind, &name, &later)
+		ORDER BY 1 DESC, 2 LIMIT 1`, string(names), then.At, then.Version, string(ids)).Scan(&kind, &name, &later)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil

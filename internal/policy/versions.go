@@ -145,7 +145,7 @@ func (s *Service) undoable(ctx context.Context, row versionRow, list []ChangedRu
 	if _, err := takenBack(plain(s.d.Guard.Stored().Rules), list); err != nil {
 		return false, nil //nolint:nilerr // that it would be refused is the answer
 	}
-	err = stillThere(s.readRow(ctx), restored(list, rule.KindRole), restored(list, rule.KindGroup), row.At)
+	err = stillThere(s.readRow(ctx), restored(list, rule.KindRole), restored(list, rule.KindGroup), row)
 	if code := fault.CodeOf(err); code == fault.Conflict || code == fault.Unprocessable {
 		return false, nil
 	}
@@ -239,7 +239,7 @@ func (s *Service) Undo(ctx context.Context, p access.Principal, version int64, w
 			return err
 		},
 		check: func(tx *db.Tx) error {
-			return stillThere(tx.QueryRow, restored(list, rule.KindRole), restored(list, rule.KindGroup), row.At)
+			return stillThere(tx.QueryRow, restored(list, rule.KindRole), restored(list, rule.KindGroup), row)
 		},
 		apply: func(now []rule.Rule) ([]rule.Rule, error) { return takenBack(now, list) },
 	})

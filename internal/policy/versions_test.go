@@ -126,6 +126,11 @@ func TestUndoBringsNoForgottenRoleBack(t *testing.T) {
 	require.Empty(t, h.guard.Rules())
 
 	h.exec(t, `UPDATE roles SET created_at = 1 WHERE name = 'helper'`)
+	h.exec(t, `INSERT INTO policy_versions (version, changed_at, reason) SELECT max(version) + 1, 0, 'role helper deleted' FROM policy_versions`)
+	require.False(t, undoable(), "whatever the clock said when the later role was made")
+	_, err = h.Undo(t.Context(), cli, gone.Version, policy.Write{})
+	refused(t, err, fault.Conflict, "version")
+	h.exec(t, `DELETE FROM policy_versions WHERE reason = 'role helper deleted'`)
 	require.True(t, undoable(), "the role that there was then")
 	_, err = h.Undo(t.Context(), cli, gone.Version, policy.Write{})
 	require.NoError(t, err)
