@@ -6,6 +6,7 @@ import { useAccess } from "./useAccess";
 import { useAsyncAction } from "./useAsyncAction";
 import { useFollowed } from "./useFollowed";
 import { usePagination } from "./usePagination";
+import { useResource } from "./useResource";
 import { useUrlFilters } from "./useUrlFilters";
 
 export const requestStates = ["open", "approved", "declined", "withdrawn", "expired"] as const;
@@ -23,10 +24,14 @@ export function useRequests() {
   watch([mine, status], () => (list.reset(), void list.reload()), { immediate: true });
   useFollowed("request", () => void (list.items.value.length <= 50 && list.reload()));
 
+  /** Rules that come from a file take no rule from here, so no yes. */
+  const source = useResource((signal) => (decides.value ? unwrap(api.GET("/api/v1/acl/rules", { params: { query: { limit: 1 } }, signal })).then((page) => page.source) : Promise.resolve("database" as const)), { on: ["policy"] });
+  const fromFile = computed(() => source.data.value === "file");
+
   const path = (id: string) => ({ path: { id } });
   const now = (id: string, call: Promise<AccessRequest>) => stored(call, () => unwrap(api.GET("/api/v1/access/requests/{id}", { params: path(id) })));
   const approve = useAsyncAction((signal, id: string, body: { reason?: string; until?: string }) => now(id, unwrap(api.POST("/api/v1/access/requests/{id}/approve", { params: path(id), body, signal }))));
   const decline = useAsyncAction((signal, id: string, reason: string) => now(id, unwrap(api.POST("/api/v1/access/requests/{id}/decline", { params: path(id), body: { reason }, signal }))));
   const withdraw = useAsyncAction((signal, id: string) => now(id, unwrap(api.POST("/api/v1/access/requests/{id}/withdraw", { params: path(id), body: {}, signal }))));
-  return { list, set, decides, mine, status, approve, decline, withdraw };
+  return { list, set, decides, fromFile, mine, status, approve, decline, withdraw };
 }

@@ -41,6 +41,11 @@ describe("RequestList", () => {
     expect(page?.host.textContent).toContain("Another person must decide");
   });
 
+  it("offers no yes that the rules' file would refuse", async () => {
+    page = await mountFor(RequestList, { requests: [request()], decides: true, fromFile: true });
+    expect(buttons()).toEqual(["decline"]);
+  });
+
   it("warns of a model that is not there, which whoever asked is not told", async () => {
     expect(await show([request({ model_known: false })], true)).toContain("There is no such model.");
     page?.done();
