@@ -8,9 +8,9 @@ import { useExplainTexts } from "./useExplainTexts";
 beforeEach(() => setActivePinia(createPinia()));
 
 /** What is said of a refusal: why, and the step of the role. */
-function said(locale: "en" | "zh-CN", reason: string): string[] {
+function said(locale: "en" | "zh-CN", reason: string, limit: string | null = null): string[] {
   const step: ExplainStep = { name: "role", outcome: "fail", rule_id: null, rules: 0, allows: 0, denies: 0, role: "nurse", action: "moderation.run" };
-  const answer = { decision: "deny", status: 401, reason, failing_condition: null, rule_id: null, considered: [], steps: [step], model: "guard-nano", at: "2026-11-22T08:00:00.000Z" } as unknown as Explanation;
+  const answer = { decision: "deny", status: 401, reason, limit, failing_condition: null, rule_id: null, considered: [], steps: [step], model: "guard-nano", at: "2026-11-22T08:00:00.000Z" } as unknown as Explanation;
   const out: string[] = [];
   const host = defineComponent({
     setup() {
@@ -33,5 +33,13 @@ describe("an explanation in words", () => {
 
   it("blames the role where it lacks the action", () => {
     expect(said("en", "role")).toEqual(["The role does not have the action.", "The role lacks the action", "nurse → moderation.run"]);
+  });
+
+  it.each([
+    ["en", "limits.person_day_tokens", "The quota limits.person_day_tokens has no room today; it begins anew at midnight UTC."],
+    ["zh-CN", "limits.key_month_requests", "本月额度 limits.key_month_requests 不足，下月首日 UTC 零点起恢复。"],
+    ["en", "rule-desk", "The rate rule-desk has no room at the moment."],
+  ] as const)("names in %s the limit that has no room: %s", (locale, limit, why) => {
+    expect(said(locale, "rate_limited", limit)[0]).toBe(why);
   });
 });

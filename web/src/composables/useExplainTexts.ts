@@ -1,6 +1,7 @@
 import { useI18n } from "vue-i18n";
 import type { CheckedCondition, Explanation, ExplainStep, WayToPass } from "@/api/types";
 import { useFormat } from "./useFormat";
+import { useLimitTexts } from "./useLimitTexts";
 import { usePeopleTexts } from "./usePeopleTexts";
 
 const barred = ["account_disabled", "key_ended"];
@@ -10,6 +11,7 @@ export function useExplainTexts() {
   const { t, te, locale } = useI18n();
   const format = useFormat();
   const people = usePeopleTexts();
+  const limits = useLimitTexts();
 
   const moment = (at: string) => t("rules.explain.moment", { day: format.weekday(at), time: format.time(at) });
 
@@ -27,6 +29,7 @@ export function useExplainTexts() {
       const text = failed(answer, nearest?.conditions.find((c) => c.name === answer.failing_condition), answer.failing_condition);
       return nearest ? t("rules.explain.nearest", { rule: nearest.rule_id, text }) : t("rules.explain.nearestNone", { text });
     }
+    if (answer.limit) return limits.without(answer.limit);
     const key = "rules.explain.reason." + answer.reason;
     return te(key) ? t(key, { rule: answer.rule_id ?? "", model: answer.model }) : t("rules.explain.reasonOther", { reason: answer.reason });
   }

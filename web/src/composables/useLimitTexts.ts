@@ -28,5 +28,7 @@ export function useLimitTexts() {
     parts.push(l.until ? t("refusedBy.until", { when: format.moment(l.until) }) : t("refusedBy.smaller"));
     return parts.join(t("refusedBy.gap"));
   }
-  return { title, detail };
+  /** What is known of it is its name alone: that of a quota says for how long. */
+  const without = (name: string): string => t("refusedBy.without." + (/_(day|month)_/.exec(name)?.[1] ?? "rate"), { name });
+  return { title, detail, without };
 }
