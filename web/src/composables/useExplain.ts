@@ -1,4 +1,4 @@
-import { computed, reactive, ref, watch, type Ref } from "vue";
+import { computed, reactive, ref, shallowRef, watch, type Ref } from "vue";
 import { api, unwrap } from "@/api/client";
 import type { Explanation } from "@/api/types";
 import type { RuleText } from "@/lib/rules";
@@ -22,9 +22,12 @@ export function useExplain(proposed: Ref<readonly RuleText[]>, edited: Ref<boole
   const withChanges = ref(true);
   const proposing = computed(() => withChanges.value && edited.value);
   const complete = computed(() => question.principal.trim() !== "" && question.model !== "");
+  /** What the last answer, or error, is about: the rules proposed, and whether an address was given. */
+  const about = shallowRef<{ rules: readonly RuleText[]; addressed: boolean }>({ rules: [], addressed: false });
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const action = useAsyncAction((signal, q: Question, rules: readonly RuleText[] | null): Promise<Explanation> => {
+    about.value = { rules: rules ?? [], addressed: q.ip.trim() !== "" };
     const at = q.at ? new Date(q.at) : null;
     const body = {
       principal: q.principal.trim(), model: q.model, operation: q.operation,
@@ -43,6 +46,6 @@ export function useExplain(proposed: Ref<readonly RuleText[]>, edited: Ref<boole
     clearTimeout(timer);
     timer = setTimeout(ask, waitMs);
   });
-  return { question, withChanges, proposing, complete, answer: action.data, pending: action.pending, error: action.error, ask, stop: () => (clearTimeout(timer), action.cancel()) };
+  return { question, withChanges, proposing, complete, answer: action.data, about, pending: action.pending, error: action.error, ask, stop: () => (clearTimeout(timer), action.cancel()) };
 }
 export type Explain = ReturnType<typeof useExplain>;

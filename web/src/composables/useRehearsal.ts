@@ -1,4 +1,4 @@
-import { computed, onScopeDispose, ref, watch, type Ref } from "vue";
+import { computed, onScopeDispose, ref, shallowRef, watch, type Ref } from "vue";
 import { api, unwrap } from "@/api/client";
 import type { Rehearsal } from "@/api/types";
 import type { RuleText } from "@/lib/rules";
@@ -13,6 +13,8 @@ export function useRehearsal(proposed: Ref<readonly RuleText[]>, edited: Ref<boo
     unwrap(api.POST("/api/v1/acl/rehearse", { body: { rules: rules.map((r) => ({ ...r })), days: rehearsedDays }, signal })));
   /** The rules that the counts are about; others were proposed since where it differs. */
   const about = ref("");
+  /** The rules that were tried last, whatever came of it. */
+  const tried = shallowRef<readonly RuleText[]>([]);
   const key = computed(() => (edited.value ? JSON.stringify(proposed.value) : ""));
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -20,6 +22,7 @@ export function useRehearsal(proposed: Ref<readonly RuleText[]>, edited: Ref<boo
     clearTimeout(timer);
     const mine = key.value;
     if (mine === "" || held.value) return;
+    tried.value = proposed.value;
     if (await action.run(proposed.value)) about.value = mine;
   }
   watch([key, held], () => {
@@ -29,5 +32,5 @@ export function useRehearsal(proposed: Ref<readonly RuleText[]>, edited: Ref<boo
     else timer = setTimeout(() => void run(), waitMs);
   });
   onScopeDispose(() => clearTimeout(timer));
-  return { result: action.data, pending: action.pending, error: action.error, current: computed(() => key.value !== "" && about.value === key.value), run };
+  return { result: action.data, tried, pending: action.pending, error: action.error, current: computed(() => key.value !== "" && about.value === key.value), run };
 }

@@ -2,6 +2,7 @@ import { computed, nextTick, ref, watch } from "vue";
 import { useI18n } from "vue-i18n";
 import type { HygieneFinding } from "@/api/types";
 import { useCatalog } from "@/stores/catalog";
+import { endsFirst, refusalOf, refusedName, type Refusal } from "@/lib/ruleRefusal";
 import { withField, type RuleField, type RuleText } from "@/lib/rules";
 import { useExplain } from "./useExplain";
 import { useHygiene, useRuleHits } from "./useHygiene";
@@ -25,13 +26,17 @@ export function useRulesPage() {
   const edited = computed(() => edits.edits.value.length > 0);
   /** Fields whose text means nothing yet, by rule: nothing is saved or tried meanwhile. */
   const wrong = ref<Record<string, boolean>>({});
-  const bad = computed(() => Object.values(wrong.value).some(Boolean) || edits.edits.value.some(({ after }) => after && (after.principals.length === 0 || (after.models ?? []).length === 0)));
+  const unfilled = ({ after }: { after: RuleText | null }) => after !== null && (after.principals.length === 0 || (after.models ?? []).length === 0 || endsFirst(after));
+  const bad = computed(() => Object.values(wrong.value).some(Boolean) || edits.edits.value.some(unfilled));
   /** Where that is, in words. */
   const badAt = computed(() => {
     const told = Object.entries(wrong.value).find(([, is]) => is)?.[0] ?? "";
     if (told.startsWith("yaml/")) return t("rules.tab.yaml");
-    const empty = edits.edits.value.find(({ after }) => after && (after.principals.length === 0 || (after.models ?? []).length === 0));
-    const [key, field] = told ? [told.slice(0, told.lastIndexOf("/")), told.slice(told.lastIndexOf("/") + 1)] : [empty?.key ?? "", empty?.after?.principals.length === 0 ? "principals" : "models"];
+    const empty = edits.edits.value.find(unfilled);
+    const no = refused.value;
+    if (!told && !empty && no) return `${no.rule}, ${t("rules.field." + no.field)}`;
+    const lacks = empty?.after?.principals.length === 0 ? "principals" : empty?.after?.models?.length ? "valid_until" : "models";
+    const [key, field] = told ? [told.slice(0, told.lastIndexOf("/")), told.slice(told.lastIndexOf("/") + 1)] : [empty?.key ?? "", lacks];
     return `${edits.shown.value.find((r) => r.key === key)?.id ?? key}, ${t("rules.field." + field)}`;
   });
   const proposed = edits.proposed;
@@ -39,6 +44,23 @@ export function useRulesPage() {
   const complete = computed(() => proposed.value.filter((r) => r.principals.length > 0 && (r.models ?? []).length > 0));
   const explain = useExplain(complete, edited);
   const rehearsal = useRehearsal(proposed, edited, bad);
+  /** What the server did not take of these very changes when they were tried or explained. */
+  const refused = computed<Refusal | null>(() => {
+    const by = (error: typeof explain.error.value, about: readonly RuleText[], now: readonly RuleText[]) => (about === now || JSON.stringify(about) === JSON.stringify(now) ? refusalOf(error, about) : null);
+    if (!edited.value) return null;
+    return by(rehearsal.error.value, rehearsal.tried.value, proposed.value) ?? by(explain.error.value, explain.about.value.rules, complete.value);
+  });
+  /** That, and what the form sees itself, of one rule: field by field in words, and the value that it is about. */
+  function problems(id: string): Partial<Record<RuleField, { text: string; value: string }>> {
+    const own = edits.edits.value.find((e) => (e.after?.id || edits.ids.value.get(e.key) || e.key) === id && e.after && endsFirst(e.after));
+    const no = refused.value?.rule === id ? refused.value : null;
+    return {
+      ...(own ? { valid_until: { text: t("rules.refused.until"), value: "" } } : {}),
+      ...(no ? { [no.field]: { text: t("rules.refused." + no.text, { name: refusedName(no) }), value: no.value } } : {}),
+    };
+  }
+  /** Whether saving has to wait. What the server refused is tried again as soon as it changes. */
+  const blocked = computed(() => bad.value || refused.value !== null);
   const save = useRuleSave(edits, policy.reload);
   const stored = computed(() => edits.base.value?.rules ?? []);
   const hits = useRuleHits(stored, computed(() => place.opened.value?.before?.id ?? ""));
@@ -133,5 +155,5 @@ export function useRulesPage() {
     else if (open && !open.after && !report) await place.close();
     return true;
   }
-  return { policy, edits, place, hygiene, hits, explain, rehearsal, save, edited, bad, badAt, models, closed, original, markBad, set, add, duplicate, remove, propose, replace, takeText, store, focusField };
+  return { policy, edits, place, hygiene, hits, explain, rehearsal, save, edited, blocked, badAt, problems, models, closed, original, markBad, set, add, duplicate, remove, propose, replace, takeText, store, focusField };
 }
