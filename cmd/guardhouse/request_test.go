@@ -55,6 +55,7 @@ func TestUsageOnTheCommandLine(t *testing.T) {
 	u := parsed(t, on(t, data, exitGood, "", "usage", "ALICE", "--json"))
 	require.Equal(t, "alice", u["name"])
 	require.Contains(t, on(t, data, exitGood, "", "usage", "alice").out, "compute_seconds")
+	require.Contains(t, on(t, data, exitGood, "", "usage", "alice").out, "A running server may have one from its own environment.")
 	on(t, data, exitUsage, "", "usage")
 	on(t, data, exitUsage, "", "usage", "alice", "--key", "key_1")
 	on(t, data, exitFailed, "", "usage", "nobody")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 
@@ -19,7 +20,7 @@ func newUsage(sh *shared) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "usage [NAME]", Short: "What a person or a key has used, and what is left", Args: cobra.MaximumNArgs(1),
 		Example: "  guardhouse usage rita",
-		Long:    "What a person or a key has used today and this month (UTC), and what is left of its quotas.\nBeside a running server the counts are those of half a minute ago.",
+		Long:    "What a person or a key has used today and this month (UTC), and what is left of its quotas.\nBeside a running server the counts are those of half a minute ago, and quotas that it has from its own environment are not known here.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (key == "") == (len(args) == 0) {
 				return usageError{errors.New("name a person, or a key with --key")}
@@ -59,7 +60,17 @@ func (sh *shared) printUsage(u usage.Usage) error {
 		day, month := u.Today.Counts[i], u.Month.Counts[i]
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", unitName(unit), amount(unit, day.Used), most(day), amount(unit, month.Used), most(month))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil || !unlimited(u) {
+		return err
+	}
+	_, err := fmt.Fprintln(sh.out, "\n- is no quota that this command knows of. A running server may have one from its own environment.")
+	return err
+}
+
+// unlimited says whether something has no quota as far as this command knows.
+func unlimited(u usage.Usage) bool {
+	open := func(c usage.Count) bool { return c.Limit == limit.NoMax }
+	return slices.ContainsFunc(u.Today.Counts, open) || slices.ContainsFunc(u.Month.Counts, open)
 }
 
 // unitName is how people read a unit: what is counted in milliseconds is shown in seconds.
