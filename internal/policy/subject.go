@@ -27,23 +27,28 @@ const (
 	KindOther        Kind = "other"
 )
 
-// endings tell by how a reason begins and ends what it is about.
-var endings = []struct {
+// ending tells by how a reason begins and ends what it is about.
+type ending struct {
 	begins, ends string
 	kind         Kind
-}{
-	{"grp_", " made", KindGroupMade},
-	{"grp_", " has other members", KindGroupMembers},
-	{"grp_", " deleted", KindGroupDeleted},
-	{"role of ", " changed", KindUserRole}, // before roles: no role's name has a space
-	{"role ", " changed", KindRoleChanged},
-	{"role ", " deleted", KindRoleDeleted},
-	{"setting ", " changed", KindSetting},
-	{"as shipped", "", KindStart},
+	front        int // how much of it is no part of the subject; -1 where none is told
 }
 
-// kind answers what the version was made for, and the group's id, the role or the setting. Who got another role is not told here:
-// that stands in the audit log, for its readers.
+func endings() []ending {
+	return []ending{
+		{"grp_", " made", KindGroupMade, 0},
+		{"grp_", " has other members", KindGroupMembers, 0},
+		{"grp_", " deleted", KindGroupDeleted, 0},
+		// Before roles: no role's name has a space. Who got another is told in the audit log, to its readers.
+		{"role of ", " changed", KindUserRole, -1},
+		{"role ", " changed", KindRoleChanged, len("role ")},
+		{"role ", " deleted", KindRoleDeleted, len("role ")},
+		{"setting ", " changed", KindSetting, len("setting ")},
+		{"as shipped", "", KindStart, -1},
+	}
+}
+
+// kind answers what the version was made for, and the group's id, the role or the setting.
 func (r *versionRow) kind() (kind Kind, subject string) {
 	switch {
 	case r.Reason == access.ReasonFromFile:
@@ -53,17 +58,14 @@ func (r *versionRow) kind() (kind Kind, subject string) {
 	case r.Ruled:
 		return KindRules, ""
 	}
-	for _, e := range endings {
-		if !strings.HasPrefix(r.Reason, e.begins) || !strings.HasSuffix(r.Reason, e.ends) {
-			continue
-		}
-		switch subject = strings.TrimSuffix(r.Reason, e.ends); e.kind {
-		case KindUserRole, KindStart:
+	for _, e := range endings() {
+		switch {
+		case !strings.HasPrefix(r.Reason, e.begins) || !strings.HasSuffix(r.Reason, e.ends):
+		case e.front < 0:
 			return e.kind, ""
-		case KindRoleChanged, KindRoleDeleted, KindSetting:
-			return e.kind, strings.TrimPrefix(subject, e.begins)
+		default:
+			return e.kind, strings.TrimSuffix(r.Reason, e.ends)[e.front:]
 		}
-		return e.kind, subject
 	}
 	return KindOther, ""
 }
