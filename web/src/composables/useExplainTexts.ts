@@ -3,30 +3,52 @@ import type { CheckedCondition, Explanation, ExplainStep, WayToPass } from "@/ap
 import { useFormat } from "./useFormat";
 import { useLimitTexts } from "./useLimitTexts";
 import { usePeopleTexts } from "./usePeopleTexts";
+import { useRuleSentence } from "./useRuleSentence";
+import { parseHours } from "@/lib/ruleHours";
 
 const barred = ["account_disabled", "key_ended"];
 
 /** An explanation in words, made from its codes; the server's English stands only where no code does. */
 export function useExplainTexts() {
-  const { t, te, locale } = useI18n();
+  const { t, te } = useI18n();
   const format = useFormat();
   const people = usePeopleTexts();
   const limits = useLimitTexts();
 
-  const moment = (at: string) => t("rules.explain.moment", { day: format.weekday(at), time: format.time(at) });
+  const { words } = useRuleSentence();
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-  const stamp = (text: string) => (Number.isNaN(Date.parse(text)) ? text : format.full(text).replace(/:\d\d$/, ""));
+  /** A moment as clocks show it in a zone, which is named: the day of the week alone, or with the date. */
+  function clock(at: string, zone: string, dated: boolean): { day: string; time: string; zone: string } {
+    const show = (o: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(format.locale.value, { hour12: false, timeZone: zone, ...o }).format(new Date(at));
+    const day = show(dated ? { weekday: "long", day: "numeric", month: "long" } : { weekday: "long" }).replace(/(\d+)月(\d+)日\s*/, "$1 月 $2 日 ");
+    return { day, time: show({ hour: "2-digit", minute: "2-digit" }), zone: words.value.zone(zone) };
+  }
+  /** The zone that a rule's hours are in; without hours, or where the browser does not know it, that of whoever reads. */
+  function zoneOf(hours: string | undefined): string {
+    const zone = parseHours(hours ?? "")?.zone ?? here;
+    try {
+      return new Intl.DateTimeFormat("en", { timeZone: zone }) && zone;
+    } catch {
+      return here;
+    }
+  }
+  const hoursOf = (answer: Explanation, rule: string) => answer.considered.find((c) => c.rule_id === rule)?.conditions.find((c) => c.name === "hours")?.value;
+  const moment = (at: string, zone = here) => t("rules.explain.moment", clock(at, zone, true));
+
+  const stamp = (text: string) => (Number.isNaN(Date.parse(text)) ? text : t("rules.explain.stamp", { at: format.full(text).replace(/:\d\d$/, ""), zone: words.value.zone(here) }));
 
   /** Why one condition fails: Saturday is outside the hours. */
-  function failed(answer: Explanation, c: CheckedCondition | undefined, name: string): string {
-    const weekday = new Intl.DateTimeFormat(locale.value, { weekday: "long" }).format(new Date(answer.at));
-    return t("rules.explain.failed." + name, { value: name.startsWith("valid_") ? stamp(c?.value ?? "") : (c?.value ?? ""), day: weekday, time: format.time(answer.at) });
+  function failed(answer: Explanation, c: CheckedCondition | undefined, name: string, addressed: boolean): string {
+    const key = name === "ip_ranges" && !addressed ? "no_address" : name;
+    return t("rules.explain.failed." + key, { value: name.startsWith("valid_") ? stamp(c?.value ?? "") : (c?.value ?? ""), ...clock(answer.at, name === "hours" ? zoneOf(c?.value) : here, false) });
   }
 
-  function why(answer: Explanation): string {
+  /** `addressed` says whether the question gave an address. */
+  function why(answer: Explanation, addressed = true): string {
     if (answer.failing_condition) {
       const nearest = answer.considered.find((c) => c.effect === "allow" && c.principal && !c.holds && c.mode === "enforce" && c.conditions.find((x) => !x.holds)?.name === answer.failing_condition && (!answer.rule_id || c.rule_id === answer.rule_id));
-      const text = failed(answer, nearest?.conditions.find((c) => c.name === answer.failing_condition), answer.failing_condition);
+      const text = failed(answer, nearest?.conditions.find((c) => c.name === answer.failing_condition), answer.failing_condition, addressed);
       return nearest ? t("rules.explain.nearest", { rule: nearest.rule_id, text }) : t("rules.explain.nearestNone", { text });
     }
     if (answer.limit) return limits.without(answer.limit);
@@ -46,9 +68,9 @@ export function useExplainTexts() {
     return s.rule_id && ((s.name === "allow" && s.outcome === "fail") || s.name === "key_rule") ? s.rule_id : "";
   }
 
-  function way(w: WayToPass): string {
+  function way(w: WayToPass, answer: Explanation): string {
     if (w.kind !== "conditions") return t("rules.explain.way." + w.kind, { rule: w.rule_id });
-    const parts = [w.at ? t("rules.explain.way.at", { moment: moment(w.at) }) : "", w.ip ? t("rules.explain.way.ip", { ip: w.ip }) : "", w.purpose ? t("rules.explain.way.purpose") : ""].filter(Boolean);
+    const parts = [w.at ? t("rules.explain.way.at", { moment: moment(w.at, zoneOf(hoursOf(answer, w.rule_id))) }) : "", w.ip ? t("rules.explain.way.ip", { ip: w.ip }) : "", w.purpose ? t("rules.explain.way.purpose") : ""].filter(Boolean);
     return parts.length > 0 ? parts.join(t("rules.join.gap")) : w.text;
   }
   return { why, step, stepNote, way, moment };
