@@ -3554,8 +3554,14 @@ export interface components {
                  *       "title": "Too Many Requests",
                  *       "status": 429,
                  *       "code": "rate_limited",
-                 *       "detail": "Too many requests. Wait a moment, then try again.",
-                 *       "request_id": "req_01JD"
+                 *       "detail": "The limit rule-ward-nurses has no room for this until 2026-11-22T12:00:10Z: 0 of 6 requests are left.",
+                 *       "request_id": "req_01JD",
+                 *       "limit": {
+                 *         "name": "rule-ward-nurses",
+                 *         "max": 6,
+                 *         "left": 0,
+                 *         "until": "2026-11-22T12:00:10Z"
+                 *       }
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -3586,7 +3592,7 @@ export interface components {
                 /**
                  * @example {
                  *       "error": {
-                 *         "message": "Too many requests. Wait a moment, then try again.",
+                 *         "message": "The limit rule-ward-nurses has no room for this until 2026-11-22T12:00:10Z: 0 of 6 requests are left.",
                  *         "type": "rate_limit_error",
                  *         "param": null,
                  *         "code": "rate_limited",
