@@ -2,6 +2,7 @@ import { computed, nextTick, ref, watch } from "vue";
 import { useI18n } from "vue-i18n";
 import type { HygieneFinding } from "@/api/types";
 import { useCatalog } from "@/stores/catalog";
+import { coveredBy } from "@/lib/ruleCovers";
 import { endsFirst, refusalOf, refusedName, type Refusal } from "@/lib/ruleRefusal";
 import { withField, type RuleField, type RuleText } from "@/lib/rules";
 import { useExplain } from "./useExplain";
@@ -59,6 +60,16 @@ export function useRulesPage() {
       ...(no ? { [no.field]: { text: t("rules.refused." + no.text, { name: refusedName(no) }), value: no.value } } : {}),
     };
   }
+  /** A rule that was made or changed and does nothing beside another, in words; "" where none is. */
+  const idle = computed(() => {
+    // Of two that say the same the new one is told.
+    for (const { after, key } of [...edits.edits.value].sort((a, b) => Number(b.before === null) - Number(a.before === null))) {
+      const id = edits.ids.value.get(key) ?? key;
+      const other = after ? coveredBy(after, id, proposed.value) : "";
+      if (other) return t("rules.bar.idle", { rule: id, other });
+    }
+    return "";
+  });
   /** Whether saving has to wait. What the server refused is tried again as soon as it changes. */
   const blocked = computed(() => bad.value || refused.value !== null);
   const save = useRuleSave(edits, policy.reload);
@@ -155,5 +166,5 @@ export function useRulesPage() {
     else if (open && !open.after && !report) await place.close();
     return true;
   }
-  return { policy, edits, place, hygiene, hits, explain, rehearsal, save, edited, blocked, badAt, problems, models, closed, original, markBad, set, add, duplicate, remove, propose, replace, takeText, store, focusField };
+  return { policy, edits, place, hygiene, hits, explain, rehearsal, save, edited, blocked, idle, badAt, problems, models, closed, original, markBad, set, add, duplicate, remove, propose, replace, takeText, store, focusField };
 }

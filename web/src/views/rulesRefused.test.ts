@@ -91,6 +91,14 @@ describe("a rule that the server does not take", { timeout: 60_000 }, () => {
     expect(at("save").disabled).toBe(false);
   });
 
+  it("says that a new rule does nothing before it is saved", async () => {
+    await open("en");
+    await write("from", "", new Event("change"));
+    expect(document.querySelector("[data-test=idle]")).toBeNull();
+    at("duplicate").click();
+    await until(() => expect(at("idle").textContent).toBe("allow-nurse-guard-nano changes nothing: ward already decides all that it is about."));
+  });
+
   it("says that nobody has the name that is asked about", async () => {
     await open("en");
     await write("explain-who", "user:rob");
