@@ -48,6 +48,11 @@ describe("an explanation in words", () => {
     expect(texts(locale, (of) => of.way(w, nearest("hours"))).replace(/\s+/g, " ")).toBe(way);
   });
 
+  it("says that no rule matches where none does", () => {
+    const of = (rules: number, allows: number) => texts("en", (x) => x.step({ name: "matched", outcome: "note", rule_id: null, rules, allows, denies: 0, role: "", action: "" }, nearest("hours")));
+    expect([of(0, 0), of(3, 0), of(3, 2)]).toEqual(["There are no rules on it", "None of 3 rules matches", "2 of 3 rules match"]);
+  });
+
   it("does not call an address outside that was not given", () => {
     expect(texts("en", (of) => of.why(nearest("ip_ranges"), false))).toBe("Nearest rule ward: it is for some addresses only, and the question gives none.");
     expect(texts("en", (of) => of.why(nearest("ip_ranges"), true))).toBe("Nearest rule ward: the address is outside its ranges.");

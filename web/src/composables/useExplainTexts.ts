@@ -57,7 +57,7 @@ export function useExplainTexts() {
   }
 
   /** A role step also fails where nobody can come as this principal at all, whatever its role may do. */
-  const step = (s: ExplainStep, answer: Explanation): string => s.name === "role" && s.outcome === "fail" && barred.includes(answer.reason) ? t("rules.explain.step.role.barred") : t(`rules.explain.step.${s.name}.${s.outcome === "fail" ? "fail" : "pass"}`, { rule: s.rule_id ?? "", rules: s.rules, n: s.allows + s.denies });
+  const step = (s: ExplainStep, answer: Explanation): string => s.name === "role" && s.outcome === "fail" && barred.includes(answer.reason) ? t("rules.explain.step.role.barred") : t(`rules.explain.step.${s.name}.${s.outcome === "fail" || (s.name === "matched" && s.allows + s.denies === 0) ? "fail" : "pass"}`, { rule: s.rule_id ?? "", rules: s.rules, n: s.allows + s.denies });
 
   function stepNote(s: ExplainStep, answer: Explanation): string {
     if (s.name === "role") return s.action && !barred.includes(answer.reason) ? `${people.inText(s.role)} → ${s.action}` : "";
