@@ -17,7 +17,7 @@ func (s *Service) RunOut(asked int) {
 
 type runsOut struct {
 	context.Context //nolint:containedctx // it is one
-	left atomic.Int64
+	left            atomic.Int64
 }
 
 func (c *runsOut) Err() error {
