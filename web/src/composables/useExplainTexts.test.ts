@@ -12,16 +12,7 @@ beforeEach(() => setActivePinia(createPinia()));
 function said(locale: "en" | "zh-CN", reason: string, limit: string | null = null): string[] {
   const step: ExplainStep = { name: "role", outcome: "fail", rule_id: null, rules: 0, allows: 0, denies: 0, role: "nurse", action: "moderation.run" };
   const answer = { decision: "deny", status: 401, reason, limit, failing_condition: null, rule_id: null, considered: [], steps: [step], model: "guard-nano", at: "2026-11-22T08:00:00.000Z" } as unknown as Explanation;
-  const out: string[] = [];
-  const host = defineComponent({
-    setup() {
-      const texts = useExplainTexts();
-      out.push(texts.why(answer), texts.step(step, answer), texts.stepNote(step, answer));
-      return () => null;
-    },
-  });
-  createApp(host).use(makeI18n(locale)).mount(document.createElement("div"));
-  return out;
+  return texts(locale, (of) => [of.why(answer), of.step(step, answer), of.stepNote(step, answer)]);
 }
 
 /** What is made of the texts in a language. */

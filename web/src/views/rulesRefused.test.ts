@@ -39,7 +39,9 @@ afterEach(() => {
 });
 
 async function open(locale: "en" | "zh-CN"): Promise<void> {
-  document.body.innerHTML = '<div id="host"></div><div id="savebar"></div>';
+  const [host, foot] = [document.createElement("div"), document.createElement("div")];
+  foot.id = "savebar";
+  document.body.append(host, foot);
   const pinia = createPinia();
   setActivePinia(pinia);
   const router = createRouter({ history: createMemoryHistory(), routes: [{ path: "/rules/:model?/:rule?", name: "rules", component: RulesView }, { path: "/audit/:id?", name: "audit", component: { render: () => null } }] });
@@ -48,7 +50,7 @@ async function open(locale: "en" | "zh-CN"): Promise<void> {
   useSession().actions = ["acl.manage"];
   vi.spyOn(useLive(), "on").mockImplementation(() => () => {});
   await router.push("/rules/guard-nano/ward");
-  app.mount("#host");
+  app.mount(host);
   unmount = () => app.unmount();
   await until(() => at("rule-form"));
 }
