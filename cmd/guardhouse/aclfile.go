@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -215,9 +216,10 @@ func newACLVersions(sh *shared) *cobra.Command {
 					return sh.printJSON(map[string]any{"items": mapEach(list, versionJSON)})
 				}
 				w := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(w, "VERSION\tAT\tBY\tADDED\tCHANGED\tREMOVED\tNOTE")
+				fmt.Fprintln(w, "VERSION\tAT\tBY\tWHAT\tADDED\tCHANGED\tREMOVED\tNOTE")
 				for _, v := range list {
-					fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%d\t%d\t%s\n", v.Version, v.At.Format(time.RFC3339), printable(v.Actor), v.Added, v.Changed, v.Removed, printable(orDash(v.Note)))
+					fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%d\t%d\t%s\n", v.Version, versionTime(v), printable(orDash(v.Actor)), printable(versionWhat(v)),
+						v.Added, v.Changed, v.Removed, printable(orDash(v.Note)))
 				}
 				return w.Flush()
 			})
@@ -228,6 +230,18 @@ func newACLVersions(sh *shared) *cobra.Command {
 	cmd.Flags().IntVar(&f.Limit, "limit", 50, "at most so many")
 	cmd.Flags().BoolVar(&sh.json, "json", false, "print JSON")
 	return cmd
+}
+
+// versionTime is when a version was made: the first came with the program and has no time.
+func versionTime(v policy.Version) string {
+	if v.Kind == policy.KindStart {
+		return "-"
+	}
+	return v.At.Format(time.RFC3339)
+}
+
+func versionWhat(v policy.Version) string {
+	return strings.TrimSpace(string(v.Kind) + " " + v.Subject)
 }
 
 func (sh *shared) showVersion(ctx context.Context, arg string) error {
@@ -252,7 +266,7 @@ func (sh *shared) showVersion(ctx context.Context, arg string) error {
 
 func versionJSON(v policy.Version) map[string]any {
 	return map[string]any{
-		"version": v.Version, "at": v.At, "actor": v.Actor, "note": v.Note, "event_id": v.EventID, "added": v.Added, "changed": v.Changed, "removed": v.Removed,
+		"version": v.Version, "at": v.At, "kind": v.Kind, "subject": v.Subject, "actor": v.Actor, "note": v.Note, "event_id": v.EventID, "added": v.Added, "changed": v.Changed, "removed": v.Removed,
 	}
 }
 

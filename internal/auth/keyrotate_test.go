@@ -130,6 +130,12 @@ func TestRotatedKeysKeepTheirRules(t *testing.T) {
 
 	p, err := b.guard.PrincipalOf(context.Background(), "key:"+free.ID)
 	require.NoError(t, err)
+	require.Equal(t, free.ID, p.KeyID, "the one that is named, as long as it is good")
+	require.Equal(t, free.ID, p.KeyLine)
+	require.Empty(t, p.Barred)
+	b.exec("UPDATE api_keys SET revoked_at = 1 WHERE id = ?", free.ID)
+	p, err = b.guard.PrincipalOf(context.Background(), "key:"+free.ID)
+	require.NoError(t, err)
 	require.NotEqual(t, free.ID, p.KeyID, "whoever comes with it now comes with the last one")
 	require.Equal(t, free.ID, p.KeyLine)
 	require.Empty(t, p.Barred)
