@@ -1,7 +1,10 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { nextTick } from "vue";
 import { mountFor, type Mounted } from "@/lib/mountFor";
+import { download } from "@/lib/download";
 import RuleYaml from "./RuleYaml.vue";
+
+vi.mock("@/lib/download", () => ({ download: vi.fn() }));
 
 let page: Mounted | null = null;
 afterEach(() => page?.done());
@@ -19,5 +22,11 @@ describe("the rules as a file", () => {
     const line = Number(/Line (\d+)/.exec(page.host.querySelector("[data-test=yaml-problem]")?.textContent ?? "")?.[1]);
     expect(area.value.slice(area.selectionStart, area.selectionEnd)).toBe(area.value.split("\n")[line - 1]);
     expect(area.selectionEnd).toBeGreaterThan(area.selectionStart);
+  });
+
+  it("is downloaded with the line that shows that it is whole", async () => {
+    page = await mountFor(RuleYaml, { rules: [], foreign: [], name: "acl" });
+    page.host.querySelector<HTMLButtonElement>("[data-test=yaml-save]")?.click();
+    expect(download).toHaveBeenCalledWith("acl.yaml", "version: 1\nrules: []\n...\n", "application/yaml");
   });
 });
