@@ -8,6 +8,7 @@ import { launch, lookContext, newWatch } from "./browser.mjs";
 import { settle } from "./checks.mjs";
 import { morning } from "./day.mjs";
 import { openHouse } from "./house.mjs";
+import { changed } from "./pages/rules.mjs";
 import * as step from "./steps.mjs";
 
 const folder = process.env.GH_PICTURES ?? fileURLToPath(new URL("../../docs/images/", import.meta.url));
@@ -35,6 +36,12 @@ async function triedOut(page) {
   await page.locator("[data-test=send]").click();
   await page.locator("[data-test=reply-body]").waitFor();
 }
+/** A change of rules with all that the page says about it. Everybody's rule makes way for those of the wards. */
+async function rules(page, { house }) {
+  if ((await page.locator("[data-test=rule-shipped-guard-nano]").count()) > 0) await house.roles.admin.api("DELETE", "/api/v1/acl/rules/shipped-guard-nano");
+  await changed(page, { house });
+  await page.locator("[data-test=show-them]").first().waitFor();
+}
 
 const pictures = [
   { name: "overview", path: "/overview" },
@@ -43,10 +50,14 @@ const pictures = [
   { name: "roles", path: "/roles" },
   { name: "models", path: "/models/guard-nano" },
   { name: "api", path: "/api#createModeration", prepare: triedOut },
+  { name: "rules", path: "/rules/guard-nano", prepare: rules },
 ];
 const views = [
-  { look: "en-light", suffix: ".png", names: pictures.map((p) => p.name) },
+  { look: "en-light", suffix: ".png", names: ["overview", "moderate", "audit", "roles", "models", "api"] },
   { look: "zh-dark", suffix: ".zh.png", names: ["overview", "moderate", "audit", "roles"] },
+  // Last, for the rules are others from then on.
+  { look: "en-light", suffix: ".png", names: ["rules"] },
+  { look: "zh-dark", suffix: ".zh.png", names: ["rules"] },
 ];
 
 /** Goes to a page and waits until all of it is there; false where this build has no such page. */
@@ -59,7 +70,7 @@ async function arrive(page, house, path) {
 
 async function take(page, house, { name, path, prepare }, { look, suffix }) {
   assert.ok(await arrive(page, house, path), `${name}: this build has no page ${path}`);
-  await prepare?.(page, { language: look.split("-")[0] });
+  await prepare?.(page, { house, language: look.split("-")[0] });
   await page.mouse.move(0, 0);
   await page.locator("[data-test=watch] .lamp:not(.ring)").first().waitFor();
   await page.evaluate(() => document.activeElement?.blur());

@@ -24,7 +24,8 @@ async function opened(page, at) {
   await page.locator(by("rule-reading-room")).click();
   await page.locator(by("sentence")).waitFor();
 }
-async function changed(page, at) {
+/** The rate of one rule is another, and not saved. */
+export async function changed(page, at) {
   await opened(page, at);
   await page.locator(by("rate")).fill("60");
   await page.locator(by("rules-bar")).waitFor();
