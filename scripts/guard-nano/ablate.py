@@ -31,7 +31,7 @@ SETTINGS: dict[str, dict] = {
     "no meaning": {"plan": {"meaning": 0.0}},
     "no variants": {"mix": {"varied": 0.0}},
     "no twins": {"mix": {"twins": 0}},
-    "no everyday questions": {"mix": {"everyday": 0.0}},
+    "no everyday texts": {"mix": {"everyday": 0.0}},
     "no cap on patterns": {"cap": 10**9},
     "no BPE dropout": {"mix": {"dropout": 0.0}},
     "no evasions": {"mix": {"evasion": 0.0}},
@@ -95,8 +95,7 @@ def main() -> int:
     packs = {"en": encoder.minilm, "zh": lambda: encoder.bge_zh(args.chinese_encoder)}
     recipe = Recipe(args, packs, Plan())
     fmt = recipe.format()
-    varied = targets.varied(packs, recipe.rows, recipe.copies(), args.variants, args.seed, recipe.folder)
-    rows = recipe.rows + varied
+    rows = recipe.rows + recipe.varied()
     said = targets.collect(packs, rows, recipe.folder, recipe.log).joined(recipe.everyday)
     for name in args.only:
         begun = time.monotonic()

@@ -76,10 +76,8 @@ class Recipe:
         self.log(f"{kept.machine()}, {self.plan}")
         fmt = self.format()
         targets.fit(self.packs, self.rows, self.folder, self.args.seed, self.log, self.every)
-        copies = self.copies()
-        count, seed = self.args.variants, self.args.seed
-        drawn = [TWINS_DRAWN if r.label_by == "twin" else n for r, n in zip(self.rows, copies, strict=True)]
-        varied = targets.varied(self.packs, self.rows, drawn, count, seed, self.folder)
+        targets.settle(self.packs, self.rows, self.everyday, self.folder, self.args.seed, self.log)
+        copies, varied = self.copies(), self.varied()
         self.log(f"{len(self.rows)} rows, shown as {sum(copies):.0f} an epoch, and {len(varied)} variants")
         everything = self.rows + varied
         said = targets.collect(self.packs, everything, self.folder, self.log).joined(self.everyday)
@@ -102,6 +100,13 @@ class Recipe:
         seen = patterns.copies(self.rows)
         twins = float(self.plan.mix.twins)
         return [twins if r.label_by == "twin" else n for r, n in zip(self.rows, seen, strict=True)]
+
+    def varied(self) -> list[Row]:
+        """Texts that no row holds, around the rows as they are shown and around the twins more often."""
+        drawn = [
+            TWINS_DRAWN if r.label_by == "twin" else n for r, n in zip(self.rows, self.copies(), strict=True)
+        ]
+        return targets.varied(self.packs, self.rows, drawn, self.args.variants, self.args.seed, self.folder)
 
     def known(self, fmt: Format) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """What the encoders, as they ship, make of the tokens."""

@@ -1,6 +1,7 @@
 """What the teachers make of all rows and of texts that no row holds: computed once, kept in files."""
 
 import json
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -15,6 +16,7 @@ from guardnano.rows import Row
 from guardnano.train import Targets
 
 LANGS = ("en", "zh")
+SETTLE = teaching.RATE / 3  # how fast the teachers learn everyday texts, after the rows
 
 
 def fit(packs: dict, rows: Sequence[Row], folder: kept.Folder, seed: int, log: Callable, every: float):
@@ -34,6 +36,24 @@ def fit(packs: dict, rows: Sequence[Row], folder: kept.Folder, seed: int, log: C
                      begun=begun, save=lambda s, to=folder / way: kept.save(s, to), every=every)  # fmt: skip
         kept.save(pupil.state_dict(), folder / done)
         (folder / way).unlink(missing_ok=True)
+
+
+def settle(packs: dict, rows: Sequence[Row], ours: Sequence[Row], folder: kept.Folder, seed: int, log: Callable):
+    """Takes the teachers through texts that people type, into teacher-LANG-settled.pt: one epoch at a third of the rate
+    over ours and as many drawn rows, so that what they learned from the rows stays. Those that are there are kept."""
+    for lang in LANGS:
+        done = f"teacher-{lang}-settled.pt"
+        mine, pool = [r for r in ours if r.lang == lang], [r for r in rows if r.lang == lang]
+        mine += random.Random(seed).sample(pool, min(len(mine), len(pool)))
+        before = folder.mark(f"teacher-{lang}")
+        folder.claim(f"teacher-{lang}-settled", (done,), rows=mine, rate=SETTLE, seed=seed, teacher=before)
+        if (folder / done).exists():
+            continue
+        body, tokens = packs[lang]()
+        pupil = teaching.Teacher(body)
+        pupil.load_state_dict(kept.load(folder / f"teacher-{lang}.pt"))
+        teaching.fit(pupil, tokens, mine, 1, SETTLE, seed, log)
+        kept.save(pupil.state_dict(), folder / done)
 
 
 def varied(
@@ -62,9 +82,9 @@ def collect(packs: dict, rows: Sequence[Row], folder: kept.Folder, log: Callable
     for lang in LANGS:
         at = np.array([i for i, r in enumerate(rows) if r.lang == lang])
         mine, path = [rows[i] for i in at], folder / f"targets-{lang}.npz"
-        folder.claim(f"targets-{lang}", (path.name,), rows=mine, teacher=folder.mark(f"teacher-{lang}"))
+        folder.claim(f"targets-{lang}", (path.name,), rows=mine, teacher=folder.mark(f"teacher-{lang}-settled"))
         if not path.exists():
-            out, vector = _opinions(packs[lang], mine, kept.load(folder / f"teacher-{lang}.pt"))
+            out, vector = _opinions(packs[lang], mine, kept.load(folder / f"teacher-{lang}-settled.pt"))
             with kept.whole(path) as part:
                 np.savez(part, severity=softmax(out[:, :3]), vectors=vector)
             log(f"{lang}: {len(mine)} opinions")

@@ -133,7 +133,7 @@ class Testset(unittest.TestCase):
             self.assertEqual(sorted(ours & theirs), [], split)
 
     def test_not_near_a_training_row_of_our_own(self):
-        files = [*(ROOT / "twins").glob("*.jsonl"), *(ROOT / "everyday").glob("*.jsonl")]
+        files = [path for folder in ("twins", "everyday") for path in (ROOT / folder).glob("*.jsonl")]
         self.assertGreater(len(files), 20)
         theirs = {text for path in files for text in parts(read(path))}
         self.assertEqual(near_duplicates(sorted(set(parts(self.rows))), sorted(theirs)), [])
