@@ -330,7 +330,7 @@ CREATE TABLE models (
 ) STRICT;
 CREATE UNIQUE INDEX models_one_default ON models (kind) WHERE is_default = 1;
 
--- The log. No row is ever updated or deleted; seq has no gaps; the chain is prev_hash -> hash (docs/audit.md).
+-- The log. No row is ever updated, and only what stands under a tombstone is deleted; seq has no gaps; the chain is prev_hash -> hash (docs/audit.md).
 CREATE TABLE audit_events (
     seq            INTEGER PRIMARY KEY NOT NULL CHECK (seq > 0),
     id             TEXT NOT NULL UNIQUE,
@@ -371,6 +371,23 @@ CREATE INDEX audit_events_decision ON audit_events (decision, seq);
 CREATE INDEX audit_events_request_id ON audit_events (request_id);
 CREATE INDEX audit_events_at ON audit_events (at, decision);
 
+-- What the log is searched by, made of rows that are in it already: the words, the sums by minute and hour, and up to where they go.
+CREATE VIRTUAL TABLE audit_search USING fts5 (words, content='', contentless_delete=1, detail=none, tokenize='ascii');
+
+CREATE TABLE audit_index (
+    id  INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+    seq INTEGER NOT NULL
+) STRICT;
+CREATE TABLE audit_sums (
+    width     INTEGER NOT NULL CHECK (width IN (60000, 3600000)),
+    at        INTEGER NOT NULL,
+    decision  TEXT NOT NULL,
+    n         INTEGER NOT NULL,
+    first_seq INTEGER NOT NULL,
+    last_seq  INTEGER NOT NULL,
+    PRIMARY KEY (width, at, decision)
+) STRICT, WITHOUT ROWID;
+
 -- The text itself is never here in this release; its keyed hash stands in the audit row.
 CREATE TABLE verdicts (
     id              TEXT PRIMARY KEY NOT NULL,
@@ -410,11 +427,226 @@ CREATE TABLE verdicts (
 CREATE INDEX verdicts_owner ON verdicts (owner_id, id);
 CREATE INDEX verdicts_created_at ON verdicts (created_at);
 
+CREATE TRIGGER audit_events_unindex AFTER DELETE ON audit_events WHEN old.seq <= (SELECT seq FROM audit_index)
+BEGIN
+    DELETE FROM audit_search WHERE rowid = old.seq;
+    UPDATE audit_sums SET n = n - 1 WHERE width = 60000 AND at = old.at / 60000 * 60000 AND decision = old.decision;
+    UPDATE audit_sums SET n = n - 1 WHERE width = 3600000 AND at = old.at / 3600000 * 3600000 AND decision = old.decision;
+END;
 CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events
 BEGIN
     SELECT RAISE(ABORT, 'audit rows are append-only');
 END;
 CREATE TRIGGER audit_events_no_delete BEFORE DELETE ON audit_events
+WHEN coalesce((SELECT last_seq FROM audit_tombstones WHERE first_seq <= old.seq ORDER BY first_seq DESC LIMIT 1), 0) < old.seq
 BEGIN
     SELECT RAISE(ABORT, 'audit rows are append-only');
 END;
+
+-- The one name under which this log is signed for: no two logs share one.
+CREATE TABLE audit_install (
+    id   INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+    name TEXT NOT NULL
+) STRICT;
+
+-- n counts keys from 1. previous is the key whose signature stands beside the new one's in note; empty where there was none,
+-- or it was lost. event_id is the audit row of the change.
+CREATE TABLE audit_keys (
+    id       TEXT PRIMARY KEY NOT NULL,
+    n        INTEGER NOT NULL UNIQUE CHECK (n > 0),
+    verifier TEXT NOT NULL UNIQUE,
+    at       INTEGER NOT NULL,
+    previous TEXT NOT NULL,
+    note     TEXT NOT NULL,
+    event_id TEXT NOT NULL
+) STRICT;
+
+-- note is what was signed, byte for byte; the columns beside it are for finding it and prove nothing. previous is the hash of the
+-- note before. boot_id and boot_ms are the machine's start and the time since then, which nobody sets.
+CREATE TABLE audit_checkpoints (
+    number   INTEGER PRIMARY KEY NOT NULL CHECK (number > 0),
+    seq      INTEGER NOT NULL CHECK (seq >= 0),
+    hash     TEXT NOT NULL,
+    at       INTEGER NOT NULL,
+    cause    TEXT NOT NULL,
+    key_id   TEXT NOT NULL REFERENCES audit_keys (id),
+    previous TEXT NOT NULL UNIQUE,
+    note     TEXT NOT NULL,
+    boot_id  TEXT NOT NULL,
+    boot_ms  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX audit_checkpoints_seq ON audit_checkpoints (seq);
+CREATE INDEX audit_checkpoints_at ON audit_checkpoints (at);
+CREATE INDEX audit_checkpoints_key_id ON audit_checkpoints (key_id);
+
+CREATE TRIGGER audit_keys_no_update BEFORE UPDATE ON audit_keys
+BEGIN
+    SELECT RAISE(ABORT, 'the log''s keys are append-only');
+END;
+CREATE TRIGGER audit_keys_no_delete BEFORE DELETE ON audit_keys
+BEGIN
+    SELECT RAISE(ABORT, 'the log''s keys are append-only');
+END;
+CREATE TRIGGER audit_checkpoints_no_update BEFORE UPDATE ON audit_checkpoints
+BEGIN
+    SELECT RAISE(ABORT, 'checkpoints are append-only');
+END;
+CREATE TRIGGER audit_checkpoints_no_delete BEFORE DELETE ON audit_checkpoints
+BEGIN
+    SELECT RAISE(ABORT, 'checkpoints are append-only');
+END;
+
+-- Rows first_seq to last_seq went, or are going, from the last to the first. prev_hash is the hash of the row before the first,
+-- last_hash that of the last, which the next row names. note is what was signed, byte for byte; event_id is the removal's audit row.
+CREATE TABLE audit_tombstones (
+    first_seq INTEGER PRIMARY KEY NOT NULL CHECK (first_seq > 0),
+    last_seq  INTEGER NOT NULL CHECK (last_seq >= first_seq),
+    rows      INTEGER NOT NULL CHECK (rows = last_seq - first_seq + 1),
+    prev_hash TEXT NOT NULL,
+    last_hash TEXT NOT NULL,
+    from_at   INTEGER NOT NULL,
+    to_at     INTEGER NOT NULL,
+    at        INTEGER NOT NULL,
+    rule      TEXT NOT NULL,
+    event_id  TEXT NOT NULL,
+    note      TEXT NOT NULL
+) STRICT;
+CREATE INDEX audit_tombstones_event_id ON audit_tombstones (event_id);
+
+-- user_id '' is everybody, a missing end is open: one of the three is given. A hold ends by its release and is never removed.
+CREATE TABLE audit_holds (
+    id               TEXT PRIMARY KEY NOT NULL,
+    user_id          TEXT NOT NULL,
+    user_name        TEXT NOT NULL,
+    from_at          INTEGER,
+    to_at            INTEGER,
+    reason           TEXT NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
+    created_at       INTEGER NOT NULL,
+    created_name     TEXT NOT NULL,
+    event_id         TEXT NOT NULL,
+    released_at      INTEGER,
+    released_name    TEXT NOT NULL DEFAULT '',
+    release_reason   TEXT NOT NULL DEFAULT '',
+    release_event_id TEXT NOT NULL DEFAULT '',
+    CHECK (user_id <> '' OR from_at IS NOT NULL OR to_at IS NOT NULL),
+    CHECK (from_at IS NULL OR to_at IS NULL OR to_at > from_at)
+) STRICT;
+
+-- A removal: what was decided, and how far it came. Without finished_at it goes on, whoever does it.
+CREATE TABLE retention_runs (
+    id             INTEGER PRIMARY KEY NOT NULL,
+    at             INTEGER NOT NULL,
+    actor_name     TEXT NOT NULL,
+    event_id       TEXT NOT NULL UNIQUE,
+    audit_days     INTEGER NOT NULL,
+    verdict_days   INTEGER NOT NULL,
+    session_days   INTEGER NOT NULL,
+    audit_seq      INTEGER NOT NULL,
+    verdict_seq    INTEGER NOT NULL,
+    session_before INTEGER NOT NULL,
+    rows           INTEGER NOT NULL,
+    verdicts       INTEGER NOT NULL,
+    sessions       INTEGER NOT NULL,
+    rows_gone      INTEGER NOT NULL DEFAULT 0,
+    verdicts_gone  INTEGER NOT NULL DEFAULT 0,
+    sessions_gone  INTEGER NOT NULL DEFAULT 0,
+    finished_at    INTEGER,
+    problem        TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE UNIQUE INDEX retention_runs_open ON retention_runs ((finished_at IS NULL)) WHERE finished_at IS NULL;
+
+-- Up to which checkpoint somebody said that the clock is right.
+CREATE TABLE retention_clock (
+    number     INTEGER PRIMARY KEY NOT NULL,
+    at         INTEGER NOT NULL,
+    actor_name TEXT NOT NULL,
+    reason     TEXT NOT NULL,
+    event_id   TEXT NOT NULL
+) STRICT;
+
+-- What was done to somebody's account, for holds.
+CREATE INDEX audit_events_account ON audit_events (resource, seq) WHERE resource >= 'user:' AND resource < 'user;';
+CREATE INDEX audit_events_rule ON audit_events (rule_id, seq) WHERE rule_id <> '';
+CREATE INDEX audit_events_reason ON audit_events (reason, seq) WHERE reason <> '';
+CREATE INDEX audit_events_purpose ON audit_events (purpose, seq) WHERE purpose <> '';
+
+CREATE TRIGGER audit_tombstones_apart BEFORE INSERT ON audit_tombstones
+WHEN new.last_seq >= (SELECT coalesce(max(seq), 0) FROM audit_events)
+    OR coalesce((SELECT last_seq FROM audit_tombstones WHERE first_seq <= new.last_seq ORDER BY first_seq DESC LIMIT 1), 0) >= new.first_seq
+BEGIN
+    SELECT RAISE(ABORT, 'a tombstone stands for rows before the last one, and for each once');
+END;
+CREATE TRIGGER audit_tombstones_no_update BEFORE UPDATE ON audit_tombstones
+BEGIN
+    SELECT RAISE(ABORT, 'tombstones are append-only');
+END;
+CREATE TRIGGER audit_tombstones_no_delete BEFORE DELETE ON audit_tombstones
+BEGIN
+    SELECT RAISE(ABORT, 'tombstones are append-only');
+END;
+CREATE TRIGGER audit_holds_only_release BEFORE UPDATE ON audit_holds
+WHEN old.released_at IS NOT NULL OR new.released_at IS NULL OR new.id <> old.id OR new.user_id <> old.user_id
+    OR new.from_at IS NOT old.from_at OR new.to_at IS NOT old.to_at OR new.created_at <> old.created_at OR new.event_id <> old.event_id
+BEGIN
+    SELECT RAISE(ABORT, 'a hold only ends, once');
+END;
+CREATE TRIGGER audit_holds_no_delete BEFORE DELETE ON audit_holds
+BEGIN
+    SELECT RAISE(ABORT, 'holds are kept');
+END;
+
+-- A schedule of exports goes on behind the last row that is in its files (after_seq).
+CREATE TABLE export_schedules (
+    id         TEXT PRIMARY KEY NOT NULL,
+    name       TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 40),
+    format     TEXT NOT NULL CHECK (format IN ('jsonl', 'csv')),
+    bom        INTEGER NOT NULL CHECK (bom IN (0, 1)),
+    filter     TEXT NOT NULL CHECK (json_valid(filter)),
+    every      TEXT NOT NULL CHECK (every IN ('hour', 'day', 'week')),
+    at_minute  INTEGER NOT NULL CHECK (at_minute BETWEEN 0 AND 1439),
+    created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    next_at    INTEGER NOT NULL,
+    retry_at   INTEGER,
+    after_seq  INTEGER NOT NULL DEFAULT 0,
+    last_at    INTEGER,
+    last_file  TEXT NOT NULL DEFAULT '',
+    last_rows  INTEGER NOT NULL DEFAULT 0,
+    last_seq   INTEGER NOT NULL DEFAULT 0,
+    failures   INTEGER NOT NULL DEFAULT 0,
+    failed_at  INTEGER,
+    failed_why TEXT NOT NULL DEFAULT ''
+) STRICT;
+
+-- How far each target of forwarding is. secret is sealed.
+CREATE TABLE forward_targets (
+    id         TEXT PRIMARY KEY NOT NULL,
+    kind       TEXT NOT NULL CHECK (kind IN ('syslog', 'webhook')),
+    name       TEXT NOT NULL,
+    name_key   TEXT NOT NULL UNIQUE,
+    settings   TEXT NOT NULL CHECK (json_valid(settings)),
+    secret     BLOB,
+    secret_previous       BLOB,
+    secret_previous_until INTEGER,
+    paused_at  INTEGER,
+    created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    version    INTEGER NOT NULL,
+    seq        INTEGER NOT NULL CHECK (seq >= 0),
+    checkpoint INTEGER NOT NULL CHECK (checkpoint >= 0),
+    sent       INTEGER NOT NULL,
+    failed     INTEGER NOT NULL,
+    sent_at    INTEGER,
+    last_error TEXT NOT NULL,
+    failing_since INTEGER
+) STRICT;
+
+CREATE TABLE alerts (
+    kind       TEXT NOT NULL,
+    subject    TEXT NOT NULL,
+    raised_at  INTEGER NOT NULL,
+    cleared_at INTEGER,
+    details    TEXT NOT NULL CHECK (json_valid(details)),
+    event_id   TEXT NOT NULL,
+    PRIMARY KEY (kind, subject)
+) STRICT;

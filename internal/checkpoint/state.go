@@ -1,0 +1,63 @@
+package checkpoint
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// State is what a person is told: the newest checkpoint, and how the anchor stands. Problem is why none can be written, "" in
+// good order.
+type State struct {
+	Last    Row
+	Problem string
+	Anchor  AnchorState
+}
+
+// AnchorState says how far the copies are. Outside is whether the folder lies on another disk than the database. Number and At are
+// those of the last copy. Problem is why copies can't be made since Since, "" in good order. Foreign says that the folder
+// holds checkpoints that this database does not: it was restored, or is another's.
+type AnchorState struct {
+	Outside bool
+	Number  int64
+	At      time.Time
+	Problem string
+	Since   time.Time
+	Foreign bool
+}
+
+// State answers how things stand.
+func (s *Service) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
+}
+
+// Outside says whether the folder of copies that the settings name lies outside the data folder and on another file system: what
+// takes the one does not take the other. A folder that is not there is not outside.
+func Outside(dataDir, anchor string) bool {
+	if anchor == "" {
+		return false
+	}
+	rel, err := filepath.Rel(dataDir, anchor)
+	if err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return false
+	}
+	a, okA := deviceOf(dataDir)
+	b, okB := deviceOf(anchor)
+	return okA && okB && a != b
+}
+
+func deviceOf(path string) (uint64, bool) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return st.Dev, true
+}

@@ -1,0 +1,150 @@
+package retention_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/audit"
+	"guardhouse/internal/retention"
+)
+
+const forgedRun = `INSERT INTO retention_runs (at, actor_name, event_id, audit_days, verdict_days, session_days, audit_seq, verdict_seq, session_before, rows, verdicts, sessions)
+	VALUES (0, 'x', ?, 180, 1, 1, (SELECT max(seq) - 1 FROM audit_events), (SELECT max(seq) - 1 FROM audit_events), 9000000000000000, 0, 0, 0)`
+
+// forge appends a row of a removal that takes everything, as somebody can who writes the database: the chain has no secret.
+func (h *house) forge() string {
+	h.t.Helper()
+	head := h.count(`SELECT max(seq) FROM audit_events`)
+	ev, err := h.log.Record(audit.Entry{
+		Actor: audit.Actor{Type: "system", Name: "retention"}, Action: string(access.SettingsManage), Resource: "audit:retention", Decision: audit.Allow,
+		Details: map[string]any{"change": "prune", "up_to": head, "verdicts_up_to": head, "sessions_before": "9999-01-01T00:00:00Z"},
+	})
+	require.NoError(h.t, err)
+	return ev.ID
+}
+
+// threat U4: whoever writes a removal into the database has nothing removed that was not old enough anyway, and nothing at all
+// without a row of the log that orders it.
+func TestARunInTheDatabaseProvesNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		before func(h *house)
+		event  func(h *house) string
+		gone   int64
+	}{
+		"no row orders it":        {event: func(*house) string { return "evt_x" }},
+		"a row of something else": {event: func(h *house) string { return h.lastRow().ID }},
+		"a forged row, too young": {event: (*house).forge, gone: 40},
+		"a clock that is asked":   {event: (*house).forge, before: func(h *house) { h.wall = h.wall.AddDate(10, 0, 0) }},
+		"nothing is to go":        {event: (*house).forge, before: func(h *house) { h.days = retention.Days{} }},
+		"fewer days than are least": {event: (*house).forge, before: func(h *house) {
+			h.days = retention.Days{Audit: 1}
+			h.pass(100 * day)
+			h.rows(1, "alice")
+		}, gone: 40},
+		"what is not forwarded": {event: (*house).forge, before: func(h *house) { h.sent = 25 }, gone: 25},
+		"a hold": {event: (*house).forge, gone: 30, before: func(h *house) {
+			_, err := h.AddHold(t.Context(), admin(), retention.NewHold{Person: "rita", Reason: "a case"})
+			require.NoError(t, err)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := aged(t)
+			if c.before != nil {
+				c.before(h)
+			}
+			rows, sessions := h.count(`SELECT count(*) FROM audit_events`), h.count(`SELECT count(*) FROM sessions`)
+			event := c.event(h)
+			rows += h.count(`SELECT count(*) FROM audit_events`) - rows
+			h.exec(forgedRun, event)
+			going, err := h.Resume(t.Context())
+			require.NoError(t, err)
+			require.True(t, going)
+			run := h.state().Runs[0]
+			require.NotNil(t, run.FinishedAt)
+			require.Equal(t, c.gone == 0, run.Problem != "", run.Problem)
+			require.Equal(t, rows-c.gone, h.count(`SELECT count(*) FROM audit_events`))
+			require.GreaterOrEqual(t, h.count(`SELECT count(*) FROM verdicts WHERE audit_seq > 40`), int64(10))
+			if c.gone == 0 {
+				require.Equal(t, sessions, h.count(`SELECT count(*) FROM sessions`))
+				require.Zero(t, run.VerdictsGone)
+			}
+			require.Equal(t, int64(1), h.count(`SELECT count(*) FROM sessions WHERE id = 'ses_young'`))
+			h.whole()
+		})
+	}
+}
+
+// What was decided is less where less may go by the time that it is done: a hold, a longer time, a target that rows are sent to.
+func TestARunThatGoesOnIsPlannedAnew(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(h *house)
+		gone   int64
+	}{
+		"more days": {func(h *house) { h.days.Audit = 367 }, 20},
+		"a target":  {func(h *house) { h.sent = 12 }, 12},
+		"a younger cut is not taken": {func(h *house) {
+			h.pass(400 * day)
+			h.rows(1, "alice")
+		}, 40},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := aged(t)
+			run, err := h.Prune(t.Context(), admin())
+			require.NoError(t, err)
+			c.change(h)
+			h.start()
+			run, err = h.Work(t.Context(), run.ID)
+			require.NoError(t, err)
+			require.Empty(t, run.Problem)
+			require.Equal(t, c.gone, run.RowsGone)
+			h.whole()
+		})
+	}
+}
+
+// Rows that a tombstone of an earlier run left, go with the next one.
+func TestWhatIsLeftUnderATombstoneGoes(t *testing.T) {
+	h := aged(t)
+	h.batch = 7
+	h.start()
+	run, err := h.Prune(t.Context(), admin())
+	require.NoError(t, err)
+	ctx, kill := context.WithCancel(t.Context())
+	h.sent = 12
+	h.signed = kill
+	_, err = h.Work(ctx, run.ID)
+	require.Error(t, err)
+	h.signed = nil
+	h.exec(`UPDATE retention_runs SET finished_at = 1`) // the other process that worked on it was done
+	require.Equal(t, int64(1), h.count(`SELECT count(*) FROM audit_tombstones`))
+	h.whole()
+	h.sent = -1
+	h.prune()
+	require.Equal(t, int64(41), h.count(`SELECT min(seq) FROM audit_events`))
+	h.whole()
+}
+
+// Two processes that work on the same run take nothing for tampering, and nothing is left.
+func TestTwoProcessesWorkOnOneRun(t *testing.T) {
+	h := aged(t)
+	run, err := h.Prune(t.Context(), admin())
+	require.NoError(t, err)
+	other, first := retention.New(h.deps()), true
+	h.signed = func() {
+		if !first {
+			return
+		}
+		first = false
+		_, err := other.Work(t.Context(), run.ID)
+		require.NoError(t, err)
+	}
+	run, err = h.Work(t.Context(), run.ID)
+	require.NoError(t, err)
+	require.Empty(t, run.Problem)
+	require.Equal(t, int64(41), h.count(`SELECT min(seq) FROM audit_events`))
+	require.Equal(t, int64(1), h.count(`SELECT count(*) FROM audit_tombstones`))
+	h.whole()
+}

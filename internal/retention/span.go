@@ -1,0 +1,44 @@
+package retention
+
+// span is a run of row numbers, both ends in it.
+type span struct{ first, last int64 }
+
+func (s span) rows() int64 { return s.last - s.first + 1 }
+
+// extend adds a number to spans in ascending order; one that is in the last span already changes nothing.
+func extend(list []span, seq int64) []span {
+	if n := len(list); n > 0 && seq <= list[n-1].last+1 {
+		list[n-1].last = max(list[n-1].last, seq)
+		return list
+	}
+	return append(list, span{seq, seq})
+}
+
+// without answers what is left of 1..last when the spans of both lists are taken out. Each list is in ascending order.
+func without(last int64, gone, held []span) []span {
+	var out []span
+	next := int64(1)
+	for len(gone) > 0 || len(held) > 0 {
+		var s span
+		if len(held) == 0 || len(gone) > 0 && gone[0].first <= held[0].first {
+			s, gone = gone[0], gone[1:]
+		} else {
+			s, held = held[0], held[1:]
+		}
+		if end := min(s.first-1, last); end >= next {
+			out = append(out, span{next, end})
+		}
+		next = max(next, s.last+1)
+	}
+	if next <= last {
+		out = append(out, span{next, last})
+	}
+	return out
+}
+
+func total(list []span) (n int64) {
+	for _, s := range list {
+		n += s.rows()
+	}
+	return n
+}
