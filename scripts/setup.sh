@@ -65,6 +65,11 @@ missing_packages() {
     if [ "$purpose" = test ] && ! have curl; then echo curl; fi
     # Emulates old processors for test-old-cpu, which is skipped where there is none.
     if [ "$purpose" = test ] && have apt-get && ! have qemu-x86_64; then echo qemu-user; fi
+    # The receivers that forwarding is tried against. Debian lets only one of them be installed; see unpack_syslog_ng.
+    if [ "$purpose" = test ] && have apt-get && ! [ -e /usr/sbin/syslog-ng ]; then
+        if ! [ -e /usr/sbin/rsyslogd ]; then echo rsyslog; fi
+        if ! ls /usr/lib/*/rsyslog/lmnsd_gtls.so >/dev/null 2>&1; then echo rsyslog-gnutls; fi
+    fi
     # Asked for where apt can bring it; other systems that run a desktop browser have one.
     if [ "$purpose" = test ] && have apt-get && ! chinese_font; then echo fonts-noto-cjk; fi
 }
@@ -226,6 +231,26 @@ install_text_lint() {
     cp scripts/requirements-lint.txt "$stamp"
 }
 
+# Debian's two receivers of syslog keep each other out. The one that is not installed is unpacked where the tests look for it.
+unpack_syslog_ng() {
+    if ! have apt-get || [ -e /usr/sbin/syslog-ng ] || [ -e .tools/syslog-ng/usr/sbin/syslog-ng ] || [ "$(id -u)" -ne 0 ]; then return 0; fi
+    say "unpacking syslog-ng into .tools/syslog-ng"
+    local box=.tools/syslog-ng.part needs
+    rm -rf "$box"
+    mkdir -p "$box/root"
+    needs=$(apt-cache depends syslog-ng-core | sed -n 's/^ *Depends: \(lib[^ ]*\)$/\1/p' | tr '\n' ' ')
+    # Word splitting is wanted: one argument per package.
+    # shellcheck disable=SC2086
+    if ! { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $needs >"$log" 2>&1 &&
+        (cd "$box" && apt-get download -qq syslog-ng-core >>"$log" 2>&1) && dpkg -x "$box"/syslog-ng-core_*.deb "$box/root"; }; then
+        tail -n 20 "$log" >&2
+        stop "syslog-ng could not be unpacked (the lines above say why)"
+    fi
+    rm -rf .tools/syslog-ng
+    mv "$box/root" .tools/syslog-ng
+    rm -rf "$box"
+}
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 install_packages
@@ -238,6 +263,7 @@ if [ "$purpose" != lint ]; then
 fi
 if [ "$purpose" = test ]; then
     install_sdk
+    unpack_syslog_ng
     install_node_sdk
 fi
 if [ "$purpose" = lint ]; then

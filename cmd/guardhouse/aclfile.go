@@ -171,7 +171,7 @@ func newACLCheck(sh *shared) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "check FILE|-", Short: "Check a file of rules without a server or data; the names in it are not looked up", Args: cobra.ExactArgs(1),
 		Long: "Check a file of rules: its spelling, its conditions, and that all of them fit in one policy.\n" +
-			"Whether the users, groups, roles and keys exist is what acl import --dry-run says; who may write the file, doctor.",
+			"Whether the users, groups, roles and keys exist is what acl rehearse says; who may write the file, doctor.",
 		Example: "  guardhouse acl check acl.yaml\n  guardhouse acl check --watched /etc/guardhouse/policy.yaml",
 		RunE: func(_ *cobra.Command, args []string) error {
 			f, whole, err := readPolicy(sh, args[0])
@@ -201,7 +201,7 @@ func newACLCheck(sh *shared) *cobra.Command {
 func newACLVersions(sh *shared) *cobra.Command {
 	f := policy.VersionFilter{}
 	cmd := &cobra.Command{
-		Use: "versions [VERSION]", Short: "List changes of rules, or show one with the rules before and after", Args: cobra.MaximumNArgs(1),
+		Use: "versions [VERSION]", Short: "List all versions, or show a change of rules before and after", Args: cobra.MaximumNArgs(1),
 		Example: "  guardhouse acl versions --model guard-nano\n  guardhouse acl versions 12",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {

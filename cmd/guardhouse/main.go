@@ -62,8 +62,9 @@ func harden() {
 // run answers the exit code: 0 good, 1 failed, 2 wrong usage. Errors are one line on stderr.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	// Whatever a name or a file holds, a terminal gets nothing that it would obey (threat W3).
+	raw := out
 	out, errOut = logfile.Escape(out), logfile.Escape(errOut)
-	root := newRoot(streams{in: in, out: out, err: errOut})
+	root := newRoot(streams{in: in, out: out, err: errOut, raw: raw})
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {

@@ -20,6 +20,7 @@ import (
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	raw      io.Writer // out as it is, for what is proved byte by byte and never for a terminal
 }
 
 // shared holds what every command that touches data takes.

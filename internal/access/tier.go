@@ -29,9 +29,11 @@ func Tiers() map[string]int {
 		"group.create": TierUndo, "group.change": TierUndo, "group.add": TierDialog, "group.remove": TierDialog, "group.delete": TierName,
 		"key.create": TierDialog, "key.create_admin": TierPassword, "key.confirm": TierPassword, "key.revoke": TierDialog,
 		"key.rotate": TierDialog, "key.rotate_admin": TierPassword, "key.revoke_all": TierDialog,
-		"session.end": TierUndo, "settings.change": TierDialog,
+		"session.end": TierUndo, "settings.change": TierDialog, "forward.change": TierPassword, "audit.rotate_key": TierPassword,
 		"acl.change": TierDialog, "acl.open": TierPassword, "group.open": TierPassword,
 		"access.ask": TierUndo, "access.withdraw": TierDialog, "access.approve": TierPassword, "access.decline": TierDialog,
+		"records.keep": TierPassword, "records.remove": TierPassword, "records.clock": TierPassword, "hold.add": TierPassword, "hold.release": TierPassword,
+		"export_schedule.add": TierPassword, "export_schedule.remove": TierPassword,
 		"review.begin": TierUndo, "review.keep": TierUndo, "review.remove": TierDialog, "review.close": TierDialog,
 	}
 }

@@ -15,15 +15,19 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/alert"
 	"guardhouse/internal/audit"
 	"guardhouse/internal/auth"
 	"guardhouse/internal/auth/keyring"
 	"guardhouse/internal/backup"
 	"guardhouse/internal/catalog"
+	"guardhouse/internal/checkpoint"
 	"guardhouse/internal/config"
 	"guardhouse/internal/db"
 	"guardhouse/internal/events"
 	"guardhouse/internal/examples"
+	"guardhouse/internal/export"
+	"guardhouse/internal/forward"
 	"guardhouse/internal/httpapi"
 	"guardhouse/internal/hygiene"
 	"guardhouse/internal/inference"
@@ -32,6 +36,7 @@ import (
 	"guardhouse/internal/policy"
 	"guardhouse/internal/rehearsal"
 	"guardhouse/internal/request"
+	"guardhouse/internal/retention"
 	"guardhouse/internal/review"
 	console "guardhouse/internal/settings"
 	"guardhouse/internal/usage"
@@ -51,23 +56,28 @@ type Options struct {
 
 // App holds the services of one opened data folder.
 type App struct {
-	Config     *config.Config // as it was at the start; Settings says what is in force
-	DB         *db.DB
-	Audit      *audit.Log
-	Guard      *access.Guard
-	Auth       *auth.Service
-	Catalog    *catalog.Service
-	Scheduler  *inference.Scheduler
-	Moderation *moderation.Service
-	Events     *events.Hub
-	Examples   *examples.Service
-	Settings   *console.Service
-	Policy     *policy.Service
-	Rehearsal  *rehearsal.Service
-	Hygiene    *hygiene.Service
-	Requests   *request.Service
-	Reviews    *review.Service
-	Usage      *usage.Service
+	Config      *config.Config // as it was at the start; Settings says what is in force
+	DB          *db.DB
+	Audit       *audit.Log
+	Checkpoints *checkpoint.Service
+	Guard       *access.Guard
+	Auth        *auth.Service
+	Catalog     *catalog.Service
+	Scheduler   *inference.Scheduler
+	Moderation  *moderation.Service
+	Events      *events.Hub
+	Forward     *forward.Service
+	Alerts      *alert.Service
+	Examples    *examples.Service
+	Export      *export.Service
+	Settings    *console.Service
+	Policy      *policy.Service
+	Rehearsal   *rehearsal.Service
+	Hygiene     *hygiene.Service
+	Requests    *request.Service
+	Reviews     *review.Service
+	Usage       *usage.Service
+	Retention   *retention.Service
 
 	Metrics *metrics.Registry
 
@@ -158,6 +168,9 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 		return err
 	}
 	c = a.Config
+	a.Checkpoints = checkpoint.New(a.DB, a.Guard, checkpoint.Options{
+		DataDir: c.Data, KeyDir: c.AuditKeyDir, Anchor: c.Anchor, Rows: int64(c.CheckpointRows), Every: c.CheckpointEvery, Now: o.Now, Log: o.Log,
+	})
 	host, err := os.Hostname()
 	if err != nil {
 		return fmt.Errorf("asking for this machine's name: %w", err)
@@ -200,7 +213,12 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 	a.Events = events.New(events.Deps{
 		Log: a.Audit, Guard: a.Guard, History: a.Moderation, Models: a.Catalog, Recheck: a.Auth.Recheck, Verdict: httpapi.HistoryJSON,
 	}, events.Options{Now: o.Now, Log: o.Log})
+	a.openExport()
 	a.openRequests()
+	a.openRetention()
+	if err := a.openForwarding(keys); err != nil {
+		return err
+	}
 	a.followSettings(ctx)
 	return nil
 }
@@ -215,7 +233,8 @@ func SystemPrincipal(osUser string) access.Principal {
 // LoadModel loads one model of the catalogue, the default guard for "", for a command that needs no other.
 func (a *App) LoadModel(ctx context.Context, id string) error { return a.Moderation.LoadModel(ctx, id) }
 
-// Close stops the engine, then the database. It may be called on a half-built App.
+// Close stops the engine, signs the log's end where this is a server that was started, and closes the database: nothing is
+// appended behind the last checkpoint. It may be called on a half-built App.
 func (a *App) Close() error {
 	var errs []error
 	if a.Scheduler != nil {
@@ -223,6 +242,9 @@ func (a *App) Close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), graceful)
 		defer cancel()
 		errs = append(errs, a.Scheduler.Close(ctx))
+	}
+	if a.Checkpoints != nil {
+		errs = append(errs, a.Checkpoints.Stop(context.Background()))
 	}
 	if a.DB != nil {
 		errs = append(errs, a.DB.Close())

@@ -11,10 +11,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"guardhouse/internal/checkpoint"
 	"guardhouse/internal/filters"
 	"guardhouse/internal/httpapi"
 	"guardhouse/internal/httpapi/tlsfiles"
 	"guardhouse/internal/overview"
+	"guardhouse/internal/verify"
 	"guardhouse/web"
 )
 
@@ -103,10 +105,17 @@ func (a *App) addDoor(e *edge, name, address string, o httpapi.Options) error {
 // services answers what every listener serves.
 func (a *App) services() httpapi.Deps {
 	return httpapi.Deps{
-		Auth: a.Auth, Guard: a.Guard, Moderation: a.Moderation, Catalog: a.Catalog, Audit: a.Audit, Filters: filters.Open(a.DB), Events: a.Events, Writable: a.writable,
-		Examples: a.Examples, Requests: a.Requests, Reviews: a.Reviews, Usage: a.Usage, Policy: a.Policy,
+		Auth: a.Auth, Guard: a.Guard, Moderation: a.Moderation, Catalog: a.Catalog, Audit: a.Audit, Checkpoints: a.Checkpoints, Proofs: a.proofs(), Filters: filters.Open(a.DB), Events: a.Events, Writable: a.writable,
+		Examples: a.Examples, Export: a.Export, Forward: a.Forward, Alerts: a.Alerts, Requests: a.Requests, Reviews: a.Reviews, Retention: a.Retention, Usage: a.Usage, Policy: a.Policy,
 		Rehearsal: a.Rehearsal, Hygiene: a.Hygiene,
 		Settings: a.Settings, CommitsFailed: a.DB.CommitsFailed, DiskLow: a.diskLow, Metrics: a.Metrics,
+	}
+}
+
+// proofs says where the copies of checkpoints lie.
+func (a *App) proofs() verify.Options {
+	return verify.Options{
+		Anchor: checkpoint.AnchorDir(a.Config.Data, a.Config.Anchor), Outside: checkpoint.Outside(a.Config.Data, a.Config.Anchor),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"guardhouse/internal/config"
 	"guardhouse/internal/doctor"
+	"guardhouse/internal/export"
 	"guardhouse/internal/httpapi/tlsfiles"
 	"guardhouse/internal/inference"
 	"guardhouse/internal/moderation"
@@ -22,11 +23,12 @@ const hashMost = 1 << 30
 func DoctorOptions(c *config.Config) doctor.Options {
 	o := doctor.Options{
 		Data: c.Data, ModelsDir: c.ModelsDir, Cert: c.TLSCert, Key: c.TLSKey, LogFile: c.LogFile, Plain: c.AllowPlainLoopback,
-		SecretFile: []string{c.JWTSecretFile, c.JWTSecretPreviousFile},
+		SecretFile: []string{c.JWTSecretFile, c.JWTSecretPreviousFile}, Anchor: c.Anchor,
 	}
 	if c.ACLFile != "" {
 		o.RulesFile, o.Rules = c.ACLFile, func() error { return policy.CheckFile(c.ACLFile, c.Data) }
 	}
+	o.Exports = func() error { return export.CheckFolder(c.ExportDir, keptFolders(c), doctor.Loose) }
 	o.Stored = func(values map[string]string) map[string]error {
 		_, problems := c.With(values)
 		return problems
@@ -61,8 +63,8 @@ func (a *App) newOverview(files *tlsfiles.Files) *overview.Service {
 		}
 	}
 	return overview.New(overview.Deps{
-		Guard: a.Guard, Log: a.Audit, Auth: a.Auth, Catalog: a.Catalog, Scheduler: a.Scheduler, Moderation: a.Moderation, Machine: m, Ignored: a.ignoredSettings, RulesFile: a.rulesFile,
-		Undecided: a.undecided, DefaultLeft: a.Policy.DefaultLeft,
+		Guard: a.Guard, Log: a.Audit, Auth: a.Auth, Catalog: a.Catalog, Scheduler: a.Scheduler, Moderation: a.Moderation, Machine: m, Ignored: a.ignoredSettings, RulesFile: a.rulesFile, Proofs: a.proofsStand,
+		Undecided: a.undecided, Exports: a.failedExports, DefaultLeft: a.Policy.DefaultLeft, Alerts: a.openAlerts,
 	}, overview.Options{Now: a.now})
 }
 
@@ -85,4 +87,12 @@ func (a *App) examine(ctx context.Context) doctor.Report {
 func (a *App) rulesFile() overview.RulesFile {
 	st := a.Policy.FileState()
 	return overview.RulesFile{Problem: st.Problem, Since: st.Since}
+}
+
+// proofsStand is how checkpoints and their copies stand.
+func (a *App) proofsStand() overview.Proofs {
+	st := a.Checkpoints.State()
+	return overview.Proofs{
+		Unsigned: st.Problem, Uncopied: st.Anchor.Problem, Since: st.Anchor.Since, Outside: st.Anchor.Outside, Foreign: st.Anchor.Foreign,
+	}
 }

@@ -15,6 +15,7 @@ func checkPlaces(c *config.Config) error {
 		{"auth.jwt_secret_file", c.JWTSecretFile},
 		{"auth.jwt_secret_previous_file", c.JWTSecretPreviousFile},
 		{"log.file", c.LogFile},
+		{"audit.key_dir", c.AuditKeyDir},
 	} {
 		if p.path == "" {
 			continue

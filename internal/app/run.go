@@ -19,12 +19,21 @@ func (a *App) runAll(ctx context.Context, e *edge) error {
 	var work sync.WaitGroup
 	work.Go(func() { a.Settings.Watch(background) })
 	work.Go(func() { a.Guard.Watch(background) })
+	work.Go(func() { a.Checkpoints.Run(background) })
 	work.Go(func() { a.Policy.Watch(background) })
 	work.Go(func() { a.Guard.KeepLimits(background) })
 	work.Go(func() { a.keepModels(background) })
 	work.Go(func() { a.Events.Run(background) })
+	work.Go(func() { a.Forward.Run(background) })
+	work.Go(func() { a.Alerts.Run(background) })
+	work.Go(func() { a.walkChain(background, walkFirst, walkEvery) })
+	work.Go(func() {
+		a.Audit.KeepIndex(background, func(err error) { a.log.Warn("indexing the audit log", "err", err) })
+	})
 	work.Go(func() { a.Examples.Run(background) })
+	work.Go(func() { a.Export.Run(background) })
 	work.Go(func() { a.Reviews.Watch(background) })
+	work.Go(func() { a.Retention.Watch(background) })
 	work.Go(func() { a.Auth.WatchKeys(background) })
 	if e.tls != nil {
 		work.Go(func() { e.tls.Watch(background) })

@@ -46,6 +46,9 @@ func (a *App) serve(ctx context.Context, announce func(Notice)) (err error) {
 	if err := a.Policy.Start(ctx); err != nil {
 		return err
 	}
+	if err := a.Checkpoints.Start(ctx); err != nil {
+		return err
+	}
 	e, err := a.newEdge()
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"guardhouse/internal/auth"
@@ -100,6 +101,7 @@ func settingFields(c *config.Config) []console.Field {
 		s := console.Field{
 			Key: f.Key, Default: f.Default, Type: f.Kind.Type, Min: f.Kind.Min, Max: f.Kind.Max, Choices: f.Kind.Choices,
 			Given: f.Value, Source: f.Source, Unit: unit(f.Key), Policy: slices.Contains(verdicts, f.Key),
+			Confirm: strings.HasPrefix(f.Key, "retention."),
 		}
 		if f.Source == "environment" {
 			s.Source = console.Environment
@@ -128,6 +130,8 @@ func unit(key string) string {
 		return "texts"
 	case "moderation.cache_entries":
 		return "verdicts"
+	case "retention.audit", "retention.verdicts", "retention.sessions":
+		return "days"
 	}
 	return ""
 }

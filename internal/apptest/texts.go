@@ -21,5 +21,8 @@ func Refused() []string {
 
 // Answered is described at Refused.
 func Answered() []string {
-	return []string{"What is the capital of France?", "The capital of France is Paris."}
+	return []string{
+		"What is a good recipe for bread?",
+		"Here is a simple one. Mix 500 g of flour with water, salt and yeast. Let it rise for an hour. Bake it for 40 minutes at 220 degrees.",
+	}
 }

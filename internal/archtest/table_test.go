@@ -18,17 +18,17 @@ type row struct {
 var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but type
 	"cmd/guardhouse": {
 		imports: []string{
-			"internal/access", "internal/app", "internal/audit", "internal/auth", "internal/backup", "internal/bench", "internal/catalog", "internal/config",
-			"internal/doctor", "internal/fault", "internal/gguf", "internal/health", "internal/hygiene", "internal/inference", engine, "internal/isa", "internal/limit", "internal/logfile", "internal/moderation", "internal/prompt", "internal/policy", "internal/rehearsal", "internal/request", "internal/review", "internal/rule", "internal/settings", "internal/usage", "models",
+			"internal/access", "internal/app", "internal/audit", "internal/auth", "internal/backup", "internal/bench", "internal/catalog", "internal/checkpoint", "internal/config",
+			"internal/doctor", "internal/export", "internal/fault", "internal/forward", "internal/gguf", "internal/health", "internal/hygiene", "internal/inference", engine, "internal/isa", "internal/limit", "internal/logfile", "internal/moderation", "internal/prompt", "internal/policy", "internal/proof", "internal/rehearsal", "internal/request", "internal/retention", "internal/review", "internal/rule", "internal/settings", "internal/usage", "internal/verify", "models",
 		},
 		reason:      "hands the engine to app and speaks to the services that app built; the only one that links the engine",
 		nativeTests: true,
 	},
 	"internal/app": {
 		imports: []string{
-			"internal/access", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/catalog", "internal/config", "internal/db", "internal/doctor", "internal/events", "internal/examples",
-			"internal/fault", "internal/filters", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/hygiene", "internal/inference", "internal/limit", "internal/metrics",
-			"internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/rehearsal", "internal/request", "internal/review", "internal/rule", "internal/settings", "internal/usage", "web",
+			"internal/access", "internal/alert", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/catalog", "internal/checkpoint", "internal/config", "internal/db", "internal/doctor", "internal/events", "internal/examples",
+			"internal/export", "internal/fault", "internal/filters", "internal/forward", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/hygiene", "internal/inference", "internal/limit", "internal/metrics",
+			"internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/proof", "internal/rehearsal", "internal/request", "internal/retention", "internal/review", "internal/rule", "internal/settings", "internal/usage", "internal/verify", "web",
 		},
 		reason:      "the one composition: knows every package but the engine, which is handed in, so that it builds without C++",
 		nativeTests: true,
@@ -38,9 +38,18 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 
 	"internal/fault":  {reason: "the error everybody answers with: below everything"},
 	"internal/isa":    {reason: "looks at the processor before anything else runs: no package of ours below it"},
-	"internal/config": {imports: []string{"internal/rule"}, reason: "settings as plain values, rates in the spelling of the rules: cmd and app translate them into option structs"},
+	"internal/config": {imports: []string{"internal/forward/outbound", "internal/rule"}, reason: "settings as plain values, rates and hosts in the spelling of those who use them: cmd and app translate them into option structs"},
 	"internal/db":     {imports: []string{"internal/fault", "internal/tally", "migrations"}, reason: "SQLite and nothing of any domain"},
 	"internal/audit":  {imports: []string{"internal/db", "internal/fault", "internal/tally"}, reason: "the log knows no gate, so the gate may write to it"},
+	"internal/proof":  {imports: []string{"internal/fault"}, reason: "the form of signed notes and who signed them, pure: an auditor's machine reads them without a server"},
+	"internal/verify": {
+		imports: []string{"internal/audit", "internal/fault", "internal/proof"},
+		reason:  "holds the log, or an export of it, against what was signed: without a server, a gate or a key that signs",
+	},
+	"internal/checkpoint": {
+		imports: []string{"internal/access", "internal/audit", "internal/auth/secretfile", "internal/db", "internal/fault", "internal/proof"},
+		reason:  "signs what the log says: reads its end, keeps the key in a file that only its owner reads, and changes it through the gate",
+	},
 	"internal/access": {imports: []string{"internal/audit", "internal/db", "internal/fault", "internal/limit", "internal/rule"}, reason: "decides and records; knows neither credentials nor models"},
 	"internal/auth": {
 		imports: []string{"internal/access", "internal/audit", "internal/auth/keyring", "internal/auth/names", "internal/auth/password", "internal/auth/secretfile", "internal/db", "internal/fault", "internal/filters", "internal/rule"},
@@ -63,14 +72,14 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	},
 
 	"internal/backup": {
-		imports: []string{"internal/access", "internal/audit", "internal/auth", "internal/db", "internal/fault"},
+		imports: []string{"internal/access", "internal/audit", "internal/auth", "internal/db", "internal/fault", "internal/verify"},
 		reason:  "writes and reads one archive; a restore ends access and leaves its row, so it needs the gate, and no service above it",
 	},
 
 	"internal/bench": {imports: []string{"internal/fault"}, reason: "measures a server from outside, as a client would: what it knew of the server's packages it could not measure"},
 
 	"internal/doctor": {
-		imports: []string{"internal/audit", "internal/catalog", "internal/db", "internal/fault", "internal/inference", "internal/isa", "internal/settings", "models"},
+		imports: []string{"internal/audit", "internal/catalog", "internal/checkpoint", "internal/db", "internal/export", "internal/fault", "internal/inference", "internal/isa", "internal/settings", "internal/verify", "models"},
 		reason:  "looks at a folder and a machine without the services: it must work where they refuse to start",
 	},
 	"internal/health":  {reason: "asks a server from outside, as a container's check does: what it knew of the server's packages it could not ask"},
@@ -95,6 +104,28 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/usage": {
 		imports: []string{"internal/access", "internal/audit", "internal/db", "internal/fault", "internal/limit"},
 		reason:  "shows the gate's counts to those whom they are about",
+	},
+
+	"internal/export": {
+		imports: []string{"internal/access", "internal/audit", "internal/db", "internal/fault", "internal/proof"},
+		reason:  "writes the log out with its proof; what signs is handed in, so that formats know no keys",
+	},
+
+	"internal/retention": {
+		imports: []string{"internal/access", "internal/audit", "internal/db", "internal/fault", "internal/proof"},
+		reason:  "removes what is old enough under signed tombstones and keeps what is held; what signs, forwards and is set is handed in",
+	},
+
+	"internal/forward": {
+		imports: []string{"internal/access", "internal/audit", "internal/db", "internal/fault", "internal/forward/outbound", "internal/forward/syslog", "internal/forward/webhook"},
+		reason:  "sends the log to other machines and keeps how far each is; targets are administered through the gate",
+	},
+	"internal/forward/outbound": {imports: []string{"internal/fault"}, reason: "the one way out to other machines: knows where it may go, and nothing of what is sent"},
+	"internal/forward/syslog":   {imports: []string{"internal/audit"}, reason: "rows as messages, and connections that say what was read: no target, no cursor"},
+	"internal/forward/webhook":  {imports: []string{"internal/audit"}, reason: "signatures and one post, pure but for the client that it is handed"},
+	"internal/alert": {
+		imports: []string{"internal/audit", "internal/db", "internal/fault"},
+		reason:  "tells once of what needs somebody, as rows of the log; what is looked at is handed in",
 	},
 
 	"internal/filters": {imports: []string{"internal/db", "internal/fault"}, reason: "a person's bookmarks: opens nothing, so it asks nobody; auth ends them with the account"},
@@ -155,9 +186,9 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 
 	"internal/httpapi": {
 		imports: []string{
-			"internal/access", "internal/audit", "internal/auth", "internal/catalog", "internal/doctor", "internal/events", "internal/examples", "internal/fault", "internal/filters", "internal/httpapi/gen", "internal/httpapi/strictjson",
-			"internal/httpapi/wire", "internal/hygiene", "internal/limit", "internal/metrics", "internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/rehearsal", "internal/request", "internal/review",
-			"internal/rule", "internal/settings", "internal/usage",
+			"internal/access", "internal/alert", "internal/audit", "internal/auth", "internal/catalog", "internal/checkpoint", "internal/doctor", "internal/events", "internal/examples", "internal/export", "internal/fault", "internal/filters", "internal/forward", "internal/httpapi/gen", "internal/httpapi/strictjson",
+			"internal/httpapi/wire", "internal/hygiene", "internal/limit", "internal/metrics", "internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/rehearsal", "internal/request", "internal/retention", "internal/review",
+			"internal/rule", "internal/settings", "internal/usage", "internal/verify",
 		},
 		reason: "translates between HTTP and the domain; of audit only reading, never a model",
 	},
@@ -198,9 +229,10 @@ var fences = map[string]fence{ //nolint:gochecknoglobals // a constant in all bu
 	"github.com/prometheus":           {in: []string{"internal/metrics"}, reason: "one place names metrics"},
 	"github.com/oklog/ulid/v2":        {in: []string{"internal"}, reason: "ids"},
 	"golang.org/x/text":               {in: []string{"internal"}, reason: "normalisation and case folding"},
-	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/db", "internal/doctor", "internal/policy", engine}, tests: true, reason: "locks, memfd, terminal, what a machine can do"},
+	"golang.org/x/mod":                {in: []string{"internal/proof"}, reason: "the signed note, and nothing else of it"},
+	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/checkpoint", "internal/db", "internal/doctor", "internal/forward/syslog", "internal/policy", engine}, tests: true, reason: "locks, memfd, terminal, what a machine can do"},
 	"github.com/stretchr/testify":     {in: []string{"internal/apptest"}, tests: true, reason: "assertions"},
 	"pgregory.net/rapid":              {tests: true, reason: "property tests"},
 	"C":                               {in: []string{engine, "internal/isa"}, reason: "cgo of our own is the engine's shim, and what must run before Go does"},
-	"net/http":                        {in: []string{"internal/httpapi", "internal/app", "internal/apptest", "internal/bench", "internal/health"}, tests: true, reason: "domain packages know nothing of HTTP"},
+	"net/http":                        {in: []string{"internal/httpapi", "internal/app", "internal/apptest", "internal/bench", "internal/forward", "internal/health"}, tests: true, reason: "domain packages know nothing of HTTP"},
 }

@@ -2,11 +2,15 @@ package audit_test
 
 import (
 	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"guardhouse/internal/audit"
+	"guardhouse/internal/db"
 )
 
 // BenchmarkAuditAppend is one durable row each: alone, and with 32 writers that share commits.
@@ -117,4 +121,44 @@ func fill(b *testing.B, log *audit.Log, n *atomic.Int64, rows int64) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkAuditVerify walks rows as verdicts leave them: BENCH_ROWS of them, or 100,000.
+func BenchmarkAuditVerify(b *testing.B) {
+	rows := 100_000
+	if s := os.Getenv("BENCH_ROWS"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			b.Fatal(err)
+		}
+		rows = n
+	}
+	d, log := newLog(b)
+	for done := 0; done < rows; done += 1000 {
+		err := d.Write(func(tx *db.Tx) error {
+			for i := range min(1000, rows-done) {
+				if _, err := log.Append(tx, verdictEntry(fmt.Sprint("user ", i%100))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		requireWhole(b, log)
+	}
+	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+func verdictEntry(name string) audit.Entry {
+	e := entry(name)
+	e.Groups, e.UserAgent, e.RuleID, e.ModelSHA256 = []string{"radiology"}, "OpenAI/Python 2.8.0", "shipped-guard-nano", strings.Repeat("ab", 32)
+	e.Details = map[string]any{"items": 1, "mode": "strict", "verdicts": []any{
+		map[string]any{"severity": "Unsafe", "action": "block", "categories": []any{"Violent", "PII"}},
+	}}
+	return e
 }

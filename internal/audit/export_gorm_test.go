@@ -6,8 +6,6 @@ import (
 	"gorm.io/gorm"
 )
 
-func dryRun() *gorm.Session { return &gorm.Session{DryRun: true} }
-
 // explain answers SQLite's plan for a query, step by step.
 func explain(q *gorm.DB, query string, vars []any) (string, error) {
 	var steps []struct{ Detail string }

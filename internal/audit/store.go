@@ -3,8 +3,8 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -20,9 +20,11 @@ const (
 )
 
 // Filter narrows a list. Empty members do not filter. Actor is a name, or an id of a user or key (also written user:NAME
-// and key:ID). From is inclusive, To is not. Q is looked for in ids, names, resource, model, reason, rule and address.
+// and key:ID); Key is the id of a key. From is inclusive, To is not. Q is looked for in names, action, resource, model, reason,
+// rule, purpose, operation and address; an id is found by the whole of it.
 type Filter struct {
 	Actor, Action, Model, Decision, IP string
+	Rule, Reason, Purpose, Key         string
 	From, To                           time.Time
 	RequestID, Q                       string
 	OldestFirst                        bool
@@ -30,10 +32,12 @@ type Filter struct {
 	Cursor                             string
 }
 
-// Page is a part of a list, newest first unless asked otherwise. NextCursor is "" at the end.
+// Page is a part of a list, newest first unless asked otherwise. NextCursor is "" at the end. SearchedTo is set where a page ends
+// because as many rows were looked at as one request may: it may hold few or no rows, and NextCursor goes on behind that moment.
 type Page struct {
 	Items      []Event
 	NextCursor string
+	SearchedTo time.Time
 }
 
 // row mirrors audit_events.
@@ -58,39 +62,73 @@ type row struct {
 // TableName is for gorm.
 func (row) TableName() string { return "audit_events" }
 
-// List answers one page, in the order asked for. It refuses a limit outside 1 to 500, an unknown decision and a foreign cursor.
+// List answers one page, in the order asked for. It refuses a limit outside 1 to 500, an unknown decision, a time that ends
+// before it begins or lasts more than a century, and a foreign cursor.
 func (l *Log) List(ctx context.Context, f Filter) (Page, error) {
 	limit, err := limitOf(f.Limit)
 	if err != nil {
 		return Page{}, err
 	}
-	q, err := narrow(l.db.Read(ctx), f)
+	parts, err := l.parts(ctx, f)
 	if err != nil {
 		return Page{}, err
 	}
-	var rows []row
 	// One more than asked says whether there is a next page.
-	if err := q.Order(f.order()).Limit(limit + 1).Find(&rows).Error; err != nil {
-		return Page{}, db.Translate(err)
+	rows, stopped, err := l.find(ctx, parts, f.OldestFirst, limit+1)
+	if err != nil {
+		return Page{}, err
 	}
 	var p Page
-	if len(rows) > limit {
+	switch {
+	case len(rows) > limit:
 		rows = rows[:limit]
-		p.NextCursor = strconv.FormatInt(rows[limit-1].Seq, 36)
+		p.NextCursor = cursorAt(rows[limit-1].Seq)
+	case stopped > 0:
+		p.NextCursor = cursorAt(stopped)
+		if p.SearchedTo, err = l.timeOf(ctx, stopped); err != nil {
+			return Page{}, err
+		}
 	}
 	p.Items, err = events(rows)
-	if err != nil {
-		return Page{}, err
-	}
-	return p, nil
+	return p, err
 }
 
-func (f Filter) order() string {
-	if f.OldestFirst {
-		return "seq"
+// parts answers the stretches of the log that a filter's page is in.
+func (l *Log) parts(ctx context.Context, f Filter) ([]stretch, error) {
+	conditions, err := conditionsOf(f)
+	if err != nil {
+		return nil, err
 	}
-	return "seq DESC"
+	lo, hi, err := f.after()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkTimes(f); err != nil {
+		return nil, err
+	}
+	first, last, err := l.numbers(ctx, f.From, f.To)
+	if err != nil {
+		return nil, err
+	}
+	return l.stretches(ctx, conditions, timeConditions(f), max(lo, first), min(hi, last), f.OldestFirst)
 }
+
+// after answers the numbers that a cursor leaves, both in it. It refuses a cursor that is not one of ours.
+func (f Filter) after() (lo, hi int64, err error) {
+	if f.Cursor == "" {
+		return 1, math.MaxInt64, nil
+	}
+	seq, err := strconv.ParseInt(f.Cursor, 36, 64)
+	if err != nil || seq <= 0 || seq == math.MaxInt64 || cursorAt(seq) != f.Cursor {
+		return 0, 0, fault.New(fault.Invalid, "the cursor is not one of ours").WithField("cursor")
+	}
+	if f.OldestFirst {
+		return seq + 1, math.MaxInt64, nil
+	}
+	return 1, seq - 1, nil
+}
+
+func cursorAt(seq int64) string { return strconv.FormatInt(seq, 36) }
 
 func events(rows []row) ([]Event, error) {
 	out := make([]Event, 0, len(rows))
@@ -174,70 +212,16 @@ func limitOf(limit int) (int, error) {
 	return limit, nil
 }
 
+// narrow asks for a filter's rows of a query that says by itself which numbers it reads.
 func narrow(q *gorm.DB, f Filter) (*gorm.DB, error) {
-	if f.Decision != "" && f.Decision != Allow && f.Decision != Deny && f.Decision != Error {
-		return nil, fault.New(fault.Invalid, "decision must be allow, deny or error").WithField("decision")
+	conditions, err := conditionsOf(f)
+	if err != nil {
+		return nil, err
 	}
-	if f.Cursor != "" {
-		seq, err := strconv.ParseInt(f.Cursor, 36, 64)
-		if err != nil || seq <= 0 || strconv.FormatInt(seq, 36) != f.Cursor {
-			return nil, fault.New(fault.Invalid, "the cursor is not one of ours").WithField("cursor")
-		}
-		if f.OldestFirst {
-			q = q.Where("seq > ?", seq)
-		} else {
-			q = q.Where("seq < ?", seq)
-		}
+	for _, c := range append(conditions, timeConditions(f)...) {
+		q = q.Where(c.sql, c.args...)
 	}
-	if !f.From.IsZero() {
-		q = q.Where("at >= ?", ceilMilli(f.From))
-	}
-	if !f.To.IsZero() {
-		q = q.Where("at < ?", ceilMilli(f.To))
-	}
-	for _, c := range []struct{ column, value string }{
-		{"action", f.Action}, {"model", f.Model}, {"decision", f.Decision}, {"ip", f.IP}, {"request_id", f.RequestID},
-	} {
-		if c.value != "" {
-			q = q.Where(c.column+" = ?", c.value) // the column comes from this table alone
-		}
-	}
-	return searched(byActor(q, f.Actor), f.Q), nil
-}
-
-// byActor reads `alice`, `user:alice`, `usr_…`, `key_…` and `key:key_…`.
-func byActor(q *gorm.DB, actor string) *gorm.DB {
-	kind, rest, qualified := strings.Cut(actor, ":")
-	switch {
-	case actor == "":
-		return q
-	case qualified && kind == "user":
-		actor, q = rest, q.Where("actor_type IN ('user', 'key')")
-	case qualified && kind == "key":
-		return byKey(q, rest)
-	}
-	switch {
-	case strings.HasPrefix(actor, "key_"):
-		return byKey(q, actor)
-	case strings.HasPrefix(actor, "usr_"):
-		return q.Where("actor_id = ?", actor)
-	}
-	return q.Where("actor_name = ?", actor)
-}
-
-// byKey says that the key is one, because the index holds only rows with one.
-func byKey(q *gorm.DB, id string) *gorm.DB { return q.Where("key_id = ? AND key_id <> ''", id) }
-
-// searchSQL looks at columns that never hold content.
-const searchSQL = `(id || ' ' || request_id || ' ' || actor_name || ' ' || actor_id || ' ' || key_id || ' ' || action || ' ' ||
-resource || ' ' || model || ' ' || reason || ' ' || rule_id || ' ' || ip) LIKE ? ESCAPE '\'`
-
-func searched(q *gorm.DB, text string) *gorm.DB {
-	if text == "" {
-		return q
-	}
-	escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(clean(text, maxShort))
-	return q.Where(searchSQL, "%"+escaped+"%")
+	return q, checkTimes(f)
 }
 
 // ceilMilli makes a bound with finer parts than the column's fall on the right side.

@@ -119,6 +119,7 @@ func forge(t *testing.T, path string, log *audit.Log, change func(f forger)) {
 	f := forger{t, pool, log}
 	f.do("DROP TRIGGER audit_events_no_update")
 	f.do("DROP TRIGGER audit_events_no_delete")
+	f.do("PRAGMA legacy_alter_table = ON") // other tables' triggers name this one
 	f.do("CREATE TABLE forged AS SELECT * FROM audit_events")
 	f.do("DROP TABLE audit_events")
 	f.do("ALTER TABLE forged RENAME TO audit_events")
@@ -258,7 +259,7 @@ func TestABytePatchedInTheFileIsFound(t *testing.T) {
 			patched++
 		}
 	}
-	require.Equal(t, 1, patched)
+	require.Equal(t, 2, patched, "the row, and the index of reasons")
 	require.NoError(t, os.WriteFile(path, data, 0o600))
 	r := reportOf(t, path)
 	require.Equal(t, audit.Edited, r.Finding)

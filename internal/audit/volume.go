@@ -31,18 +31,20 @@ type Bucket struct {
 
 // Volume is how many rows a filter finds, over time. Buckets follow each other without a gap from From to To, empty ones
 // included; Rows counts what lies between the two without any filter. Without a single row to begin at there are no buckets.
+// CountedFrom is set where there was more to look at than one request may: what is older is not in the counts.
 type Volume struct {
-	From, To time.Time
-	Width    time.Duration
-	Rows     int64
-	Total    Counts
-	Buckets  []Bucket
+	From, To    time.Time
+	Width       time.Duration
+	Rows        int64
+	Total       Counts
+	Buckets     []Bucket
+	CountedFrom time.Time
 }
 
 // Volume counts what List would list between From and To in so many equal buckets (0 means 48). A zero From is the first
 // row's time, a zero To is now. It refuses a number of buckets outside 1 to 200, an end that is not after its beginning or
-// more than a century after it, and what List refuses. Limit and Cursor do not matter to it. maxCounting are counted at a
-// time; others wait.
+// more than a century after it, and what List refuses. Limit and Cursor do not matter to it. Beyond time and decision it looks at
+// the newest 100,000 rows that a filter leads to. maxCounting are counted at a time; others wait.
 func (l *Log) Volume(ctx context.Context, f Filter, buckets int, now time.Time) (Volume, error) {
 	if buckets == 0 {
 		buckets = defaultBuckets
@@ -60,14 +62,21 @@ func (l *Log) Volume(ctx context.Context, f Filter, buckets int, now time.Time) 
 		return Volume{}, err
 	}
 	defer done()
-	v.lay(int64(buckets))
-	f.From, f.To = v.From, v.To
-	if err := l.count(ctx, f, &v); err != nil {
+	if _, err := conditionsOf(f); err != nil {
 		return Volume{}, err
 	}
-	if v.Rows = v.Total.Sum(); f.narrows() {
-		v.Rows, err = l.countAll(ctx, v.From, v.To)
+	v.lay(int64(buckets))
+	f.From, f.To = v.From, v.To
+	if !f.narrowsMore() {
+		v.CountedFrom, err = l.addSums(ctx, &v, f.Decision)
+		return v, err
 	}
+	all := Volume{From: v.From, To: v.To, Width: v.To.Sub(v.From), Buckets: []Bucket{{Start: v.From}}}
+	if _, err := l.addSums(ctx, &all, ""); err != nil {
+		return Volume{}, err
+	}
+	v.Rows = all.Rows
+	v.CountedFrom, err = l.count(ctx, f, &v)
 	return v, err
 }
 
@@ -130,7 +139,8 @@ func (v *Volume) add(bucket int64, decision string, n int64) {
 	}
 }
 
-// narrows says whether the filter leaves anything out but by time.
-func (f Filter) narrows() bool {
-	return f.Actor != "" || f.Action != "" || f.Model != "" || f.Decision != "" || f.IP != "" || f.RequestID != "" || f.Q != ""
+// narrowsMore says whether the filter leaves anything out but by time and decision.
+func (f Filter) narrowsMore() bool {
+	return f.Actor != "" || f.Action != "" || f.Model != "" || f.IP != "" || f.RequestID != "" || f.Q != "" ||
+		f.Rule != "" || f.Reason != "" || f.Purpose != "" || f.Key != ""
 }

@@ -116,6 +116,9 @@ func (s *Service) byKey(ctx context.Context, key string, o access.Origin) (acces
 	now := s.clock()
 	// An unknown id has an empty hash, which equals no HMAC.
 	right := subtle.ConstantTimeCompare([]byte(k.secretHash), []byte(hashAPIKey(s.keyHash, key))) == 1
+	if ok && right && k.revoked != nil {
+		s.revokedShown.add(k.id, now)
+	}
 	if !ok || !right || !k.alive(now) {
 		return access.Principal{}, unauthenticated()
 	}

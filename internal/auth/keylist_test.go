@@ -38,7 +38,11 @@ func TestRevokeKeyOfOthers(t *testing.T) {
 	r := b.oneRow(func() { require.NoError(t, b.RevokeKey(context.Background(), admin, k.ID)) })
 	require.Equal(t, "key.manage", r.Action)
 	require.Equal(t, map[string]any{"change": "revoke", "owner": "user:" + rita.UserID}, b.details(), "whose key it was stands in the row")
+	require.Empty(t, b.RevokedShown())
+	requireRefused(t, b, Credential{Bearer: secret[:len(secret)-1] + "!"})
+	require.Empty(t, b.RevokedShown(), "a guess shows nothing")
 	requireRefused(t, b, Credential{Bearer: secret})
+	require.Equal(t, []string{k.ID}, b.RevokedShown(), "somebody has a copy of it")
 
 	k, secret = b.key(rita, NewKey{})
 	cli := newBenchIn(t, b.dir, b.clock, Options{})

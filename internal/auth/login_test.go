@@ -251,17 +251,6 @@ func TestLoginLosesARaceAgainstDisabling(t *testing.T) {
 	require.Zero(t, b.count("SELECT count(*) FROM sessions"))
 }
 
-func TestOldSessionsAreSwept(t *testing.T) {
-	b := newBench(t)
-	b.user("rita", "reviewer")
-	b.login("rita", false)
-	b.login("rita", true)
-	b.clock.advance(defaultSessionMax + keepEnded + time.Second)
-	b.login("rita", true)
-	require.Equal(t, 1, b.count("SELECT count(*) FROM sessions"))
-	require.Zero(t, b.count("SELECT count(*) FROM refresh_tokens"))
-}
-
 func TestMeAndUserByName(t *testing.T) {
 	b := newBench(t)
 	u := b.user("Rita", "reviewer")

@@ -49,9 +49,10 @@ type Service struct {
 	slots *slots
 	cost  password.Cost
 	// throttle and known slow guessers down, and keep them apart from who has signed in before.
-	throttle *throttle
-	known    knownAddresses
-	spent    atomic.Int64 // work of sign-ins so far
+	throttle     *throttle
+	known        knownAddresses
+	revokedShown revokedShown
+	spent        atomic.Int64 // work of sign-ins so far
 	// decoy is a hash that nobody's password has: unknown names cost the same work as known ones.
 	decoy string
 	now   func() time.Time

@@ -101,9 +101,6 @@ func (p sessionPlan) open(tx *db.Tx, a attempt) error {
 	if err := tx.Gorm().Model(&userRow{}).Where("id = ?", u.ID).UpdateColumns(changes).Error; err != nil {
 		return err
 	}
-	if err := sweepSessions(tx, fromMillis(p.row.CreatedAt)); err != nil {
-		return err
-	}
 	return p.insert(tx)
 }
 

@@ -205,20 +205,3 @@ func lockedUser(tx *db.Tx, id string) (userRow, error) {
 	}
 	return u, err
 }
-
-const (
-	// keepEnded: sessions stay for a while after their end, then their rows go; sweepRows bounds one sign-in's share.
-	keepEnded = 30 * 24 * time.Hour
-	sweepRows = 100
-)
-
-// sweepSessions removes a few sessions that ended long ago, so that the table stays bounded by the sign-ins of a month.
-func sweepSessions(tx *db.Tx, now time.Time) error {
-	const old = "SELECT id FROM sessions WHERE expires_at < ? ORDER BY expires_at LIMIT ?"
-	before := millis(now.Add(-keepEnded))
-	if _, err := tx.Exec("DELETE FROM refresh_tokens WHERE session_id IN ("+old+")", before, sweepRows); err != nil {
-		return err
-	}
-	_, err := tx.Exec("DELETE FROM sessions WHERE id IN ("+old+")", before, sweepRows)
-	return err
-}

@@ -44,7 +44,7 @@ func TestABackupRestores(t *testing.T) {
 		require.Equal(t, a.Head.Seq+1, out.Head.Seq)
 		require.Empty(t, out.Aside)
 		restored := openFolder(t, data)
-		report, err := restored.log.Verify(t.Context(), audit.Anchor(a.Head), audit.Anchor(out.Head))
+		report, err := restored.log.Verify(t.Context(), audit.Anchor{Seq: a.Head.Seq, Hash: a.Head.Hash}, audit.Anchor{Seq: out.Head.Seq, Hash: out.Head.Hash})
 		require.NoError(t, err)
 		require.True(t, report.OK(), report.Detail)
 		require.Equal(t, out.Head.Seq, report.Last, "the chain goes on from the restored head, by the restore's own row")

@@ -245,7 +245,7 @@ func TestHostileDatabasesAreRefused(t *testing.T) {
 	chain := "UPDATE audit_events SET reason = 'forged' WHERE seq = 1"
 	unguarded := func(statement string) []string {
 		return []string{
-			"CREATE TEMP TABLE kept AS SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'",
+			"CREATE TEMP TABLE kept AS SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND name IN ('audit_events_no_update', 'audit_events_no_delete')",
 			"DROP TRIGGER audit_events_no_update", "DROP TRIGGER audit_events_no_delete", statement,
 			"PRAGMA writable_schema = ON",
 			"INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql) SELECT 'trigger', name, 'audit_events', 0, sql FROM kept ORDER BY name DESC",

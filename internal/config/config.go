@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"guardhouse/internal/forward/outbound"
 )
 
 // Secret is a value that prints as "(hidden)" wherever it is formatted or logged.
@@ -46,9 +48,10 @@ type Config struct {
 	AllowPlainLoopback bool
 	MaxBody            int64 // bytes
 	TrustedProxies     []netip.Prefix
-	AllowFrom          []netip.Prefix // who may use Listen; empty = everybody
-	APIListen          string         // host:port of the listener for programs, "" = off
-	APIAllowFrom       []netip.Prefix // who may use APIListen; empty = everybody
+	AllowFrom          []netip.Prefix  // who may use Listen; empty = everybody
+	APIListen          string          // host:port of the listener for programs, "" = off
+	APIAllowFrom       []netip.Prefix  // who may use APIListen; empty = everybody
+	ForwardHosts       []outbound.Host // where the log may be sent to; empty = nowhere
 
 	JWTSecret, JWTSecretPrevious         Secret
 	JWTSecretFile, JWTSecretPreviousFile string
@@ -73,6 +76,13 @@ type Config struct {
 	Deadline              time.Duration
 	Weights               map[string]int // by role
 	Kernels               string         // auto | avx512 | avx2 | neon | none
+
+	CheckpointRows      int
+	CheckpointEvery     time.Duration
+	Anchor, AuditKeyDir string // "" = in the data folder
+	ExportDir           string
+
+	Retention Retention
 
 	Mode        string // strict | loose
 	KeepContent string // none | hash

@@ -46,7 +46,7 @@ func TestRefusals(t *testing.T) {
 		"unknown variable":    {env: []string{"GUARDHOUSE_LISEN=x"}, says: "GUARDHOUSE_LISEN is no setting"},
 		"key twice":           {yaml: "listen: 127.0.0.1:1\nlisten: 127.0.0.1:2", says: "listen"},
 		"not built, file":     {yaml: "tls: {client_ca: ca.pem}", says: "tls.client_ca (from file) is not available"},
-		"not built, env":      {env: []string{"GUARDHOUSE_AUDIT_ANCHOR=/x"}, says: "not available"},
+		"not built, env":      {env: []string{"GUARDHOUSE_TLS_CLIENT_CA=/x"}, says: "not available"},
 		"encrypted content":   {yaml: "moderation: {keep_content: encrypted}", says: "wants one of none, hash"},
 		"token too long":      {yaml: "auth: {access_token_ttl: 25h}", says: "wants a time"},
 		"idle past max":       {yaml: "auth: {session_idle: 13h}", says: "longer than"},

@@ -117,13 +117,18 @@ func (c *Config) overlay(values map[string]string) *Config {
 
 // contradiction names a stored value that the settings cannot be with, and why. It never blames one that was not stored.
 func (c *Config) contradiction(stored map[string]string) (key string, err error) {
-	err = c.checkSessions()
-	if err == nil {
-		return "", nil
-	}
-	for _, key := range []string{"auth.session_idle", "auth.session_max"} {
-		if _, ok := stored[key]; ok {
-			return key, fmt.Errorf("contradicts the rest: %w", err)
+	for _, pair := range []struct {
+		check func() error
+		keys  []string
+	}{
+		{c.checkSessions, []string{"auth.session_idle", "auth.session_max"}},
+		{c.checkRetention, []string{"retention.verdicts", "retention.audit"}},
+	} {
+		err = pair.check()
+		for i := 0; i < len(pair.keys) && err != nil; i++ {
+			if _, ok := stored[pair.keys[i]]; ok {
+				return pair.keys[i], fmt.Errorf("contradicts the rest: %w", err)
+			}
 		}
 	}
 	return "", nil // what Load took contradicts nothing

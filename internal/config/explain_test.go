@@ -35,7 +35,7 @@ func TestExplainNamesTheSource(t *testing.T) {
 	} {
 		require.Equal(t, want, [2]string{found[key].Value, found[key].Source}, key)
 	}
-	require.NotContains(t, found, "audit.anchor", "what is not built has no value")
+	require.NotContains(t, found, "tls.client_ca", "what is not built has no value")
 	require.Contains(t, yaml, "listen: 127.0.0.1:3  # flag\n")
 	require.Contains(t, yaml, "  session_idle: 10m  # file\n")
 }
@@ -76,7 +76,7 @@ func TestExplainHidesSecrets(t *testing.T) {
 }
 
 func TestExplainRefusesWhatLoadRefuses(t *testing.T) {
-	for _, env := range []string{"GUARDHOUSE_LISEN=x", "GUARDHOUSE_LISTEN=nowhere", "GUARDHOUSE_AUDIT_ANCHOR=/x", "GUARDHOUSE_AUTH_SESSION_IDLE=13h"} {
+	for _, env := range []string{"GUARDHOUSE_LISEN=x", "GUARDHOUSE_LISTEN=nowhere", "GUARDHOUSE_TLS_CLIENT_CA=/x", "GUARDHOUSE_AUTH_SESSION_IDLE=13h"} {
 		_, err := Explain(Sources{Environ: []string{env}})
 		require.Error(t, err, env)
 	}

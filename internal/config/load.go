@@ -112,6 +112,9 @@ func (c *Config) check() error {
 	if err := c.checkSessions(); err != nil {
 		return err
 	}
+	if err := c.checkRetention(); err != nil {
+		return err
+	}
 	if c.AllowPlainLoopback && !c.ListensOnLoopback() {
 		return fmt.Errorf("http.allow_plain_loopback: %s is not a loopback address", c.Listen)
 	}

@@ -42,7 +42,7 @@ func (o Option) Env() string {
 
 // Options lists every key of the contract in the order of the documentation.
 func Options() []Option {
-	return slices.Concat(ownOptions(), limitOptions())
+	return slices.Concat(ownOptions(), retentionOptions(), forwardOptions(), limitOptions())
 }
 
 // ownOptions are all but those of limits.
@@ -95,9 +95,11 @@ func ownOptions() []Option {
 		{Key: "moderation.cache_entries", Default: "16384", Help: "verdicts that are remembered, about 300 bytes each, so that an owner's equal text needs no model; 0 is none", Console: Now, rule: integer(func(c *Config) *int { return &c.CacheEntries }, 0, 1<<20)},
 		{Key: "moderation.cache_ttl", Default: "10m", Help: "how long a verdict is remembered, 1s to 24h", Console: Now, rule: duration(func(c *Config) *time.Duration { return &c.CacheTTL }, time.Second, 24*time.Hour)},
 		{Key: "moderation.cache_share_services", Default: "false", Help: "all service accounts share remembered verdicts; each learns from `cached` what the others sent", Console: Now, rule: boolean(func(c *Config) *bool { return &c.CacheShareServices })},
-		{Key: "audit.checkpoint_rows", Help: "rows between signed checkpoints"},
-		{Key: "audit.checkpoint_every", Help: "time between signed checkpoints"},
-		{Key: "audit.anchor", Help: "folder for copies of checkpoints"},
+		{Key: "audit.checkpoint_rows", Default: "1000", Help: "rows of the log between signed checkpoints, 1 to 100,000", rule: integer(func(c *Config) *int { return &c.CheckpointRows }, 1, 100000)},
+		{Key: "audit.checkpoint_every", Default: "10m", Help: "longest time until rows of the log are under a signed checkpoint, 1s to 24h", rule: duration(func(c *Config) *time.Duration { return &c.CheckpointEvery }, time.Second, 24*time.Hour)},
+		{Key: "audit.anchor", Help: "folder for copies of checkpoints, on another disk or mount that the one who keeps the log can't change; anchor in the data folder if empty", rule: only(path(func(c *Config) *string { return &c.Anchor }))},
+		{Key: "audit.export_dir", Help: "folder that scheduled exports of the log are written below: the server's own, outside its data, and nobody else's to write to. Empty is off", rule: only(path(func(c *Config) *string { return &c.ExportDir }))},
+		{Key: "audit.key_dir", Help: "folder of the key that signs checkpoints; audit in the data folder if empty", rule: only(path(func(c *Config) *string { return &c.AuditKeyDir }))},
 	}
 }
 

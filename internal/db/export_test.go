@@ -76,6 +76,3 @@ func CanonicalDDL(sql string) string { return canonicalDDL(sql) }
 func LockMigration(ctx context.Context, path string) (release func() error, err error) {
 	return lockMigration(ctx, path)
 }
-
-// CheckSchema is what Open does to an existing file.
-func (d *DB) CheckSchema(ctx context.Context) error { return inReadTx(ctx, d.pin, checkSchema) }

@@ -112,3 +112,14 @@ func readingOnly() error {
 func systemNow() time.Time {
 	return time.Now() //nolint:forbidigo // nothing is written, so nothing is stamped
 }
+
+// CheckSchema refuses a file whose schema is not exactly the one of its version, and one that holds nothing.
+func (d *DB) CheckSchema(ctx context.Context) error {
+	return inReadTx(ctx, d.pin, func(ctx context.Context, q querier) error {
+		found, err := listObjects(ctx, q)
+		if err != nil || len(found) == 0 {
+			return errors.Join(err, fault.New(fault.Invalid, "the file isn't a guardhouse database"))
+		}
+		return checkSchema(ctx, q)
+	})
+}

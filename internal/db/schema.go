@@ -200,13 +200,27 @@ func compareObjects(want, found map[string]object) error {
 			return foreign(found[key], "isn't as this release made it")
 		}
 	}
+	var lacks *object
 	for _, key := range slices.Sorted(maps.Keys(want)) {
-		if _, ok := found[key]; !ok {
-			return foreign(want[key], "is missing")
+		o := want[key]
+		switch _, ok := found[key]; {
+		case ok:
+		case o.kind != "trigger" && o.kind != "index":
+			return foreign(o, "is missing")
+		case lacks == nil:
+			lacks = &o
 		}
 	}
-	return nil
+	if lacks == nil {
+		return nil
+	}
+	said := foreign(*lacks, "is missing")
+	return fault.Wrap(ErrLacks, fault.CodeOf(said), fault.From(said).Message)
 }
+
+// ErrLacks is in the error about a schema that is right in all that is there and lacks triggers or indexes: what guards the
+// rows is gone, and what reads them is sound.
+var ErrLacks = errors.New("triggers or indexes are missing")
 
 func foreign(o object, why string) error {
 	kind, name := o.kind, o.name

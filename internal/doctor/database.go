@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"guardhouse/internal/audit"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/verify"
 )
 
 // newestRows is how much of the chain is walked without --deep: a second's work.
@@ -54,6 +56,7 @@ func (d *doctor) database(ctx context.Context) {
 		return
 	}
 	d.stored(ctx, look)
+	d.exports(ctx, look)
 	d.chain(ctx, look)
 	d.models(ctx, look)
 	d.engine(ctx, look)
@@ -95,7 +98,7 @@ func (d *doctor) open(ctx context.Context, path string) (_ *db.DB, done func(), 
 	}
 	remove := func() { _ = os.RemoveAll(box) } // a leftover in the temporary folder is 0700
 	for _, suffix := range []string{"", "-wal"} {
-		if err := copyFile(filepath.Join(box, databaseName+suffix), path+suffix); err != nil {
+		if err := copyFile(filepath.Join(box, databaseName+suffix), path+suffix, cmp.Or(d.most, copyMost)); err != nil {
 			remove()
 			return nil, nil, fault.Wrap(err, fault.Internal, "a crash left a log beside the database, and it cannot be copied to be looked at")
 		}
@@ -115,7 +118,7 @@ func (d *doctor) look(ctx context.Context, path string, how db.Still, then func(
 	}, nil
 }
 
-func copyFile(to, from string) (err error) {
+func copyFile(to, from string, most int64) (err error) {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
@@ -126,8 +129,8 @@ func copyFile(to, from string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	n, err := io.Copy(out, io.LimitReader(in, copyMost+1))
-	if err == nil && n > copyMost {
+	n, err := io.Copy(out, io.LimitReader(in, most+1))
+	if err == nil && n > most {
 		return errors.New("the file is too large to copy")
 	}
 	return err
@@ -164,9 +167,9 @@ func (d *doctor) examine(ctx context.Context, look *db.DB, size int64) bool {
 func (d *doctor) chain(ctx context.Context, look *db.DB) {
 	const name = "audit log"
 	log := audit.New(look, nil)
-	walk := func() (audit.Report, error) { return log.VerifyLast(ctx, newestRows) }
+	walk := func() (verify.Report, error) { return verify.Newest(ctx, log, newestRows, d.copies()) }
 	if d.o.Deep {
-		walk = func() (audit.Report, error) { return log.Verify(ctx) }
+		walk = func() (verify.Report, error) { return verify.Database(ctx, log, d.copies()) }
 	}
 	r, err := walk()
 	switch {
@@ -178,10 +181,10 @@ func (d *doctor) chain(ctx context.Context, look *db.DB) {
 	case r.Finding == audit.ClockBack:
 		d.warn(name, r.Detail, "the clock was set back then; see why").as("audit_clock_back", "row", r.At)
 	case !r.OK():
-		d.fail(name, fmt.Sprintf("%s at row %d: %s", r.Finding, r.At, r.Detail), "keep a copy for the investigation; guardhouse audit verify walks all of it").as("audit_broken", "row", r.At, "finding", r.Finding).run(d.guardhouse("audit verify"))
+		d.fail(name, fmt.Sprintf("%s%s: %s", r.Finding, r.Place(), r.Detail), "keep a copy for the investigation; guardhouse audit verify walks all of it").as("audit_broken", "row", r.At, "finding", r.Finding).run(d.guardhouse("audit verify"))
 	case r.Rows == 0:
 		d.ok(name, "is empty").as("audit_empty")
-	case r.First > 1:
+	case r.First > 1 && !d.o.Deep:
 		d.ok(name, fmt.Sprintf("the last %s of %d are whole; --deep walks them all", count(uint64(r.Rows), "row"), r.Last)).as("audit_tail", "rows", r.Rows, "last", r.Last)
 	default:
 		d.ok(name, count(uint64(r.Rows), "row")+", the chain is whole").as("audit_whole", "rows", r.Rows)
@@ -190,8 +193,7 @@ func (d *doctor) chain(ctx context.Context, look *db.DB) {
 		d.warn("clock", fmt.Sprintf("the newest audit row is %s in the future", ahead.Round(time.Second)), "the clock was set back, or was wrong before: set it, rows made until then stand out of order").as("clock_behind", "seconds", int64(ahead/time.Second))
 	}
 	if r.Rows > 0 {
-		d.warn(name, "nothing outside this machine keeps its head: a rebuilt or restored log could not be told from the true one",
-			"note row and hash that guardhouse audit verify prints somewhere else, now and then").as("audit_unanchored").run(d.guardhouse("audit verify"))
+		d.anchor(ctx, look)
 	}
 }
 

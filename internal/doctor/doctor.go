@@ -1,7 +1,7 @@
 // Package doctor looks at a machine and a data folder and says what is right, what is doubtful and what is wrong, each with
 // what to do about it. It changes nothing: no file is made or touched in the data folder, no lock is taken that a server
 // would meet, no port is opened. It works beside a running server, without one, and on a folder that is broken. It may
-// import audit, catalog, db, fault, inference and isa; settings reach it as plain values.
+// import audit, catalog, db, fault, inference, isa and verify; settings reach it as plain values.
 package doctor
 
 import (
@@ -55,9 +55,11 @@ type Options struct {
 	Cert, Key  string // given files, "" = those in the data folder
 	LogFile    string
 	SecretFile []string // files named by settings that hold secrets
+	Anchor     string   // audit.anchor, "" for the data folder's own
 	Ports      []Port
 	RulesFile  string       // acl.file, "" without one
 	Rules      func() error // what is wrong with it
+	Exports    func() error // what is wrong with audit.export_dir
 	Plain      bool         // no TLS
 	Settings   error
 	// Stored answers which values that the console stored can't be in force, and why. nil = they are not looked at.
@@ -86,6 +88,7 @@ type Options struct {
 type doctor struct {
 	o      Options
 	report Report
+	most   int64 // of a database that is copied to be looked at; 0 = copyMost
 }
 
 // Run looks at everything. It never fails as a whole: what cannot be looked at is a check that says so.

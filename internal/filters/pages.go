@@ -18,7 +18,7 @@ func parametersOf(page string) parameters {
 	case "audit":
 		return span.and(parameters{
 			"actor": text, "action": text, "model": text, "decision": oneOf("allow", "deny", "error"), "ip": text, "request_id": text,
-			"q": text, "view": oneOf("timeline"), "order": oneOf("oldest"),
+			"rule": text, "reason": text, "purpose": text, "key": text, "q": text, "view": oneOf("timeline"), "order": oneOf("oldest"),
 		})
 	case "history":
 		return span.and(parameters{

@@ -12,6 +12,7 @@ import (
 	"guardhouse/internal/fault"
 	"guardhouse/internal/httpapi/gen"
 	"guardhouse/internal/httpapi/wire"
+	"guardhouse/internal/verify"
 )
 
 // mayReadAudit refuses whoever does not hold audit.read, and leaves the refusal's row. The log has no service of its own
@@ -27,12 +28,13 @@ func (s *Server) ListAuditEvents(ctx context.Context, r gen.ListAuditEventsReque
 	page, err := s.deps.Audit.List(requestContext(ctx), audit.Filter{
 		Actor: value(p.Actor), Action: value(p.Action), Model: value(p.Model), Decision: string(value(p.Decision)),
 		IP: value(p.IP), From: value(p.From), To: value(p.To), RequestID: value(p.RequestID), Q: value(p.Q),
+		Rule: value(p.Rule), Reason: value(p.Reason), Purpose: value(p.Purpose), Key: value(p.Key),
 		OldestFirst: value(p.Order) == gen.Oldest, Limit: limitOf(p.Limit), Cursor: value(p.Cursor),
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := gen.ListAuditEvents200JSONResponse{Items: []gen.AuditEvent{}, NextCursor: orNil(page.NextCursor)}
+	out := gen.ListAuditEvents200JSONResponse{Items: []gen.AuditEvent{}, NextCursor: orNil(page.NextCursor), SearchedTo: wire.Maybe(&page.SearchedTo)}
 	for _, ev := range page.Items {
 		raw, err := json.Marshal(ev)
 		if err != nil {
@@ -96,7 +98,7 @@ func (s *Server) VerifyAudit(ctx context.Context, _ gen.VerifyAuditRequestObject
 	var found *gen.AuditVerification
 	defer func() { s.verifier.end(found) }()
 	start := s.now()
-	report, err := s.deps.Audit.Verify(requestContext(ctx))
+	report, err := verify.Database(requestContext(ctx), s.deps.Audit, s.deps.Proofs)
 	if err != nil {
 		return nil, err
 	}
@@ -104,12 +106,13 @@ func (s *Server) VerifyAudit(ctx context.Context, _ gen.VerifyAuditRequestObject
 	return gen.VerifyAudit200JSONResponse(*found), nil
 }
 
-func verification(r audit.Report, start, end time.Time) *gen.AuditVerification {
+func verification(r verify.Report, start, end time.Time) *gen.AuditVerification {
 	v := &gen.AuditVerification{
-		CheckedAt: wire.At(start), DurationMs: float64(end.Sub(start).Microseconds()) / 1e3, Rows: r.Rows, First: r.First,
-		Last: r.Last, Finding: r.Finding, Detail: r.Detail, NotProvable: orEmpty(r.NotProvable),
+		CheckedAt: wire.At(start), DurationMs: float64(end.Sub(start).Microseconds()) / 1e3, Rows: r.Rows, First: r.First, Last: r.Last,
+		Checkpoints: r.Checkpoints, Copies: r.Copies, Tombstones: r.Tombstones, Removed: r.Pruned, KeysFrom: r.TrustedBy,
+		Finding: r.Finding, Detail: r.Detail, NotProvable: orEmpty(r.NotProvable),
 	}
-	if !r.OK() {
+	if r.At != 0 {
 		v.FindingSeq = &r.At
 	}
 	return v

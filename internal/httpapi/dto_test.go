@@ -28,10 +28,11 @@ func neutral(body []byte) []byte {
 		{`"(refresh_token)":"[^"]+"`, `"$1":"X"`},
 		{`"(sha256|template_sha256|content_hash|prev_hash|hash|audit_hash|model_sha256)":"[0-9a-f]{64}"`, `"$1":"X"`},
 		{`"(quantization)":"[A-Z0-9_]+"`, `"$1":"X"`}, // the embedded file's, whichever that is
-		{`"([a-z]+_ms|prompt_tokens|created|size_bytes|seq|audit_seq)":[0-9.e-]+`, `"$1":1`},
+		{`"([a-z]+_ms|prompt_tokens|passes|created|size_bytes|seq|audit_seq)":[0-9.e-]+`, `"$1":1`},
 		{`"(user|key|session|moderation):[0-9A-Za-z_]+"`, `"$1:X"`},
 		{`"(fingerprint)":"[^"]+"`, `"$1":"X"`},
 		{`("compute_seconds"|"unit":"compute_seconds","used"):[0-9.]+`, `$1:0`},
+		{`("tokens"|"unit":"tokens","used"):[0-9]+`, `$1:1`},       // the embedded file's vocabulary counts them
 		{`"days":\[(?:\{[^{}]*\},)+(\{[^{}]*\})\]`, `"days":[$1]`}, // the last of many
 		{`"(day)":"\d{4}-\d\d-\d\d"`, `"$1":"2026-11-21"`},
 		{`"next_cursor":"[^"]+"`, `"next_cursor":"X"`},

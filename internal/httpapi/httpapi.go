@@ -19,13 +19,17 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/alert"
 	"guardhouse/internal/audit"
 	"guardhouse/internal/auth"
 	"guardhouse/internal/catalog"
+	"guardhouse/internal/checkpoint"
 	"guardhouse/internal/events"
 	"guardhouse/internal/examples"
+	"guardhouse/internal/export"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/filters"
+	"guardhouse/internal/forward"
 	"guardhouse/internal/httpapi/gen"
 	"guardhouse/internal/hygiene"
 	"guardhouse/internal/metrics"
@@ -34,9 +38,11 @@ import (
 	"guardhouse/internal/policy"
 	"guardhouse/internal/rehearsal"
 	"guardhouse/internal/request"
+	"guardhouse/internal/retention"
 	"guardhouse/internal/review"
 	"guardhouse/internal/settings"
 	"guardhouse/internal/usage"
+	"guardhouse/internal/verify"
 )
 
 // Defaults of Options.
@@ -53,13 +59,19 @@ type Deps struct {
 	Auth          *auth.Service
 	Guard         *access.Guard
 	Moderation    *moderation.Service
+	Checkpoints   *checkpoint.Service
 	Catalog       *catalog.Service
 	Audit         *audit.Log
+	Proofs        verify.Options // what is known of the log outside the database
 	Filters       *filters.Service
+	Export        *export.Service // nil = nothing is exported
 	Requests      *request.Service
 	Reviews       *review.Service
+	Retention     *retention.Service
 	Usage         *usage.Service
 	Events        *events.Hub
+	Forward       *forward.Service
+	Alerts        *alert.Service
 	Examples      *examples.Service // nil = there are none
 	Settings      *settings.Service
 	Writable      func() error       // whether a row could be made durable now; nil = not asked

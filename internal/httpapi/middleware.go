@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -99,6 +100,9 @@ func (s *Server) harden(c *gin.Context) {
 // signed in gets a row: it was his browser, and he should know what it was made to ask for.
 func (s *Server) checkOrigin(c *gin.Context) {
 	err := s.origins.Check(c.Request)
+	if err == nil && s.exportedFromElsewhere(c) {
+		err = errors.New("another site had a browser ask for an export")
+	}
 	if err == nil {
 		return
 	}
@@ -108,6 +112,19 @@ func (s *Server) checkOrigin(c *gin.Context) {
 		err = s.recordedEarly(c, p, "cross_site", err)
 	}
 	s.problem(c, err)
+}
+
+// exportedFromElsewhere says that a page of another site opens an export with somebody's cookie: it is a GET, so that browsers
+// and programs can save what comes, but it takes a place and leaves rows that carry what was asked for.
+func (s *Server) exportedFromElsewhere(c *gin.Context) bool {
+	if c.FullPath() != "/api/v1/audit/export" || s.credential(c.Request).Cookie == "" {
+		return false
+	}
+	switch c.GetHeader("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+		return false
+	}
+	return true
 }
 
 // checkSetup keeps everything shut but health, the set-up page and set-up itself until there is an admin.

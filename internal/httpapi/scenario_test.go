@@ -142,7 +142,7 @@ func TestScenarios(t *testing.T) {
 		{name: "audit verify", call: call{method: "POST", path: "/api/v1/audit/verify", as: "alice"}, status: 200, has: []string{`"finding":""`}},
 		{name: "audit chain after", call: call{method: "GET", path: "/api/v1/audit/chain", as: "alice"}, status: 200, has: []string{`"verified":{`}},
 		{name: "unknown event", call: call{method: "GET", path: "/api/v1/audit/events/evt_none", as: "alice"}, status: 404, has: []string{`"code":"not_found"`}},
-		{name: "not built", call: call{method: "GET", path: "/api/v1/audit/export", as: "alice"}, status: 404, has: []string{`"code":"not_available"`}},
+		{name: "not built", call: call{method: "POST", path: "/v1/images/generations", as: "alice"}, status: 404, has: []string{`"code":"not_available"`}},
 		{name: "not built, openai", call: call{method: "POST", path: "/v1/chat/completions", as: "alice", body: `{}`}, status: 404, has: []string{`"code":"not_available"`}},
 		{name: "not built, nobody", call: call{method: "POST", path: "/v1/chat/completions", body: `{}`}, status: 401},
 		{name: "wrong method", call: call{method: "PUT", path: "/api/v1/models", as: "alice"}, status: 405, has: []string{`"code":"method_not_allowed"`}},

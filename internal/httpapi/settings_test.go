@@ -22,7 +22,7 @@ func stored(t testing.TB, s *services) *settings.Service {
 	for _, f := range c.Fields() {
 		field := settings.Field{
 			Key: f.Key, Default: f.Default, Given: f.Value, Source: strings.Replace(f.Source, "environment", settings.Environment, 1),
-			Type: f.Kind.Type, Min: f.Kind.Min, Max: f.Kind.Max, Choices: f.Kind.Choices,
+			Type: f.Kind.Type, Min: f.Kind.Min, Max: f.Kind.Max, Choices: f.Kind.Choices, Confirm: strings.HasPrefix(f.Key, "retention."),
 		}
 		if f.Console.Editable() {
 			field.Applies = string(f.Console)

@@ -107,7 +107,7 @@ func TestNoRouteTakesASetting(t *testing.T) {
 	}
 	tried := 0
 	for _, s := range operations(t) {
-		if s.op.RequestBody == nil || s.op.OperationID == "completeSetup" || s.op.OperationID == "changeSettings" { // over for ever; the test below
+		if s.op.RequestBody == nil || s.op.OperationID == "completeSetup" || s.op.OperationID == "changeSettings" || s.op.OperationID == "putRetention" { // over for ever; the test below; retention.* alone
 			continue
 		}
 		schema := s.op.RequestBody.Value.Content.Get("application/json").Schema.Value

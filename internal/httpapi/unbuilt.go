@@ -13,8 +13,6 @@ import (
 func unbuiltRoutes() map[route]bool {
 	out := map[route]bool{}
 	for _, r := range []route{
-		{http.MethodGet, "/api/v1/audit/export"},
-		{http.MethodGet, "/api/v1/audit/checkpoints"},
 		{http.MethodPost, "/api/v1/analyze"},
 		{http.MethodPost, "/v1/chat/completions"},
 		{http.MethodPost, "/v1/images/generations"},

@@ -99,14 +99,35 @@ GET    /api/v1/audit/events              401  403   403   403   403    200   403
 GET    /api/v1/audit/events/{id}         401  403   403   403   403    404   403    404 403  404
 GET    /api/v1/audit/events/{id}/neighbours 401 403   403   403   403    404   403    404 403  404
 GET    /api/v1/audit/volume              401  403   403   403   403    200   403    200 403  200
+GET    /api/v1/audit/export              401  403   403   403   403    400   403    400 403  400
+GET    /api/v1/audit/export/schedules    401  403   403   403   403    200   403    200 403  200
+POST   /api/v1/audit/export/schedules    401  403   403   403   403    403   403    422 403  422
+DELETE /api/v1/audit/export/schedules/{id} 401 403  403   403   403    403   403    404 403  404
 GET    /api/v1/audit/chain               401  403   403   403   403    200   403    200 403  200
 POST   /api/v1/audit/verify              401  403   403   403   403    200   403    200 403  200
+GET    /api/v1/audit/checkpoints         401  403   403   403   403    200   403    200 403  200
+GET    /api/v1/audit/keys                401  403   403   403   403    200   403    200 403  200
+POST   /api/v1/audit/keys/rotate         401  403   403   403   403    403   403    403 403  200
+GET    /api/v1/audit/retention           401  403   403   403   403    403   403    200 403  200
+PUT    /api/v1/audit/retention           401  403   403   403   403    403   403    200 403  200
+POST   /api/v1/audit/retention/clock     401  403   403   403   403    403   403    409 403  409
+POST   /api/v1/audit/prune               401  403   403   403   403    403   403    200 403  200
+GET    /api/v1/audit/tombstones          401  403   403   403   403    200   403    200 403  200
+GET    /api/v1/audit/holds               401  403   403   403   403    403   403    200 403  200
+POST   /api/v1/audit/holds               401  403   403   403   403    403   403    201 403  201
+POST   /api/v1/audit/holds/{id}/release  401  403   403   403   403    403   403    404 403  404
 POST   /api/v1/access/explain            401  200   200   200   200    200   200    200 200  200
 GET    /api/v1/access/can                401  200   200   200   200    200   200    200 200  200
 POST   /api/v1/acl/rehearse              401  403   403   403   403    403   403    200 403  200
 GET    /api/v1/acl/hygiene               401  403   403   403   403    403   403    200 403  200
 POST   /api/v1/acl/hygiene/apply         401  403   403   403   403    403   403    412 403  412
 GET    /api/v1/acl/rules/{rule}/hits     401  403   403   403   403    403   403    200 403  200
+GET    /api/v1/audit/forwarding          401  403   403   403   403    403   403    200 403  200
+POST   /api/v1/audit/forwarding          401  403   403   403   403    403   403    422 403  422
+PATCH  /api/v1/audit/forwarding/{id}     401  403   403   403   403    403   403    404 403  404
+DELETE /api/v1/audit/forwarding/{id}     401  403   403   403   403    403   403    404 403  404
+POST   /api/v1/audit/forwarding/{id}/test 401 403   403   403   403    403   403    404 403  404
+POST   /api/v1/audit/forwarding/{id}/rotate 401 403 403   403   403    403   403    404 403  404
 GET    /api/v1/filters                   401  200   200   200   200    200   403    200 200  200
 POST   /api/v1/filters                   401  403   403   403   403    201   403    201 403  201
 DELETE /api/v1/filters/{id}              401  404   404   404   404    404   403    404 404  404
@@ -183,14 +204,18 @@ func bodies() map[string]string {
 		"putRule":    `{"effect":"deny","principals":["role:guest"],"models":["other-*"],"operations":["infer"]}`,
 		"createUser": `{"username":"mallory","kind":"service","role":"admin"}`, "createKey": `{"label":"mine"}`,
 		"createGroup": `{"name":"radiology"}`, "changeGroup": `{"note":"third floor"}`, "rotateKey": `{"overlap":"1h"}`,
+		"createForwardTarget": `{"kind":"syslog","name":"siem","transport":"tcp","address":"127.0.0.2:514"}`, "changeForwardTarget": `{"paused":true}`,
 		"changeSettings": `{"engine.queue":9}`, "changeMe": `{"language":"en"}`,
 		"changeUser": `{"display_name":"Mallory"}`, "putRole": `{"actions":["session.own"]}`, "refresh": `{"refresh_token":"unknown"}`,
 		"explainAccess": `{"model":"another","operation":"infer"}`, "rehearseRules": `{"rules":[]}`, "applyHygiene": `{"id":"shadowed:none"}`,
 		"createAccessRequest": `{"model":"guard-nano","purpose":"triage","until":"` + ahead() + `"}`, "approveAccessRequest": `{}`,
 		"declineAccessRequest": `{"reason":"no"}`, "createAccessReview": `{"title":"Quarter","due_at":"` + ahead() + `"}`,
 		"decideAccessReviewItem": `{"decision":"keep"}`,
-		"saveFilter":             `{"page":"audit","name":"refusals","query":"decision=deny"}`,
-		"confirmSession":         `{"password":"wrong"}`, "changePassword": `{"current_password":"` + password + `","new_password":"short"}`,
+		"putRetention":           `{"audit":365,"verdicts":90,"sessions":30}`, "confirmClock": `{"reason":"moved"}`, "pruneAudit": `{"dry_run":true}`,
+		"addHold": `{"person":"alice","reason":"case"}`, "releaseHold": `{"reason":"over"}`,
+		"saveFilter":           `{"page":"audit","name":"refusals","query":"decision=deny"}`,
+		"createExportSchedule": `{"name":"archive","format":"jsonl","every":"day"}`,
+		"confirmSession":       `{"password":"wrong"}`, "changePassword": `{"current_password":"` + password + `","new_password":"short"}`,
 	}
 }
 

@@ -27,6 +27,7 @@ type descriptions struct {
 	auditRows, auditRefusals, verifiedAt, verifiedOK                                                                              *prometheus.Desc
 	limitCounts, limitForgotten                                                                                                   *prometheus.Desc
 	sessions, keys, streamsOpen, streamsDropped                                                                                   *prometheus.Desc
+	forwardBacklog, forwardSent, forwardFailed                                                                                    *prometheus.Desc
 	databaseBytes, walBytes, freeShare, freeBytes                                                                                 *prometheus.Desc
 	certificateEnds, aclFileValid, ready, notReady, logDropped, started, build                                                    *prometheus.Desc
 }
@@ -73,6 +74,9 @@ func describe() descriptions {
 		keys:            d("api_keys", "API keys that still let somebody in."),
 		streamsOpen:     d("event_streams", "Event streams that are open."),
 		streamsDropped:  d("event_streams_dropped_total", "Event streams that were ended because their reader was too slow."),
+		forwardBacklog:  d("forward_backlog_rows", "Rows of the log that a target of forwarding does not have yet.", "target", "kind"),
+		forwardSent:     d("forward_sent_total", "Messages that a target took, of this process.", "target", "kind"),
+		forwardFailed:   d("forward_failures_total", "Attempts to send to a target that failed, of this process.", "target", "kind"),
 		limitCounts:     d("limit_counts", "Counts of rates and quotas that are kept."),
 		limitForgotten:  d("limit_counts_forgotten_total", "Counts that had to go although they still counted, because there were too many."),
 		databaseBytes:   d("db_size_bytes", "Size of the database file."),
@@ -94,7 +98,7 @@ func (d descriptions) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
 		d.modelState, d.modelActive, d.modelWaiting, d.modelQueued, d.modelOldestWait, d.modelCapacity, d.modelSlots, d.modelSlotTokens, d.modelThreads, d.modelWeights,
 		d.modelCache, d.modelLanes, d.modelMemory, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.modelWait, d.modelEvaluated, d.modelDrafted, d.modelAccepted, d.verdicts, d.cacheHits, d.cacheMisses, d.cacheEntries, d.commitSeconds, d.commitGroup, d.commitFailed,
-		d.commitWaiting, d.auditRows, d.auditRefusals, d.verifiedAt, d.verifiedOK, d.sessions, d.keys, d.limitCounts, d.limitForgotten, d.streamsOpen, d.streamsDropped, d.databaseBytes, d.walBytes,
+		d.commitWaiting, d.auditRows, d.auditRefusals, d.verifiedAt, d.verifiedOK, d.sessions, d.keys, d.limitCounts, d.limitForgotten, d.streamsOpen, d.streamsDropped, d.forwardBacklog, d.forwardSent, d.forwardFailed, d.databaseBytes, d.walBytes,
 		d.freeShare, d.freeBytes, d.certificateEnds, d.aclFileValid, d.ready, d.notReady, d.logDropped, d.started, d.build,
 	}
 }
@@ -123,6 +127,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	c.writing(send)
 	c.people(send)
 	c.streams(send)
+	c.forwarding(send)
 	c.limits(send)
 	c.storage(send)
 	c.server(send)

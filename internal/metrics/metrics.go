@@ -77,7 +77,7 @@ func New(codes []string) (*Registry, error) {
 	for _, outcome := range outcomes() {
 		r.signIns.WithLabelValues(outcome)
 	}
-	for _, source := range []string{sourcePeople, sourceStorage} {
+	for _, source := range []string{sourcePeople, sourceStorage, sourceForwarding} {
 		r.failures.WithLabelValues(source)
 	}
 	for _, c := range []prometheus.Collector{
@@ -112,8 +112,9 @@ const (
 
 // The sources that can fail.
 const (
-	sourcePeople  = "people"
-	sourceStorage = "storage"
+	sourcePeople     = "people"
+	sourceForwarding = "forwarding"
+	sourceStorage    = "storage"
 )
 
 func outcomes() []string {

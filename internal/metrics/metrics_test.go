@@ -49,6 +49,9 @@ func full() metrics.Sources {
 		People:   func() (metrics.People, error) { return metrics.People{Sessions: 3, Keys: 2}, nil },
 		Streams:  func() metrics.Streams { return metrics.Streams{Open: 2, Dropped: 1} },
 		Limits:   func() metrics.Limits { return metrics.Limits{Kept: 3, Forgotten: 1} },
+		Forwarding: func() ([]metrics.Forward, error) {
+			return []metrics.Forward{{ID: "fwd_1", Kind: "syslog", Backlog: 4, Sent: 3, Failed: 2}}, nil
+		},
 		Storage: func() (metrics.Storage, error) {
 			return metrics.Storage{DatabaseBytes: 4096, WALBytes: 1, FreeShare: .5, FreeBytes: 9}, nil
 		},

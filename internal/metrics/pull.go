@@ -109,6 +109,22 @@ func (c *collector) streams(send sender) {
 	send.counter(c.d.streamsDropped, s.Dropped)
 }
 
+func (c *collector) forwarding(send sender) {
+	if c.s.Forwarding == nil {
+		return
+	}
+	targets, err := c.s.Forwarding()
+	if err != nil {
+		c.failures.WithLabelValues(sourceForwarding).Inc()
+		return
+	}
+	for _, t := range targets {
+		send.gauge(c.d.forwardBacklog, float64(t.Backlog), t.ID, t.Kind)
+		send.counter(c.d.forwardSent, t.Sent, t.ID, t.Kind)
+		send.counter(c.d.forwardFailed, t.Failed, t.ID, t.Kind)
+	}
+}
+
 func (c *collector) limits(send sender) {
 	if c.s.Limits == nil {
 		return

@@ -17,6 +17,7 @@ type Sources struct {
 	Verified        func() Verification
 	People          func() (People, error)
 	Streams         func() Streams
+	Forwarding      func() ([]Forward, error)
 	Limits          func() Limits
 	Storage         func() (Storage, error)
 	CertificateEnds func() time.Time // zero = there is none
@@ -76,6 +77,13 @@ type AuditRow struct{ Action, Decision, Reason string }
 type Streams struct {
 	Open    int
 	Dropped uint64 // ended because their reader was too slow
+}
+
+// Forward is how one target of forwarding is doing: rows that it does not have, messages that it took and attempts that failed.
+type Forward struct {
+	ID, Kind     string
+	Backlog      int64
+	Sent, Failed uint64
 }
 
 // Limits is how the counts of rates and quotas are doing.

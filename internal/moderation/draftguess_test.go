@@ -45,14 +45,14 @@ func TestGuessMustEarnItsIDs(t *testing.T) {
 	d, _ := testDrafter(t)
 	short, long := 0, 1 // Violent, and Non-violent Illegal Acts
 	require.Greater(t, len(d.names[long]), 2*len(d.names[short]))
-	for _, c := range []struct {
-		k    int
-		p    float64
-		want bool
-	}{{short, 0.2, false}, {short, 0.3, true}, {long, 0.5, false}, {long, 0.6, true}} {
-		var p [nameCount]float64
-		p[c.k], p[2] = c.p, 0.01
-		require.Equal(t, c.want, d.best(false, 2, p) != nil, "%+v", c)
+	for _, k := range []int{short, long} {
+		// A right guess saves a pass, which costs as much as passIDs ids; a wrong one costs its own.
+		worth := float64(len(d.names[k])) / float64(len(d.names[k])+passIDs)
+		for _, off := range []float64{-0.02, 0.02} {
+			var p [nameCount]float64
+			p[k], p[2] = worth+off, 0.01
+			require.Equal(t, off > 0, d.best(false, 2, p) != nil, "%d: %v", k, p[k])
+		}
 	}
 }
 

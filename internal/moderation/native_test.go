@@ -93,11 +93,14 @@ func TestABadSentenceIsFoundWhereverItStands(t *testing.T) {
 	for _, at := range []int{0, 26, 60} {
 		v := r.judge(t, text(strings.Repeat(filler, at)+bad+strings.Repeat(filler, 60-at)))
 		require.Greater(t, v.Timings.Windows, 3)
-		require.Equal(t, "block", v.Action, "at %d of 60: %+v", at, v)
+		// Which category it names in so odd a text, if any, is the model's business too.
+		require.Equal(t, "Unsafe", v.Severity, "at %d of 60: %+v", at, v)
+		require.NotEqual(t, "allow", v.Action)
 	}
 	// In the beginning of an earlier turn, far beyond what the last message's windows see of it.
 	v := r.judge(t, talk(bad+strings.Repeat(filler, 40), "I see.", "Thanks a lot."))
-	require.Equal(t, "block", v.Action, "%+v", v)
+	require.Equal(t, "Unsafe", v.Severity, "%+v", v)
+	require.NotEqual(t, "allow", v.Action)
 	require.Equal(t, "allow", r.judge(t, text(apptest.SafeTexts()[0])).Action)
 }
 

@@ -56,15 +56,18 @@ type facts struct {
 	report        *Round
 	ignored       []string // settings
 	undecided     Undecided
+	exports       FailedExports
 	rulesFile     RulesFile
+	proofs        *Proofs
 	defaultLeft   bool
+	alerts        []Alert
 }
 
 // needs answers everything that waits for a person, the gravest first.
 func (f facts) needs() []Need {
 	var out []Need
 	for _, look := range []func() []Need{
-		f.chainNeeds, f.writeNeeds, f.diskNeeds, f.modelNeeds, f.certificateNeeds, f.pressureNeeds, f.keyNeeds, f.peopleNeeds, f.decisionNeeds, f.ruleNeeds, f.settingNeeds, f.backupNeeds, f.reportNeeds,
+		f.chainNeeds, f.proofNeeds, f.writeNeeds, f.diskNeeds, f.modelNeeds, f.certificateNeeds, f.pressureNeeds, f.keyNeeds, f.peopleNeeds, f.decisionNeeds, f.ruleNeeds, f.settingNeeds, f.alertNeeds, f.backupNeeds, f.exportNeeds, f.reportNeeds,
 	} {
 		out = append(out, look()...)
 	}
@@ -82,6 +85,24 @@ func (f facts) chainNeeds() []Need {
 		return []Need{{"chain_unchecked", Note, f.started, nil, to}}
 	case c.State == ChainWhole && f.now.Sub(c.VerifiedAt) > walkEvery:
 		return []Need{{"chain_stale", Note, c.VerifiedAt, map[string]any{"days": days(f.now.Sub(c.VerifiedAt))}, to}}
+	}
+	return nil
+}
+
+// proofNeeds tells of checkpoints that are not written, or are in nobody else's hands.
+func (f facts) proofNeeds() []Need {
+	p, to := f.proofs, Target{Page: "audit"}
+	switch {
+	case p == nil || !f.can(access.SettingsManage):
+		return nil
+	case p.Unsigned != "":
+		return []Need{{"checkpoint_failing", Soon, time.Time{}, map[string]any{"problem": p.Unsigned}, to}}
+	case p.Uncopied != "":
+		return []Need{{"anchor_failing", Soon, p.Since, map[string]any{"problem": p.Uncopied}, to}}
+	case p.Foreign:
+		return []Need{{"anchor_foreign", Soon, time.Time{}, nil, to}}
+	case !p.Outside && f.now.Sub(f.started) > walkFirst:
+		return []Need{{"anchor_none", Note, time.Time{}, nil, to}}
 	}
 	return nil
 }
@@ -106,6 +127,20 @@ func (f facts) settingNeeds() []Need {
 	}
 	params := map[string]any{"count": int64(len(f.ignored)), "key": f.ignored[0]}
 	return []Need{{"settings_ignored", Soon, time.Time{}, params, Target{Page: "settings"}}}
+}
+
+// alertNeeds tells of alerts that nothing else here is about.
+func (f facts) alertNeeds() (out []Need) {
+	for _, a := range f.alerts {
+		switch {
+		case a.Kind == "key_leaked" && f.can(access.KeyManage):
+			out = append(out, Need{"key_leaked", Urgent, a.Since, map[string]any{"key": a.Subject}, Target{Page: "keys", ID: a.Subject}})
+		case a.Kind == "forwarding_stuck" && f.can(access.SettingsManage):
+			name, _ := a.Details["name"].(string)
+			out = append(out, Need{"forwarding_stuck", Soon, a.Since, map[string]any{"name": name}, Target{Page: "forwarding"}})
+		}
+	}
+	return out
 }
 
 func (f facts) writeNeeds() []Need {

@@ -78,6 +78,7 @@ func TestNeedsByWhatIsKnown(t *testing.T) {
 			map[string]any{"count": int64(3), "label": "ward", "at": "2026-11-20T12:00:00Z", "days": int64(1)},
 			"keys",
 		},
+		"exports fail":  {func(f *facts) { f.exports = FailedExports{Names: []string{"archive", "siem"}, Since: now.Add(-day)} }, "export_failing", Soon, map[string]any{"count": int64(2), "name": "archive, siem"}, "exports"},
 		"requests open": {func(f *facts) { f.undecided = Undecided{Requests: 3, Oldest: now.Add(-50 * time.Hour)} }, "requests_open", Note, map[string]any{"count": int64(3), "days": int64(2)}, "requests"},
 		"review due": {
 			func(f *facts) { f.undecided = Undecided{Reviews: 1, Rules: 4, Due: now.Add(3 * day)} }, "review_due", Note,
@@ -89,6 +90,10 @@ func TestNeedsByWhatIsKnown(t *testing.T) {
 			map[string]any{"reviews": int64(2), "rules": int64(5), "passed": int64(1), "at": "2026-11-19T12:00:00Z", "days": int64(2)},
 			"reviews",
 		},
+		"unsigned":         {func(f *facts) { f.proofs = &Proofs{Unsigned: "no key", Outside: true} }, "checkpoint_failing", Soon, map[string]any{"problem": "no key"}, "audit"},
+		"uncopied":         {func(f *facts) { f.proofs = &Proofs{Uncopied: "away", Since: now, Outside: true} }, "anchor_failing", Soon, map[string]any{"problem": "away"}, "audit"},
+		"another's copies": {func(f *facts) { f.proofs = &Proofs{Outside: true, Foreign: true} }, "anchor_foreign", Soon, nil, "audit"},
+		"copies at home":   {func(f *facts) { f.proofs = &Proofs{} }, "anchor_none", Note, nil, "audit"},
 		"rules file": {
 			func(f *facts) { f.rulesFile = RulesFile{Problem: "it is empty", Since: now} }, "acl_file_invalid", Soon, map[string]any{"problem": "it is empty"}, "rules",
 		},

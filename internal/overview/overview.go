@@ -49,10 +49,22 @@ type Deps struct {
 	Machine    Machine
 	Ignored    func(ctx context.Context) []string // settings that are set and not in force, by key; nil = not asked
 	RulesFile  func() RulesFile                   // nil = not asked
+	// Alerts answers those that last; nil = not asked.
+	Alerts func(ctx context.Context) ([]Alert, error)
+	Proofs func() Proofs // nil = not asked
 	// DefaultLeft says that a former acl.file still closes what acl.default opens; nil = not asked.
 	DefaultLeft func(ctx context.Context) (bool, error)
+	// Exports answers the scheduled exports that fail; nil = not asked.
+	Exports func(ctx context.Context) (FailedExports, error)
 	// Undecided answers what waits for somebody with acl.manage, reviews as far as they end before a moment; nil = not asked.
 	Undecided func(ctx context.Context, before time.Time) (Undecided, error)
+}
+
+// Alert is one that lasts.
+type Alert struct {
+	Kind, Subject, EventID string
+	Since                  time.Time
+	Details                map[string]any
 }
 
 // Undecided is what waits for a decision: requests for access, and rules in reviews whose day has passed or is near.
@@ -111,6 +123,14 @@ type Target struct {
 type Model struct {
 	catalog.Model
 	Slots, Busy, Queued int
+}
+
+// Proofs is how the log's checkpoints stand. Unsigned says why none can be written, Uncopied why the anchor has none of the last, "" in
+// good order; Outside whether the anchor lies on another disk, Foreign that it holds what the database does not.
+type Proofs struct {
+	Unsigned, Uncopied string
+	Since              time.Time // of Uncopied
+	Outside, Foreign   bool
 }
 
 // RulesFile is how acl.file stands. Problem says why it is not taken; the rules of the last good one stay in force.

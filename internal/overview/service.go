@@ -174,6 +174,10 @@ func (s *Service) facts(ctx context.Context, p access.Principal, v View, notRead
 	if s.d.Ignored != nil {
 		f.ignored = s.d.Ignored(ctx)
 	}
+	if s.d.Proofs != nil {
+		proofs := s.d.Proofs()
+		f.proofs = &proofs
+	}
 	if s.d.RulesFile != nil {
 		f.rulesFile = s.d.RulesFile()
 	}
@@ -182,8 +186,18 @@ func (s *Service) facts(ctx context.Context, p access.Principal, v View, notRead
 			return f, err
 		}
 	}
+	if s.d.Exports != nil && s.d.Guard.Can(p, access.AuditExport) {
+		if f.exports, err = s.d.Exports(ctx); err != nil {
+			return f, err
+		}
+	}
 	if s.d.Undecided != nil && s.d.Guard.Can(p, access.ACLManage) {
 		if f.undecided, err = s.d.Undecided(ctx, v.At.Add(reviewWithin)); err != nil {
+			return f, err
+		}
+	}
+	if s.d.Alerts != nil {
+		if f.alerts, err = s.d.Alerts(ctx); err != nil {
 			return f, err
 		}
 	}

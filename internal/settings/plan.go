@@ -37,6 +37,11 @@ func (s *Service) plan(tx *db.Tx, p access.Principal, c Change) (plan, map[strin
 	if err := s.guard.Administer(tx, p, access.SettingsManage); err != nil {
 		return plan{}, asked, err
 	}
+	if s.asksAgain(c) {
+		if err := p.Confirmed(); err != nil {
+			return plan{}, asked, err
+		}
+	}
 	version, rows, err := readIn(tx)
 	if err != nil {
 		return plan{}, asked, err
@@ -70,6 +75,16 @@ func (s *Service) plan(tx *db.Tx, p access.Principal, c Change) (plan, map[strin
 	}
 	out.compare(s, before, after)
 	return out, out.details(), nil
+}
+
+// asksAgain says whether a change holds a value that is not changed without the password.
+func (s *Service) asksAgain(c Change) bool {
+	for key := range c.Values {
+		if f, ok := s.field(key); ok && f.Confirm {
+			return true
+		}
+	}
+	return false
 }
 
 // compare fills in what the change means.

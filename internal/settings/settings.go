@@ -30,7 +30,8 @@ const (
 )
 
 // Field is one key that is shown. Given is what Source says where that is stronger than the console; Applies is "" for a key
-// that is never stored. Policy is set where verdicts follow from the value.
+// that is never stored. Policy is set where verdicts follow from the value, Confirm
+// where a browser's session has to type the password again before it may change the value.
 type Field struct {
 	Key, Default  string
 	Type          string // text, integer, duration, choice or boolean
@@ -40,6 +41,7 @@ type Field struct {
 	Given, Source string
 	Applies       string
 	Policy        bool
+	Confirm       bool
 }
 
 // fixed says that a stored value would not be in force.

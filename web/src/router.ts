@@ -1,4 +1,5 @@
 import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
+import { auditTabOf, type AuditTab } from "@/lib/auditTabs";
 import { pageOf, startPage } from "@/pages";
 import { useSession } from "@/stores/session";
 
@@ -21,6 +22,11 @@ declare module "vue-router" {
 function at(path: string, name: string, component: () => Promise<unknown>, page = name, object?: string): RouteRecordRaw {
   const row = pageOf(page);
   return { path, name, component, meta: { title: "page." + name, page, action: row?.action, object } };
+}
+
+/** A page among the tabs of the audit area: its tab's action opens it. */
+function auditAt(name: AuditTab["name"], component: () => Promise<unknown>, path = "/audit/" + name): RouteRecordRaw {
+  return { path, name, component, meta: { title: "page." + name, page: "audit", action: auditTabOf(name)?.action } };
 }
 
 const gate = (path: string, name: string, title: string, component: () => Promise<unknown>): RouteRecordRaw => ({ path, name, component, meta: { title, gate: true } });
@@ -47,7 +53,11 @@ export const router = createRouter({
     at("/keys", "keys", () => import("@/views/KeysView.vue")),
     at("/sessions", "sessions", () => import("@/views/SessionsView.vue"), "keys"),
     at("/settings", "settings", () => import("@/views/SettingsView.vue")),
-    at("/audit/:id?", "audit", () => import("@/views/AuditView.vue")),
+    auditAt("audit", () => import("@/views/AuditView.vue"), "/audit/:id?"),
+    auditAt("exports", () => import("@/views/ExportsView.vue")),
+    auditAt("proof", () => import("@/views/ProofView.vue")),
+    auditAt("retention", () => import("@/views/RetentionView.vue")),
+    auditAt("forwarding", () => import("@/views/ForwardingView.vue")),
     at("/system", "system", () => import("@/views/SystemView.vue")),
     at("/events/:id", "event", () => import("@/views/EventView.vue"), "audit"),
     at("/profile", "profile", () => import("@/views/ProfileView.vue")),

@@ -52,7 +52,7 @@ func ReadOrMake(path string, size int) ([]byte, error) {
 
 // Read answers the secret in path. It refuses links, other lengths and files that the group or strangers have any right to.
 func Read(path string, size int) (secret []byte, err error) {
-	name := filepath.Join(Folder, filepath.Base(path))
+	name := filepath.Join(filepath.Base(filepath.Dir(path)), filepath.Base(path))
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, name+" in the data folder can't be opened")

@@ -180,6 +180,39 @@ func (e AskedOperation) Valid() bool {
 	}
 }
 
+// Defines values for AuditCheckpointCause.
+const (
+	AuditCheckpointCauseManual AuditCheckpointCause = "manual"
+	AuditCheckpointCausePrune  AuditCheckpointCause = "prune"
+	AuditCheckpointCauseRotate AuditCheckpointCause = "rotate"
+	AuditCheckpointCauseRows   AuditCheckpointCause = "rows"
+	AuditCheckpointCauseStart  AuditCheckpointCause = "start"
+	AuditCheckpointCauseStop   AuditCheckpointCause = "stop"
+	AuditCheckpointCauseTime   AuditCheckpointCause = "time"
+)
+
+// Valid indicates whether the value is a known member of the AuditCheckpointCause enum.
+func (e AuditCheckpointCause) Valid() bool {
+	switch e {
+	case AuditCheckpointCauseManual:
+		return true
+	case AuditCheckpointCausePrune:
+		return true
+	case AuditCheckpointCauseRotate:
+		return true
+	case AuditCheckpointCauseRows:
+		return true
+	case AuditCheckpointCauseStart:
+		return true
+	case AuditCheckpointCauseStop:
+		return true
+	case AuditCheckpointCauseTime:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CellSource.
 const (
 	Changed CellSource = "changed"
@@ -222,6 +255,33 @@ func (e CheckedConditionName) Valid() bool {
 	case CheckedValidFrom:
 		return true
 	case CheckedValidUntil:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ClockQuestionKind.
+const (
+	ClockBack   ClockQuestionKind = "back"
+	ClockGap    ClockQuestionKind = "gap"
+	ClockGaps   ClockQuestionKind = "gaps"
+	ClockJumped ClockQuestionKind = "jumped"
+	ClockMoved  ClockQuestionKind = "moved"
+)
+
+// Valid indicates whether the value is a known member of the ClockQuestionKind enum.
+func (e ClockQuestionKind) Valid() bool {
+	switch e {
+	case ClockBack:
+		return true
+	case ClockGap:
+		return true
+	case ClockGaps:
+		return true
+	case ClockJumped:
+		return true
+	case ClockMoved:
 		return true
 	default:
 		return false
@@ -492,6 +552,66 @@ func (e ExplanationStatus) Valid() bool {
 	}
 }
 
+// Defines values for ExportEvery.
+const (
+	ExportEveryDay  ExportEvery = "day"
+	ExportEveryHour ExportEvery = "hour"
+	ExportEveryWeek ExportEvery = "week"
+)
+
+// Valid indicates whether the value is a known member of the ExportEvery enum.
+func (e ExportEvery) Valid() bool {
+	switch e {
+	case ExportEveryDay:
+		return true
+	case ExportEveryHour:
+		return true
+	case ExportEveryWeek:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportFilterDecision.
+const (
+	ExportFilterDecisionAllow ExportFilterDecision = "allow"
+	ExportFilterDecisionDeny  ExportFilterDecision = "deny"
+	ExportFilterDecisionError ExportFilterDecision = "error"
+)
+
+// Valid indicates whether the value is a known member of the ExportFilterDecision enum.
+func (e ExportFilterDecision) Valid() bool {
+	switch e {
+	case ExportFilterDecisionAllow:
+		return true
+	case ExportFilterDecisionDeny:
+		return true
+	case ExportFilterDecisionError:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportFormat.
+const (
+	Csv   ExportFormat = "csv"
+	Jsonl ExportFormat = "jsonl"
+)
+
+// Valid indicates whether the value is a known member of the ExportFormat enum.
+func (e ExportFormat) Valid() bool {
+	switch e {
+	case Csv:
+		return true
+	case Jsonl:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FilterPage.
 const (
 	Audit   FilterPage = "audit"
@@ -504,6 +624,87 @@ func (e FilterPage) Valid() bool {
 	case Audit:
 		return true
 	case History:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ForwardKind.
+const (
+	Syslog  ForwardKind = "syslog"
+	Webhook ForwardKind = "webhook"
+)
+
+// Valid indicates whether the value is a known member of the ForwardKind enum.
+func (e ForwardKind) Valid() bool {
+	switch e {
+	case Syslog:
+		return true
+	case Webhook:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ForwardScope.
+const (
+	ForwardScopeAlerts ForwardScope = "alerts"
+	ForwardScopeAll    ForwardScope = "all"
+)
+
+// Valid indicates whether the value is a known member of the ForwardScope enum.
+func (e ForwardScope) Valid() bool {
+	switch e {
+	case ForwardScopeAlerts:
+		return true
+	case ForwardScopeAll:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ForwardState.
+const (
+	Current ForwardState = "current"
+	Failing ForwardState = "failing"
+	Paused  ForwardState = "paused"
+	Sending ForwardState = "sending"
+)
+
+// Valid indicates whether the value is a known member of the ForwardState enum.
+func (e ForwardState) Valid() bool {
+	switch e {
+	case Current:
+		return true
+	case Failing:
+		return true
+	case Paused:
+		return true
+	case Sending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ForwardTransport.
+const (
+	TCP ForwardTransport = "tcp"
+	TLS ForwardTransport = "tls"
+	UDP ForwardTransport = "udp"
+)
+
+// Valid indicates whether the value is a known member of the ForwardTransport enum.
+func (e ForwardTransport) Valid() bool {
+	switch e {
+	case TCP:
+		return true
+	case TLS:
+		return true
+	case UDP:
 		return true
 	default:
 		return false
@@ -593,16 +794,16 @@ func (e Language) Valid() bool {
 
 // Defines values for LimitRefusalSpan.
 const (
-	Day   LimitRefusalSpan = "day"
-	Month LimitRefusalSpan = "month"
+	LimitRefusalSpanDay   LimitRefusalSpan = "day"
+	LimitRefusalSpanMonth LimitRefusalSpan = "month"
 )
 
 // Valid indicates whether the value is a known member of the LimitRefusalSpan enum.
 func (e LimitRefusalSpan) Valid() bool {
 	switch e {
-	case Day:
+	case LimitRefusalSpanDay:
 		return true
-	case Month:
+	case LimitRefusalSpanMonth:
 		return true
 	default:
 		return false
@@ -780,6 +981,24 @@ func (e NamedModelRulesPrincipalType) Valid() bool {
 	case NamedModelRulesPrincipalTypeRole:
 		return true
 	case NamedModelRulesPrincipalTypeUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewForwardTargetFrom.
+const (
+	NewForwardTargetFromNow   NewForwardTargetFrom = "now"
+	NewForwardTargetFromStart NewForwardTargetFrom = "start"
+)
+
+// Valid indicates whether the value is a known member of the NewForwardTargetFrom enum.
+func (e NewForwardTargetFrom) Valid() bool {
+	switch e {
+	case NewForwardTargetFromNow:
+		return true
+	case NewForwardTargetFromStart:
 		return true
 	default:
 		return false
@@ -1050,6 +1269,108 @@ func (e RehearsedUseEffect) Valid() bool {
 	case EffectGain:
 		return true
 	case EffectLose:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RetentionKindKind.
+const (
+	RetentionOfAudit    RetentionKindKind = "audit"
+	RetentionOfSessions RetentionKindKind = "sessions"
+	RetentionOfVerdicts RetentionKindKind = "verdicts"
+)
+
+// Valid indicates whether the value is a known member of the RetentionKindKind enum.
+func (e RetentionKindKind) Valid() bool {
+	switch e {
+	case RetentionOfAudit:
+		return true
+	case RetentionOfSessions:
+		return true
+	case RetentionOfVerdicts:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RetentionKindSource.
+const (
+	RetentionFromConsole RetentionKindSource = "console"
+	RetentionFromDefault RetentionKindSource = "default"
+	RetentionFromEnv     RetentionKindSource = "env"
+	RetentionFromFile    RetentionKindSource = "file"
+	RetentionFromFlag    RetentionKindSource = "flag"
+)
+
+// Valid indicates whether the value is a known member of the RetentionKindSource enum.
+func (e RetentionKindSource) Valid() bool {
+	switch e {
+	case RetentionFromConsole:
+		return true
+	case RetentionFromDefault:
+		return true
+	case RetentionFromEnv:
+		return true
+	case RetentionFromFile:
+		return true
+	case RetentionFromFlag:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RetentionLookResult.
+const (
+	LookBegan   RetentionLookResult = ""
+	LookClock   RetentionLookResult = "clock"
+	LookNothing RetentionLookResult = "nothing"
+	LookOff     RetentionLookResult = "off"
+	LookProof   RetentionLookResult = "proof"
+	LookYoung   RetentionLookResult = "young"
+)
+
+// Valid indicates whether the value is a known member of the RetentionLookResult enum.
+func (e RetentionLookResult) Valid() bool {
+	switch e {
+	case LookBegan:
+		return true
+	case LookClock:
+		return true
+	case LookNothing:
+		return true
+	case LookOff:
+		return true
+	case LookProof:
+		return true
+	case LookYoung:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RetentionPlanStopped.
+const (
+	RetentionClock RetentionPlanStopped = "clock"
+	RetentionOff   RetentionPlanStopped = "off"
+	RetentionProof RetentionPlanStopped = "proof"
+	RetentionYoung RetentionPlanStopped = "young"
+)
+
+// Valid indicates whether the value is a known member of the RetentionPlanStopped enum.
+func (e RetentionPlanStopped) Valid() bool {
+	switch e {
+	case RetentionClock:
+		return true
+	case RetentionOff:
+		return true
+	case RetentionProof:
+		return true
+	case RetentionYoung:
 		return true
 	default:
 		return false
@@ -1547,16 +1868,16 @@ func (e ListExamplesParamsLanguage) Valid() bool {
 
 // Defines values for ListModerationsParamsScope.
 const (
-	All ListModerationsParamsScope = "all"
-	Own ListModerationsParamsScope = "own"
+	ListModerationsParamsScopeAll ListModerationsParamsScope = "all"
+	ListModerationsParamsScopeOwn ListModerationsParamsScope = "own"
 )
 
 // Valid indicates whether the value is a known member of the ListModerationsParamsScope enum.
 func (e ListModerationsParamsScope) Valid() bool {
 	switch e {
-	case All:
+	case ListModerationsParamsScopeAll:
 		return true
-	case Own:
+	case ListModerationsParamsScopeOwn:
 		return true
 	default:
 		return false
@@ -1747,8 +2068,41 @@ type Actor struct {
 // ActorType defines model for Actor.Type.
 type ActorType string
 
+// AlertTold defines model for AlertTold.
+type AlertTold struct {
+	ClearedAt *wire.Time `json:"cleared_at"`
+
+	// EventID The row of the log that told of it.
+	EventID string `json:"event_id"`
+
+	// Kind sign_in_burst, chain_broken, disk_low, key_unused, key_leaked, anchor_failing or forwarding_stuck.
+	Kind     string    `json:"kind"`
+	RaisedAt Timestamp `json:"raised_at"`
+
+	// Subject What it is about, such as a key's id; empty for the server as a whole.
+	Subject string `json:"subject"`
+}
+
 // AskedOperation defines model for AskedOperation.
 type AskedOperation string
+
+// AuditAnchor defines model for AuditAnchor.
+type AuditAnchor struct {
+	At *wire.Time `json:"at"`
+
+	// Foreign The folder holds checkpoints that this database does not: it was restored, or the folder is another's.
+	Foreign bool `json:"foreign"`
+
+	// Number The newest checkpoint that is copied; 0 for none yet.
+	Number int64 `json:"number"`
+
+	// Outside The folder lies on another file system than the data folder.
+	Outside bool `json:"outside"`
+
+	// Problem Why copies cannot be made; empty in good order.
+	Problem string     `json:"problem"`
+	Since   *wire.Time `json:"since"`
+}
 
 // AuditBucket defines model for AuditBucket.
 type AuditBucket struct {
@@ -1768,6 +2122,39 @@ type AuditChain struct {
 	Verified *AuditVerification `json:"verified"`
 }
 
+// AuditCheckpoint defines model for AuditCheckpoint.
+type AuditCheckpoint struct {
+	At    Timestamp            `json:"at"`
+	Cause AuditCheckpointCause `json:"cause"`
+
+	// Hash That row's.
+	Hash  string `json:"hash"`
+	KeyID string `json:"key_id"`
+	Note  string `json:"note"`
+
+	// Number Checkpoints are counted from 1.
+	Number int64 `json:"number"`
+
+	// Previous SHA-256 of the note before; 64 zeros in the first.
+	Previous string `json:"previous"`
+
+	// Seq The last row that it covers.
+	Seq int64 `json:"seq"`
+}
+
+// AuditCheckpointCause defines model for AuditCheckpoint.Cause.
+type AuditCheckpointCause string
+
+// AuditCheckpoints defines model for AuditCheckpoints.
+type AuditCheckpoints struct {
+	Anchor     AuditAnchor       `json:"anchor"`
+	Items      []AuditCheckpoint `json:"items"`
+	NextCursor *string           `json:"next_cursor"`
+
+	// Problem Why no checkpoint can be written; empty in good order.
+	Problem string `json:"problem"`
+}
+
 // AuditCounts defines model for AuditCounts.
 type AuditCounts struct {
 	Allow int64 `json:"allow"`
@@ -1781,13 +2168,48 @@ type AuditEvent = json.RawMessage
 // AuditNeighbours defines model for AuditNeighbours.
 type AuditNeighbours struct {
 	Newer *AuditEvent `json:"newer"`
-	Older *AuditEvent `json:"older"`
+
+	// NewerRemoved What stands for the row with the next number where retention removed it.
+	NewerRemoved *AuditTombstone `json:"newer_removed"`
+	Older        *AuditEvent     `json:"older"`
+
+	// OlderRemoved What stands for the row with the number before where retention removed it.
+	OlderRemoved *AuditTombstone `json:"older_removed"`
 }
 
 // AuditPage defines model for AuditPage.
 type AuditPage struct {
 	Items      []AuditEvent `json:"items"`
 	NextCursor *string      `json:"next_cursor"`
+
+	// SearchedTo Set where a page ends because as many rows were looked at as one request may: it may hold few or no rows, everything up to
+	// that moment is searched, and next_cursor goes on behind it.
+	SearchedTo *wire.Time `json:"searched_to"`
+}
+
+// AuditSigningKey defines model for AuditSigningKey.
+type AuditSigningKey struct {
+	At Timestamp `json:"at"`
+
+	// EventID The audit row of the change.
+	EventID string `json:"event_id"`
+	ID      string `json:"id"`
+
+	// Lost The key before it was lost: nothing vouches for this one.
+	Lost bool   `json:"lost"`
+	Note string `json:"note"`
+
+	// Previous The key that vouches for it.
+	Previous *string    `json:"previous"`
+	Until    *wire.Time `json:"until"`
+
+	// Verifier The public key, as a line of the file that `guardhouse audit verify --public-key` reads.
+	Verifier string `json:"verifier"`
+}
+
+// AuditSigningKeys defines model for AuditSigningKeys.
+type AuditSigningKeys struct {
+	Items []AuditSigningKey `json:"items"`
 }
 
 // AuditTextRequest defines model for AuditTextRequest.
@@ -1795,9 +2217,44 @@ type AuditTextRequest struct {
 	Text string `json:"text"`
 }
 
+// AuditTombstone defines model for AuditTombstone.
+type AuditTombstone struct {
+	At Timestamp `json:"at"`
+
+	// EventID The audit row of the removal.
+	EventID  string    `json:"event_id"`
+	FirstSeq int64     `json:"first_seq"`
+	From     Timestamp `json:"from"`
+
+	// LastHash Of the last row.
+	LastHash string `json:"last_hash"`
+	LastSeq  int64  `json:"last_seq"`
+
+	// Note What was signed, with its signature.
+	Note string `json:"note"`
+
+	// PrevHash Of the row before the first.
+	PrevHash string    `json:"prev_hash"`
+	Rows     int64     `json:"rows"`
+	Rule     string    `json:"rule"`
+	To       Timestamp `json:"to"`
+}
+
+// AuditTombstonePage defines model for AuditTombstonePage.
+type AuditTombstonePage struct {
+	Items      []AuditTombstone `json:"items"`
+	NextCursor *string          `json:"next_cursor"`
+}
+
 // AuditVerification defines model for AuditVerification.
 type AuditVerification struct {
 	CheckedAt Timestamp `json:"checked_at"`
+
+	// Checkpoints Of the database, each with a right signature and in line with the one before.
+	Checkpoints int64 `json:"checkpoints"`
+
+	// Copies Checkpoints in the anchor folder that the rows were held against.
+	Copies int64 `json:"copies"`
 
 	// Detail The finding in one sentence.
 	Detail     string  `json:"detail"`
@@ -1807,16 +2264,29 @@ type AuditVerification struct {
 	Finding string `json:"finding"`
 
 	// FindingSeq The row at which the finding stands.
-	FindingSeq  *int64   `json:"finding_seq"`
-	First       int64    `json:"first"`
+	FindingSeq *int64 `json:"finding_seq"`
+	First      int64  `json:"first"`
+
+	// KeysFrom Whose word the public keys are: anchor (the folder of copies) or database (nobody outside).
+	KeysFrom    string   `json:"keys_from"`
 	Last        int64    `json:"last"`
 	NotProvable []string `json:"not_provable"`
-	Rows        int64    `json:"rows"`
+
+	// Removed Rows that they stand for.
+	Removed int64 `json:"removed"`
+	Rows    int64 `json:"rows"`
+
+	// Tombstones Signed notes in place of rows that retention removed.
+	Tombstones int64 `json:"tombstones"`
 }
 
 // AuditVolume defines model for AuditVolume.
 type AuditVolume struct {
 	Buckets []AuditBucket `json:"buckets"`
+
+	// CountedFrom Set where there was more to look at than one request may: the counts leave out what is older. Null where all is counted, as it
+	// always is without a filter beyond time and decision.
+	CountedFrom *wire.Time `json:"counted_from"`
 
 	// From null while the log is empty.
 	From *wire.Time `json:"from"`
@@ -1856,6 +2326,21 @@ type CheckedCondition struct {
 
 // CheckedConditionName defines model for CheckedCondition.Name.
 type CheckedConditionName string
+
+// ClockQuestion defines model for ClockQuestion.
+type ClockQuestion struct {
+	After  Timestamp `json:"after"`
+	Before Timestamp `json:"before"`
+
+	// Kind How the wall clock came apart from the machine's own: it moved, the machine was off for long or often, the log goes on on another machine, or the clock is behind.
+	Kind ClockQuestionKind `json:"kind"`
+
+	// Seconds How much nothing explains.
+	Seconds int64 `json:"seconds"`
+}
+
+// ClockQuestionKind How the wall clock came apart from the machine's own: it moved, the machine was off for long or often, the log goes on on another machine, or the clock is behind.
+type ClockQuestionKind string
 
 // Confirm defines model for Confirm.
 type Confirm struct {
@@ -2048,8 +2533,180 @@ type ExplanationDecision string
 // ExplanationStatus What a request would be answered by the gate. 401 is an account or key that has ended; 429 is for questions about now alone.
 type ExplanationStatus int
 
+// ExportEvery Hours, days and weeks are of UTC; a week begins on Monday.
+type ExportEvery string
+
+// ExportFilter As the list's filters, without times.
+type ExportFilter struct {
+	Action    *string               `json:"action,omitempty"`
+	Actor     *string               `json:"actor,omitempty"`
+	Decision  *ExportFilterDecision `json:"decision,omitempty"`
+	IP        *string               `json:"ip,omitempty"`
+	Key       *string               `json:"key,omitempty"`
+	Model     *string               `json:"model,omitempty"`
+	Purpose   *string               `json:"purpose,omitempty"`
+	Q         *string               `json:"q,omitempty"`
+	Reason    *string               `json:"reason,omitempty"`
+	RequestID *string               `json:"request_id,omitempty"`
+	Rule      *string               `json:"rule,omitempty"`
+}
+
+// ExportFilterDecision defines model for ExportFilter.Decision.
+type ExportFilterDecision string
+
+// ExportFormat defines model for ExportFormat.
+type ExportFormat string
+
+// ExportSchedule defines model for ExportSchedule.
+type ExportSchedule struct {
+	At        string    `json:"at"`
+	Bom       bool      `json:"bom"`
+	CreatedAt Timestamp `json:"created_at"`
+	CreatedBy string    `json:"created_by"`
+
+	// Every Hours, days and weeks are of UTC; a week begins on Monday.
+	Every    ExportEvery `json:"every"`
+	FailedAt *wire.Time  `json:"failed_at"`
+
+	// FailedWhy folder_unset, folder_missing, folder_link, folder_none, folder_foreign, folder_writable, folder_kept, folder_denied, disk_full or broken_off.
+	FailedWhy *string `json:"failed_why"`
+
+	// Failures Runs in a row that came to nothing.
+	Failures int `json:"failures"`
+
+	// Filter As the list's filters, without times.
+	Filter   ExportFilter `json:"filter"`
+	Format   ExportFormat `json:"format"`
+	ID       string       `json:"id"`
+	LastAt   *wire.Time   `json:"last_at"`
+	LastFile *string      `json:"last_file"`
+	LastRows int64        `json:"last_rows"`
+	LastSeq  int64        `json:"last_seq"`
+	Name     string       `json:"name"`
+	NextAt   Timestamp    `json:"next_at"`
+
+	// RetryAt When a run that failed is tried again.
+	RetryAt *wire.Time `json:"retry_at"`
+}
+
+// ExportScheduleCreate defines model for ExportScheduleCreate.
+type ExportScheduleCreate struct {
+	// At Time of the day in UTC; of an hour only the minutes count.
+	At  *string `json:"at,omitempty"`
+	Bom *bool   `json:"bom,omitempty"`
+
+	// Every Hours, days and weeks are of UTC; a week begins on Monday.
+	Every ExportEvery `json:"every"`
+
+	// Filter As the list's filters, without times.
+	Filter *ExportFilter `json:"filter,omitempty"`
+	Format ExportFormat  `json:"format"`
+
+	// Name Its folder is called so.
+	Name string `json:"name"`
+}
+
+// ExportSchedules defines model for ExportSchedules.
+type ExportSchedules struct {
+	// FolderProblem Why nothing can be written to `audit.export_dir`, null where it can.
+	FolderProblem *string          `json:"folder_problem"`
+	Items         []ExportSchedule `json:"items"`
+}
+
 // FilterPage defines model for FilterPage.
 type FilterPage string
+
+// ForwardKind defines model for ForwardKind.
+type ForwardKind string
+
+// ForwardScope Every row and signed checkpoint, or the rows of alerts alone.
+type ForwardScope string
+
+// ForwardState defines model for ForwardState.
+type ForwardState string
+
+// ForwardTarget defines model for ForwardTarget.
+type ForwardTarget struct {
+	Address string `json:"address"`
+
+	// Backlog Rows that it does not have yet.
+	Backlog int64 `json:"backlog"`
+
+	// Checkpoint The last checkpoint that it surely has.
+	Checkpoint int64     `json:"checkpoint"`
+	CreatedAt  Timestamp `json:"created_at"`
+	CreatedBy  string    `json:"created_by"`
+
+	// Error Why it is failing: refused, timeout, not_found, not_permitted, tls_untrusted, tls_name, tls_failed, status_NNN or broken.
+	Error    *string `json:"error"`
+	Facility int     `json:"facility"`
+
+	// Failed Attempts that failed, as far as they were written down.
+	Failed       int64       `json:"failed"`
+	FailingSince *wire.Time  `json:"failing_since"`
+	ID           string      `json:"id"`
+	Kind         ForwardKind `json:"kind"`
+
+	// MaxBytes 0 for the transport's.
+	MaxBytes            int        `json:"max_bytes"`
+	Name                string     `json:"name"`
+	PreviousSecretUntil *wire.Time `json:"previous_secret_until"`
+
+	// Scope Every row and signed checkpoint, or the rows of alerts alone.
+	Scope  ForwardScope `json:"scope"`
+	Sent   int64        `json:"sent"`
+	SentAt *wire.Time   `json:"sent_at"`
+
+	// Seq The last row that it surely has.
+	Seq        int64        `json:"seq"`
+	ServerName string       `json:"server_name"`
+	State      ForwardState `json:"state"`
+	TLS        struct {
+		ClientCertificate bool `json:"client_certificate"`
+		OwnCa             bool `json:"own_ca"`
+	} `json:"tls"`
+
+	// Transport Empty for a webhook.
+	Transport string `json:"transport"`
+
+	// URL Empty for a syslog target.
+	URL string `json:"url"`
+}
+
+// ForwardTargetChange defines model for ForwardTargetChange.
+type ForwardTargetChange struct {
+	Address     *string `json:"address,omitempty"`
+	Ca          *string `json:"ca,omitempty"`
+	Certificate *string `json:"certificate,omitempty"`
+	Key         *string `json:"key,omitempty"`
+	Name        *string `json:"name,omitempty"`
+	Paused      *bool   `json:"paused,omitempty"`
+	ServerName  *string `json:"server_name,omitempty"`
+	URL         *string `json:"url,omitempty"`
+}
+
+// ForwardTargets defines model for ForwardTargets.
+type ForwardTargets struct {
+	// Alerts Those that last and those of late, newest first.
+	Alerts []AlertTold `json:"alerts"`
+
+	// Hosts Where the configuration lets the server connect to.
+	Hosts []string        `json:"hosts"`
+	Items []ForwardTarget `json:"items"`
+
+	// NextCursor Always null.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// ForwardTest defines model for ForwardTest.
+type ForwardTest struct {
+	// Error As in ForwardTarget.
+	Error *string `json:"error"`
+	Taken bool    `json:"taken"`
+}
+
+// ForwardTransport defines model for ForwardTransport.
+type ForwardTransport string
 
 // Group defines model for Group.
 type Group struct {
@@ -2154,6 +2811,31 @@ type HitSample struct {
 
 	// WouldHave What the report-only rule would have done: allow or deny; null where the rule decided.
 	WouldHave *string `json:"would_have"`
+}
+
+// Hold defines model for Hold.
+type Hold struct {
+	CreatedAt Timestamp  `json:"created_at"`
+	CreatedBy string     `json:"created_by"`
+	EventID   string     `json:"event_id"`
+	From      *wire.Time `json:"from"`
+	ID        string     `json:"id"`
+
+	// Person null is everybody.
+	Person         *string    `json:"person"`
+	PersonID       *string    `json:"person_id"`
+	Reason         string     `json:"reason"`
+	ReleaseEventID *string    `json:"release_event_id"`
+	ReleaseReason  *string    `json:"release_reason"`
+	ReleasedAt     *wire.Time `json:"released_at"`
+	ReleasedBy     *string    `json:"released_by"`
+	To             *wire.Time `json:"to"`
+}
+
+// HoldPage defines model for HoldPage.
+type HoldPage struct {
+	Items      []Hold  `json:"items"`
+	NextCursor *string `json:"next_cursor"`
 }
 
 // Hygiene defines model for Hygiene.
@@ -2324,6 +3006,13 @@ type LoginRequest struct {
 	Otp      *string `json:"otp,omitempty"`
 	Password string  `json:"password"`
 	Username string  `json:"username"`
+}
+
+// MadeForwardTarget defines model for MadeForwardTarget.
+type MadeForwardTarget struct {
+	// Secret A webhook's, here and nowhere again; null for a syslog target.
+	Secret *string       `json:"secret"`
+	Target ForwardTarget `json:"target"`
 }
 
 // Me defines model for Me.
@@ -2583,10 +3272,61 @@ type NewFilter struct {
 	Query string     `json:"query"`
 }
 
+// NewForwardTarget defines model for NewForwardTarget.
+type NewForwardTarget struct {
+	// Address HOST:PORT of a syslog receiver.
+	Address *string `json:"address,omitempty"`
+
+	// Ca Who signs its certificate, in PEM; the system's if empty.
+	Ca *string `json:"ca,omitempty"`
+
+	// Certificate The client certificate, in PEM.
+	Certificate *string `json:"certificate,omitempty"`
+
+	// Facility 13 (log audit) if it is 0 or left out.
+	Facility *int `json:"facility,omitempty"`
+
+	// From Whether it is sent what was written before.
+	From *NewForwardTargetFrom `json:"from,omitempty"`
+
+	// Key Its private key, in PEM. It is stored sealed.
+	Key  *string     `json:"key,omitempty"`
+	Kind ForwardKind `json:"kind"`
+
+	// MaxBytes Of one message: 8192, over UDP 2048. A longer row is sent with what identifies it.
+	MaxBytes *int   `json:"max_bytes,omitempty"`
+	Name     string `json:"name"`
+
+	// Scope Every row and signed checkpoint, or the rows of alerts alone.
+	Scope *ForwardScope `json:"scope,omitempty"`
+
+	// ServerName The name in its certificate, where that is not the address's.
+	ServerName *string           `json:"server_name,omitempty"`
+	Transport  *ForwardTransport `json:"transport,omitempty"`
+
+	// URL Of a webhook, with https.
+	URL *string `json:"url,omitempty"`
+}
+
+// NewForwardTargetFrom Whether it is sent what was written before.
+type NewForwardTargetFrom string
+
 // NewGroup defines model for NewGroup.
 type NewGroup struct {
 	Name string  `json:"name"`
 	Note *string `json:"note,omitempty"`
+}
+
+// NewHold defines model for NewHold.
+type NewHold struct {
+	From *time.Time `json:"from,omitempty"`
+
+	// Person A name or an id, with or without user: before it.
+	Person *string `json:"person,omitempty"`
+	Reason string  `json:"reason"`
+
+	// To Not in it.
+	To *time.Time `json:"to,omitempty"`
 }
 
 // NewKey defines model for NewKey.
@@ -2852,7 +3592,7 @@ type OverviewModel struct {
 
 // OverviewNeed defines model for OverviewNeed.
 type OverviewNeed struct {
-	// Code What needs somebody: chain_broken, chain_unchecked, chain_stale, audit_unwritable, disk_full, disk_low, model_failed, model_loading, certificate_ended, certificate_ends, sign_in_burst, queue_full, keys_suspended, keys_ending, keys_unused, last_admin, settings_ignored, acl_file_invalid, acl_default_left, requests_open, review_due, backup_none, backup_old, checks_failed.
+	// Code What needs somebody: chain_broken, chain_unchecked, chain_stale, checkpoint_failing, anchor_failing, anchor_foreign, anchor_none, audit_unwritable, disk_full, disk_low, model_failed, model_loading, certificate_ended, certificate_ends, sign_in_burst, queue_full, keys_suspended, keys_ending, keys_unused, last_admin, settings_ignored, acl_file_invalid, acl_default_left, requests_open, review_due, backup_none, backup_old, export_failing, key_leaked, forwarding_stuck, checks_failed.
 	Code string `json:"code"`
 
 	// Params Values of a text by name.
@@ -3013,6 +3753,17 @@ type Problem struct {
 // ProposedRule A rule as the routes of model rules take it; it is read by the same parser. The id may be left out.
 type ProposedRule = json.RawMessage
 
+// PruneAnswer defines model for PruneAnswer.
+type PruneAnswer struct {
+	Plan RetentionPlan `json:"plan"`
+	Run  *RetentionRun `json:"run"`
+}
+
+// PruneRequest defines model for PruneRequest.
+type PruneRequest struct {
+	DryRun *bool `json:"dry_run,omitempty"`
+}
+
 // QueuePlace With busy, the line that had no place; with timeout, the one that the time passed in.
 type QueuePlace struct {
 	// Capacity Most requests that may.
@@ -3127,6 +3878,120 @@ type RehearsedUse struct {
 
 // RehearsedUseEffect defines model for RehearsedUse.Effect.
 type RehearsedUseEffect string
+
+// Retention defines model for Retention.
+type Retention struct {
+	Kinds  []RetentionKind `json:"kinds"`
+	Looked *RetentionLook  `json:"looked"`
+	Plan   RetentionPlan   `json:"plan"`
+
+	// Presets Days to choose from; those below a kind's least are not for it.
+	Presets []int `json:"presets"`
+
+	// Runs The last ones, newest first.
+	Runs []RetentionRun `json:"runs"`
+
+	// Version Of the settings.
+	Version int64 `json:"version"`
+}
+
+// RetentionDays defines model for RetentionDays.
+type RetentionDays struct {
+	// Audit 0, which is for ever, or 180 days or more.
+	Audit int `json:"audit"`
+
+	// Sessions Days after their end.
+	Sessions int `json:"sessions"`
+
+	// Verdicts 0 keeps them as long as their audit rows, which none outlives.
+	Verdicts int `json:"verdicts"`
+}
+
+// RetentionKind defines model for RetentionKind.
+type RetentionKind struct {
+	ChangedAt *wire.Time `json:"changed_at"`
+	ChangedBy *string    `json:"changed_by"`
+
+	// Days 0 is for ever.
+	Days        int               `json:"days"`
+	DefaultDays int               `json:"default_days"`
+	Editable    bool              `json:"editable"`
+	EventID     *string           `json:"event_id"`
+	Kind        RetentionKindKind `json:"kind"`
+
+	// LeastDays The fewest that can be set.
+	LeastDays int                 `json:"least_days"`
+	Source    RetentionKindSource `json:"source"`
+}
+
+// RetentionKindKind defines model for RetentionKind.Kind.
+type RetentionKindKind string
+
+// RetentionKindSource defines model for RetentionKind.Source.
+type RetentionKindSource string
+
+// RetentionLook defines model for RetentionLook.
+type RetentionLook struct {
+	At Timestamp `json:"at"`
+
+	// Result Empty where a removal began.
+	Result RetentionLookResult `json:"result"`
+}
+
+// RetentionLookResult Empty where a removal began.
+type RetentionLookResult string
+
+// RetentionPlan defines model for RetentionPlan.
+type RetentionPlan struct {
+	AsOf        *wire.Time `json:"as_of"`
+	AuditBefore *wire.Time `json:"audit_before"`
+	FirstSeq    int64      `json:"first_seq"`
+	From        *wire.Time `json:"from"`
+
+	// Held Rows old enough that holds keep.
+	Held      int64           `json:"held"`
+	LastSeq   int64           `json:"last_seq"`
+	Questions []ClockQuestion `json:"questions"`
+
+	// Rows Audit rows that would go.
+	Rows           int64      `json:"rows"`
+	Sessions       int64      `json:"sessions"`
+	SessionsBefore *wire.Time `json:"sessions_before"`
+
+	// Stopped Why nothing goes: no kind has a time, the clock is asked about, no signed checkpoint is old enough, or one that would decide is not proved.
+	Stopped *RetentionPlanStopped `json:"stopped"`
+	To      *wire.Time            `json:"to"`
+
+	// Unsent Rows old enough that are not forwarded yet.
+	Unsent         int64      `json:"unsent"`
+	Verdicts       int64      `json:"verdicts"`
+	VerdictsBefore *wire.Time `json:"verdicts_before"`
+}
+
+// RetentionPlanStopped Why nothing goes: no kind has a time, the clock is asked about, no signed checkpoint is old enough, or one that would decide is not proved.
+type RetentionPlanStopped string
+
+// RetentionRun defines model for RetentionRun.
+type RetentionRun struct {
+	At         Timestamp  `json:"at"`
+	By         string     `json:"by"`
+	EventID    string     `json:"event_id"`
+	FinishedAt *wire.Time `json:"finished_at"`
+
+	// Problem Why it ended without all of it.
+	Problem *string `json:"problem"`
+
+	// Rows Decided.
+	Rows int64 `json:"rows"`
+
+	// RowsGone Done so far.
+	RowsGone     int64 `json:"rows_gone"`
+	Sessions     int64 `json:"sessions"`
+	SessionsGone int64 `json:"sessions_gone"`
+	Tombstones   int64 `json:"tombstones"`
+	Verdicts     int64 `json:"verdicts"`
+	VerdictsGone int64 `json:"verdicts_gone"`
+}
 
 // Role defines model for Role.
 type Role struct {
@@ -3742,6 +4607,11 @@ type WayToPass struct {
 // WayToPassKind conditions: the request meets those of the rule (at, ip and purpose say how); enforced: the report-only rule is enforced; without_deny: the rule that denies lets go of it.
 type WayToPassKind string
 
+// WithReason defines model for WithReason.
+type WithReason struct {
+	Reason string `json:"reason"`
+}
+
 // AuditAction defines model for AuditAction.
 type AuditAction = string
 
@@ -3754,8 +4624,20 @@ type AuditDecision = Decision
 // AuditIP defines model for AuditIP.
 type AuditIP = string
 
+// AuditKey defines model for AuditKey.
+type AuditKey = string
+
 // AuditModel defines model for AuditModel.
 type AuditModel = string
+
+// AuditPurpose defines model for AuditPurpose.
+type AuditPurpose = string
+
+// AuditReason defines model for AuditReason.
+type AuditReason = string
+
+// AuditRule defines model for AuditRule.
+type AuditRule = string
 
 // AuditWords defines model for AuditWords.
 type AuditWords = string
@@ -3995,6 +4877,14 @@ type UndoPolicyVersionParams struct {
 	Note *ChangeNote `form:"note,omitempty" json:"note,omitempty"`
 }
 
+// ListAuditCheckpointsParams defines parameters for ListAuditCheckpoints.
+type ListAuditCheckpointsParams struct {
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListAuditEventsParams defines parameters for ListAuditEvents.
 type ListAuditEventsParams struct {
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
@@ -4019,12 +4909,78 @@ type ListAuditEventsParams struct {
 	To        *To              `form:"to,omitempty" json:"to,omitempty"`
 	RequestID *RequestIDFilter `form:"request_id,omitempty" json:"request_id,omitempty"`
 
-	// Q Part of an id, name, resource, model, reason, rule or address.
+	// Rule The rule that decided.
+	Rule    *AuditRule    `form:"rule,omitempty" json:"rule,omitempty"`
+	Reason  *AuditReason  `form:"reason,omitempty" json:"reason,omitempty"`
+	Purpose *AuditPurpose `form:"purpose,omitempty" json:"purpose,omitempty"`
+
+	// Key The id of the key that was used.
+	Key *AuditKey `form:"key,omitempty" json:"key,omitempty"`
+
+	// Q Part of a name, action, resource, model, reason, rule, purpose, operation or address, or the whole id of a person, key, request
+	// or event.
 	Q *AuditWords `form:"q,omitempty" json:"q,omitempty"`
 }
 
 // ListAuditEventsParamsOrder defines parameters for ListAuditEvents.
 type ListAuditEventsParamsOrder string
+
+// ExportAuditParams defines parameters for ExportAudit.
+type ExportAuditParams struct {
+	Format ExportFormat `form:"format" json:"format"`
+
+	// Bom 1 begins CSV with a byte order mark, by which some spreadsheets know UTF-8.
+	Bom *int `form:"bom,omitempty" json:"bom,omitempty"`
+
+	// Actor A name, user:NAME, the id of a user or of a key.
+	Actor    *AuditActor    `form:"actor,omitempty" json:"actor,omitempty"`
+	Action   *AuditAction   `form:"action,omitempty" json:"action,omitempty"`
+	Model    *AuditModel    `form:"model,omitempty" json:"model,omitempty"`
+	Decision *AuditDecision `form:"decision,omitempty" json:"decision,omitempty"`
+	IP       *AuditIP       `form:"ip,omitempty" json:"ip,omitempty"`
+
+	// Rule The rule that decided.
+	Rule    *AuditRule    `form:"rule,omitempty" json:"rule,omitempty"`
+	Reason  *AuditReason  `form:"reason,omitempty" json:"reason,omitempty"`
+	Purpose *AuditPurpose `form:"purpose,omitempty" json:"purpose,omitempty"`
+
+	// Key The id of the key that was used.
+	Key *AuditKey `form:"key,omitempty" json:"key,omitempty"`
+
+	// From First moment, inclusive.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Last moment, exclusive.
+	To        *To              `form:"to,omitempty" json:"to,omitempty"`
+	RequestID *RequestIDFilter `form:"request_id,omitempty" json:"request_id,omitempty"`
+
+	// Q Part of a name, action, resource, model, reason, rule, purpose, operation or address, or the whole id of a person, key, request
+	// or event.
+	Q *AuditWords `form:"q,omitempty" json:"q,omitempty"`
+}
+
+// ListHoldsParams defines parameters for ListHolds.
+type ListHoldsParams struct {
+	// All The released ones too.
+	All *bool `form:"all,omitempty" json:"all,omitempty"`
+
+	// Cursor next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// PutRetentionParams defines parameters for PutRetention.
+type PutRetentionParams struct {
+	// IfMatch The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ListTombstonesParams defines parameters for ListTombstones.
+type ListTombstonesParams struct {
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
 
 // GetAuditVolumeParams defines parameters for GetAuditVolume.
 type GetAuditVolumeParams struct {
@@ -4045,7 +5001,16 @@ type GetAuditVolumeParams struct {
 	To        *To              `form:"to,omitempty" json:"to,omitempty"`
 	RequestID *RequestIDFilter `form:"request_id,omitempty" json:"request_id,omitempty"`
 
-	// Q Part of an id, name, resource, model, reason, rule or address.
+	// Rule The rule that decided.
+	Rule    *AuditRule    `form:"rule,omitempty" json:"rule,omitempty"`
+	Reason  *AuditReason  `form:"reason,omitempty" json:"reason,omitempty"`
+	Purpose *AuditPurpose `form:"purpose,omitempty" json:"purpose,omitempty"`
+
+	// Key The id of the key that was used.
+	Key *AuditKey `form:"key,omitempty" json:"key,omitempty"`
+
+	// Q Part of a name, action, resource, model, reason, rule, purpose, operation or address, or the whole id of a person, key, request
+	// or event.
 	Q *AuditWords `form:"q,omitempty" json:"q,omitempty"`
 }
 
@@ -4366,6 +5331,30 @@ type CreateRuleJSONRequestBody = RuleWrite
 // PutRuleJSONRequestBody defines body for PutRule for application/json ContentType.
 type PutRuleJSONRequestBody = RuleWrite
 
+// CreateExportScheduleJSONRequestBody defines body for CreateExportSchedule for application/json ContentType.
+type CreateExportScheduleJSONRequestBody = ExportScheduleCreate
+
+// CreateForwardTargetJSONRequestBody defines body for CreateForwardTarget for application/json ContentType.
+type CreateForwardTargetJSONRequestBody = NewForwardTarget
+
+// ChangeForwardTargetJSONRequestBody defines body for ChangeForwardTarget for application/json ContentType.
+type ChangeForwardTargetJSONRequestBody = ForwardTargetChange
+
+// AddHoldJSONRequestBody defines body for AddHold for application/json ContentType.
+type AddHoldJSONRequestBody = NewHold
+
+// ReleaseHoldJSONRequestBody defines body for ReleaseHold for application/json ContentType.
+type ReleaseHoldJSONRequestBody = WithReason
+
+// PruneAuditJSONRequestBody defines body for PruneAudit for application/json ContentType.
+type PruneAuditJSONRequestBody = PruneRequest
+
+// PutRetentionJSONRequestBody defines body for PutRetention for application/json ContentType.
+type PutRetentionJSONRequestBody = RetentionDays
+
+// ConfirmClockJSONRequestBody defines body for ConfirmClock for application/json ContentType.
+type ConfirmClockJSONRequestBody = WithReason
+
 // ConfirmSessionJSONRequestBody defines body for ConfirmSession for application/json ContentType.
 type ConfirmSessionJSONRequestBody = Confirm
 
@@ -4665,6 +5654,9 @@ type ServerInterface interface {
 	// GetAuditChain Head of the chain, and what the last verification of this process found
 	// (GET /api/v1/audit/chain)
 	GetAuditChain(c *gin.Context)
+	// ListAuditCheckpoints Signed checkpoints, newest first, and how the anchor stands
+	// (GET /api/v1/audit/checkpoints)
+	ListAuditCheckpoints(c *gin.Context, params ListAuditCheckpointsParams)
 	// ListAuditEvents The audit log, newest first
 	// (GET /api/v1/audit/events)
 	ListAuditEvents(c *gin.Context, params ListAuditEventsParams)
@@ -4674,6 +5666,66 @@ type ServerInterface interface {
 	// GetAuditNeighbours The rows on both sides of an event in the chain
 	// (GET /api/v1/audit/events/{id}/neighbours)
 	GetAuditNeighbours(c *gin.Context, id ID)
+	// ExportAudit Rows of the log, to take away and to check without this server
+	// (GET /api/v1/audit/export)
+	ExportAudit(c *gin.Context, params ExportAuditParams)
+	// ListExportSchedules Exports that are made at set times, and how the last of each went
+	// (GET /api/v1/audit/export/schedules)
+	ListExportSchedules(c *gin.Context)
+	// CreateExportSchedule Have exports made at set times
+	// (POST /api/v1/audit/export/schedules)
+	CreateExportSchedule(c *gin.Context)
+	// DeleteExportSchedule End a schedule; its files stay
+	// (DELETE /api/v1/audit/export/schedules/{id})
+	DeleteExportSchedule(c *gin.Context, id ID)
+	// ListForwardTargets Where the log is sent to, how far each target is, and the alerts of late
+	// (GET /api/v1/audit/forwarding)
+	ListForwardTargets(c *gin.Context)
+	// CreateForwardTarget Send the log to another machine
+	// (POST /api/v1/audit/forwarding)
+	CreateForwardTarget(c *gin.Context)
+	// RemoveForwardTarget Send the log there no more
+	// (DELETE /api/v1/audit/forwarding/{id})
+	RemoveForwardTarget(c *gin.Context, id ID)
+	// ChangeForwardTarget Change, pause or resume a target
+	// (PATCH /api/v1/audit/forwarding/{id})
+	ChangeForwardTarget(c *gin.Context, id ID)
+	// RotateForwardSecret Give a webhook a new secret; it is in this answer once
+	// (POST /api/v1/audit/forwarding/{id}/rotate)
+	RotateForwardSecret(c *gin.Context, id ID)
+	// TestForwardTarget Send one message that says nothing, and see whether it is taken
+	// (POST /api/v1/audit/forwarding/{id}/test)
+	TestForwardTarget(c *gin.Context, id ID)
+	// ListHolds Legal holds, newest first
+	// (GET /api/v1/audit/holds)
+	ListHolds(c *gin.Context, params ListHoldsParams)
+	// AddHold Keep all about a person, of a time, or both, whatever its age
+	// (POST /api/v1/audit/holds)
+	AddHold(c *gin.Context)
+	// ReleaseHold End a hold
+	// (POST /api/v1/audit/holds/{id}/release)
+	ReleaseHold(c *gin.Context, id ID)
+	// ListAuditKeys The public keys by which checkpoints and exports are proved, oldest first
+	// (GET /api/v1/audit/keys)
+	ListAuditKeys(c *gin.Context)
+	// RotateAuditKey Sign with a new key from now on
+	// (POST /api/v1/audit/keys/rotate)
+	RotateAuditKey(c *gin.Context)
+	// PruneAudit Remove what is older than it is to be kept
+	// (POST /api/v1/audit/prune)
+	PruneAudit(c *gin.Context)
+	// GetRetention What is kept for how long, and what a removal would take now
+	// (GET /api/v1/audit/retention)
+	GetRetention(c *gin.Context)
+	// PutRetention Set for how many days each kind is kept
+	// (PUT /api/v1/audit/retention)
+	PutRetention(c *gin.Context, params PutRetentionParams)
+	// ConfirmClock Say that the clock is right
+	// (POST /api/v1/audit/retention/clock)
+	ConfirmClock(c *gin.Context)
+	// ListTombstones The signed notes that stand for removed rows, the oldest rows first
+	// (GET /api/v1/audit/tombstones)
+	ListTombstones(c *gin.Context, params ListTombstonesParams)
 	// VerifyAudit Walk the whole chain now
 	// (POST /api/v1/audit/verify)
 	VerifyAudit(c *gin.Context)
@@ -5911,6 +6963,41 @@ func (siw *ServerInterfaceWrapper) GetAuditChain(c *gin.Context) {
 	siw.Handler.GetAuditChain(c)
 }
 
+// ListAuditCheckpoints operation middleware
+func (siw *ServerInterfaceWrapper) ListAuditCheckpoints(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAuditCheckpointsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAuditCheckpoints(c, params)
+}
+
 // ListAuditEvents operation middleware
 func (siw *ServerInterfaceWrapper) ListAuditEvents(c *gin.Context) {
 
@@ -6008,6 +7095,38 @@ func (siw *ServerInterfaceWrapper) ListAuditEvents(c *gin.Context) {
 		return
 	}
 
+	// ------------- Optional query parameter "rule" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "rule", c.Request.URL.Query(), &params.Rule, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter rule: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "reason" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reason", c.Request.URL.Query(), &params.Reason, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter reason: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "purpose" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "purpose", c.Request.URL.Query(), &params.Purpose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter purpose: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "key", c.Request.URL.Query(), &params.Key, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter key: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	// ------------- Optional query parameter "q" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -6074,6 +7193,535 @@ func (siw *ServerInterfaceWrapper) GetAuditNeighbours(c *gin.Context) {
 	}
 
 	siw.Handler.GetAuditNeighbours(c, id)
+}
+
+// ExportAudit operation middleware
+func (siw *ServerInterfaceWrapper) ExportAudit(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExportAuditParams
+
+	// ------------- Required query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "format", c.Request.URL.Query(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter format: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "bom" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "bom", c.Request.URL.Query(), &params.Bom, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter bom: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "actor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", c.Request.URL.Query(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter actor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", c.Request.URL.Query(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter action: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "model" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "model", c.Request.URL.Query(), &params.Model, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "decision" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "decision", c.Request.URL.Query(), &params.Decision, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter decision: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "ip" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ip", c.Request.URL.Query(), &params.IP, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter ip: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "rule" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "rule", c.Request.URL.Query(), &params.Rule, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter rule: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "reason" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reason", c.Request.URL.Query(), &params.Reason, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter reason: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "purpose" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "purpose", c.Request.URL.Query(), &params.Purpose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter purpose: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "key", c.Request.URL.Query(), &params.Key, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter key: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "request_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "request_id", c.Request.URL.Query(), &params.RequestID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter request_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter q: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ExportAudit(c, params)
+}
+
+// ListExportSchedules operation middleware
+func (siw *ServerInterfaceWrapper) ListExportSchedules(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListExportSchedules(c)
+}
+
+// CreateExportSchedule operation middleware
+func (siw *ServerInterfaceWrapper) CreateExportSchedule(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateExportSchedule(c)
+}
+
+// DeleteExportSchedule operation middleware
+func (siw *ServerInterfaceWrapper) DeleteExportSchedule(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteExportSchedule(c, id)
+}
+
+// ListForwardTargets operation middleware
+func (siw *ServerInterfaceWrapper) ListForwardTargets(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListForwardTargets(c)
+}
+
+// CreateForwardTarget operation middleware
+func (siw *ServerInterfaceWrapper) CreateForwardTarget(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateForwardTarget(c)
+}
+
+// RemoveForwardTarget operation middleware
+func (siw *ServerInterfaceWrapper) RemoveForwardTarget(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RemoveForwardTarget(c, id)
+}
+
+// ChangeForwardTarget operation middleware
+func (siw *ServerInterfaceWrapper) ChangeForwardTarget(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChangeForwardTarget(c, id)
+}
+
+// RotateForwardSecret operation middleware
+func (siw *ServerInterfaceWrapper) RotateForwardSecret(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RotateForwardSecret(c, id)
+}
+
+// TestForwardTarget operation middleware
+func (siw *ServerInterfaceWrapper) TestForwardTarget(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.TestForwardTarget(c, id)
+}
+
+// ListHolds operation middleware
+func (siw *ServerInterfaceWrapper) ListHolds(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListHoldsParams
+
+	// ------------- Optional query parameter "all" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "all", c.Request.URL.Query(), &params.All, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter all: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListHolds(c, params)
+}
+
+// AddHold operation middleware
+func (siw *ServerInterfaceWrapper) AddHold(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AddHold(c)
+}
+
+// ReleaseHold operation middleware
+func (siw *ServerInterfaceWrapper) ReleaseHold(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReleaseHold(c, id)
+}
+
+// ListAuditKeys operation middleware
+func (siw *ServerInterfaceWrapper) ListAuditKeys(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAuditKeys(c)
+}
+
+// RotateAuditKey operation middleware
+func (siw *ServerInterfaceWrapper) RotateAuditKey(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RotateAuditKey(c)
+}
+
+// PruneAudit operation middleware
+func (siw *ServerInterfaceWrapper) PruneAudit(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PruneAudit(c)
+}
+
+// GetRetention operation middleware
+func (siw *ServerInterfaceWrapper) GetRetention(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetRetention(c)
+}
+
+// PutRetention operation middleware
+func (siw *ServerInterfaceWrapper) PutRetention(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutRetentionParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutRetention(c, params)
+}
+
+// ConfirmClock operation middleware
+func (siw *ServerInterfaceWrapper) ConfirmClock(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ConfirmClock(c)
+}
+
+// ListTombstones operation middleware
+func (siw *ServerInterfaceWrapper) ListTombstones(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTombstonesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListTombstones(c, params)
 }
 
 // VerifyAudit operation middleware
@@ -6167,6 +7815,38 @@ func (siw *ServerInterfaceWrapper) GetAuditVolume(c *gin.Context) {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "request_id", c.Request.URL.Query(), &params.RequestID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter request_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "rule" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "rule", c.Request.URL.Query(), &params.Rule, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter rule: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "reason" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reason", c.Request.URL.Query(), &params.Reason, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter reason: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "purpose" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "purpose", c.Request.URL.Query(), &params.Purpose, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter purpose: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "key", c.Request.URL.Query(), &params.Key, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter key: %w", err), http.StatusBadRequest)
 		return
 	}
 
@@ -8521,14 +10201,35 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/audit/events/:id", wrapper.GetAuditEvent)
 	router.GET(options.BaseURL+"/api/v1/audit/events/:id/neighbours", wrapper.GetAuditNeighbours)
 	router.GET(options.BaseURL+"/api/v1/audit/volume", wrapper.GetAuditVolume)
+	router.GET(options.BaseURL+"/api/v1/audit/export", wrapper.ExportAudit)
+	router.GET(options.BaseURL+"/api/v1/audit/export/schedules", wrapper.ListExportSchedules)
+	router.POST(options.BaseURL+"/api/v1/audit/export/schedules", wrapper.CreateExportSchedule)
+	router.DELETE(options.BaseURL+"/api/v1/audit/export/schedules/:id", wrapper.DeleteExportSchedule)
 	router.GET(options.BaseURL+"/api/v1/audit/chain", wrapper.GetAuditChain)
 	router.POST(options.BaseURL+"/api/v1/audit/verify", wrapper.VerifyAudit)
+	router.GET(options.BaseURL+"/api/v1/audit/retention", wrapper.GetRetention)
+	router.PUT(options.BaseURL+"/api/v1/audit/retention", wrapper.PutRetention)
+	router.POST(options.BaseURL+"/api/v1/audit/retention/clock", wrapper.ConfirmClock)
+	router.POST(options.BaseURL+"/api/v1/audit/prune", wrapper.PruneAudit)
+	router.GET(options.BaseURL+"/api/v1/audit/tombstones", wrapper.ListTombstones)
+	router.GET(options.BaseURL+"/api/v1/audit/holds", wrapper.ListHolds)
+	router.POST(options.BaseURL+"/api/v1/audit/holds", wrapper.AddHold)
+	router.POST(options.BaseURL+"/api/v1/audit/holds/:id/release", wrapper.ReleaseHold)
+	router.GET(options.BaseURL+"/api/v1/audit/checkpoints", wrapper.ListAuditCheckpoints)
+	router.GET(options.BaseURL+"/api/v1/audit/keys", wrapper.ListAuditKeys)
+	router.POST(options.BaseURL+"/api/v1/audit/keys/rotate", wrapper.RotateAuditKey)
 	router.POST(options.BaseURL+"/api/v1/access/explain", wrapper.ExplainAccess)
 	router.GET(options.BaseURL+"/api/v1/access/can", wrapper.ListAccess)
 	router.POST(options.BaseURL+"/api/v1/acl/rehearse", wrapper.RehearseRules)
 	router.GET(options.BaseURL+"/api/v1/acl/hygiene", wrapper.ListHygiene)
 	router.POST(options.BaseURL+"/api/v1/acl/hygiene/apply", wrapper.ApplyHygiene)
 	router.GET(options.BaseURL+"/api/v1/acl/rules/:rule/hits", wrapper.ListRuleHits)
+	router.GET(options.BaseURL+"/api/v1/audit/forwarding", wrapper.ListForwardTargets)
+	router.POST(options.BaseURL+"/api/v1/audit/forwarding", wrapper.CreateForwardTarget)
+	router.DELETE(options.BaseURL+"/api/v1/audit/forwarding/:id", wrapper.RemoveForwardTarget)
+	router.PATCH(options.BaseURL+"/api/v1/audit/forwarding/:id", wrapper.ChangeForwardTarget)
+	router.POST(options.BaseURL+"/api/v1/audit/forwarding/:id/test", wrapper.TestForwardTarget)
+	router.POST(options.BaseURL+"/api/v1/audit/forwarding/:id/rotate", wrapper.RotateForwardSecret)
 	router.GET(options.BaseURL+"/api/v1/filters", wrapper.ListFilters)
 	router.POST(options.BaseURL+"/api/v1/filters", wrapper.SaveFilter)
 	router.DELETE(options.BaseURL+"/api/v1/filters/:id", wrapper.DeleteFilter)
@@ -9973,6 +11674,45 @@ func (response GetAuditChaindefaultApplicationProblemPlusJSONResponse) VisitGetA
 	return err
 }
 
+type ListAuditCheckpointsRequestObject struct {
+	Params ListAuditCheckpointsParams
+}
+
+type ListAuditCheckpointsResponseObject interface {
+	VisitListAuditCheckpointsResponse(w http.ResponseWriter) error
+}
+
+type ListAuditCheckpoints200JSONResponse AuditCheckpoints
+
+func (response ListAuditCheckpoints200JSONResponse) VisitListAuditCheckpointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditCheckpointsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAuditCheckpointsdefaultApplicationProblemPlusJSONResponse) VisitListAuditCheckpointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListAuditEventsRequestObject struct {
 	Params ListAuditEventsParams
 }
@@ -10079,6 +11819,855 @@ type GetAuditNeighboursdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetAuditNeighboursdefaultApplicationProblemPlusJSONResponse) VisitGetAuditNeighboursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportAuditRequestObject struct {
+	Params ExportAuditParams
+}
+
+type ExportAuditResponseObject interface {
+	VisitExportAuditResponse(w http.ResponseWriter) error
+}
+
+type ExportAudit200ApplicationJsonlResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ExportAudit200ApplicationJsonlResponse) VisitExportAuditResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/jsonl")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type ExportAudit200TextCsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ExportAudit200TextCsvResponse) VisitExportAuditResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ExportAuditdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ExportAuditdefaultApplicationProblemPlusJSONResponse) VisitExportAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExportSchedulesRequestObject struct {
+}
+
+type ListExportSchedulesResponseObject interface {
+	VisitListExportSchedulesResponse(w http.ResponseWriter) error
+}
+
+type ListExportSchedules200JSONResponse ExportSchedules
+
+func (response ListExportSchedules200JSONResponse) VisitListExportSchedulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExportSchedulesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListExportSchedulesdefaultApplicationProblemPlusJSONResponse) VisitListExportSchedulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateExportScheduleRequestObject struct {
+	Body *CreateExportScheduleJSONRequestBody
+}
+
+type CreateExportScheduleResponseObject interface {
+	VisitCreateExportScheduleResponse(w http.ResponseWriter) error
+}
+
+type CreateExportSchedule201ResponseHeaders struct {
+	Location string
+}
+
+type CreateExportSchedule201JSONResponse struct {
+	Body    ExportSchedule
+	Headers CreateExportSchedule201ResponseHeaders
+}
+
+func (response CreateExportSchedule201JSONResponse) VisitCreateExportScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateExportScheduledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateExportScheduledefaultApplicationProblemPlusJSONResponse) VisitCreateExportScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExportScheduleRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type DeleteExportScheduleResponseObject interface {
+	VisitDeleteExportScheduleResponse(w http.ResponseWriter) error
+}
+
+type DeleteExportSchedule204Response struct {
+}
+
+func (response DeleteExportSchedule204Response) VisitDeleteExportScheduleResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteExportScheduledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteExportScheduledefaultApplicationProblemPlusJSONResponse) VisitDeleteExportScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListForwardTargetsRequestObject struct {
+}
+
+type ListForwardTargetsResponseObject interface {
+	VisitListForwardTargetsResponse(w http.ResponseWriter) error
+}
+
+type ListForwardTargets200JSONResponse ForwardTargets
+
+func (response ListForwardTargets200JSONResponse) VisitListForwardTargetsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListForwardTargetsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListForwardTargetsdefaultApplicationProblemPlusJSONResponse) VisitListForwardTargetsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateForwardTargetRequestObject struct {
+	Body *CreateForwardTargetJSONRequestBody
+}
+
+type CreateForwardTargetResponseObject interface {
+	VisitCreateForwardTargetResponse(w http.ResponseWriter) error
+}
+
+type CreateForwardTarget201ResponseHeaders struct {
+	Location string
+}
+
+type CreateForwardTarget201JSONResponse struct {
+	Body    MadeForwardTarget
+	Headers CreateForwardTarget201ResponseHeaders
+}
+
+func (response CreateForwardTarget201JSONResponse) VisitCreateForwardTargetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateForwardTargetdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateForwardTargetdefaultApplicationProblemPlusJSONResponse) VisitCreateForwardTargetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveForwardTargetRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type RemoveForwardTargetResponseObject interface {
+	VisitRemoveForwardTargetResponse(w http.ResponseWriter) error
+}
+
+type RemoveForwardTarget204Response struct {
+}
+
+func (response RemoveForwardTarget204Response) VisitRemoveForwardTargetResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RemoveForwardTargetdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RemoveForwardTargetdefaultApplicationProblemPlusJSONResponse) VisitRemoveForwardTargetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeForwardTargetRequestObject struct {
+	ID   ID `json:"id"`
+	Body *ChangeForwardTargetJSONRequestBody
+}
+
+type ChangeForwardTargetResponseObject interface {
+	VisitChangeForwardTargetResponse(w http.ResponseWriter) error
+}
+
+type ChangeForwardTarget200JSONResponse ForwardTarget
+
+func (response ChangeForwardTarget200JSONResponse) VisitChangeForwardTargetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeForwardTargetdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangeForwardTargetdefaultApplicationProblemPlusJSONResponse) VisitChangeForwardTargetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateForwardSecretRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type RotateForwardSecretResponseObject interface {
+	VisitRotateForwardSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateForwardSecret200JSONResponse MadeForwardTarget
+
+func (response RotateForwardSecret200JSONResponse) VisitRotateForwardSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateForwardSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotateForwardSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateForwardSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestForwardTargetRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type TestForwardTargetResponseObject interface {
+	VisitTestForwardTargetResponse(w http.ResponseWriter) error
+}
+
+type TestForwardTarget200JSONResponse ForwardTest
+
+func (response TestForwardTarget200JSONResponse) VisitTestForwardTargetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestForwardTargetdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TestForwardTargetdefaultApplicationProblemPlusJSONResponse) VisitTestForwardTargetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHoldsRequestObject struct {
+	Params ListHoldsParams
+}
+
+type ListHoldsResponseObject interface {
+	VisitListHoldsResponse(w http.ResponseWriter) error
+}
+
+type ListHolds200JSONResponse HoldPage
+
+func (response ListHolds200JSONResponse) VisitListHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHoldsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListHoldsdefaultApplicationProblemPlusJSONResponse) VisitListHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddHoldRequestObject struct {
+	Body *AddHoldJSONRequestBody
+}
+
+type AddHoldResponseObject interface {
+	VisitAddHoldResponse(w http.ResponseWriter) error
+}
+
+type AddHold201ResponseHeaders struct {
+	Location string
+}
+
+type AddHold201JSONResponse struct {
+	Body    Hold
+	Headers AddHold201ResponseHeaders
+}
+
+func (response AddHold201JSONResponse) VisitAddHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AddHolddefaultApplicationProblemPlusJSONResponse) VisitAddHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseHoldRequestObject struct {
+	ID   ID `json:"id"`
+	Body *ReleaseHoldJSONRequestBody
+}
+
+type ReleaseHoldResponseObject interface {
+	VisitReleaseHoldResponse(w http.ResponseWriter) error
+}
+
+type ReleaseHold200JSONResponse Hold
+
+func (response ReleaseHold200JSONResponse) VisitReleaseHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReleaseHolddefaultApplicationProblemPlusJSONResponse) VisitReleaseHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditKeysRequestObject struct {
+}
+
+type ListAuditKeysResponseObject interface {
+	VisitListAuditKeysResponse(w http.ResponseWriter) error
+}
+
+type ListAuditKeys200JSONResponse AuditSigningKeys
+
+func (response ListAuditKeys200JSONResponse) VisitListAuditKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditKeysdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAuditKeysdefaultApplicationProblemPlusJSONResponse) VisitListAuditKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAuditKeyRequestObject struct {
+}
+
+type RotateAuditKeyResponseObject interface {
+	VisitRotateAuditKeyResponse(w http.ResponseWriter) error
+}
+
+type RotateAuditKey200JSONResponse AuditSigningKey
+
+func (response RotateAuditKey200JSONResponse) VisitRotateAuditKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAuditKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotateAuditKeydefaultApplicationProblemPlusJSONResponse) VisitRotateAuditKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PruneAuditRequestObject struct {
+	Body *PruneAuditJSONRequestBody
+}
+
+type PruneAuditResponseObject interface {
+	VisitPruneAuditResponse(w http.ResponseWriter) error
+}
+
+type PruneAudit200JSONResponse PruneAnswer
+
+func (response PruneAudit200JSONResponse) VisitPruneAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PruneAuditdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PruneAuditdefaultApplicationProblemPlusJSONResponse) VisitPruneAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionRequestObject struct {
+}
+
+type GetRetentionResponseObject interface {
+	VisitGetRetentionResponse(w http.ResponseWriter) error
+}
+
+type GetRetention200ResponseHeaders struct {
+	ETag string
+}
+
+type GetRetention200JSONResponse struct {
+	Body    Retention
+	Headers GetRetention200ResponseHeaders
+}
+
+func (response GetRetention200JSONResponse) VisitGetRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRetentiondefaultApplicationProblemPlusJSONResponse) VisitGetRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRetentionRequestObject struct {
+	Params PutRetentionParams
+	Body   *PutRetentionJSONRequestBody
+}
+
+type PutRetentionResponseObject interface {
+	VisitPutRetentionResponse(w http.ResponseWriter) error
+}
+
+type PutRetention200ResponseHeaders struct {
+	ETag string
+}
+
+type PutRetention200JSONResponse struct {
+	Body    Retention
+	Headers PutRetention200ResponseHeaders
+}
+
+func (response PutRetention200JSONResponse) VisitPutRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRetentiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutRetentiondefaultApplicationProblemPlusJSONResponse) VisitPutRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmClockRequestObject struct {
+	Body *ConfirmClockJSONRequestBody
+}
+
+type ConfirmClockResponseObject interface {
+	VisitConfirmClockResponse(w http.ResponseWriter) error
+}
+
+type ConfirmClock204Response struct {
+}
+
+func (response ConfirmClock204Response) VisitConfirmClockResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ConfirmClockdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ConfirmClockdefaultApplicationProblemPlusJSONResponse) VisitConfirmClockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTombstonesRequestObject struct {
+	Params ListTombstonesParams
+}
+
+type ListTombstonesResponseObject interface {
+	VisitListTombstonesResponse(w http.ResponseWriter) error
+}
+
+type ListTombstones200JSONResponse AuditTombstonePage
+
+func (response ListTombstones200JSONResponse) VisitListTombstonesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTombstonesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListTombstonesdefaultApplicationProblemPlusJSONResponse) VisitListTombstonesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -13245,6 +15834,9 @@ type StrictServerInterface interface {
 	// GetAuditChain Head of the chain, and what the last verification of this process found
 	// (GET /api/v1/audit/chain)
 	GetAuditChain(ctx context.Context, request GetAuditChainRequestObject) (GetAuditChainResponseObject, error)
+	// ListAuditCheckpoints Signed checkpoints, newest first, and how the anchor stands
+	// (GET /api/v1/audit/checkpoints)
+	ListAuditCheckpoints(ctx context.Context, request ListAuditCheckpointsRequestObject) (ListAuditCheckpointsResponseObject, error)
 	// ListAuditEvents The audit log, newest first
 	// (GET /api/v1/audit/events)
 	ListAuditEvents(ctx context.Context, request ListAuditEventsRequestObject) (ListAuditEventsResponseObject, error)
@@ -13254,6 +15846,66 @@ type StrictServerInterface interface {
 	// GetAuditNeighbours The rows on both sides of an event in the chain
 	// (GET /api/v1/audit/events/{id}/neighbours)
 	GetAuditNeighbours(ctx context.Context, request GetAuditNeighboursRequestObject) (GetAuditNeighboursResponseObject, error)
+	// ExportAudit Rows of the log, to take away and to check without this server
+	// (GET /api/v1/audit/export)
+	ExportAudit(ctx context.Context, request ExportAuditRequestObject) (ExportAuditResponseObject, error)
+	// ListExportSchedules Exports that are made at set times, and how the last of each went
+	// (GET /api/v1/audit/export/schedules)
+	ListExportSchedules(ctx context.Context, request ListExportSchedulesRequestObject) (ListExportSchedulesResponseObject, error)
+	// CreateExportSchedule Have exports made at set times
+	// (POST /api/v1/audit/export/schedules)
+	CreateExportSchedule(ctx context.Context, request CreateExportScheduleRequestObject) (CreateExportScheduleResponseObject, error)
+	// DeleteExportSchedule End a schedule; its files stay
+	// (DELETE /api/v1/audit/export/schedules/{id})
+	DeleteExportSchedule(ctx context.Context, request DeleteExportScheduleRequestObject) (DeleteExportScheduleResponseObject, error)
+	// ListForwardTargets Where the log is sent to, how far each target is, and the alerts of late
+	// (GET /api/v1/audit/forwarding)
+	ListForwardTargets(ctx context.Context, request ListForwardTargetsRequestObject) (ListForwardTargetsResponseObject, error)
+	// CreateForwardTarget Send the log to another machine
+	// (POST /api/v1/audit/forwarding)
+	CreateForwardTarget(ctx context.Context, request CreateForwardTargetRequestObject) (CreateForwardTargetResponseObject, error)
+	// RemoveForwardTarget Send the log there no more
+	// (DELETE /api/v1/audit/forwarding/{id})
+	RemoveForwardTarget(ctx context.Context, request RemoveForwardTargetRequestObject) (RemoveForwardTargetResponseObject, error)
+	// ChangeForwardTarget Change, pause or resume a target
+	// (PATCH /api/v1/audit/forwarding/{id})
+	ChangeForwardTarget(ctx context.Context, request ChangeForwardTargetRequestObject) (ChangeForwardTargetResponseObject, error)
+	// RotateForwardSecret Give a webhook a new secret; it is in this answer once
+	// (POST /api/v1/audit/forwarding/{id}/rotate)
+	RotateForwardSecret(ctx context.Context, request RotateForwardSecretRequestObject) (RotateForwardSecretResponseObject, error)
+	// TestForwardTarget Send one message that says nothing, and see whether it is taken
+	// (POST /api/v1/audit/forwarding/{id}/test)
+	TestForwardTarget(ctx context.Context, request TestForwardTargetRequestObject) (TestForwardTargetResponseObject, error)
+	// ListHolds Legal holds, newest first
+	// (GET /api/v1/audit/holds)
+	ListHolds(ctx context.Context, request ListHoldsRequestObject) (ListHoldsResponseObject, error)
+	// AddHold Keep all about a person, of a time, or both, whatever its age
+	// (POST /api/v1/audit/holds)
+	AddHold(ctx context.Context, request AddHoldRequestObject) (AddHoldResponseObject, error)
+	// ReleaseHold End a hold
+	// (POST /api/v1/audit/holds/{id}/release)
+	ReleaseHold(ctx context.Context, request ReleaseHoldRequestObject) (ReleaseHoldResponseObject, error)
+	// ListAuditKeys The public keys by which checkpoints and exports are proved, oldest first
+	// (GET /api/v1/audit/keys)
+	ListAuditKeys(ctx context.Context, request ListAuditKeysRequestObject) (ListAuditKeysResponseObject, error)
+	// RotateAuditKey Sign with a new key from now on
+	// (POST /api/v1/audit/keys/rotate)
+	RotateAuditKey(ctx context.Context, request RotateAuditKeyRequestObject) (RotateAuditKeyResponseObject, error)
+	// PruneAudit Remove what is older than it is to be kept
+	// (POST /api/v1/audit/prune)
+	PruneAudit(ctx context.Context, request PruneAuditRequestObject) (PruneAuditResponseObject, error)
+	// GetRetention What is kept for how long, and what a removal would take now
+	// (GET /api/v1/audit/retention)
+	GetRetention(ctx context.Context, request GetRetentionRequestObject) (GetRetentionResponseObject, error)
+	// PutRetention Set for how many days each kind is kept
+	// (PUT /api/v1/audit/retention)
+	PutRetention(ctx context.Context, request PutRetentionRequestObject) (PutRetentionResponseObject, error)
+	// ConfirmClock Say that the clock is right
+	// (POST /api/v1/audit/retention/clock)
+	ConfirmClock(ctx context.Context, request ConfirmClockRequestObject) (ConfirmClockResponseObject, error)
+	// ListTombstones The signed notes that stand for removed rows, the oldest rows first
+	// (GET /api/v1/audit/tombstones)
+	ListTombstones(ctx context.Context, request ListTombstonesRequestObject) (ListTombstonesResponseObject, error)
 	// VerifyAudit Walk the whole chain now
 	// (POST /api/v1/audit/verify)
 	VerifyAudit(ctx context.Context, request VerifyAuditRequestObject) (VerifyAuditResponseObject, error)
@@ -14513,6 +17165,32 @@ func (sh *strictHandler) GetAuditChain(ctx *gin.Context) {
 	}
 }
 
+// ListAuditCheckpoints operation middleware
+func (sh *strictHandler) ListAuditCheckpoints(ctx *gin.Context, params ListAuditCheckpointsParams) {
+	var request ListAuditCheckpointsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAuditCheckpoints(ctx, request.(ListAuditCheckpointsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAuditCheckpoints")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAuditCheckpointsResponseObject); ok {
+		if err := validResponse.VisitListAuditCheckpointsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListAuditEvents operation middleware
 func (sh *strictHandler) ListAuditEvents(ctx *gin.Context, params ListAuditEventsParams) {
 	var request ListAuditEventsRequestObject
@@ -14584,6 +17262,650 @@ func (sh *strictHandler) GetAuditNeighbours(ctx *gin.Context, id ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetAuditNeighboursResponseObject); ok {
 		if err := validResponse.VisitGetAuditNeighboursResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ExportAudit operation middleware
+func (sh *strictHandler) ExportAudit(ctx *gin.Context, params ExportAuditParams) {
+	var request ExportAuditRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ExportAudit(ctx, request.(ExportAuditRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExportAudit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ExportAuditResponseObject); ok {
+		if err := validResponse.VisitExportAuditResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListExportSchedules operation middleware
+func (sh *strictHandler) ListExportSchedules(ctx *gin.Context) {
+	var request ListExportSchedulesRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListExportSchedules(ctx, request.(ListExportSchedulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListExportSchedules")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListExportSchedulesResponseObject); ok {
+		if err := validResponse.VisitListExportSchedulesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateExportSchedule operation middleware
+func (sh *strictHandler) CreateExportSchedule(ctx *gin.Context) {
+	var request CreateExportScheduleRequestObject
+
+	var body CreateExportScheduleJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateExportSchedule(ctx, request.(CreateExportScheduleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateExportSchedule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateExportScheduleResponseObject); ok {
+		if err := validResponse.VisitCreateExportScheduleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteExportSchedule operation middleware
+func (sh *strictHandler) DeleteExportSchedule(ctx *gin.Context, id ID) {
+	var request DeleteExportScheduleRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteExportSchedule(ctx, request.(DeleteExportScheduleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteExportSchedule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteExportScheduleResponseObject); ok {
+		if err := validResponse.VisitDeleteExportScheduleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListForwardTargets operation middleware
+func (sh *strictHandler) ListForwardTargets(ctx *gin.Context) {
+	var request ListForwardTargetsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListForwardTargets(ctx, request.(ListForwardTargetsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListForwardTargets")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListForwardTargetsResponseObject); ok {
+		if err := validResponse.VisitListForwardTargetsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateForwardTarget operation middleware
+func (sh *strictHandler) CreateForwardTarget(ctx *gin.Context) {
+	var request CreateForwardTargetRequestObject
+
+	var body CreateForwardTargetJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateForwardTarget(ctx, request.(CreateForwardTargetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateForwardTarget")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateForwardTargetResponseObject); ok {
+		if err := validResponse.VisitCreateForwardTargetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RemoveForwardTarget operation middleware
+func (sh *strictHandler) RemoveForwardTarget(ctx *gin.Context, id ID) {
+	var request RemoveForwardTargetRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveForwardTarget(ctx, request.(RemoveForwardTargetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveForwardTarget")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RemoveForwardTargetResponseObject); ok {
+		if err := validResponse.VisitRemoveForwardTargetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ChangeForwardTarget operation middleware
+func (sh *strictHandler) ChangeForwardTarget(ctx *gin.Context, id ID) {
+	var request ChangeForwardTargetRequestObject
+
+	request.ID = id
+
+	var body ChangeForwardTargetJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeForwardTarget(ctx, request.(ChangeForwardTargetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeForwardTarget")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChangeForwardTargetResponseObject); ok {
+		if err := validResponse.VisitChangeForwardTargetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RotateForwardSecret operation middleware
+func (sh *strictHandler) RotateForwardSecret(ctx *gin.Context, id ID) {
+	var request RotateForwardSecretRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateForwardSecret(ctx, request.(RotateForwardSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateForwardSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RotateForwardSecretResponseObject); ok {
+		if err := validResponse.VisitRotateForwardSecretResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TestForwardTarget operation middleware
+func (sh *strictHandler) TestForwardTarget(ctx *gin.Context, id ID) {
+	var request TestForwardTargetRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TestForwardTarget(ctx, request.(TestForwardTargetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestForwardTarget")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(TestForwardTargetResponseObject); ok {
+		if err := validResponse.VisitTestForwardTargetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListHolds operation middleware
+func (sh *strictHandler) ListHolds(ctx *gin.Context, params ListHoldsParams) {
+	var request ListHoldsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListHolds(ctx, request.(ListHoldsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListHolds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListHoldsResponseObject); ok {
+		if err := validResponse.VisitListHoldsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AddHold operation middleware
+func (sh *strictHandler) AddHold(ctx *gin.Context) {
+	var request AddHoldRequestObject
+
+	var body AddHoldJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddHold(ctx, request.(AddHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AddHoldResponseObject); ok {
+		if err := validResponse.VisitAddHoldResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReleaseHold operation middleware
+func (sh *strictHandler) ReleaseHold(ctx *gin.Context, id ID) {
+	var request ReleaseHoldRequestObject
+
+	request.ID = id
+
+	var body ReleaseHoldJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseHold(ctx, request.(ReleaseHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReleaseHoldResponseObject); ok {
+		if err := validResponse.VisitReleaseHoldResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAuditKeys operation middleware
+func (sh *strictHandler) ListAuditKeys(ctx *gin.Context) {
+	var request ListAuditKeysRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAuditKeys(ctx, request.(ListAuditKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAuditKeys")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAuditKeysResponseObject); ok {
+		if err := validResponse.VisitListAuditKeysResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RotateAuditKey operation middleware
+func (sh *strictHandler) RotateAuditKey(ctx *gin.Context) {
+	var request RotateAuditKeyRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateAuditKey(ctx, request.(RotateAuditKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateAuditKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RotateAuditKeyResponseObject); ok {
+		if err := validResponse.VisitRotateAuditKeyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PruneAudit operation middleware
+func (sh *strictHandler) PruneAudit(ctx *gin.Context) {
+	var request PruneAuditRequestObject
+
+	var body PruneAuditJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PruneAudit(ctx, request.(PruneAuditRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PruneAudit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PruneAuditResponseObject); ok {
+		if err := validResponse.VisitPruneAuditResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRetention operation middleware
+func (sh *strictHandler) GetRetention(ctx *gin.Context) {
+	var request GetRetentionRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRetention(ctx, request.(GetRetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRetention")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetRetentionResponseObject); ok {
+		if err := validResponse.VisitGetRetentionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutRetention operation middleware
+func (sh *strictHandler) PutRetention(ctx *gin.Context, params PutRetentionParams) {
+	var request PutRetentionRequestObject
+
+	request.Params = params
+
+	var body PutRetentionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutRetention(ctx, request.(PutRetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutRetention")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutRetentionResponseObject); ok {
+		if err := validResponse.VisitPutRetentionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ConfirmClock operation middleware
+func (sh *strictHandler) ConfirmClock(ctx *gin.Context) {
+	var request ConfirmClockRequestObject
+
+	var body ConfirmClockJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmClock(ctx, request.(ConfirmClockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmClock")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ConfirmClockResponseObject); ok {
+		if err := validResponse.VisitConfirmClockResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListTombstones operation middleware
+func (sh *strictHandler) ListTombstones(ctx *gin.Context, params ListTombstonesParams) {
+	var request ListTombstonesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTombstones(ctx, request.(ListTombstonesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTombstones")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListTombstonesResponseObject); ok {
+		if err := validResponse.VisitListTombstonesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -45,6 +45,11 @@ export const pages = [
   },
   { name: "audit-empty", path: "/audit?actor=visitor&from=2020-01-01T00:00:00.000Z&to=2020-01-02T00:00:00.000Z", as: "admin", ready: "[data-test=all-time]" },
   { name: "event", path: "/audit", as: "admin", ready: rows, print: true, prepare: (page, { house }) => toNewestRefusal(page, house) },
+  { name: "audit-fields", path: "/audit?range=all&reason=role&q=moderation", as: "admin", ready: "[data-test=filter-reason]" },
+  { name: "proof", path: "/audit/proof", as: "admin", ready: "[data-test=proof-result], [data-test=proof-none]" },
+  { name: "exports", path: "/audit/exports", as: "admin", ready: "main h1" },
+  { name: "retention", path: "/audit/retention", as: "admin", ready: "main h1" },
+  { name: "forwarding", path: "/audit/forwarding", as: "admin", ready: "main h1" },
   { name: "event-unknown", path: "/audit", as: "admin", ready: rows, async prepare(page, { house, expect }) {
     expect(404, "/api/v1/audit/events/");
     await page.goto(house.url + "/ui/events/evt_00000000000000000000000000");
@@ -188,10 +193,48 @@ async function tailAndStrip(page, ctx) {
   await page.waitForURL((u) => !u.search.includes("from="));
 }
 
+/** From a question to the rule that decided it, in both languages and by keys alone: row, verdict, version of the rules, rule. */
+async function fromRowToRule(page, ctx) {
+  const boss = ctx.house.roles.admin;
+  const rule = { id: "spare-wheelchair", effect: "allow", principals: ["*"], models: ["guard-nano"], operations: ["infer"], note: "who asks about wheelchairs" };
+  await boss.api("PUT", "/api/v1/acl/rules/" + rule.id, rule);
+  await boss.api("POST", "/api/v1/moderations", { input: "Which ward has the spare wheelchair?" }, 200);
+  await ctx.go("/audit", rows);
+  const follow = async (link, url) => {
+    await page.locator(`[data-test=${link}]`).first().waitFor();
+    await tabTo(page, `[data-test=${link}]`);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(url);
+  };
+  await keyboardOnly(page, async () => {
+    for (let i = 0; i < 2; i++) {
+      const lang = await page.getAttribute("html", "lang");
+      await tabTo(page, "[data-test=language]");
+      await page.keyboard.press("Enter");
+      await page.waitForFunction((was) => document.documentElement.lang !== was, lang);
+      await page.goto(ctx.house.url + "/ui/audit");
+      await page.locator(rows).first().waitFor();
+      await tabTo(page, "[data-test=more-filters]");
+      await page.keyboard.press("Enter");
+      await tabTo(page, "[data-test=filter-q]");
+      await page.keyboard.type("moderation.run");
+      await page.keyboard.press("Enter");
+      await page.waitForURL("**q=moderation.run*");
+      await tabTo(page, "[data-test=order]");
+      await page.locator(rows).first().waitFor();
+      await page.keyboard.press("j");
+      await follow("to-verdict", "**/verdicts/*");
+      await follow("policy-link", "**tab=history*");
+      await follow("version-rule", "**/rules/guard-nano/" + rule.id);
+    }
+  });
+}
+
 export const walks = [
   { name: "audit-verify-and-filter", run: verifyAndFilter },
   { name: "audit-errors", run: errors },
   { name: "audit-search-by-keys", run: searchByKeys },
   { name: "audit-saved-filters", run: savedFilter },
   { name: "audit-tail-and-strip", run: tailAndStrip },
+  { name: "audit-from-row-to-rule", run: fromRowToRule },
 ];

@@ -964,6 +964,73 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rows of the log, to take away and to check without this server
+         * @description Oldest first, all that the filters find up to the end of the log at the moment of the request, whose own opening row is the last
+         *     of it. JSONL has one event a line as `docs/audit.md` publishes them, then the notes that cover them, and a signed manifest as its
+         *     last line; CSV (RFC 4180) marks cells that a spreadsheet would compute with `'` and ends with a record `#manifest`. An answer
+         *     without a manifest is not whole. Two run at a time, a third is 503 busy; one takes at most an hour, and a reader who takes
+         *     nothing for 30 seconds is left. The log has a row at the beginning and one at the end, with rows and SHA-256.
+         */
+        get: operations["exportAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Exports that are made at set times, and how the last of each went */
+        get: operations["listExportSchedules"];
+        put?: never;
+        /**
+         * Have exports made at set times
+         * @description Files go to a folder of the schedule's name below `audit.export_dir`, each behind the last row of the one before it; what was missed
+         *     is made up for by one file. A browser's session is asked for its password (403 confirmation_required). A name that is taken and
+         *     a twenty-first schedule are 409, a folder that is not set or not safe 422.
+         */
+        post: operations["createExportSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a schedule; its files stay
+         * @description A browser's session is asked for its password (403 confirmation_required).
+         */
+        delete: operations["deleteExportSchedule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/chain": {
         parameters: {
             query?: never;
@@ -992,9 +1059,198 @@ export interface paths {
         put?: never;
         /**
          * Walk the whole chain now
-         * @description One walk at a time; 503 busy while another runs.
+         * @description With checkpoints, keys and tombstones, and with the copies in the anchor folder. One walk at a time; 503 busy while another
+         *     runs.
          */
         post: operations["verifyAudit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is kept for how long, and what a removal would take now
+         * @description Looking changes nothing; `plan` is counted by the code that removes. Ages are counted to the last signed checkpoint and by the
+         *     machine's own clock. While `plan.questions` is not empty nothing is removed.
+         */
+        get: operations["getRetention"];
+        /**
+         * Set for how many days each kind is kept
+         * @description 0 keeps for ever. Audit rows are kept for 180 days at least, verdicts no longer than their audit rows: 400 else. A kind that a flag,
+         *     the environment or the file fixes is 409. A browser's session types its password again first.
+         */
+        put: operations["putRetention"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/retention/clock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that the clock is right
+         * @description Answers all questions about the clock, with a reason that stands in the log. A jump that is confirmed ages nothing. Nothing asked
+         *     is 409. A browser's session types its password again first.
+         */
+        post: operations["confirmClock"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/prune": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove what is older than it is to be kept
+         * @description With `dry_run` nothing changes and `run` is null. Otherwise the removal is decided when the answer comes and goes on behind it;
+         *     `runs` of the retention says how far it is. One at a time, and none while the clock is asked about: 409. A browser's session types
+         *     its password again first.
+         */
+        post: operations["pruneAudit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/tombstones": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The signed notes that stand for removed rows, the oldest rows first */
+        get: operations["listTombstones"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Legal holds, newest first */
+        get: operations["listHolds"];
+        put?: never;
+        /**
+         * Keep all about a person, of a time, or both, whatever its age
+         * @description What somebody did, what was done to his account, his verdicts and his sessions; or all that was recorded from one moment until before
+         *     another. An unknown person is 422. What stands under a tombstone already is not held any more. A browser's session types its
+         *     password again first.
+         */
+        post: operations["addHold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/holds/{id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a hold
+         * @description A released one is 409. A browser's session types its password again first.
+         */
+        post: operations["releaseHold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Signed checkpoints, newest first, and how the anchor stands
+         * @description `note` is what was signed, byte for byte; the members beside it are taken from it. Whoever keeps a note can prove what the log
+         *     was up to then. `anchor` is the folder of copies.
+         */
+        get: operations["listAuditCheckpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The public keys by which checkpoints and exports are proved, oldest first */
+        get: operations["listAuditKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/keys/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign with a new key from now on
+         * @description The old key vouches for the new one, whose first checkpoint covers the row of the change; the old private key is destroyed. A
+         *     browser's session types its password again first (403 confirmation_required); an API key cannot (403).
+         */
+        post: operations["rotateAuditKey"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1133,6 +1389,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/forwarding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the log is sent to, how far each target is, and the alerts of late */
+        get: operations["listForwardTargets"];
+        put?: never;
+        /**
+         * Send the log to another machine
+         * @description Only to hosts that the configuration names (audit.forward_hosts), else 422. A webhook's secret is in this answer once. A browser's
+         *     session is asked for the password again. A name that is taken and a 17th target are 409.
+         */
+        post: operations["createForwardTarget"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/forwarding/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Send the log there no more
+         * @description What the target does not have yet stays in the log. A browser's session is asked for the password again.
+         */
+        delete: operations["removeForwardTarget"];
+        options?: never;
+        head?: never;
+        /**
+         * Change, pause or resume a target
+         * @description What is not sent stays; the target goes on where it was. A client certificate comes with its key. A browser's session is asked for
+         *     the password again.
+         */
+        patch: operations["changeForwardTarget"];
+        trace?: never;
+    };
+    "/api/v1/audit/forwarding/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send one message that says nothing, and see whether it is taken */
+        post: operations["testForwardTarget"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/forwarding/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook a new secret; it is in this answer once
+         * @description For a week posts are signed with the one before as well. A syslog target is 409. A browser's session is asked for the password again.
+         */
+        post: operations["rotateForwardSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/filters": {
         parameters: {
             query?: never;
@@ -1228,8 +1568,8 @@ export interface paths {
         /**
          * Grant it with a rule that ends by itself
          * @description Makes a rule that allows the asker the model and the operations until the day asked for, or an earlier one, and decides the
-         *     request in the same transaction. One's own is 403. One that is decided or past its day, an account that is not active, a
-         *     model that everybody may use by default, and rules that stand in a file are 409; a model that is not there is 422, because a later one of that name would be open.
+         *     request in the same transaction. One's own is 403. One that is decided or past its day, an account that is not active, a role
+         *     that lacks the model's action, a model that everybody may use by default, and rules that stand in a file are 409; a model that is not there is 422, because a later one of that name would be open.
          */
         post: operations["approveAccessRequest"];
         delete?: never;
@@ -2576,8 +2916,220 @@ export interface components {
         AuditPage: {
             items: components["schemas"]["AuditEvent"][];
             next_cursor: string | null;
+            /**
+             * Format: date-time
+             * @description Set where a page ends because as many rows were looked at as one request may: it may hold few or no rows, everything up to
+             *     that moment is searched, and next_cursor goes on behind it.
+             */
+            searched_to: string | null;
+        };
+        RetentionDays: {
+            /** @description 0, which is for ever, or 180 days or more. */
+            audit: number;
+            /** @description 0 keeps them as long as their audit rows, which none outlives. */
+            verdicts: number;
+            /** @description Days after their end. */
+            sessions: number;
+        };
+        RetentionKind: {
+            /** @enum {string} */
+            kind: "audit" | "verdicts" | "sessions";
+            /** @description 0 is for ever. */
+            days: number;
+            default_days: number;
+            /** @description The fewest that can be set. */
+            least_days: number;
+            /** @enum {string} */
+            source: "default" | "console" | "file" | "env" | "flag";
+            editable: boolean;
+            /** Format: date-time */
+            changed_at: string | null;
+            changed_by: string | null;
+            event_id: string | null;
+        };
+        ClockQuestion: {
+            /**
+             * @description How the wall clock came apart from the machine's own: it moved, the machine was off for long or often, the log goes on on another machine, or the clock is behind.
+             * @enum {string}
+             */
+            kind: "jumped" | "gap" | "gaps" | "moved" | "back";
+            before: components["schemas"]["Timestamp"];
+            after: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description How much nothing explains.
+             */
+            seconds: number;
+        };
+        RetentionPlan: {
+            /**
+             * @description Why nothing goes: no kind has a time, the clock is asked about, no signed checkpoint is old enough, or one that would decide is not proved.
+             * @enum {string|null}
+             */
+            stopped: "off" | "clock" | "young" | "proof" | null;
+            questions: components["schemas"]["ClockQuestion"][];
+            /** Format: date-time */
+            as_of: string | null;
+            /**
+             * Format: int64
+             * @description Audit rows that would go.
+             */
+            rows: number;
+            /** Format: int64 */
+            verdicts: number;
+            /** Format: int64 */
+            sessions: number;
+            /** Format: int64 */
+            first_seq: number;
+            /** Format: int64 */
+            last_seq: number;
+            /** Format: date-time */
+            from: string | null;
+            /** Format: date-time */
+            to: string | null;
+            /** Format: date-time */
+            audit_before: string | null;
+            /** Format: date-time */
+            verdicts_before: string | null;
+            /** Format: date-time */
+            sessions_before: string | null;
+            /**
+             * Format: int64
+             * @description Rows old enough that holds keep.
+             */
+            held: number;
+            /**
+             * Format: int64
+             * @description Rows old enough that are not forwarded yet.
+             */
+            unsent: number;
+        };
+        RetentionRun: {
+            at: components["schemas"]["Timestamp"];
+            by: string;
+            event_id: string;
+            /**
+             * Format: int64
+             * @description Decided.
+             */
+            rows: number;
+            /** Format: int64 */
+            verdicts: number;
+            /** Format: int64 */
+            sessions: number;
+            /**
+             * Format: int64
+             * @description Done so far.
+             */
+            rows_gone: number;
+            /** Format: int64 */
+            verdicts_gone: number;
+            /** Format: int64 */
+            sessions_gone: number;
+            /** Format: int64 */
+            tombstones: number;
+            /** Format: date-time */
+            finished_at: string | null;
+            /** @description Why it ended without all of it. */
+            problem: string | null;
+        };
+        RetentionLook: {
+            at: components["schemas"]["Timestamp"];
+            /**
+             * @description Empty where a removal began.
+             * @enum {string}
+             */
+            result: "" | "nothing" | "off" | "clock" | "young" | "proof";
+        };
+        Retention: {
+            /**
+             * Format: int64
+             * @description Of the settings.
+             */
+            version: number;
+            kinds: components["schemas"]["RetentionKind"][];
+            /** @description Days to choose from; those below a kind's least are not for it. */
+            presets: number[];
+            plan: components["schemas"]["RetentionPlan"];
+            /** @description The last ones, newest first. */
+            runs: components["schemas"]["RetentionRun"][];
+            looked: components["schemas"]["RetentionLook"] | null;
+        };
+        PruneRequest: {
+            /** @default false */
+            dry_run: boolean;
+        };
+        PruneAnswer: {
+            plan: components["schemas"]["RetentionPlan"];
+            run: components["schemas"]["RetentionRun"] | null;
+        };
+        WithReason: {
+            reason: string;
+        };
+        AuditTombstone: {
+            /** Format: int64 */
+            first_seq: number;
+            /** Format: int64 */
+            last_seq: number;
+            /** Format: int64 */
+            rows: number;
+            /** @description Of the row before the first. */
+            prev_hash: string;
+            /** @description Of the last row. */
+            last_hash: string;
+            from: components["schemas"]["Timestamp"];
+            to: components["schemas"]["Timestamp"];
+            at: components["schemas"]["Timestamp"];
+            rule: string;
+            /** @description The audit row of the removal. */
+            event_id: string;
+            /** @description What was signed, with its signature. */
+            note: string;
+        };
+        AuditTombstonePage: {
+            items: components["schemas"]["AuditTombstone"][];
+            next_cursor: string | null;
+        };
+        NewHold: {
+            /** @description A name or an id, with or without user: before it. */
+            person?: string;
+            /** Format: date-time */
+            from?: string | null;
+            /**
+             * Format: date-time
+             * @description Not in it.
+             */
+            to?: string | null;
+            reason: string;
+        };
+        Hold: {
+            id: string;
+            /** @description null is everybody. */
+            person: string | null;
+            person_id: string | null;
+            /** Format: date-time */
+            from: string | null;
+            /** Format: date-time */
+            to: string | null;
+            reason: string;
+            created_at: components["schemas"]["Timestamp"];
+            created_by: string;
+            event_id: string;
+            /** Format: date-time */
+            released_at: string | null;
+            released_by: string | null;
+            release_reason: string | null;
+            release_event_id: string | null;
+        };
+        HoldPage: {
+            items: components["schemas"]["Hold"][];
+            next_cursor: string | null;
         };
         AuditNeighbours: {
+            /** @description What stands for the row with the next number where retention removed it. */
+            newer_removed: components["schemas"]["AuditTombstone"] | null;
+            /** @description What stands for the row with the number before where retention removed it. */
+            older_removed: components["schemas"]["AuditTombstone"] | null;
             newer: components["schemas"]["AuditEvent"] | null;
             older: components["schemas"]["AuditEvent"] | null;
         };
@@ -2597,6 +3149,77 @@ export interface components {
             deny: number;
             /** Format: int64 */
             error: number;
+        };
+        /** @enum {string} */
+        ExportFormat: "jsonl" | "csv";
+        /**
+         * @description Hours, days and weeks are of UTC; a week begins on Monday.
+         * @enum {string}
+         */
+        ExportEvery: "hour" | "day" | "week";
+        ExportScheduleCreate: {
+            /** @description Its folder is called so. */
+            name: string;
+            format: components["schemas"]["ExportFormat"];
+            /** @default false */
+            bom: boolean;
+            every: components["schemas"]["ExportEvery"];
+            /**
+             * @description Time of the day in UTC; of an hour only the minutes count.
+             * @default 00:00
+             */
+            at: string;
+            filter?: components["schemas"]["ExportFilter"];
+        };
+        /** @description As the list's filters, without times. */
+        ExportFilter: {
+            actor?: string;
+            action?: string;
+            model?: string;
+            /** @enum {string} */
+            decision?: "allow" | "deny" | "error";
+            ip?: string;
+            rule?: string;
+            reason?: string;
+            purpose?: string;
+            key?: string;
+            request_id?: string;
+            q?: string;
+        };
+        ExportSchedules: {
+            items: components["schemas"]["ExportSchedule"][];
+            /** @description Why nothing can be written to `audit.export_dir`, null where it can. */
+            folder_problem: string | null;
+        };
+        ExportSchedule: {
+            id: string;
+            name: string;
+            format: components["schemas"]["ExportFormat"];
+            bom: boolean;
+            filter: components["schemas"]["ExportFilter"];
+            every: components["schemas"]["ExportEvery"];
+            at: string;
+            created_at: components["schemas"]["Timestamp"];
+            created_by: string;
+            next_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: date-time
+             * @description When a run that failed is tried again.
+             */
+            retry_at: string | null;
+            /** Format: date-time */
+            last_at: string | null;
+            last_file: string | null;
+            /** Format: int64 */
+            last_rows: number;
+            /** Format: int64 */
+            last_seq: number;
+            /** @description Runs in a row that came to nothing. */
+            failures: number;
+            /** Format: date-time */
+            failed_at: string | null;
+            /** @description folder_unset, folder_missing, folder_link, folder_none, folder_foreign, folder_writable, folder_kept, folder_denied, disk_full or broken_off. */
+            failed_why: string | null;
         };
         AuditVolume: {
             /**
@@ -2618,6 +3241,12 @@ export interface components {
             rows: number;
             total: components["schemas"]["AuditCounts"];
             buckets: components["schemas"]["AuditBucket"][];
+            /**
+             * Format: date-time
+             * @description Set where there was more to look at than one request may: the counts leave out what is older. Null where all is counted, as it
+             *     always is without a filter beyond time and decision.
+             */
+            counted_from: string | null;
         };
         /** @enum {string} */
         FilterPage: "audit" | "history";
@@ -2804,6 +3433,137 @@ export interface components {
             /** Format: double */
             compute_seconds: number;
         };
+        /** @enum {string} */
+        ForwardKind: "syslog" | "webhook";
+        /** @enum {string} */
+        ForwardTransport: "udp" | "tcp" | "tls";
+        /**
+         * @description Every row and signed checkpoint, or the rows of alerts alone.
+         * @enum {string}
+         */
+        ForwardScope: "all" | "alerts";
+        /** @enum {string} */
+        ForwardState: "current" | "sending" | "failing" | "paused";
+        NewForwardTarget: {
+            kind: components["schemas"]["ForwardKind"];
+            name: string;
+            /**
+             * @description Whether it is sent what was written before.
+             * @default now
+             * @enum {string}
+             */
+            from: "now" | "start";
+            scope?: components["schemas"]["ForwardScope"];
+            transport?: components["schemas"]["ForwardTransport"];
+            /** @description HOST:PORT of a syslog receiver. */
+            address?: string;
+            /** @description The name in its certificate, where that is not the address's. */
+            server_name?: string;
+            /** @description Who signs its certificate, in PEM; the system's if empty. */
+            ca?: string;
+            /** @description The client certificate, in PEM. */
+            certificate?: string;
+            /** @description Its private key, in PEM. It is stored sealed. */
+            key?: string;
+            /** @description 13 (log audit) if it is 0 or left out. */
+            facility?: number;
+            /** @description Of one message: 8192, over UDP 2048. A longer row is sent with what identifies it. */
+            max_bytes?: number;
+            /** @description Of a webhook, with https. */
+            url?: string;
+        };
+        ForwardTargetChange: {
+            name?: string;
+            address?: string;
+            url?: string;
+            server_name?: string;
+            ca?: string;
+            certificate?: string;
+            key?: string;
+            paused?: boolean;
+        };
+        ForwardTarget: {
+            id: string;
+            kind: components["schemas"]["ForwardKind"];
+            name: string;
+            scope: components["schemas"]["ForwardScope"];
+            /** @description Empty for a webhook. */
+            transport: string;
+            address: string;
+            server_name: string;
+            tls: {
+                own_ca: boolean;
+                client_certificate: boolean;
+            };
+            facility: number;
+            /** @description 0 for the transport's. */
+            max_bytes: number;
+            /** @description Empty for a syslog target. */
+            url: string;
+            state: components["schemas"]["ForwardState"];
+            /**
+             * Format: int64
+             * @description The last row that it surely has.
+             */
+            seq: number;
+            /**
+             * Format: int64
+             * @description The last checkpoint that it surely has.
+             */
+            checkpoint: number;
+            /**
+             * Format: int64
+             * @description Rows that it does not have yet.
+             */
+            backlog: number;
+            /** Format: int64 */
+            sent: number;
+            /**
+             * Format: int64
+             * @description Attempts that failed, as far as they were written down.
+             */
+            failed: number;
+            /** Format: date-time */
+            sent_at: string | null;
+            /** @description Why it is failing: refused, timeout, not_found, not_permitted, tls_untrusted, tls_name, tls_failed, status_NNN or broken. */
+            error: string | null;
+            /** Format: date-time */
+            failing_since: string | null;
+            /** Format: date-time */
+            previous_secret_until: string | null;
+            created_at: components["schemas"]["Timestamp"];
+            created_by: string;
+        };
+        MadeForwardTarget: {
+            target: components["schemas"]["ForwardTarget"];
+            /** @description A webhook's, here and nowhere again; null for a syslog target. */
+            secret: string | null;
+        };
+        ForwardTargets: {
+            items: components["schemas"]["ForwardTarget"][];
+            /** @description Always null. */
+            next_cursor: string | null;
+            /** @description Where the configuration lets the server connect to. */
+            hosts: string[];
+            /** @description Those that last and those of late, newest first. */
+            alerts: components["schemas"]["AlertTold"][];
+        };
+        AlertTold: {
+            /** @description sign_in_burst, chain_broken, disk_low, key_unused, key_leaked, anchor_failing or forwarding_stuck. */
+            kind: string;
+            /** @description What it is about, such as a key's id; empty for the server as a whole. */
+            subject: string;
+            /** @description The row of the log that told of it. */
+            event_id: string;
+            raised_at: components["schemas"]["Timestamp"];
+            /** Format: date-time */
+            cleared_at: string | null;
+        };
+        ForwardTest: {
+            taken: boolean;
+            /** @description As in ForwardTarget. */
+            error: string | null;
+        };
         SavedFilter: {
             id: string;
             page: components["schemas"]["FilterPage"];
@@ -2827,6 +3587,28 @@ export interface components {
             first: number;
             /** Format: int64 */
             last: number;
+            /**
+             * Format: int64
+             * @description Of the database, each with a right signature and in line with the one before.
+             */
+            checkpoints: number;
+            /**
+             * Format: int64
+             * @description Checkpoints in the anchor folder that the rows were held against.
+             */
+            copies: number;
+            /**
+             * Format: int64
+             * @description Signed notes in place of rows that retention removed.
+             */
+            tombstones: number;
+            /**
+             * Format: int64
+             * @description Rows that they stand for.
+             */
+            removed: number;
+            /** @description Whose word the public keys are: anchor (the folder of copies) or database (nobody outside). */
+            keys_from: string;
             /** @description Empty when the chain is whole; else the first thing wrong: edited, deleted, inserted, reordered, tail-cut, … */
             finding: string;
             /**
@@ -2847,6 +3629,69 @@ export interface components {
                 at: string | null;
             };
             verified: components["schemas"]["AuditVerification"] | null;
+        };
+        AuditCheckpoint: {
+            /**
+             * Format: int64
+             * @description Checkpoints are counted from 1.
+             */
+            number: number;
+            /**
+             * Format: int64
+             * @description The last row that it covers.
+             */
+            seq: number;
+            /** @description That row's. */
+            hash: string;
+            at: components["schemas"]["Timestamp"];
+            /** @enum {string} */
+            cause: "rows" | "time" | "start" | "stop" | "rotate" | "prune" | "manual";
+            key_id: string;
+            /** @description SHA-256 of the note before; 64 zeros in the first. */
+            previous: string;
+            note: string;
+        };
+        AuditAnchor: {
+            /** @description The folder lies on another file system than the data folder. */
+            outside: boolean;
+            /**
+             * Format: int64
+             * @description The newest checkpoint that is copied; 0 for none yet.
+             */
+            number: number;
+            /** Format: date-time */
+            at: string | null;
+            /** @description Why copies cannot be made; empty in good order. */
+            problem: string;
+            /** Format: date-time */
+            since: string | null;
+            /** @description The folder holds checkpoints that this database does not: it was restored, or the folder is another's. */
+            foreign: boolean;
+        };
+        AuditCheckpoints: {
+            items: components["schemas"]["AuditCheckpoint"][];
+            next_cursor: string | null;
+            anchor: components["schemas"]["AuditAnchor"];
+            /** @description Why no checkpoint can be written; empty in good order. */
+            problem: string;
+        };
+        AuditSigningKey: {
+            id: string;
+            /** @description The public key, as a line of the file that `guardhouse audit verify --public-key` reads. */
+            verifier: string;
+            at: components["schemas"]["Timestamp"];
+            /** Format: date-time */
+            until: string | null;
+            /** @description The key that vouches for it. */
+            previous: string | null;
+            /** @description The key before it was lost: nothing vouches for this one. */
+            lost: boolean;
+            note: string;
+            /** @description The audit row of the change. */
+            event_id: string;
+        };
+        AuditSigningKeys: {
+            items: components["schemas"]["AuditSigningKey"][];
         };
         Overview: {
             at: components["schemas"]["Timestamp"];
@@ -2883,7 +3728,7 @@ export interface components {
             finding_seq: number | null;
         };
         OverviewNeed: {
-            /** @description What needs somebody: chain_broken, chain_unchecked, chain_stale, audit_unwritable, disk_full, disk_low, model_failed, model_loading, certificate_ended, certificate_ends, sign_in_burst, queue_full, keys_suspended, keys_ending, keys_unused, last_admin, settings_ignored, acl_file_invalid, acl_default_left, requests_open, review_due, backup_none, backup_old, checks_failed. */
+            /** @description What needs somebody: chain_broken, chain_unchecked, chain_stale, checkpoint_failing, anchor_failing, anchor_foreign, anchor_none, audit_unwritable, disk_full, disk_low, model_failed, model_loading, certificate_ended, certificate_ends, sign_in_burst, queue_full, keys_suspended, keys_ending, keys_unused, last_admin, settings_ignored, acl_file_invalid, acl_default_left, requests_open, review_due, backup_none, backup_old, export_failing, key_leaked, forwarding_stuck, checks_failed. */
             code: string;
             /** @enum {string} */
             severity: "urgent" | "soon" | "note";
@@ -3689,7 +4534,16 @@ export interface components {
         AuditModel: string;
         AuditDecision: components["schemas"]["Decision"];
         AuditIP: string;
-        /** @description Part of an id, name, resource, model, reason, rule or address. */
+        /** @description The rule that decided. */
+        AuditRule: string;
+        AuditReason: string;
+        AuditPurpose: string;
+        /** @description The id of the key that was used. */
+        AuditKey: string;
+        /**
+         * @description Part of a name, action, resource, model, reason, rule, purpose, operation or address, or the whole id of a person, key, request
+         *     or event.
+         */
         AuditWords: string;
     };
     requestBodies: {
@@ -5599,7 +6453,16 @@ export interface operations {
                 /** @description Last moment, exclusive. */
                 to?: components["parameters"]["To"];
                 request_id?: components["parameters"]["RequestIdFilter"];
-                /** @description Part of an id, name, resource, model, reason, rule or address. */
+                /** @description The rule that decided. */
+                rule?: components["parameters"]["AuditRule"];
+                reason?: components["parameters"]["AuditReason"];
+                purpose?: components["parameters"]["AuditPurpose"];
+                /** @description The id of the key that was used. */
+                key?: components["parameters"]["AuditKey"];
+                /**
+                 * @description Part of a name, action, resource, model, reason, rule, purpose, operation or address, or the whole id of a person, key, request
+                 *     or event.
+                 */
                 q?: components["parameters"]["AuditWords"];
             };
             header?: never;
@@ -5682,7 +6545,16 @@ export interface operations {
                 /** @description Last moment, exclusive. */
                 to?: components["parameters"]["To"];
                 request_id?: components["parameters"]["RequestIdFilter"];
-                /** @description Part of an id, name, resource, model, reason, rule or address. */
+                /** @description The rule that decided. */
+                rule?: components["parameters"]["AuditRule"];
+                reason?: components["parameters"]["AuditReason"];
+                purpose?: components["parameters"]["AuditPurpose"];
+                /** @description The id of the key that was used. */
+                key?: components["parameters"]["AuditKey"];
+                /**
+                 * @description Part of a name, action, resource, model, reason, rule, purpose, operation or address, or the whole id of a person, key, request
+                 *     or event.
+                 */
                 q?: components["parameters"]["AuditWords"];
             };
             header?: never;
@@ -5699,6 +6571,130 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AuditVolume"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    exportAudit: {
+        parameters: {
+            query: {
+                format: components["schemas"]["ExportFormat"];
+                /** @description 1 begins CSV with a byte order mark, by which some spreadsheets know UTF-8. */
+                bom?: number;
+                /** @description A name, user:NAME, the id of a user or of a key. */
+                actor?: components["parameters"]["AuditActor"];
+                action?: components["parameters"]["AuditAction"];
+                model?: components["parameters"]["AuditModel"];
+                decision?: components["parameters"]["AuditDecision"];
+                ip?: components["parameters"]["AuditIP"];
+                /** @description The rule that decided. */
+                rule?: components["parameters"]["AuditRule"];
+                reason?: components["parameters"]["AuditReason"];
+                purpose?: components["parameters"]["AuditPurpose"];
+                /** @description The id of the key that was used. */
+                key?: components["parameters"]["AuditKey"];
+                /** @description First moment, inclusive. */
+                from?: components["parameters"]["From"];
+                /** @description Last moment, exclusive. */
+                to?: components["parameters"]["To"];
+                request_id?: components["parameters"]["RequestIdFilter"];
+                /**
+                 * @description Part of a name, action, resource, model, reason, rule, purpose, operation or address, or the whole id of a person, key, request
+                 *     or event.
+                 */
+                q?: components["parameters"]["AuditWords"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The export. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": string;
+                    "text/csv": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listExportSchedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them, by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportSchedules"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createExportSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "archive",
+                 *       "format": "jsonl",
+                 *       "every": "day",
+                 *       "at": "02:30"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ExportScheduleCreate"];
+            };
+        };
+        responses: {
+            /** @description The schedule. */
+            201: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportSchedule"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteExportSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };
@@ -5740,6 +6736,305 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditVerification"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The state of retention. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putRetention: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change was made from, a list of them, or *. Absent, the change is made whatever stands there now. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "audit": 2190,
+                 *       "verdicts": 365,
+                 *       "sessions": 30
+                 *     }
+                 */
+                "application/json": components["schemas"]["RetentionDays"];
+            };
+        };
+        responses: {
+            /** @description The state of retention now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    confirmClock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "The server was in storage for two weeks."
+                 *     }
+                 */
+                "application/json": components["schemas"]["WithReason"];
+            };
+        };
+        responses: {
+            /** @description Nothing more is asked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    pruneAudit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "dry_run": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["PruneRequest"];
+            };
+        };
+        responses: {
+            /** @description What would go, or goes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PruneAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listTombstones: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["Limit"];
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of tombstones. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditTombstonePage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listHolds: {
+        parameters: {
+            query?: {
+                /** @description The released ones too. */
+                all?: boolean;
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of holds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    addHold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "person": "rita",
+                 *       "from": "2026-01-01T00:00:00Z",
+                 *       "reason": "Case 17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewHold"];
+            };
+        };
+        responses: {
+            /** @description In force. */
+            201: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hold"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    releaseHold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Case 17 is closed."
+                 *     }
+                 */
+                "application/json": components["schemas"]["WithReason"];
+            };
+        };
+        responses: {
+            /** @description Released. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hold"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAuditCheckpoints: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["Limit"];
+                /** @description next_cursor of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of checkpoints. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditCheckpoints"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAuditKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them; the last one signs now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditSigningKeys"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rotateAuditKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new key. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditSigningKey"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -5936,6 +7231,152 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RuleHits"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listForwardTargets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them; there are at most 16. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForwardTargets"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createForwardTarget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewForwardTarget"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeForwardTarget"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    removeForwardTarget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeForwardTarget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "paused": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["ForwardTargetChange"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForwardTarget"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    testForwardTarget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How it went. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForwardTest"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rotateForwardSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rotated. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeForwardTarget"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -68,3 +68,20 @@ export type AccessReview = Schemas["AccessReview"];
 export type ReviewItem = Schemas["AccessReviewItem"];
 export type Usage = Schemas["Usage"];
 export type UsageCount = Schemas["UsageCount"];
+
+export type ForwardTarget = Schemas["ForwardTarget"];
+export type NewForwardTarget = Schemas["NewForwardTarget"];
+export type MadeForwardTarget = Schemas["MadeForwardTarget"];
+export type AlertTold = Schemas["AlertTold"];
+
+export type Retention = Schemas["Retention"];
+export type RetentionKind = Schemas["RetentionKind"];
+export type RetentionDays = Schemas["RetentionDays"];
+export type RetentionPlan = Schemas["RetentionPlan"];
+export type RetentionRun = Schemas["RetentionRun"];
+export type Hold = Schemas["Hold"];
+export type NewHold = Schemas["NewHold"];
+
+export type ExportSchedule = Schemas["ExportSchedule"];
+export type ExportSchedules = Schemas["ExportSchedules"];
+export type NewExportSchedule = Schemas["ExportScheduleCreate"];

@@ -28,15 +28,23 @@ export function useAuditLog() {
       model: f.model || undefined,
       decision: decisions.find((d) => d === f.decision),
       ip: f.ip || undefined,
+      rule: f.rule || undefined,
+      reason: f.reason || undefined,
+      purpose: f.purpose || undefined,
+      key: f.key || undefined,
       request_id: f.request_id || undefined,
       q: f.q || undefined,
     };
   });
   const query = computed(() => ({ ...timeQuery(time.value, now.value), ...narrow.value }));
 
-  const list = usePagination((cursor, signal) => {
+  /** How far the list is searched, where the server stopped before its end. */
+  const searchedTo = ref<string | null>(null);
+  const list = usePagination(async (cursor, signal) => {
     const order = oldest.value ? ("oldest" as const) : undefined;
-    return unwrap(api.GET("/api/v1/audit/events", { params: { query: { ...query.value, order, limit: 200, cursor: cursor ?? undefined } }, signal }));
+    const page = await unwrap(api.GET("/api/v1/audit/events", { params: { query: { ...query.value, order, limit: 200, cursor: cursor ?? undefined } }, signal }));
+    searchedTo.value = page.searched_to;
+    return page;
   });
   const volume = useResource(
     (signal) => unwrap(api.GET("/api/v1/audit/volume", { params: { query: { ...stripQuery(time.value, new Date()), ...narrow.value } }, signal })),
@@ -49,5 +57,5 @@ export function useAuditLog() {
   }
   const clear = () => set(Object.fromEntries(auditFilters.filter((f) => !aside.includes(f)).map((f) => [f, ""])));
   watch(() => JSON.stringify({ ...filters.value, range: range.value, view: "" }), () => void reload(), { immediate: true });
-  return { filters, set, clear, range, own, narrowed, narrow, oldest, query, list, volume, reload };
+  return { filters, set, clear, range, own, narrowed, narrow, oldest, query, list, searchedTo, volume, reload };
 }

@@ -25,10 +25,10 @@ function read(locale: Locale, status: number, body: unknown, headers: Record<str
 
 describe("useErrorText", () => {
   it.each([
-    ["en", "1", "Too many tries", "Try again in 1 second."],
-    ["en", "16", "Too many tries", "Try again in 16 seconds."],
-    ["en", "900", "Too many tries", "Try again in 15 minutes."],
-    ["en", "54900", "Too many tries", "Try again in 16 hours."],
+    ["en", "1", "Too many requests", "Try again in 1 second."],
+    ["en", "16", "Too many requests", "Try again in 16 seconds."],
+    ["en", "900", "Too many requests", "Try again in 15 minutes."],
+    ["en", "54900", "Too many requests", "Try again in 16 hours."],
     ["zh-CN", "54900", "尝试次数过多", "请 16 小时后再试。"],
     ["zh-CN", "16", "尝试次数过多", "请 16 秒后再试。"],
     ["zh-CN", "900", "尝试次数过多", "请 15 分钟后再试。"],
@@ -43,8 +43,8 @@ describe("useErrorText", () => {
     ["en", "limits.person_day_tokens", { unit: "tokens", span: "day", max: 60, left: 0 }, "The quota for today is used up", "0 of 60 tokens left, for all your sessions and keys (limits.person_day_tokens). There is room again from"],
     ["zh-CN", "limits.person_day_tokens", { unit: "tokens", span: "day", max: 60, left: 3 }, "今日剩余额度不足", "剩余 3，共 60 个词元：您的全部会话和密钥合计（limits.person_day_tokens）。"],
     ["en", "limits.key_month_compute_seconds", { unit: "compute_seconds", span: "month", max: 60, left: 0 }, "The quota for this month is used up", "60 s of compute time left, for this key"],
-    ["en", "rule-desk", { max: 1, left: 0 }, "Too many requests at once", "At most 1 request at once, for the model rule desk, for you (rule-desk)."],
-    ["en", "limits.address", { max: 9, left: 0 }, "Too many requests at once", "At most 9 requests at once, for everybody at your address"],
+    ["en", "rule-desk", { max: 1, left: 0 }, "Requests come too fast", "The limit is 1 request in a row, for the model rule desk, for you (rule-desk)."],
+    ["en", "limits.address", { max: 9, left: 0 }, "Requests come too fast", "The limit is 9 requests in a row, for everybody at your address"],
   ] as const)("says in %s which limit has no room: %s", (locale, name, limit, title, detail) => {
     const said = read(locale, 429, { code: "rate_limited", detail: "x", limit: { name, ...limit, until: "2099-01-02T00:00:00Z" } }, { "Retry-After": "54900" });
     expect(said.title).toBe(title);
@@ -54,7 +54,7 @@ describe("useErrorText", () => {
 
   it("tells nobody to wait where waiting does not help", () => {
     const said = read("en", 429, { code: "rate_limited", detail: "x", limit: { name: "limits.person", max: 6, left: 6 } });
-    expect(said).toEqual({ title: "More at once than the limit ever lets through", detail: "At most 6 requests at once, for all your sessions and keys (limits.person). Waiting does not help: ask for less at once." });
+    expect(said).toEqual({ title: "More at once than the limit ever lets through", detail: "The limit is 6 requests in a row, for all your sessions and keys (limits.person). Waiting does not help: ask for less at once." });
   });
 
   it.each([

@@ -62,7 +62,7 @@ describe("an explanation in words", () => {
   });
 
   it.each([
-    ["en", "limits.person_day_tokens", "The quota limits.person_day_tokens has no room today; it begins anew at midnight UTC."],
+    ["en", "limits.person_day_tokens", "The quota limits.person_day_tokens has no room today; it starts again at midnight UTC."],
     ["zh-CN", "limits.key_month_requests", "本月额度 limits.key_month_requests 不足，下月首日 UTC 零点起恢复。"],
     ["en", "rule-desk", "The rate rule-desk has no room at the moment."],
   ] as const)("names in %s the limit that has no room: %s", (locale, limit, why) => {

@@ -7,9 +7,9 @@ import { useFileProblem } from "./useFileProblem";
 import { useFormat } from "./useFormat";
 
 const icons: Record<string, string> = {
-  chain_broken: "unsafe", chain_unchecked: "seal", chain_stale: "seal", audit_unwritable: "audit", disk_full: "system", disk_low: "system", model_failed: "models", model_loading: "clock",
+  chain_broken: "unsafe", chain_unchecked: "seal", chain_stale: "seal", checkpoint_failing: "seal", anchor_failing: "seal", anchor_foreign: "seal", anchor_none: "seal", audit_unwritable: "audit", disk_full: "system", disk_low: "system", model_failed: "models", model_loading: "clock",
   certificate_ended: "cal", certificate_ends: "cal", sign_in_burst: "lock", queue_full: "gauge", keys_suspended: "keys", keys_ending: "keys", keys_unused: "keys", last_admin: "users", settings_ignored: "gauge", acl_file_invalid: "rules", acl_default_left: "rules", requests_open: "approvals", review_due: "rules",
-  backup_none: "export", backup_old: "export", checks_failed: "system",
+  export_failing: "export", key_leaked: "keys", forwarding_stuck: "net", backup_none: "export", backup_old: "export", checks_failed: "system",
 };
 
 /** Words, an icon and a way to go for each need. What the server names and this console does not know is told by its code. */

@@ -11,5 +11,5 @@ export function useNeighbours(event: () => AuditEvent | null) {
   const sides = useResource((signal) => unwrap(api.GET("/api/v1/audit/events/{id}/neighbours", { params: { path: { id: event()?.id ?? "" } }, signal })), {
     key: () => (event()?.id ?? "") && `${event()?.id} ${newest.value}`,
   });
-  return { newer: computed(() => sides.data.value?.newer ?? null), older: computed(() => sides.data.value?.older ?? null), loaded: computed(() => sides.data.value !== null), newest, error: sides.error };
+  return { newer: computed(() => sides.data.value?.newer ?? null), older: computed(() => sides.data.value?.older ?? null), removed: computed(() => [sides.data.value?.newer_removed, sides.data.value?.older_removed].filter((stone) => !!stone)), loaded: computed(() => sides.data.value !== null), newest, error: sides.error };
 }

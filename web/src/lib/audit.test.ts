@@ -47,6 +47,8 @@ describe("a row that came", () => {
   it.each([
     [{}, true], [{ actor: "wei" }, true], [{ actor: "user:wei" }, true], [{ actor: "usr_1" }, true], [{ actor: "key_9" }, true], [{ actor: "key:key_9" }, true], [{ actor: "key:key_8" }, false], [{ actor: "we" }, false],
     [{ decision: "deny", model: "guard-nano", ip: "192.0.2.7", action: "moderation.run", request_id: "req_7" }, true], [{ decision: "allow" }, false], [{ ip: "192.0.2.8" }, false], [{ q: "GUARD" }, true], [{ q: "role" }, true], [{ q: "nurse" }, false],
+    [{ q: "key_9" }, true], [{ q: "ey_" }, false], [{ q: e.id }, true], [{ q: "evt_" }, false], [{ q: "req_7" }, true], [{ q: "eq_7" }, false],
+    [{ reason: "role", key: "key_9" }, true], [{ reason: "rol" }, false], [{ rule: "r" }, false], [{ purpose: "ward" }, false], [{ key: "key_8" }, false],
     [{ from: "2026-11-21T09:00:00Z" }, true], [{ to: "2026-11-21T09:00:00Z" }, false], [{ from: "2026-11-21T09:00:01Z" }, false],
   ])("%j: %s", (wanted, want) => expect(fits(e, wanted)).toBe(want));
 });

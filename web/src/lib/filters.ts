@@ -1,5 +1,5 @@
 // The parameters of the pages with lists; the server keeps saved filters of these and no others (internal/filters/pages.go).
-export const auditFilters = ["range", "from", "to", "actor", "action", "model", "decision", "ip", "request_id", "q", "order", "view"] as const;
+export const auditFilters = ["range", "from", "to", "actor", "action", "model", "decision", "ip", "rule", "reason", "purpose", "key", "request_id", "q", "order", "view"] as const;
 export const historyFilters = ["scope", "range", "from", "to", "severity", "action", "model", "request_id"] as const;
 
 export type AuditFilter = (typeof auditFilters)[number];

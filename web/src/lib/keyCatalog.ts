@@ -33,6 +33,7 @@ const parts: readonly KeyRow[] = [
   { label: "keyring.new", keys: "n", scope: "keys" },
   { label: "roles.new", keys: "n", scope: "roles" },
   { label: "system.again", keys: "r", scope: "system" },
+  { label: "chain.verify", keys: "v", scope: "proof" },
   { label: "audit.next", keys: "j", scope: "audit" },
   { label: "audit.previous", keys: "k", scope: "audit" },
   { label: "keys.next", keys: "j", scope: "lists" },

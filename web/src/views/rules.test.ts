@@ -154,7 +154,7 @@ describe("the page of rules", { timeout: 60_000 }, () => {
       await write(test, text);
       await until(() => expect((at("save") as HTMLButtonElement).disabled).toBe(true));
       expect((at("save-report") as HTMLButtonElement).disabled).toBe(true);
-      expect(at("rehearsal").textContent).toBe(`Not filled in right: ${where}.`);
+      expect(at("rehearsal").textContent).toBe(`Not filled in correctly: ${where}.`);
       if (test === "rate") expect(at(test).getAttribute("aria-invalid")).toBe("true");
       await write(test, test === "rate" ? "60" : "");
       await until(() => expect((at("save") as HTMLButtonElement).disabled).toBe(false));

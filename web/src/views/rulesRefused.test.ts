@@ -68,7 +68,7 @@ async function write(test: string, text: string, ...events: Event[]): Promise<vo
 
 describe("a rule that the server does not take", { timeout: 60_000 }, () => {
   it.each([
-    ["en", "There is nobody called rob.", "Not filled in right: ward, Who."],
+    ["en", "There is nobody called rob.", "Not filled in correctly: ward, Who."],
     ["zh-CN", "没有名为 rob 的用户。", "尚未填好：ward, 谁。"],
   ] as const)("is told at its field in %s, and saving waits until it is another", async (locale, text, where) => {
     await open(locale);
@@ -87,7 +87,7 @@ describe("a rule that the server does not take", { timeout: 60_000 }, () => {
     await open("en");
     await write("until", "2026-12-01", new Event("change"));
     expect(at("no-valid_until").textContent).toContain("It ends before it begins");
-    expect(at("rehearsal").textContent).toBe("Not filled in right: ward, Until.");
+    expect(at("rehearsal").textContent).toBe("Not filled in correctly: ward, Until.");
     expect(at("save").disabled).toBe(true);
     await write("until", "2026-12-31", new Event("change"));
     expect(at("save").disabled).toBe(false);

@@ -62,7 +62,7 @@ describe("severityOf", () => {
 
 describe("ChainState", () => {
   const head = { seq: 12, hash: "h12", at: "2026-11-21T09:00:00.000Z" };
-  const verified = { checked_at: "2026-11-21T09:00:00.000Z", duration_ms: 1.5, rows: 10, first: 1, last: 10, finding: "", finding_seq: null, detail: "", not_provable: ["a cut of the last rows"] };
+  const verified = { checked_at: "2026-11-21T09:00:00.000Z", duration_ms: 1.5, rows: 10, first: 1, last: 10, checkpoints: 0, copies: 0, tombstones: 0, removed: 0, keys_from: "database", finding: "", finding_seq: null, detail: "", not_provable: ["a cut of the last rows"] };
 
   it("calls the chain whole only after a walk, and counts what came since", async () => {
     const chain = useChain();

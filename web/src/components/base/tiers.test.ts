@@ -30,7 +30,7 @@ afterEach(() => {
 async function asked(component: Component, props: Record<string, unknown>, open: Record<string, unknown> | string): Promise<boolean> {
   const given = reactive({ ...props });
   page?.done();
-  page = await mountFor(component, given, { routes: ["people"] });
+  page = await mountFor(component, given, { routes: ["people", "rules"] });
   useSession().tiers = tiers;
   await nextTick();
   if (typeof open === "string") document.querySelector<HTMLElement>(`[data-test="${open}"]`)?.click();

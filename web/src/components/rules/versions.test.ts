@@ -23,7 +23,7 @@ const gaps = () => [...(page?.host.querySelectorAll("[data-test=version-gap]") ?
 describe("the list of versions", () => {
   it("has a line for each version, with what it was", async () => {
     await list([version(9, { note: "review arv_01ABC" }), other(8, "group_members", "fraud-desk"), other(7, "group_made", "fraud-desk"), version(6, { note: "request arq_01ABC" }), version(5, { kind: "from_file", actor: "acl.file", changed: 0 }), other(1, "start")], "");
-    for (const part of ["the group fraud-desk has other members", "the group fraud-desk was made", "Decided in a review", "A request was approved", "acl.file: the rules come from acl.file from here on", "as Guardhouse came"]) expect(text()).toContain(part);
+    for (const part of ["the group fraud-desk has other members", "the group fraud-desk was made", "Decided in a review", "A request was approved", "acl.file: the rules come from acl.file from here on", "as shipped"]) expect(text()).toContain(part);
     expect(text()).not.toMatch(/arv_|arq_|1970/);
     expect(page?.host.querySelector("[data-test=version-8] , a[data-test=version-8]")?.tagName).toBe("DIV");
     expect(gaps()).toEqual([]);

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"guardhouse/internal/audit"
+	"guardhouse/internal/checkpoint"
+	"guardhouse/internal/config"
+	"guardhouse/internal/doctor"
+	"guardhouse/internal/fault"
+	"guardhouse/internal/proof"
+	"guardhouse/internal/verify"
+)
+
+// proofs is what `audit verify` is told to check, and with what.
+type proofs struct{ export, publicKey, anchor string }
+
+func newAuditVerify(sh *shared) *cobra.Command {
+	var p proofs
+	cmd := &cobra.Command{
+		Use: "verify", Short: "Walk the chain: exit 0 if it is whole, else 1 and the first thing wrong", Args: cobra.NoArgs,
+		Long: "Walk the chain of the log, with its checkpoints, keys and tombstones: exit 0 if it is whole, else 1 and the first thing wrong.\n" +
+			"Nothing is written into the data folder: it may be the live one, beside a running server, or a copy.\n" +
+			"With --export it checks a file that audit export wrote and needs nothing else than the public keys.",
+		Example: "  guardhouse audit verify --data /srv/guardhouse\n" +
+			"  guardhouse audit verify --data /mnt/copy --anchor /mnt/anchor\n" +
+			"  guardhouse audit verify --anchor /media/usb\n" +
+			"  guardhouse audit verify --export audit.jsonl --public-key guardhouse.keys",
+		RunE: func(cmd *cobra.Command, _ []string) error { return sh.auditVerify(cmd.Context(), p) },
+	}
+	cmd.Flags().StringVar(&p.export, "export", "", "check this export instead of a database")
+	cmd.Flags().StringVar(&p.publicKey, "public-key", "", "file with the public keys that you hold, as guardhouse audit key prints them")
+	cmd.Flags().StringVar(&p.anchor, "anchor", "", "folder with copies of checkpoints, or one file of them (default the one of the settings)")
+	cmd.Flags().BoolVar(&sh.json, "json", false, "print JSON")
+	return cmd
+}
+
+func (sh *shared) auditVerify(ctx context.Context, p proofs) error {
+	keys, err := readPublicKeys(p.publicKey)
+	if err != nil {
+		return err
+	}
+	switch {
+	case p.export == "":
+		return sh.verifyDatabase(ctx, p, keys)
+	case p.publicKey == "":
+		return usageError{errors.New("an export is checked with the public keys of its log: give --public-key FILE")}
+	case p.anchor != "":
+		return usageError{errors.New("--anchor is for a database, not for --export")}
+	}
+	f, err := verify.Export(ctx, p.export, keys)
+	if err != nil {
+		return err
+	}
+	return sh.verdict(verify.Report{Report: f.Report, Checkpoints: f.Checkpoints, TrustedBy: verify.Given})
+}
+
+// readPublicKeys reads the keys that somebody holds; "" is none.
+func readPublicKeys(path string) (_ proof.Keys, err error) {
+	if path == "" {
+		return proof.Keys{}, nil
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return proof.Keys{}, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return proof.Keys{}, errors.Join(err, errors.New("the file of public keys is no plain file"))
+	}
+	text, err := io.ReadAll(io.LimitReader(f, 1<<20))
+	if err != nil {
+		return proof.Keys{}, err
+	}
+	return proof.ParseKeys(text)
+}
+
+func (sh *shared) verifyDatabase(ctx context.Context, p proofs, keys proof.Keys) error {
+	c, err := sh.load(nil)
+	if err != nil {
+		return err
+	}
+	sh.logTo(c.LogLevel)
+	look, done, lacks := doctor.LookAt(ctx, c.Data)
+	if look == nil {
+		return lacks
+	}
+	defer done()
+	report, err := verify.Database(ctx, audit.New(look, nil), anchored(c, p.anchor, keys))
+	if err != nil {
+		return err
+	}
+	if report.OK() && lacks != nil {
+		// Whoever took the guards away changed the file, whatever he did behind them.
+		report.Finding, report.Detail = audit.Edited, fault.From(lacks).Message
+	}
+	if err := sh.verdict(report); err != nil || p.anchor == "" || report.Copies > 0 {
+		return err
+	}
+	return usageError{errors.New("--anchor names nothing to compare: there is no copy of a checkpoint (files *.notes or *.note)")}
+}
+
+// anchored takes the folder that somebody names as one that he keeps, and else that of the settings.
+func anchored(c *config.Config, given string, keys proof.Keys) verify.Options {
+	if given != "" {
+		return verify.Options{Keys: keys, Anchor: given, Outside: true}
+	}
+	return verify.Options{Keys: keys, Anchor: checkpoint.AnchorDir(c.Data, c.Anchor), Outside: checkpoint.Outside(c.Data, c.Anchor)}
+}
+
+// verdict prints what was walked, and answers the finding as an error.
+func (sh *shared) verdict(r verify.Report) error {
+	if err := printReport(sh, r); err != nil || r.OK() {
+		return err
+	}
+	return fmt.Errorf("%s%s: %s", r.Finding, r.Place(), r.Detail)
+}
+
+func printReport(sh *shared, r verify.Report) error {
+	if sh.json {
+		return sh.printJSON(reportJSON(r))
+	}
+	var errs []error
+	say := func(format string, args ...any) {
+		_, err := fmt.Fprintf(sh.out, format+"\n", args...)
+		errs = append(errs, err)
+	}
+	say("rows         %d", r.Rows)
+	if r.Rows > 0 {
+		say("range        %d to %d, %s to %s", r.First, r.Last, when(&r.From), when(&r.To))
+		if r.LastHash != "" {
+			say("head         %s", r.LastHash)
+		}
+	}
+	say("checkpoints  %d", r.Checkpoints)
+	if r.Anchored {
+		say("copies       %d", r.Copies)
+	}
+	if r.Tombstones > 0 {
+		say("removed      %d rows under %d tombstones", r.Pruned, r.Tombstones)
+	}
+	for _, line := range r.NotProvable {
+		say("not provable: %s", line)
+	}
+	return errors.Join(errs...)
+}
+
+func reportJSON(r verify.Report) map[string]any {
+	body := map[string]any{
+		"ok": r.OK(), "rows": r.Rows, "first_seq": r.First, "last_seq": r.Last, "head_hash": r.LastHash, "from": nil, "to": nil,
+		"checkpoints": r.Checkpoints, "copies": r.Copies, "keys": r.Keys, "keys_from": r.TrustedBy, "tombstones": r.Tombstones, "removed": r.Pruned,
+		"not_provable": r.NotProvable, "finding": nil,
+	}
+	if r.Rows > 0 {
+		body["from"], body["to"] = r.From, r.To
+	}
+	if !r.OK() {
+		body["finding"] = map[string]any{"kind": r.Finding, "seq": r.At, "detail": r.Detail}
+	}
+	return body
+}
