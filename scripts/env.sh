@@ -14,12 +14,15 @@ export GH_ROOT
 # GH_MARCH names another target for a binary that travels, such as x86-64-v3 for releases and the container image. Kernels of
 # our own are compiled for their own instructions whatever it says, and internal/isa refuses a processor that lacks it.
 _gh_march=${GH_MARCH:-native}
-_gh_cpu=$({ "${CC:-cc}" "-march=$_gh_march" -Q --help=target 2>/dev/null || true; } | sha256sum | cut -c1-12)
+# The engine's module has no Go package for llama.cpp's AMX products, but calls them where the compiler may use AMX.
+_gh_amx=
+if echo | "${CC:-cc}" "-march=$_gh_march" -mno-amx-int8 -E -o /dev/null - 2>/dev/null; then _gh_amx=-mno-amx-int8; fi
+_gh_cpu=$({ "${CC:-cc}" "-march=$_gh_march" $_gh_amx -Q --help=target 2>/dev/null || true; } | sha256sum | cut -c1-12)
 export CGO_ENABLED=1
 export CGO_CPPFLAGS="-DNDEBUG -DGGML_USE_CPU_REPACK -DGUARDHOUSE_CPU_${_gh_cpu}"
-export CGO_CFLAGS="-O3 -march=${_gh_march}"
-export CGO_CXXFLAGS="-O3 -march=${_gh_march}"
-unset _gh_cpu _gh_march CGO_LDFLAGS CGO_FFLAGS
+export CGO_CFLAGS="-O3 -march=${_gh_march}${_gh_amx:+ $_gh_amx}"
+export CGO_CXXFLAGS="$CGO_CFLAGS"
+unset _gh_cpu _gh_march _gh_amx CGO_LDFLAGS CGO_FFLAGS
 
 # Our small headers for what the engine's module lacks. A variable that Go does not put into its cache key, on purpose:
 # the path differs from clone to clone, and every clone may share one compile.
