@@ -2,7 +2,6 @@ package forward
 
 import (
 	"context"
-	"encoding/json"
 	"net"
 	"net/url"
 	"strings"
@@ -105,7 +104,7 @@ func (s *Service) newRow(ctx context.Context, n Wanted) (r row, secret string, e
 	if err := s.check(n.Kind, &n.Settings, secret); err != nil {
 		return r, "", err
 	}
-	if err := r.keep(n.Settings); err != nil {
+	if err := s.keep(&r, n.Settings); err != nil {
 		return r, "", err
 	}
 	r.Secret = s.seal(r.ID, columnSecret, secret)
@@ -115,15 +114,6 @@ func (s *Service) newRow(ctx context.Context, n Wanted) (r row, secret string, e
 		secret = ""
 	}
 	return r, secret, err
-}
-
-func (r *row) keep(set Settings) error {
-	raw, err := json.Marshal(set)
-	if err != nil {
-		return fault.Wrap(err, fault.Internal, "a target cannot be written down")
-	}
-	r.Settings = string(raw)
-	return nil
 }
 
 // check refuses settings that no target of the kind has, and fills in what is left out.
@@ -148,6 +138,9 @@ func (s *Service) checkWebhook(set Settings) error {
 	u, err := url.Parse(set.URL)
 	if err != nil || len(set.URL) > maxURL || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
 		return fault.New(fault.Invalid, "A webhook's address begins with https:// and has no user and no fragment.").WithField("url")
+	}
+	if strings.Contains(set.URL, hidden) {
+		return fault.New(fault.Invalid, "What is shown of a webhook's address is not all of it: give the whole one, or leave it out.").WithField("url")
 	}
 	if set.Address != "" || set.Transport != "" || set.CA != "" || set.Certificate != "" || set.ServerName != "" || set.Facility != 0 || set.MaxBytes != 0 {
 		return fault.New(fault.Invalid, "A webhook has a url and no settings of syslog.").WithField("url")

@@ -76,7 +76,7 @@ func (s *Service) update(tx *db.Tx, r row) error {
 }
 
 func (s *Service) apply(r *row, c Change) (err error) {
-	set, err := r.settings()
+	set, err := s.whole(*r)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (s *Service) apply(r *row, c Change) (err error) {
 			return err
 		}
 	}
-	return r.keep(set)
+	return s.keep(r, set)
 }
 
 // Rotate gives a webhook a new secret for a holder of settings.manage who confirmed, and answers it; nobody is shown it again.
@@ -175,7 +175,7 @@ func (s *Service) Test(ctx context.Context, p access.Principal, id string) (code
 }
 
 func (s *Service) probe(ctx context.Context, r row) error {
-	set, err := r.settings()
+	set, err := s.whole(r)
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ type hook struct {
 	taken  []webhook.Body // those of the bodies that were answered for
 	raw    [][]byte
 	signed []string
+	paths  []string
 }
 
 func newHook(t testing.TB) *hook {
@@ -42,6 +43,7 @@ func newHook(t testing.TB) *hook {
 		_ = json.Unmarshal(raw, &b)
 		h.mu.Lock()
 		defer h.mu.Unlock()
+		h.note(r)
 		h.bodies, h.raw, h.signed = append(h.bodies, b), append(h.raw, raw), append(h.signed, r.Header.Get(webhook.SignatureHeader))
 		status := h.status
 		if len(h.then) > 0 {

@@ -63,7 +63,6 @@ func (s *Service) shown(ctx context.Context, r row, head int64) (Target, error) 
 	if !s.o.Now().Before(t.PreviousSecretTo) {
 		t.PreviousSecretTo = time.Time{}
 	}
-	t.URL = masked(t.URL)
 	t.State = t.state(r.PausedAt != nil)
 	return t, nil
 }
@@ -77,8 +76,11 @@ func masked(address string) string {
 	if u.RawQuery == "" && strings.Trim(u.Path, "/") == "" {
 		return address
 	}
-	return u.Scheme + "://" + u.Host + "/…"
+	return u.Scheme + "://" + u.Host + "/" + hidden
 }
+
+// hidden stands for what is not shown of an address. No address has it, for it is no ASCII.
+const hidden = "…"
 
 func (t Target) state(paused bool) string {
 	switch {

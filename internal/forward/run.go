@@ -32,11 +32,16 @@ func (s *Service) Run(ctx context.Context) {
 	at := map[string]*running{}
 	var all sync.WaitGroup
 	defer all.Wait()
+	sealed := false
 	for failing := false; ; pause(ctx, lookEvery) {
 		if ctx.Err() != nil {
 			return
 		}
 		rows, err := s.rows(ctx)
+		if err == nil && !sealed {
+			err = s.sealAddresses(rows)
+			sealed = err == nil
+		}
 		if err != nil {
 			if ctx.Err() == nil && !failing {
 				s.o.Log.Error("reading the forwarding targets", "err", err)

@@ -36,7 +36,7 @@ const termMessages = 2000
 
 // sink answers one for a target, with its secrets.
 func (s *Service) sink(ctx context.Context, r row) (sink, error) {
-	set, err := r.settings()
+	set, err := s.whole(r)
 	if err != nil {
 		return nil, err
 	}
@@ -234,4 +234,5 @@ func (s *Service) secrets(r row) (out secrets, err error) {
 const (
 	columnSecret   = "secret"
 	columnPrevious = "secret_previous"
+	columnURL      = "url"
 )

@@ -38,11 +38,69 @@ func (row) TableName() string { return "forward_targets" }
 
 func (r row) position() Position { return Position{r.Seq, r.Checkpoint} }
 
-func (r row) settings() (out Settings, err error) {
+// kept is how settings are stored: a webhook's address up to its host, and sealed as a whole. Releases before stored it in
+// clear.
+type kept struct {
+	Settings
+	Sealed []byte `json:"url_sealed,omitempty"`
+}
+
+func (r row) kept() (out kept, err error) {
 	if err := json.Unmarshal([]byte(r.Settings), &out); err != nil {
 		return out, fault.Wrap(err, fault.Internal, "a forwarding target cannot be read")
 	}
 	return out, nil
+}
+
+// settings answers what may be shown: a webhook's address ends with its host.
+func (r row) settings() (Settings, error) {
+	k, err := r.kept()
+	k.URL = masked(k.URL)
+	return k.Settings, err
+}
+
+// whole answers the settings that a target is sent with.
+func (s *Service) whole(r row) (Settings, error) {
+	k, err := r.kept()
+	if err != nil || k.Sealed == nil {
+		return k.Settings, err
+	}
+	k.URL, err = s.open(r.ID, columnURL, k.Sealed)
+	return k.Settings, err
+}
+
+// keep puts whole settings into a row.
+func (s *Service) keep(r *row, set Settings) error {
+	k := kept{Settings: set, Sealed: s.seal(r.ID, columnURL, set.URL)}
+	k.URL = masked(set.URL)
+	raw, err := json.Marshal(k)
+	if err != nil {
+		return fault.Wrap(err, fault.Internal, "a target cannot be written down")
+	}
+	r.Settings = string(raw)
+	return nil
+}
+
+// sealAddresses closes the addresses that releases before stored in clear. A row that cannot be read stays as it is.
+func (s *Service) sealAddresses(rows []row) error {
+	for _, r := range rows {
+		k, err := r.kept()
+		if err != nil || k.URL == "" || k.Sealed != nil {
+			continue
+		}
+		before := r.Settings
+		if err := s.keep(&r, k.Settings); err != nil {
+			return err
+		}
+		err = s.d.DB.Write(func(tx *db.Tx) error {
+			_, err := tx.Exec(`UPDATE forward_targets SET settings = ? WHERE id = ? AND settings = ?`, r.Settings, r.ID, before)
+			return db.Translate(err)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Service) rows(ctx context.Context) ([]row, error) {
