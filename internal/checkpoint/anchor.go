@@ -89,7 +89,7 @@ func (a *anchor) folder() error {
 	}
 	info, err := os.Stat(a.dir)
 	if err != nil || !info.IsDir() {
-		return fault.Wrap(err, fault.Unprocessable, "The folder of audit.anchor is not there.")
+		return fault.Wrap(because(WhyMissing, err), fault.Unprocessable, "The folder of audit.anchor is not there.")
 	}
 	return nil
 }
@@ -126,7 +126,7 @@ func (a *anchor) open(name string) (*os.File, error) {
 }
 
 func notWritable(err error) error {
-	return fault.Wrap(err, fault.Unprocessable, "The folder of copies of checkpoints can't be written.")
+	return fault.Wrap(because(WhyUnwritable, err), fault.Unprocessable, "The folder of copies of checkpoints can't be written.")
 }
 
 func syncFolder(dir string) error {
@@ -170,7 +170,7 @@ var noteName = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}\.notes$`)
 func noteFiles(dir string) (names []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Unprocessable, "The folder of copies of checkpoints can't be read.")
+		return nil, fault.Wrap(because(WhyUnreadable, err), fault.Unprocessable, "The folder of copies of checkpoints can't be read.")
 	}
 	for _, e := range entries {
 		if noteName.MatchString(e.Name()) {
@@ -186,7 +186,7 @@ func lastNote(dir string, names []string) (note string, number int64, err error)
 	for _, name := range slices.Backward(names[max(0, len(names)-3):]) {
 		tail, err := readTail(filepath.Join(dir, name), tailRead)
 		if err != nil {
-			return "", 0, fault.Wrap(err, fault.Unprocessable, "The folder of copies of checkpoints can't be read.")
+			return "", 0, fault.Wrap(because(WhyUnreadable, err), fault.Unprocessable, "The folder of copies of checkpoints can't be read.")
 		}
 		for n := range proof.Notes(tail) {
 			fields, ok := proof.Peek(n)

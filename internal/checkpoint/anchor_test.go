@@ -31,6 +31,7 @@ func TestAnAnchorThatIsAwayIsSaidAndCaughtUp(t *testing.T) {
 	h.Look(t.Context())
 	state := h.State().Anchor
 	require.Equal(t, "The folder of audit.anchor is not there.", state.Problem)
+	require.Equal(t, checkpoint.WhyMissing, state.Why)
 	require.Equal(t, h.clock.now(), state.Since)
 	require.EqualValues(t, 2, state.Number)
 	_, err := os.Stat(dir)
@@ -44,7 +45,7 @@ func TestAnAnchorThatIsAwayIsSaidAndCaughtUp(t *testing.T) {
 	h.clock.pass(10 * time.Second)
 	h.Look(t.Context())
 	require.Equal(t, []string{"1", "2", "3", "4"}, copiedNumbers(t, dir))
-	require.Empty(t, h.State().Anchor.Problem)
+	require.Empty(t, h.State().Anchor.Problem+h.State().Anchor.Why)
 	require.Equal(t, 1, h.lines("copied to the anchor again"))
 }
 
@@ -58,6 +59,7 @@ func TestAnAnchorThatHangsHoldsUpNothing(t *testing.T) {
 	})
 	require.NoError(t, h.Start(t.Context()))
 	require.Equal(t, "The folder of copies of checkpoints does not answer.", h.State().Anchor.Problem)
+	require.Equal(t, checkpoint.WhySilent, h.State().Anchor.Why)
 	h.rows(10)
 	h.Look(t.Context())
 	require.NoError(t, h.Stop(t.Context()))
@@ -77,6 +79,7 @@ func TestAPipeInTheAnchorIsNotWaitedFor(t *testing.T) {
 			require.NoError(t, syscall.Mkfifo(filepath.Join(dir, name), 0o600))
 			require.NoError(t, h.Start(t.Context()))
 			require.Contains(t, h.State().Anchor.Problem, "The folder of copies of checkpoints can't be")
+			require.Contains(t, []string{checkpoint.WhyUnwritable, checkpoint.WhyUnreadable}, h.State().Anchor.Why)
 			_, err := checkpoint.Copied(dir)
 			require.Equal(t, name == "public-keys", err == nil)
 		})

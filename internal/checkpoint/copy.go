@@ -73,7 +73,7 @@ func (s *Service) copyHangs(ctx context.Context, ended chan struct{}) {
 		return
 	}
 	s.anchor.late = true
-	s.noteCopying(ctx, fault.New(fault.Unprocessable, "The folder of copies of checkpoints does not answer."), nil)
+	s.noteCopying(ctx, fault.Wrap(because(WhySilent, nil), fault.Unprocessable, "The folder of copies of checkpoints does not answer."), nil)
 }
 
 // noteCopying keeps how copying went, and says it once when that changes. change is nil where nothing else is known.
@@ -81,7 +81,7 @@ func (s *Service) noteCopying(ctx context.Context, err error, change func(*Ancho
 	s.mu.Lock()
 	before := s.state.Anchor
 	after := before
-	after.Problem = ""
+	after.Problem, after.Why = "", whyOf(err)
 	if change != nil {
 		change(&after)
 	}

@@ -2,6 +2,9 @@ package checkpoint
 
 import "context"
 
+// WhyOf answers the reason in an error.
+func WhyOf(err error) string { return whyOf(err) }
+
 // Look is one turn of Run.
 func (s *Service) Look(ctx context.Context) { s.look(ctx) }
 

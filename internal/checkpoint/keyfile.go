@@ -34,20 +34,23 @@ func (f keyFiles) read(id string) (proof.Signer, error) {
 	}
 	secret, err := secretfile.Read(f.path(id), size)
 	if err != nil {
-		return proof.Signer{}, err
+		return proof.Signer{}, because(WhyKey, err)
 	}
 	s, err := proof.ParseSigner(string(secret))
-	if err == nil && s.ID() != id {
-		err = fault.New(fault.Invalid, "The file of the audit log's key holds another key than its name says.")
+	switch {
+	case err != nil:
+		return s, because(WhyKey, err)
+	case s.ID() != id:
+		return s, fault.Wrap(because(WhyKey, nil), fault.Invalid, "The file of the audit log's key holds another key than its name says.")
 	}
-	return s, err
+	return s, nil
 }
 
 // size answers the length of a key's file, within what a key can have.
 func (f keyFiles) size(id string) (int, error) {
 	info, err := os.Lstat(f.path(id))
 	if err != nil {
-		return 0, fault.Wrap(err, fault.Internal, "the audit log's key can't be opened")
+		return 0, fault.Wrap(because(WhyKey, err), fault.Internal, "the audit log's key can't be opened")
 	}
 	return int(min(info.Size(), 512)), nil
 }
@@ -62,7 +65,7 @@ func (f keyFiles) save(s proof.Signer, secret string) error {
 		err = secretfile.Name(staged, f.path(s.ID()))
 	}
 	if err != nil {
-		return fault.Wrap(err, fault.Internal, "the audit log's key can't be written: look at the folder of audit.key_dir")
+		return fault.Wrap(because(WhyKey, err), fault.Internal, "the audit log's key can't be written: look at the folder of audit.key_dir")
 	}
 	return nil
 }
@@ -71,7 +74,7 @@ func (f keyFiles) save(s proof.Signer, secret string) error {
 func (f keyFiles) folder() error {
 	if !f.own {
 		if info, err := os.Stat(f.dir); err != nil || !info.IsDir() {
-			return fault.Wrap(err, fault.Invalid, "audit.key_dir names no folder that is there: make or mount it")
+			return fault.Wrap(because(WhyKey, err), fault.Invalid, "audit.key_dir names no folder that is there: make or mount it")
 		}
 		return nil
 	}

@@ -107,7 +107,7 @@ func (s *Service) noteWriting(ctx context.Context, err error) {
 	}
 	s.mu.Lock()
 	before := s.state.Problem
-	s.state.Problem = ""
+	s.state.Problem, s.state.Why = "", whyOf(err)
 	if err != nil {
 		s.state.Problem = fault.From(err).Message
 	}

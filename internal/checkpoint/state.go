@@ -9,21 +9,22 @@ import (
 )
 
 // State is what a person is told: the newest checkpoint, and how the anchor stands. Problem is why none can be written, "" in
-// good order.
+// good order, and Why its code.
 type State struct {
-	Last    Row
-	Problem string
-	Anchor  AnchorState
+	Last         Row
+	Problem, Why string
+	Anchor       AnchorState
 }
 
 // AnchorState says how far the copies are. Outside is whether the folder lies on another disk than the database. Number and At are
-// those of the last copy. Problem is why copies can't be made since Since, "" in good order. Foreign says that the folder
-// holds checkpoints that this database does not: it was restored, or is another's.
+// those of the last copy. Problem is why copies can't be made since Since, "" in good order, and Why its code. Foreign says that the
+// folder holds checkpoints that this database does not: it was restored, or is another's.
 type AnchorState struct {
 	Outside bool
 	Number  int64
 	At      time.Time
 	Problem string
+	Why     string
 	Since   time.Time
 	Foreign bool
 }

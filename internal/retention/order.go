@@ -21,7 +21,7 @@ func (w *worker) ordered(ctx context.Context) error {
 		return err
 	}
 	if !there {
-		return &stopped{"the log has no row that orders this removal"}
+		return &stopped{saidNoOrder}
 	}
 	w.order = o
 	return nil

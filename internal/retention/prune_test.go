@@ -178,6 +178,7 @@ func TestWhatIsNotProvedStays(t *testing.T) {
 		h.wrong = "edited at row 7"
 		run := h.prune()
 		require.Contains(t, run.Problem, "edited at row 7")
+		require.Equal(t, retention.WhyBroken, run.Why())
 		require.Zero(t, run.RowsGone+run.VerdictsGone+run.SessionsGone, "also no verdict and no session")
 		require.Equal(t, int64(1), h.count(`SELECT min(seq) FROM audit_events`))
 	})
@@ -188,6 +189,7 @@ func TestWhatIsNotProvedStays(t *testing.T) {
 		h.exec(`DELETE FROM audit_events WHERE seq = 12`)
 		run := h.prune()
 		require.Contains(t, run.Problem, "not all there")
+		require.Equal(t, retention.WhyMissing, run.Why())
 		require.Zero(t, run.RowsGone, "no tombstone hides them")
 	})
 	t.Run("a checkpoint of another key", func(t *testing.T) {

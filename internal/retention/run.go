@@ -87,13 +87,13 @@ func (s *Service) unchanged(tx *db.Tx, p Plan) error {
 func refusal(stopped string) error {
 	switch stopped {
 	case StoppedOff:
-		return fault.New(fault.Conflict, "No kind has a time after which it goes.")
+		return fault.New(fault.Conflict, saidOff)
 	case StoppedClock:
-		return fault.New(fault.Conflict, "The clock has moved in a way that nothing explains. Confirm it first.")
+		return fault.New(fault.Conflict, saidClock)
 	case StoppedYoung:
-		return fault.New(fault.Conflict, "No signed checkpoint is old enough yet.")
+		return fault.New(fault.Conflict, saidYoung)
 	case StoppedProof:
-		return fault.New(fault.Conflict, "A checkpoint that would decide what goes can't be proved. Verify the log.")
+		return fault.New(fault.Conflict, saidProof)
 	}
 	return nil
 }

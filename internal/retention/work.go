@@ -70,7 +70,7 @@ func broken(finding string) error {
 	if finding == "" {
 		return nil
 	}
-	return &stopped{"the log does not verify: " + finding}
+	return &stopped{saidBroken + finding}
 }
 
 type worker struct {
@@ -231,7 +231,7 @@ func (w *worker) missing(ctx context.Context, s span) error {
 	if is, err := buried(ctx, w.s.d.DB, s); err != nil || is {
 		return errors.Join(err, errBuried())
 	}
-	return &stopped{fmt.Sprintf("rows %d to %d are not all there: verify the log", s.first, s.last)}
+	return &stopped{fmt.Sprintf("rows %d to %d"+saidMissing, s.first, s.last)}
 }
 
 func errBuried() error { return fault.New(fault.Conflict, "another process has buried some of it") }
