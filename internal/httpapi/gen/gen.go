@@ -2669,7 +2669,7 @@ type ForwardTarget struct {
 	// Transport Empty for a webhook.
 	Transport string `json:"transport"`
 
-	// URL Empty for a syslog target.
+	// URL A webhook's address, masked to its host: https://HOST/… where more follows, which may be a secret. Empty for a syslog target.
 	URL string `json:"url"`
 }
 
@@ -2682,7 +2682,9 @@ type ForwardTargetChange struct {
 	Name        *string `json:"name,omitempty"`
 	Paused      *bool   `json:"paused,omitempty"`
 	ServerName  *string `json:"server_name,omitempty"`
-	URL         *string `json:"url,omitempty"`
+
+	// URL The whole address: the masked one is refused.
+	URL *string `json:"url,omitempty"`
 }
 
 // ForwardTargets defines model for ForwardTargets.
@@ -3304,7 +3306,7 @@ type NewForwardTarget struct {
 	ServerName *string           `json:"server_name,omitempty"`
 	Transport  *ForwardTransport `json:"transport,omitempty"`
 
-	// URL Of a webhook, with https.
+	// URL Of a webhook, with https. It is stored sealed, and nobody is shown more of it than the host.
 	URL *string `json:"url,omitempty"`
 }
 
@@ -4925,6 +4927,15 @@ type ListAuditEventsParams struct {
 // ListAuditEventsParamsOrder defines parameters for ListAuditEvents.
 type ListAuditEventsParamsOrder string
 
+// ExportEvidenceParams defines parameters for ExportEvidence.
+type ExportEvidenceParams struct {
+	// From First moment, inclusive.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Last moment, exclusive.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+}
+
 // ExportAuditParams defines parameters for ExportAudit.
 type ExportAuditParams struct {
 	Format ExportFormat `form:"format" json:"format"`
@@ -5666,6 +5677,9 @@ type ServerInterface interface {
 	// GetAuditNeighbours The rows on both sides of an event in the chain
 	// (GET /api/v1/audit/events/{id}/neighbours)
 	GetAuditNeighbours(c *gin.Context, id ID)
+	// ExportEvidence One signed archive for an auditor, which proves itself without this server
+	// (GET /api/v1/audit/evidence)
+	ExportEvidence(c *gin.Context, params ExportEvidenceParams)
 	// ExportAudit Rows of the log, to take away and to check without this server
 	// (GET /api/v1/audit/export)
 	ExportAudit(c *gin.Context, params ExportAuditParams)
@@ -7193,6 +7207,41 @@ func (siw *ServerInterfaceWrapper) GetAuditNeighbours(c *gin.Context) {
 	}
 
 	siw.Handler.GetAuditNeighbours(c, id)
+}
+
+// ExportEvidence operation middleware
+func (siw *ServerInterfaceWrapper) ExportEvidence(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExportEvidenceParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ExportEvidence(c, params)
 }
 
 // ExportAudit operation middleware
@@ -10202,6 +10251,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/audit/events/:id/neighbours", wrapper.GetAuditNeighbours)
 	router.GET(options.BaseURL+"/api/v1/audit/volume", wrapper.GetAuditVolume)
 	router.GET(options.BaseURL+"/api/v1/audit/export", wrapper.ExportAudit)
+	router.GET(options.BaseURL+"/api/v1/audit/evidence", wrapper.ExportEvidence)
 	router.GET(options.BaseURL+"/api/v1/audit/export/schedules", wrapper.ListExportSchedules)
 	router.POST(options.BaseURL+"/api/v1/audit/export/schedules", wrapper.CreateExportSchedule)
 	router.DELETE(options.BaseURL+"/api/v1/audit/export/schedules/:id", wrapper.DeleteExportSchedule)
@@ -11819,6 +11869,57 @@ type GetAuditNeighboursdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetAuditNeighboursdefaultApplicationProblemPlusJSONResponse) VisitGetAuditNeighboursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportEvidenceRequestObject struct {
+	Params ExportEvidenceParams
+}
+
+type ExportEvidenceResponseObject interface {
+	VisitExportEvidenceResponse(w http.ResponseWriter) error
+}
+
+type ExportEvidence200ResponseHeaders struct {
+	ContentDisposition string
+}
+
+type ExportEvidence200ApplicationZipResponse struct {
+	Body          io.Reader
+	Headers       ExportEvidence200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ExportEvidence200ApplicationZipResponse) VisitExportEvidenceResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/zip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ExportEvidencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ExportEvidencedefaultApplicationProblemPlusJSONResponse) VisitExportEvidenceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -15846,6 +15947,9 @@ type StrictServerInterface interface {
 	// GetAuditNeighbours The rows on both sides of an event in the chain
 	// (GET /api/v1/audit/events/{id}/neighbours)
 	GetAuditNeighbours(ctx context.Context, request GetAuditNeighboursRequestObject) (GetAuditNeighboursResponseObject, error)
+	// ExportEvidence One signed archive for an auditor, which proves itself without this server
+	// (GET /api/v1/audit/evidence)
+	ExportEvidence(ctx context.Context, request ExportEvidenceRequestObject) (ExportEvidenceResponseObject, error)
 	// ExportAudit Rows of the log, to take away and to check without this server
 	// (GET /api/v1/audit/export)
 	ExportAudit(ctx context.Context, request ExportAuditRequestObject) (ExportAuditResponseObject, error)
@@ -17262,6 +17366,32 @@ func (sh *strictHandler) GetAuditNeighbours(ctx *gin.Context, id ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetAuditNeighboursResponseObject); ok {
 		if err := validResponse.VisitGetAuditNeighboursResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ExportEvidence operation middleware
+func (sh *strictHandler) ExportEvidence(ctx *gin.Context, params ExportEvidenceParams) {
+	var request ExportEvidenceRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ExportEvidence(ctx, request.(ExportEvidenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExportEvidence")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ExportEvidenceResponseObject); ok {
+		if err := validResponse.VisitExportEvidenceResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -988,6 +988,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One signed archive for an auditor, which proves itself without this server
+         * @description A zip of what was set, who may do what, every version of the rules, models and software with their hashes, the rows of a period,
+         *     checkpoints and public keys, and the program that checks it all; `docs/audit.md` has the layout. No secret and no text that was
+         *     judged is in it. The rows end with the pack's own opening row. An answer without its last member is not whole. Packs and
+         *     exports share their two places: a third is 503 busy; one takes at most an hour and holds less than 4 GiB, and a reader who takes
+         *     nothing for 30 seconds is left. The log has a row at the beginning and one at the end, with rows and SHA-256.
+         */
+        get: operations["exportEvidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/export/schedules": {
         parameters: {
             query?: never;
@@ -3469,12 +3493,13 @@ export interface components {
             facility?: number;
             /** @description Of one message: 8192, over UDP 2048. A longer row is sent with what identifies it. */
             max_bytes?: number;
-            /** @description Of a webhook, with https. */
+            /** @description Of a webhook, with https. It is stored sealed, and nobody is shown more of it than the host. */
             url?: string;
         };
         ForwardTargetChange: {
             name?: string;
             address?: string;
+            /** @description The whole address: the masked one is refused. */
             url?: string;
             server_name?: string;
             ca?: string;
@@ -3498,7 +3523,7 @@ export interface components {
             facility: number;
             /** @description 0 for the transport's. */
             max_bytes: number;
-            /** @description Empty for a syslog target. */
+            /** @description A webhook's address, masked to its host: https://HOST/… where more follows, which may be a secret. Empty for a syslog target. */
             url: string;
             state: components["schemas"]["ForwardState"];
             /**
@@ -6618,6 +6643,34 @@ export interface operations {
                 content: {
                     "application/jsonl": string;
                     "text/csv": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    exportEvidence: {
+        parameters: {
+            query?: {
+                /** @description First moment, inclusive. */
+                from?: components["parameters"]["From"];
+                /** @description Last moment, exclusive. */
+                to?: components["parameters"]["To"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pack. */
+            200: {
+                headers: {
+                    /** @description The file's name, `guardhouse-evidence-FROM-TO.zip`, with days as YYYYMMDD, or begin and now. */
+                    "Content-Disposition": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
                 };
             };
             default: components["responses"]["Problem"];
