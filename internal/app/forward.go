@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"time"
@@ -91,13 +92,25 @@ func (a *App) findUnused(ctx context.Context) ([]alert.Finding, error) {
 	if err != nil || st.Unused.Count == 0 {
 		return nil, err
 	}
-	return one("", map[string]any{"keys": st.Unused.Count, "key": st.Unused.ID}), nil
+	details, err := a.keyDetails(ctx, st.Unused.ID)
+	details["keys"] = st.Unused.Count
+	return one("", details), err
+}
+
+// keyDetails says in an alert which key it is about, by what people know it by.
+func (a *App) keyDetails(ctx context.Context, id string) (map[string]any, error) {
+	k, err := a.Auth.KeyNames(ctx, id)
+	return map[string]any{"key": id, "prefix": k.Prefix, "label": k.Label, "owner": k.Owner}, err
 }
 
 // findLeaked tells of keys that were shown with their secret after they were revoked: somebody has a copy.
-func (a *App) findLeaked(context.Context) (found []alert.Finding, err error) {
+func (a *App) findLeaked(ctx context.Context) (found []alert.Finding, err error) {
 	for _, id := range a.Auth.RevokedShown() {
-		found = append(found, alert.Finding{Subject: id, Details: map[string]any{"key": id}})
+		details, err := a.keyDetails(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, alert.Finding{Subject: id, Details: details})
 	}
 	return found, nil
 }
@@ -106,7 +119,7 @@ func (a *App) findStuck(ctx context.Context) (found []alert.Finding, err error) 
 	targets, err := a.Forward.Targets(ctx)
 	for _, t := range targets {
 		if t.State == forward.Failing && a.now().Sub(t.FailingSince) >= stuckAfter {
-			found = append(found, alert.Finding{Subject: t.ID, Details: map[string]any{"name": t.Name, "code": t.Error}})
+			found = append(found, alert.Finding{Subject: t.ID, Details: map[string]any{"name": t.Name, "address": cmp.Or(t.Address, t.URL), "code": t.Error}})
 		}
 	}
 	return found, err
@@ -154,9 +167,9 @@ func (a *App) findAnchor(context.Context) ([]alert.Finding, error) {
 	st := a.Checkpoints.State()
 	switch {
 	case st.Problem != "":
-		return one("checkpoint", nil), nil
+		return one("checkpoint", map[string]any{"why": st.Why}), nil
 	case st.Anchor.Problem != "" || st.Anchor.Foreign:
-		return one("anchor", map[string]any{"foreign": st.Anchor.Foreign}), nil
+		return one("anchor", map[string]any{"why": cmp.Or(st.Anchor.Why, "foreign")}), nil
 	}
 	return nil, nil
 }

@@ -93,6 +93,7 @@ func (a *App) rulesFile() overview.RulesFile {
 func (a *App) proofsStand() overview.Proofs {
 	st := a.Checkpoints.State()
 	return overview.Proofs{
-		Unsigned: st.Problem, Uncopied: st.Anchor.Problem, Since: st.Anchor.Since, Outside: st.Anchor.Outside, Foreign: st.Anchor.Foreign,
+		Unsigned: st.Problem, UnsignedWhy: st.Why, Uncopied: st.Anchor.Problem, UncopiedWhy: st.Anchor.Why, Since: st.Anchor.Since,
+		Outside: st.Anchor.Outside, Foreign: st.Anchor.Foreign,
 	}
 }

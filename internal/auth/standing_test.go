@@ -43,6 +43,12 @@ func TestStandingNamesWhatSomebodyShouldLookAt(t *testing.T) {
 	require.Equal(t, KeyGroup{Count: 1, ID: old.ID, Label: "old", At: start}, standing().Unused)
 	require.NoError(t, b.RevokeKey(ctx, access.System("root"), old.ID))
 	require.Zero(t, standing().Unused)
+	known, err := b.KeyNames(ctx, old.ID)
+	require.NoError(t, err)
+	require.Equal(t, KeyNames{Prefix: old.Prefix, Label: "old", Owner: adminName}, known, "a revoked key keeps its names")
+	known, err = b.KeyNames(ctx, "key_nobodys")
+	require.NoError(t, err)
+	require.Zero(t, known)
 }
 
 func TestStandingNamesKeysThatARestoreSwitchedOff(t *testing.T) {

@@ -131,12 +131,28 @@ func (s *Service) Begin(ctx context.Context, p access.Principal, r Request) (_ *
 	return s.open(ctx, p, pass, id, r, nil)
 }
 
+// Check refuses what Begin would refuse of the request itself (Invalid), or because no place is free (Busy). It takes nothing and
+// leaves no row: whoever asks has been let in already.
+func (s *Service) Check(r Request) error {
+	if err := r.check(s.d.Now()); err != nil {
+		return err
+	}
+	if len(s.turns) == cap(s.turns) {
+		return noPlace()
+	}
+	return nil
+}
+
+func noPlace() error {
+	return fault.Newf(fault.Busy, "%d exports are running. Wait until one has ended.", AtOnce).WithRetry(busyFor)
+}
+
 // open takes a place and writes the opening row; more stands in its details.
 func (s *Service) open(ctx context.Context, p access.Principal, pass *access.Pass, id string, r Request, more map[string]any) (*Export, error) {
 	select {
 	case s.turns <- struct{}{}:
 	default:
-		return nil, fault.Newf(fault.Busy, "%d exports are running. Wait until one has ended.", AtOnce).WithRetry(busyFor)
+		return nil, noPlace()
 	}
 	x := &Export{ID: id, Format: r.Format, s: s, p: p, pass: pass, r: r, began: s.d.Now(), release: func() { <-s.turns }}
 	details := map[string]any{"change": "begin", "format": string(r.Format), "filter": r.all()}

@@ -15,25 +15,45 @@ import (
 	"guardhouse/internal/httpapi/wire"
 )
 
-// ExportAudit lets an export in; it is written while it is read.
+// ExportAudit lets an export in, which is written while it is read; or says whether it would.
 func (s *Server) ExportAudit(ctx context.Context, r gen.ExportAuditRequestObject) (gen.ExportAuditResponseObject, error) {
 	c, ok := ctx.(*gin.Context)
 	if !ok || s.deps.Export == nil {
 		return nil, fault.New(fault.NotAvailable, "This server exports nothing.")
 	}
-	p := r.Params
-	x, err := s.deps.Export.Begin(requestContext(ctx), exchangeOf(ctx).principal, export.Request{
+	if value(r.Params.Check) == 1 {
+		return s.checkExport(ctx, exportRequest(r.Params))
+	}
+	x, err := s.deps.Export.Begin(requestContext(ctx), exchangeOf(ctx).principal, exportRequest(r.Params))
+	if err != nil {
+		return nil, err
+	}
+	return auditExport{s, c, x}, nil
+}
+
+func exportRequest(p gen.ExportAuditParams) export.Request {
+	return export.Request{
 		Format: export.Format(p.Format), BOM: value(p.Bom) == 1,
 		Filter: audit.Filter{
 			Actor: value(p.Actor), Action: value(p.Action), Model: value(p.Model), Decision: string(value(p.Decision)),
 			IP: value(p.IP), Rule: value(p.Rule), Reason: value(p.Reason), Purpose: value(p.Purpose), Key: value(p.Key),
 			From: value(p.From), To: value(p.To), RequestID: value(p.RequestID), Q: value(p.Q),
 		},
-	})
-	if err != nil {
+	}
+}
+
+// checkExport refuses what an export would be refused for now: the right, the request, no free place, a log that takes no row.
+func (s *Server) checkExport(ctx context.Context, r export.Request) (gen.ExportAuditResponseObject, error) {
+	if err := s.mayRead(ctx, access.AuditExport); err != nil {
 		return nil, err
 	}
-	return auditExport{s, c, x}, nil
+	if err := s.deps.Export.Check(r); err != nil {
+		return nil, err
+	}
+	if err := s.auditReady(ctx); err != nil {
+		return nil, err
+	}
+	return gen.ExportAudit204Response{}, nil
 }
 
 // auditExport is the answer that is made while it is taken.

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"guardhouse/internal/audit"
 	"guardhouse/internal/db"
 	"guardhouse/internal/export"
+	"guardhouse/internal/httpapi"
 	"guardhouse/internal/proof"
 )
 
@@ -149,6 +151,45 @@ func TestExportsAtOnce(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, w.Code)
 	require.Equal(t, "30", w.Header().Get("Retry-After"))
 	require.Equal(t, "busy", field(t, w.Body.Bytes(), "code"))
+}
+
+// A page asks before it has the browser save a file: it is told what the export would be refused for, and nothing is exported.
+func TestAskingWhetherAnExportWouldBeLetIn(t *testing.T) {
+	b := newBench(t)
+	ask := func(as, query string) (int, string) {
+		w := b.do(call{method: "GET", path: exportPath + query, as: as})
+		require.Empty(t, w.Header().Get("Content-Disposition"))
+		if w.Code == http.StatusNoContent {
+			require.Empty(t, w.Body.String())
+			return w.Code, ""
+		}
+		return w.Code, field(t, w.Body.Bytes(), "code")
+	}
+	said := func(code int, name, as, query string) {
+		t.Helper()
+		gotCode, gotName := ask(as, query)
+		require.Equal(t, []any{code, name}, []any{gotCode, gotName})
+	}
+	before := len(b.rows())
+	said(http.StatusNoContent, "", "otto", "?format=csv&check=1&actor=rob")
+	said(http.StatusBadRequest, "invalid", "otto", "?format=csv&check=1&from=2026-11-22T00:00:00Z&to=2026-11-21T00:00:00Z")
+	said(http.StatusBadRequest, "invalid", "otto", "?format=csv&check=2")
+	rows := b.rows()[before:]
+	for _, r := range rows {
+		require.NotEqual(t, "begin", r.Details["change"], "nothing was exported")
+	}
+	said(http.StatusForbidden, "forbidden", "rob", "?format=csv&check=1")
+	last := b.rows()
+	require.Equal(t, []string{"audit.export", audit.Deny}, []string{last[len(last)-1].Action, last[len(last)-1].Decision}, "a refusal leaves its row")
+	for range export.AtOnce {
+		_, err := b.exporting.Begin(t.Context(), access.System("tester"), export.Request{Format: export.CSV})
+		require.NoError(t, err)
+	}
+	said(http.StatusServiceUnavailable, "busy", "otto", "?format=csv&check=1")
+	unwritable := newBench(t, func(_ *httpapi.Options, d *httpapi.Deps) { d.Writable = func() error { return io.ErrShortWrite } })
+	w := unwritable.do(call{method: "GET", path: exportPath + "?format=csv&check=1", as: "otto"})
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	require.Equal(t, "audit_unavailable", field(t, w.Body.Bytes(), "code"))
 }
 
 func TestExportSchedules(t *testing.T) {

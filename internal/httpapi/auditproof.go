@@ -19,7 +19,7 @@ func (s *Server) ListAuditCheckpoints(ctx context.Context, r gen.ListAuditCheckp
 	}
 	state := s.deps.Checkpoints.State()
 	out := gen.ListAuditCheckpoints200JSONResponse{
-		Items: []gen.AuditCheckpoint{}, NextCursor: orNil(page.NextCursor), Anchor: anchorDTO(state.Anchor), Problem: state.Problem,
+		Items: []gen.AuditCheckpoint{}, NextCursor: orNil(page.NextCursor), Anchor: anchorDTO(state.Anchor), Problem: state.Problem, ProblemCode: state.Why,
 	}
 	for _, c := range page.Items {
 		out.Items = append(out.Items, gen.AuditCheckpoint{
@@ -31,7 +31,7 @@ func (s *Server) ListAuditCheckpoints(ctx context.Context, r gen.ListAuditCheckp
 }
 
 func anchorDTO(a checkpoint.AnchorState) gen.AuditAnchor {
-	out := gen.AuditAnchor{Outside: a.Outside, Number: a.Number, Problem: a.Problem, Foreign: a.Foreign}
+	out := gen.AuditAnchor{Outside: a.Outside, Number: a.Number, Problem: a.Problem, ProblemCode: a.Why, Foreign: a.Foreign}
 	if a.Number > 0 {
 		out.At = wire.Maybe(&a.At)
 	}

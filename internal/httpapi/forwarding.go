@@ -93,5 +93,14 @@ func forwardDTO(t forward.Target) gen.ForwardTarget {
 }
 
 func alertDTO(a alert.Alert) gen.AlertTold {
-	return gen.AlertTold{Kind: a.Kind, Subject: a.Subject, EventID: a.EventID, RaisedAt: wire.At(a.RaisedAt), ClearedAt: wire.Maybe(&a.ClearedAt)}
+	params := map[string]any{}
+	for name, value := range a.Details {
+		switch value.(type) {
+		case string, float64:
+			params[name] = value
+		}
+	}
+	return gen.AlertTold{
+		Kind: a.Kind, Subject: a.Subject, Params: params, EventID: a.EventID, RaisedAt: wire.At(a.RaisedAt), ClearedAt: wire.Maybe(&a.ClearedAt),
+	}
 }

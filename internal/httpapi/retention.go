@@ -147,6 +147,7 @@ func runDTO(r retention.Run) gen.RetentionRun {
 	return gen.RetentionRun{
 		At: wire.At(r.At), By: r.By, EventID: r.EventID, Rows: r.Rows, Verdicts: r.Verdicts, Sessions: r.Sessions, RowsGone: r.RowsGone,
 		VerdictsGone: r.VerdictsGone, SessionsGone: r.SessionsGone, Tombstones: r.Tombstones, FinishedAt: wire.Maybe(r.FinishedAt), Problem: orNil(r.Problem),
+		ProblemCode: orNil(r.Why()),
 	}
 }
 

@@ -91,14 +91,14 @@ func (f facts) chainNeeds() []Need {
 
 // proofNeeds tells of checkpoints that are not written, or are in nobody else's hands.
 func (f facts) proofNeeds() []Need {
-	p, to := f.proofs, Target{Page: "audit"}
+	p, to := f.proofs, Target{Page: "proof"}
 	switch {
 	case p == nil || !f.can(access.SettingsManage):
 		return nil
 	case p.Unsigned != "":
-		return []Need{{"checkpoint_failing", Soon, time.Time{}, map[string]any{"problem": p.Unsigned}, to}}
+		return []Need{{"checkpoint_failing", Soon, time.Time{}, map[string]any{"problem": p.Unsigned, "why": p.UnsignedWhy}, to}}
 	case p.Uncopied != "":
-		return []Need{{"anchor_failing", Soon, p.Since, map[string]any{"problem": p.Uncopied}, to}}
+		return []Need{{"anchor_failing", Soon, p.Since, map[string]any{"problem": p.Uncopied, "why": p.UncopiedWhy}, to}}
 	case p.Foreign:
 		return []Need{{"anchor_foreign", Soon, time.Time{}, nil, to}}
 	case !p.Outside && f.now.Sub(f.started) > walkFirst:
@@ -134,7 +134,13 @@ func (f facts) alertNeeds() (out []Need) {
 	for _, a := range f.alerts {
 		switch {
 		case a.Kind == "key_leaked" && f.can(access.KeyManage):
-			out = append(out, Need{"key_leaked", Urgent, a.Since, map[string]any{"key": a.Subject}, Target{Page: "keys", ID: a.Subject}})
+			params := map[string]any{"key": a.Subject}
+			for _, name := range []string{"prefix", "label", "owner"} {
+				if text, ok := a.Details[name].(string); ok {
+					params[name] = text
+				}
+			}
+			out = append(out, Need{"key_leaked", Urgent, a.Since, params, Target{Page: "keys", ID: a.Subject}})
 		case a.Kind == "forwarding_stuck" && f.can(access.SettingsManage):
 			name, _ := a.Details["name"].(string)
 			out = append(out, Need{"forwarding_stuck", Soon, a.Since, map[string]any{"name": name}, Target{Page: "forwarding"}})

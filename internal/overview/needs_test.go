@@ -90,10 +90,22 @@ func TestNeedsByWhatIsKnown(t *testing.T) {
 			map[string]any{"reviews": int64(2), "rules": int64(5), "passed": int64(1), "at": "2026-11-19T12:00:00Z", "days": int64(2)},
 			"reviews",
 		},
-		"unsigned":         {func(f *facts) { f.proofs = &Proofs{Unsigned: "no key", Outside: true} }, "checkpoint_failing", Soon, map[string]any{"problem": "no key"}, "audit"},
-		"uncopied":         {func(f *facts) { f.proofs = &Proofs{Uncopied: "away", Since: now, Outside: true} }, "anchor_failing", Soon, map[string]any{"problem": "away"}, "audit"},
-		"another's copies": {func(f *facts) { f.proofs = &Proofs{Outside: true, Foreign: true} }, "anchor_foreign", Soon, nil, "audit"},
-		"copies at home":   {func(f *facts) { f.proofs = &Proofs{} }, "anchor_none", Note, nil, "audit"},
+		"key leaked": {
+			func(f *facts) {
+				f.alerts = []Alert{{Kind: "key_leaked", Subject: "key_1", Since: now, Details: map[string]any{"key": "key_1", "label": "ward", "prefix": "gh_ab", "owner": "rita"}}}
+			}, "key_leaked", Urgent,
+			map[string]any{"key": "key_1", "label": "ward", "prefix": "gh_ab", "owner": "rita"},
+			"keys",
+		},
+		"key leaked, told of by an older release": {
+			func(f *facts) { f.alerts = []Alert{{Kind: "key_leaked", Subject: "key_1", Since: now}} }, "key_leaked", Urgent, map[string]any{"key": "key_1"}, "keys",
+		},
+		"unsigned": {func(f *facts) { f.proofs = &Proofs{Unsigned: "no key", UnsignedWhy: "key", Outside: true} }, "checkpoint_failing", Soon, map[string]any{"problem": "no key", "why": "key"}, "proof"},
+		"uncopied": {func(f *facts) {
+			f.proofs = &Proofs{Uncopied: "away", UncopiedWhy: "folder_missing", Since: now, Outside: true}
+		}, "anchor_failing", Soon, map[string]any{"problem": "away", "why": "folder_missing"}, "proof"},
+		"another's copies": {func(f *facts) { f.proofs = &Proofs{Outside: true, Foreign: true} }, "anchor_foreign", Soon, nil, "proof"},
+		"copies at home":   {func(f *facts) { f.proofs = &Proofs{} }, "anchor_none", Note, nil, "proof"},
 		"rules file": {
 			func(f *facts) { f.rulesFile = RulesFile{Problem: "it is empty", Since: now} }, "acl_file_invalid", Soon, map[string]any{"problem": "it is empty"}, "rules",
 		},

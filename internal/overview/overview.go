@@ -126,11 +126,12 @@ type Model struct {
 }
 
 // Proofs is how the log's checkpoints stand. Unsigned says why none can be written, Uncopied why the anchor has none of the last, "" in
-// good order; Outside whether the anchor lies on another disk, Foreign that it holds what the database does not.
+// good order, each with its code; Outside whether the anchor lies on another disk, Foreign that it holds what the database does not.
 type Proofs struct {
-	Unsigned, Uncopied string
-	Since              time.Time // of Uncopied
-	Outside, Foreign   bool
+	Unsigned, UnsignedWhy string
+	Uncopied, UncopiedWhy string
+	Since                 time.Time // of Uncopied
+	Outside, Foreign      bool
 }
 
 // RulesFile is how acl.file stands. Problem says why it is not taken; the rules of the last good one stay in force.

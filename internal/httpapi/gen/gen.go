@@ -2076,7 +2076,10 @@ type AlertTold struct {
 	EventID string `json:"event_id"`
 
 	// Kind sign_in_burst, chain_broken, disk_low, key_unused, key_leaked, anchor_failing or forwarding_stuck.
-	Kind     string    `json:"kind"`
+	Kind string `json:"kind"`
+
+	// Params Values of a text by name.
+	Params   Params    `json:"params"`
 	RaisedAt Timestamp `json:"raised_at"`
 
 	// Subject What it is about, such as a key's id; empty for the server as a whole.
@@ -2100,8 +2103,11 @@ type AuditAnchor struct {
 	Outside bool `json:"outside"`
 
 	// Problem Why copies cannot be made; empty in good order.
-	Problem string     `json:"problem"`
-	Since   *wire.Time `json:"since"`
+	Problem string `json:"problem"`
+
+	// ProblemCode The same as a code: folder_missing, folder_unwritable, folder_unreadable, folder_silent, key, database or other; empty in good order.
+	ProblemCode string     `json:"problem_code"`
+	Since       *wire.Time `json:"since"`
 }
 
 // AuditBucket defines model for AuditBucket.
@@ -2153,6 +2159,9 @@ type AuditCheckpoints struct {
 
 	// Problem Why no checkpoint can be written; empty in good order.
 	Problem string `json:"problem"`
+
+	// ProblemCode The same as a code: key, database or other; empty in good order.
+	ProblemCode string `json:"problem_code"`
 }
 
 // AuditCounts defines model for AuditCounts.
@@ -3606,7 +3615,7 @@ type OverviewNeed struct {
 	To struct {
 		ID *string `json:"id"`
 
-		// Page A page of the console: audit, keys, models, people or system.
+		// Page A page of the console: audit, proof, keys, models, people or system, say.
 		Page  string            `json:"page"`
 		Query map[string]string `json:"query"`
 	} `json:"to"`
@@ -3982,6 +3991,9 @@ type RetentionRun struct {
 
 	// Problem Why it ended without all of it.
 	Problem *string `json:"problem"`
+
+	// ProblemCode The same as a code: no_order, missing, broken, off, clock, young, proof or other.
+	ProblemCode *string `json:"problem_code"`
 
 	// Rows Decided.
 	Rows int64 `json:"rows"`
@@ -4942,6 +4954,11 @@ type ExportAuditParams struct {
 
 	// Bom 1 begins CSV with a byte order mark, by which some spreadsheets know UTF-8.
 	Bom *int `form:"bom,omitempty" json:"bom,omitempty"`
+
+	// Check 1 asks whether this export would be let in now, and exports nothing: 204, or the refusal. A page asks it before it has the
+	// browser save the file, since what a browser saves has no page to say a refusal in. Packs share the places, so it answers for
+	// them too.
+	Check *int `form:"check,omitempty" json:"check,omitempty"`
 
 	// Actor A name, user:NAME, the id of a user or of a key.
 	Actor    *AuditActor    `form:"actor,omitempty" json:"actor,omitempty"`
@@ -7266,6 +7283,14 @@ func (siw *ServerInterfaceWrapper) ExportAudit(c *gin.Context) {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "bom", c.Request.URL.Query(), &params.Bom, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
 	if err != nil {
 		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter bom: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "check" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "check", c.Request.URL.Query(), &params.Check, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter check: %w", err), http.StatusBadRequest)
 		return
 	}
 
@@ -12000,6 +12025,14 @@ func (response ExportAudit200TextCsvResponse) VisitExportAuditResponse(w http.Re
 	}
 	_, err := io.Copy(w, response.Body)
 	return err
+}
+
+type ExportAudit204Response struct {
+}
+
+func (response ExportAudit204Response) VisitExportAuditResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
 }
 
 type ExportAuditdefaultApplicationProblemPlusJSONResponse struct {

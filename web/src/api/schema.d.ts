@@ -3056,6 +3056,8 @@ export interface components {
             finished_at: string | null;
             /** @description Why it ended without all of it. */
             problem: string | null;
+            /** @description The same as a code: no_order, missing, broken, off, clock, young, proof or other. */
+            problem_code: string | null;
         };
         RetentionLook: {
             at: components["schemas"]["Timestamp"];
@@ -3578,6 +3580,7 @@ export interface components {
             kind: string;
             /** @description What it is about, such as a key's id; empty for the server as a whole. */
             subject: string;
+            params: components["schemas"]["Params"];
             /** @description The row of the log that told of it. */
             event_id: string;
             raised_at: components["schemas"]["Timestamp"];
@@ -3688,6 +3691,8 @@ export interface components {
             at: string | null;
             /** @description Why copies cannot be made; empty in good order. */
             problem: string;
+            /** @description The same as a code: folder_missing, folder_unwritable, folder_unreadable, folder_silent, key, database or other; empty in good order. */
+            problem_code: string;
             /** Format: date-time */
             since: string | null;
             /** @description The folder holds checkpoints that this database does not: it was restored, or the folder is another's. */
@@ -3699,6 +3704,8 @@ export interface components {
             anchor: components["schemas"]["AuditAnchor"];
             /** @description Why no checkpoint can be written; empty in good order. */
             problem: string;
+            /** @description The same as a code: key, database or other; empty in good order. */
+            problem_code: string;
         };
         AuditSigningKey: {
             id: string;
@@ -3762,7 +3769,7 @@ export interface components {
             params: components["schemas"]["Params"];
             /** @description Where it is seen to. */
             to: {
-                /** @description A page of the console: audit, keys, models, people or system. */
+                /** @description A page of the console: audit, proof, keys, models, people or system, say. */
                 page: string;
                 id: string | null;
                 query: {
@@ -6606,6 +6613,12 @@ export interface operations {
                 format: components["schemas"]["ExportFormat"];
                 /** @description 1 begins CSV with a byte order mark, by which some spreadsheets know UTF-8. */
                 bom?: number;
+                /**
+                 * @description 1 asks whether this export would be let in now, and exports nothing: 204, or the refusal. A page asks it before it has the
+                 *     browser save the file, since what a browser saves has no page to say a refusal in. Packs share the places, so it answers for
+                 *     them too.
+                 */
+                check?: number;
                 /** @description A name, user:NAME, the id of a user or of a key. */
                 actor?: components["parameters"]["AuditActor"];
                 action?: components["parameters"]["AuditAction"];
@@ -6644,6 +6657,13 @@ export interface operations {
                     "application/jsonl": string;
                     "text/csv": string;
                 };
+            };
+            /** @description With `check=1`, it would be let in. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };
