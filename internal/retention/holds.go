@@ -56,7 +56,12 @@ func (s *Service) Holds(ctx context.Context, p access.Principal, all bool, befor
 			return nil, "", fault.New(fault.Invalid, "the cursor is not one of ours").WithField("cursor")
 		}
 	}
-	list, err = readHolds(ctx, s.d.DB, all, before, holdsPage+1)
+	every, err := allHolds(asking(ctx, s.d.DB))
+	for _, h := range every {
+		if (all || h.ReleasedAt == nil) && (before == "" || h.ID < before) {
+			list = append(list, h)
+		}
+	}
 	if len(list) > holdsPage {
 		list = list[:holdsPage]
 		next = list[holdsPage-1].ID
@@ -64,13 +69,20 @@ func (s *Service) Holds(ctx context.Context, p access.Principal, all bool, befor
 	return list, next, err
 }
 
+// What the rows of holds and of the clock say.
+const (
+	changeHold    = "hold"
+	changeRelease = "release"
+	changeClock   = "clock"
+)
+
 const holdPrefix = "hld_"
 
 // AddHold sets a hold for a holder of settings.manage, and leaves its row. It is in force for all that is not under a tombstone
 // already when this returns. It refuses one without a reason, or about nobody and no time (Invalid), and an unknown person
 // (Unprocessable).
 func (s *Service) AddHold(ctx context.Context, p access.Principal, n NewHold) (_ Hold, err error) {
-	h := Hold{ID: holdPrefix + ulid.Make().String(), From: n.From, To: n.To}
+	h := Hold{ID: holdPrefix + ulid.Make().String(), From: whole(n.From), To: whole(n.To)}
 	if h.Reason, err = reason(n.Reason); err == nil {
 		err = n.check()
 	}
@@ -84,14 +96,14 @@ func (s *Service) AddHold(ctx context.Context, p access.Principal, n NewHold) (_
 	defer pass.Close(&err)
 	out := access.Outcome{Check: func(tx *db.Tx) (map[string]any, error) {
 		if err := s.admit(tx, p); err != nil {
-			return map[string]any{"change": "hold"}, err
+			return map[string]any{"change": changeHold}, err
 		}
 		var err error
 		h.UserID, h.UserName, err = personIn(tx, strings.TrimPrefix(n.Person, "user:"))
-		return h.details("hold", h.Reason), err
+		return h.details(changeHold, h.Reason), err
 	}}
 	_, err = pass.Commit(ctx, out, func(tx *db.Tx, ev audit.Event) error {
-		h.At, h.By, h.EventID = tx.Now(), ev.Actor.Name, ev.ID
+		h.At, h.By, h.EventID = ev.At, ev.Actor.Name, ev.ID
 		return insertHold(tx, h)
 	})
 	if err != nil {
@@ -117,19 +129,19 @@ func (s *Service) ReleaseHold(ctx context.Context, p access.Principal, id, why s
 	defer pass.Close(&err)
 	out := access.Outcome{Check: func(tx *db.Tx) (map[string]any, error) {
 		if err := s.admit(tx, p); err != nil {
-			return map[string]any{"change": "release"}, err
+			return map[string]any{"change": changeRelease}, err
 		}
 		var err error
 		if h, err = holdIn(tx, id); err != nil {
-			return map[string]any{"change": "release"}, err
+			return map[string]any{"change": changeRelease}, err
 		}
 		if h.ReleasedAt != nil {
-			return h.details("release", because), fault.New(fault.Conflict, "This hold has ended already.")
+			return h.details(changeRelease, because), fault.New(fault.Conflict, "This hold has ended already.")
 		}
-		return h.details("release", because), nil
+		return h.details(changeRelease, because), nil
 	}}
 	_, err = pass.Commit(ctx, out, func(tx *db.Tx, ev audit.Event) error {
-		now := tx.Now()
+		now := ev.At
 		h.ReleasedAt, h.ReleasedBy, h.ReleasedBecause, h.ReleaseEventID = &now, ev.Actor.Name, because, ev.ID
 		return releaseHold(tx, h)
 	})
@@ -146,12 +158,21 @@ func (h *Hold) details(change, why string) map[string]any {
 		d["person"], d["person_id"] = h.UserName, h.UserID
 	}
 	if h.From != nil {
-		d["from"] = h.From.UTC().Format(time.RFC3339)
+		d["from"] = h.From.UTC().Format(time.RFC3339Nano)
 	}
 	if h.To != nil {
-		d["to"] = h.To.UTC().Format(time.RFC3339)
+		d["to"] = h.To.UTC().Format(time.RFC3339Nano)
 	}
 	return d
+}
+
+// whole cuts a moment to what the table holds.
+func whole(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	cut := t.UTC().Truncate(time.Millisecond)
+	return &cut
 }
 
 func isHoldID(id string) bool {

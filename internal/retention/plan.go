@@ -37,7 +37,7 @@ type Plan struct {
 	From, To                    time.Time // their times
 	Held                        int64     // rows old enough that holds keep
 	Unsent                      int64     // rows old enough that are not forwarded yet
-	holds                       int64     // what the holds were when this was counted
+	holds                       string    // what they kept when this was counted
 	segments                    []span
 }
 
@@ -90,7 +90,7 @@ func (s *Service) timeline(ctx context.Context) (timeline, error) {
 	if err != nil {
 		return timeline{}, err
 	}
-	confirmed, err := readConfirmed(ctx, s.d.DB)
+	rows, err := sayings(asking(ctx, s.d.DB), clockRows)
 	if err != nil {
 		return timeline{}, err
 	}
@@ -98,7 +98,7 @@ func (s *Service) timeline(ctx context.Context) (timeline, error) {
 	if err != nil {
 		return timeline{}, fault.Wrap(err, fault.Internal, "the machine does not say for how long it runs")
 	}
-	return read(marks, confirmed, mark{At: s.d.Now().UTC(), Boot: boot, Up: up}), nil
+	return read(marks, confirmedBy(rows, marks), mark{At: s.d.Now().UTC(), Boot: boot, Up: up}), nil
 }
 
 // cuts finds the checkpoints that decide, and proves them.
@@ -181,7 +181,7 @@ func (s *Service) count(ctx context.Context, p *Plan) (err error) {
 	}
 	defer func() { err = joined(err, tx.Rollback()) }() // a read has nothing to commit
 	r := reader{ctx, tx}
-	if p.holds, err = r.holdsVersion(); err != nil {
+	if p.holds, err = heldNow(r.ask); err != nil {
 		return err
 	}
 	if p.AuditSeq > 0 {
@@ -192,7 +192,7 @@ func (s *Service) count(ctx context.Context, p *Plan) (err error) {
 	if p.Verdicts, err = r.verdicts(p); err != nil {
 		return err
 	}
-	p.Sessions, err = r.sessions(p.SessionsBefore)
+	p.Sessions, err = r.sessions(p)
 	return err
 }
 

@@ -73,11 +73,11 @@ func (s *Service) unchanged(tx *db.Tx, p Plan) error {
 	if open {
 		return fault.New(fault.Conflict, "A removal is going on. Wait until it is done.")
 	}
-	holds, err := holdsVersionIn(tx)
+	kept, err := heldNow(tx.QueryRow)
 	if err != nil {
 		return err
 	}
-	if holds != p.holds || s.days() != p.Days {
+	if kept != p.holds || s.days() != p.Days {
 		return fault.New(fault.Conflict, "Holds or times were changed meanwhile. Look again, then decide.")
 	}
 	return nil

@@ -1,5 +1,10 @@
 package retention
 
+import (
+	"cmp"
+	"slices"
+)
+
 // span is a run of row numbers, both ends in it.
 type span struct{ first, last int64 }
 
@@ -12,6 +17,24 @@ func extend(list []span, seq int64) []span {
 		return list
 	}
 	return append(list, span{seq, seq})
+}
+
+// joinSpans answers what is in either of two lists in ascending order.
+func joinSpans(a, b []span) []span {
+	if len(b) == 0 {
+		return a
+	}
+	all := slices.Concat(a, b)
+	slices.SortFunc(all, func(a, b span) int { return cmp.Compare(a.first, b.first) })
+	out := all[:1]
+	for _, s := range all[1:] {
+		if last := &out[len(out)-1]; s.first <= last.last+1 {
+			last.last = max(last.last, s.last)
+		} else {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // without answers what is left of 1..last when the spans of both lists are taken out. Each list is in ascending order.

@@ -10,19 +10,17 @@ import (
 	"guardhouse/internal/db"
 )
 
+// holds are those of heldNow, which stands where ? does.
+const holds = `WITH h AS MATERIALIZED (SELECT value ->> '$[0]' AS user_id, value ->> '$[1]' AS from_at, value ->> '$[2]' AS to_at FROM json_each(?)) `
+
 // held is true for an audit row a that a hold keeps: whatever a person did or what was done to his account, or whatever was
 // written in a span of time, or both together.
-const held = `EXISTS (SELECT 1 FROM audit_holds h WHERE h.released_at IS NULL
-	AND (h.user_id = '' OR a.actor_id = h.user_id OR a.resource = 'user:' || h.user_id)
+const held = `EXISTS (SELECT 1 FROM h WHERE (h.user_id = '' OR a.actor_id = h.user_id OR a.resource = 'user:' || h.user_id)
 	AND (h.from_at IS NULL OR a.at >= h.from_at) AND (h.to_at IS NULL OR a.at < h.to_at))`
 
 // heldSession is the same of a session s.
-const heldSession = `EXISTS (SELECT 1 FROM audit_holds h WHERE h.released_at IS NULL
-	AND (h.user_id = '' OR s.user_id = h.user_id)
+const heldSession = `EXISTS (SELECT 1 FROM h WHERE (h.user_id = '' OR s.user_id = h.user_id)
 	AND (h.from_at IS NULL OR s.expires_at >= h.from_at) AND (h.to_at IS NULL OR s.created_at < h.to_at))`
-
-// holdsVersionSQL grows with every hold that is added or released.
-const holdsVersionSQL = `SELECT count(*) + count(released_at) FROM audit_holds`
 
 // readMarks answers every checkpoint as a moment, the oldest first. Notes stay where they are: there may be millions.
 func readMarks(ctx context.Context, d *db.DB) (out []mark, err error) {
@@ -52,12 +50,6 @@ func noteOf(ctx context.Context, d *db.DB, number int64) (hash string, note []by
 	return hash, note, db.Translate(err)
 }
 
-// readConfirmed answers the number of the last checkpoint up to which the clock was explained.
-func readConfirmed(ctx context.Context, d *db.DB) (number int64, err error) {
-	err = d.ReadSQL().QueryRowContext(ctx, `SELECT coalesce(max(number), 0) FROM retention_clock`).Scan(&number)
-	return number, db.Translate(err)
-}
-
 // hashOf answers the hash of a row; there is false where it is gone.
 func hashOf(ctx context.Context, d *db.DB, seq int64) (hash string, there bool, err error) {
 	err = d.ReadSQL().QueryRowContext(ctx, `SELECT hash FROM audit_events WHERE seq = ?`, seq).Scan(&hash)
@@ -78,20 +70,22 @@ func (r reader) one(query string, args ...any) (n int64, err error) {
 	return n, db.Translate(err)
 }
 
-func (r reader) holdsVersion() (int64, error) { return r.one(holdsVersionSQL) }
-
 // segments fills in which rows would go.
 func (r reader) segments(p *Plan) error {
 	gone, err := r.tombstones(p.AuditSeq)
 	if err != nil {
 		return err
 	}
-	kept, err := r.held(p.AuditSeq)
+	kept, err := r.held(p.holds, p.AuditSeq)
 	if err != nil {
 		return err
 	}
 	p.Held = total(kept)
-	p.segments = without(p.AuditSeq, gone, kept)
+	rests, err := r.numbers(restSQL, p.AuditSeq)
+	if err != nil {
+		return err
+	}
+	p.segments = without(p.AuditSeq, gone, joinSpans(kept, rests))
 	if p.Rows = total(p.segments); p.Rows == 0 {
 		return nil
 	}
@@ -126,24 +120,31 @@ func (r reader) spans(query string, args ...any) (out []span, err error) {
 	return out, db.Translate(rows.Err())
 }
 
+// restSQL finds the rows that retention rests on.
+const restSQL = `SELECT a.seq FROM audit_events a WHERE a.seq <= ? AND (` + aboutHolds + ` OR ` + aboutClock + `) ORDER BY a.seq`
+
 // heldSQL finds the rows that holds keep, each by an index: what a person did, what was done to his account, and a span of time.
-const heldSQL = `SELECT a.seq FROM audit_holds h JOIN audit_events a ON a.actor_id = h.user_id AND a.seq <= ?1
-	WHERE h.released_at IS NULL AND h.user_id <> '' AND (h.from_at IS NULL OR a.at >= h.from_at) AND (h.to_at IS NULL OR a.at < h.to_at)
-UNION SELECT a.seq FROM audit_holds h JOIN audit_events a ON a.resource = 'user:' || h.user_id AND a.seq <= ?1
+const heldSQL = holds + `SELECT a.seq FROM h CROSS JOIN audit_events a ON a.actor_id = h.user_id AND a.seq <= ?2
+	WHERE h.user_id <> '' AND (h.from_at IS NULL OR a.at >= h.from_at) AND (h.to_at IS NULL OR a.at < h.to_at)
+UNION SELECT a.seq FROM h CROSS JOIN audit_events a ON a.resource = 'user:' || h.user_id AND a.seq <= ?2
 	AND a.resource >= 'user:' AND a.resource < 'user;'
-	WHERE h.released_at IS NULL AND h.user_id <> '' AND (h.from_at IS NULL OR a.at >= h.from_at) AND (h.to_at IS NULL OR a.at < h.to_at)
-UNION SELECT a.seq FROM audit_holds h JOIN audit_events a ON a.at >= coalesce(h.from_at, 0) AND a.at < coalesce(h.to_at, 9223372036854775807)
-	AND a.seq <= ?1
-	WHERE h.released_at IS NULL AND h.user_id = ''
+	WHERE h.user_id <> '' AND (h.from_at IS NULL OR a.at >= h.from_at) AND (h.to_at IS NULL OR a.at < h.to_at)
+UNION SELECT a.seq FROM h CROSS JOIN audit_events a ON a.at >= coalesce(h.from_at, 0) AND a.at < coalesce(h.to_at, 9223372036854775807)
+	AND a.seq <= ?2
+	WHERE h.user_id = ''
 ORDER BY 1`
 
 // held answers the rows up to one that holds keep, as spans.
-func (r reader) held(last int64) (out []span, err error) {
-	n, err := r.one(`SELECT count(*) FROM audit_holds WHERE released_at IS NULL`)
-	if err != nil || n == 0 {
-		return nil, err
+func (r reader) held(now string, last int64) ([]span, error) {
+	if now == noHolds {
+		return nil, nil
 	}
-	rows, err := r.tx.QueryContext(r.ctx, heldSQL, last)
+	return r.numbers(heldSQL, now, last)
+}
+
+// numbers answers what a query finds as spans.
+func (r reader) numbers(query string, args ...any) (out []span, err error) {
+	rows, err := r.tx.QueryContext(r.ctx, query, args...)
 	if err != nil {
 		return nil, db.Translate(err)
 	}
@@ -167,7 +168,7 @@ func (r reader) verdicts(p *Plan) (n int64, err error) {
 	if err != nil || n == 0 {
 		return n, err
 	}
-	kept, err := r.held(p.VerdictSeq)
+	kept, err := r.held(p.holds, p.VerdictSeq)
 	for i := 0; i < len(kept) && err == nil; i++ {
 		var m int64
 		m, err = r.one(`SELECT count(*) FROM verdicts WHERE audit_seq BETWEEN ? AND ?`, kept[i].first, kept[i].last)
@@ -176,11 +177,11 @@ func (r reader) verdicts(p *Plan) (n int64, err error) {
 	return n, err
 }
 
-func (r reader) sessions(before time.Time) (int64, error) {
-	if before.IsZero() {
+func (r reader) sessions(p *Plan) (int64, error) {
+	if p.SessionsBefore.IsZero() {
 		return 0, nil
 	}
-	return r.one(`SELECT count(*) FROM sessions s WHERE s.expires_at < ? AND NOT `+heldSession, before.UnixMilli())
+	return r.one(holds+`SELECT count(*) FROM sessions s WHERE s.expires_at < ? AND NOT `+heldSession, p.holds, p.SessionsBefore.UnixMilli())
 }
 
 // lookKey is where it is kept when the server looked last: no act of anybody, so no row of the log.

@@ -1,52 +1,27 @@
 package retention
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"time"
 
+	"guardhouse/internal/audit"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
 
-const holdColumns = `SELECT id, user_id, user_name, from_at, to_at, reason, created_at, created_name, event_id, released_at, released_name,
-	release_reason, release_event_id FROM audit_holds`
-
-type scanner interface{ Scan(into ...any) error }
-
-func scanHold(row scanner) (Hold, error) {
-	var h Hold
-	var from, to, released *int64
-	var at int64
-	err := row.Scan(&h.ID, &h.UserID, &h.UserName, &from, &to, &h.Reason, &at, &h.By, &h.EventID, &released, &h.ReleasedBy, &h.ReleasedBecause, &h.ReleaseEventID)
-	h.From, h.To, h.At, h.ReleasedAt = moment(from), moment(to), time.UnixMilli(at).UTC(), moment(released)
-	return h, err
-}
-
-func readHolds(ctx context.Context, d *db.DB, all bool, before string, limit int) (out []Hold, err error) {
-	rows, err := d.ReadSQL().QueryContext(ctx, holdColumns+` WHERE (? OR released_at IS NULL) AND (? = '' OR id < ?) ORDER BY id DESC LIMIT ?`,
-		all, before, before, limit)
-	if err != nil {
-		return nil, db.Translate(err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		h, err := scanHold(rows)
-		if err != nil {
-			return nil, db.Translate(err)
-		}
-		out = append(out, h)
-	}
-	return out, db.Translate(rows.Err())
-}
-
+// holdIn answers a hold as the log has it.
 func holdIn(tx *db.Tx, id string) (Hold, error) {
-	h, err := scanHold(tx.QueryRow(holdColumns+` WHERE id = ?`, id))
-	if errors.Is(err, sql.ErrNoRows) {
-		return Hold{}, fault.New(fault.NotFound, "There is no such hold.")
+	list, err := allHolds(tx.QueryRow)
+	if err != nil {
+		return Hold{}, err
 	}
-	return h, db.Translate(err)
+	for _, h := range list {
+		if h.ID == id {
+			return h, nil
+		}
+	}
+	return Hold{}, fault.New(fault.NotFound, "There is no such hold.")
 }
 
 // personIn answers the id and the name of an account, also of one that was deleted: its rows are still there. "" is nobody.
@@ -74,8 +49,10 @@ func insertHold(tx *db.Tx, h Hold) error {
 	return db.Translate(err)
 }
 
+// releaseHold copies to the table what the log says.
 func releaseHold(tx *db.Tx, h Hold) error {
-	_, err := tx.Exec(`UPDATE audit_holds SET released_at = ?, released_name = ?, release_reason = ?, release_event_id = ? WHERE id = ?`,
+	_, err := tx.Exec(`UPDATE audit_holds SET released_at = ?, released_name = ?, release_reason = ?, release_event_id = ?
+		WHERE id = ? AND released_at IS NULL`,
 		h.ReleasedAt.UnixMilli(), h.ReleasedBy, h.ReleasedBecause, h.ReleaseEventID, h.ID)
 	return db.Translate(err)
 }
@@ -89,8 +66,8 @@ func millis(t *time.Time) *int64 {
 }
 
 // confirm writes down that the clock was right up to a checkpoint.
-func confirm(tx *db.Tx, number int64, who, why, event string) error {
+func confirm(tx *db.Tx, number int64, why string, ev audit.Event) error {
 	_, err := tx.Exec(`INSERT INTO retention_clock (number, at, actor_name, reason, event_id) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (number) DO NOTHING`, number, tx.Now().UnixMilli(), who, why, event)
+		ON CONFLICT (number) DO NOTHING`, number, ev.At.UnixMilli(), ev.Actor.Name, why, ev.ID)
 	return db.Translate(err)
 }

@@ -102,11 +102,6 @@ func unfinishedIn(tx *db.Tx) (open bool, err error) {
 	return open, db.Translate(err)
 }
 
-func holdsVersionIn(tx *db.Tx) (n int64, err error) {
-	err = tx.QueryRow(holdsVersionSQL).Scan(&n)
-	return n, db.Translate(err)
-}
-
 // ends is what a tombstone says of the first and the last of its rows. There is false where one of them is missing.
 type ends struct {
 	previous, hash string
@@ -158,9 +153,9 @@ func leftUnder(ctx context.Context, d *db.DB) (out []span, err error) {
 }
 
 // nextVerdict answers the first audit row after one that has verdicts which no hold keeps, 0 where none up to last has.
-func nextVerdict(ctx context.Context, d *db.DB, after, last int64) (seq int64, err error) {
-	err = d.ReadSQL().QueryRowContext(ctx, `SELECT v.audit_seq FROM verdicts v JOIN audit_events a ON a.seq = v.audit_seq
-		WHERE v.audit_seq > ? AND v.audit_seq <= ? AND NOT `+held+` ORDER BY v.audit_seq LIMIT 1`, after, last).Scan(&seq)
+func nextVerdict(ctx context.Context, d *db.DB, now string, after, last int64) (seq int64, err error) {
+	err = d.ReadSQL().QueryRowContext(ctx, holds+`SELECT v.audit_seq FROM verdicts v JOIN audit_events a ON a.seq = v.audit_seq
+		WHERE v.audit_seq > ? AND v.audit_seq <= ? AND NOT `+held+` ORDER BY v.audit_seq LIMIT 1`, now, after, last).Scan(&seq)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -168,9 +163,9 @@ func nextVerdict(ctx context.Context, d *db.DB, after, last int64) (seq int64, e
 }
 
 // dropVerdicts removes the verdicts of a span of rows that no hold keeps.
-func dropVerdicts(tx *db.Tx, s span) (int64, error) {
-	return affected(tx.Exec(`DELETE FROM verdicts WHERE audit_seq BETWEEN ? AND ?
-		AND NOT EXISTS (SELECT 1 FROM audit_events a WHERE a.seq = verdicts.audit_seq AND `+held+`)`, s.first, s.last))
+func dropVerdicts(tx *db.Tx, now string, s span) (int64, error) {
+	return affected(tx.Exec(holds+`DELETE FROM verdicts WHERE audit_seq BETWEEN ? AND ?
+		AND NOT EXISTS (SELECT 1 FROM audit_events a WHERE a.seq = verdicts.audit_seq AND `+held+`)`, now, s.first, s.last))
 }
 
 // dropRows removes a span of rows and whatever refers to them. The table itself refuses a row that is under no tombstone.
@@ -183,12 +178,12 @@ func dropRows(tx *db.Tx, s span) (rows, verdicts int64, err error) {
 }
 
 // dropSessions removes some ended sessions and their refresh tokens.
-func dropSessions(tx *db.Tx, before time.Time, limit int) (int64, error) {
+func dropSessions(tx *db.Tx, now string, before time.Time, limit int) (int64, error) {
 	old := `SELECT s.id FROM sessions s WHERE s.expires_at < ? AND NOT ` + heldSession + ` ORDER BY s.expires_at LIMIT ?`
-	if _, err := tx.Exec(`DELETE FROM refresh_tokens WHERE session_id IN (`+old+`)`, before.UnixMilli(), limit); err != nil {
+	if _, err := tx.Exec(holds+`DELETE FROM refresh_tokens WHERE session_id IN (`+old+`)`, now, before.UnixMilli(), limit); err != nil {
 		return 0, db.Translate(err)
 	}
-	return affected(tx.Exec(`DELETE FROM sessions WHERE id IN (`+old+`)`, before.UnixMilli(), limit))
+	return affected(tx.Exec(holds+`DELETE FROM sessions WHERE id IN (`+old+`)`, now, before.UnixMilli(), limit))
 }
 
 func affected(done sql.Result, err error) (int64, error) {

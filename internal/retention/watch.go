@@ -32,7 +32,7 @@ func (s *Service) ConfirmClock(ctx context.Context, p access.Principal, why stri
 	if n := len(line.marks); n > 0 {
 		number = line.marks[n-1].Number
 	}
-	out := access.Outcome{Details: map[string]any{"change": "clock", "reason": because, "checkpoint": number, "questions": said(line.questions)}, Check: func(tx *db.Tx) (map[string]any, error) {
+	out := access.Outcome{Details: map[string]any{"change": changeClock, "reason": because, "checkpoint": number, "questions": said(line.questions)}, Check: func(tx *db.Tx) (map[string]any, error) {
 		if err := s.admit(tx, p); err != nil {
 			return nil, err
 		}
@@ -42,7 +42,7 @@ func (s *Service) ConfirmClock(ctx context.Context, p access.Principal, why stri
 		return nil, nil
 	}}
 	_, err = pass.Commit(ctx, out, func(tx *db.Tx, ev audit.Event) error {
-		return confirm(tx, number, ev.Actor.Name, because, ev.ID)
+		return confirm(tx, number, because, ev)
 	})
 	return err
 }

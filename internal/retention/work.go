@@ -78,6 +78,20 @@ type worker struct {
 	run   Run
 	order order
 	batch int64
+	kept  string // what holds keep, as of row asked
+	asked int64
+}
+
+// keptIn answers what holds keep at the moment of a transaction. Only a row about holds changes that.
+func (w *worker) keptIn(tx *db.Tx) (string, error) {
+	var head int64
+	var changed bool
+	err := tx.QueryRow(changedSQL, w.asked).Scan(&head, &changed)
+	if err == nil && (changed || w.kept == "") {
+		w.kept, err = heldNow(tx.QueryRow)
+	}
+	w.asked = head
+	return w.kept, db.Translate(err)
 }
 
 // all verifies the log, ends what an earlier run began, and removes what may go now.
@@ -131,13 +145,21 @@ func (w *worker) write(ctx context.Context, fn func(tx *db.Tx) error) error {
 // verdicts removes those up to a row that have a time of their own.
 func (w *worker) verdicts(ctx context.Context, last int64) error {
 	for after := int64(0); ; {
-		seq, err := nextVerdict(ctx, w.s.d.DB, after, last)
+		now, err := heldNow(asking(ctx, w.s.d.DB))
+		if err != nil {
+			return err
+		}
+		seq, err := nextVerdict(ctx, w.s.d.DB, now, after, last)
 		if err != nil || seq == 0 {
 			return err
 		}
 		part := span{seq, min(seq+w.batch-1, last)}
 		err = w.write(ctx, func(tx *db.Tx) error {
-			n, err := dropVerdicts(tx, part)
+			now, err := w.keptIn(tx)
+			if err != nil {
+				return err
+			}
+			n, err := dropVerdicts(tx, now, part)
 			if err != nil || n == 0 {
 				return err
 			}
@@ -207,7 +229,7 @@ func (w *worker) entomb(ctx context.Context, p Plan, part []span) error {
 		made = append(made, t)
 	}
 	return w.s.d.DB.Write(func(tx *db.Tx) error {
-		now, err := holdsVersionIn(tx)
+		now, err := heldNow(tx.QueryRow)
 		if err != nil {
 			return err
 		}
@@ -295,7 +317,11 @@ func (w *worker) sessions(ctx context.Context, before time.Time) error {
 	}
 	for n := int64(1); n > 0; {
 		err := w.write(ctx, func(tx *db.Tx) (err error) {
-			if n, err = dropSessions(tx, before, int(w.batch)); err != nil || n == 0 {
+			now, err := w.keptIn(tx)
+			if err != nil {
+				return err
+			}
+			if n, err = dropSessions(tx, now, before, int(w.batch)); err != nil || n == 0 {
 				return err
 			}
 			return gone(tx, w.run.ID, 0, 0, n)

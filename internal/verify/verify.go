@@ -124,7 +124,13 @@ func (g *gathering) gather(ctx context.Context, tx *sql.Tx) (audit.Evidence, err
 	for _, step := range []struct {
 		table string
 		read  func(context.Context, *sql.Tx) error
-	}{{"audit_keys", func(ctx context.Context, tx *sql.Tx) error { return g.readKeys(ctx, tx, keys) }}, {"audit_tombstones", g.readTombstones}, {"audit_checkpoints", g.readCheckpoints}} {
+	}{
+		{"audit_keys", func(ctx context.Context, tx *sql.Tx) error { return g.readKeys(ctx, tx, keys) }},
+		{"audit_tombstones", g.readTombstones},
+		{"audit_checkpoints", g.readCheckpoints},
+		{"audit_holds", g.readHolds},
+		{"retention_clock", g.readClock},
+	} {
 		if !g.tables[step.table] {
 			continue
 		}

@@ -1,0 +1,184 @@
+package verify
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"regexp"
+	"strings"
+	"time"
+
+	"guardhouse/internal/audit"
+)
+
+// clockBound is by how much a row's time may be behind the time of what was written beside it: clocks are corrected by that much.
+const clockBound = int64(time.Second / time.Millisecond)
+
+const (
+	holdSayingsSQL = `SELECT id, at, actor_name, substr(resource, 6), details FROM audit_events
+		WHERE action = 'settings.manage' AND decision = 'allow' AND resource >= 'hold:' AND resource < 'hold;' ORDER BY seq`
+	holdsSQL = `SELECT id, user_id, user_name, coalesce(from_at, -1), coalesce(to_at, -1), reason, created_at, created_name, event_id,
+		coalesce(released_at, -1), released_name, release_reason, release_event_id FROM audit_holds ORDER BY id`
+	clockSayingsSQL = `SELECT id, at, actor_name, '', details FROM audit_events
+		WHERE action = 'settings.manage' AND decision = 'allow' AND resource = 'audit:retention' AND instr(details, '"change":"clock"') > 0 ORDER BY seq`
+	clockSQL = `SELECT number, at, actor_name, reason, event_id FROM retention_clock ORDER BY number`
+)
+
+// saying is a row of the log about a hold or the clock; id is that of the hold.
+type saying struct {
+	event, name, id string
+	at              int64
+	said            struct {
+		Change     string `json:"change"`
+		Reason     string `json:"reason"`
+		Person     string `json:"person"`
+		PersonID   string `json:"person_id"`
+		From       string `json:"from"`
+		To         string `json:"to"`
+		Checkpoint int64  `json:"checkpoint"`
+	}
+}
+
+func sayings(ctx context.Context, tx *sql.Tx, query string) (out []saying, err error) {
+	err = each(ctx, tx, query, func(r *cells) {
+		var s saying
+		s.event, s.at, s.name, s.id = r.text(), r.whole(), r.text(), r.text()
+		if json.Unmarshal([]byte(r.text()), &s.said) == nil {
+			out = append(out, s)
+		}
+	})
+	return out, err
+}
+
+// by says that a row of a table tells of who did it, when and why as the log does.
+func (s saying) by(at int64, name, why, event string) bool {
+	return s.event == event && s.name == name && s.said.Reason == why && max(s.at-at, at-s.at) <= clockBound
+}
+
+// readHolds holds the table of holds to the rows of the log that set and end them. Retention goes by these alone: whatever the table
+// says beside them is somebody's own word.
+func (g *gathering) readHolds(ctx context.Context, tx *sql.Tx) error {
+	rows, err := sayings(ctx, tx, holdSayingsSQL)
+	if err != nil {
+		return err
+	}
+	set, ended := map[string]saying{}, map[string]saying{}
+	var order []string
+	for _, s := range rows {
+		before, there := set[s.id]
+		switch {
+		case s.said.Change == "hold" && !there:
+			set[s.id] = s
+			order = append(order, s.id)
+		case s.said.Change == "release" && there && ended[s.id].event == "" && before.event != s.event:
+			ended[s.id] = s
+		}
+	}
+	var table []hold
+	known := map[string]bool{}
+	err = each(ctx, tx, holdsSQL, func(r *cells) {
+		h := hold{
+			id: r.text(), user: r.text(), userName: r.text(), from: r.whole(), to: r.whole(), reason: r.text(), at: r.whole(), by: r.text(), event: r.text(),
+			endedAt: r.whole(), endedBy: r.text(), endedWhy: r.text(), endEvent: r.text(),
+		}
+		table, known[h.id] = append(table, h), true
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range order {
+		if !known[id] {
+			g.wrong(audit.Deleted, "%s was set in the log and is missing in the database", holdName(id))
+		}
+	}
+	for _, h := range table {
+		if why := h.differs(set[h.id], ended[h.id]); why != "" {
+			g.wrong(audit.Edited, "%s %s", holdName(h.id), why)
+		}
+	}
+	return nil
+}
+
+// hold is a row of the table of holds; times are -1 where there is none.
+type hold struct {
+	id, user, userName, reason, by, event string
+	from, to, at, endedAt                 int64
+	endedBy, endedWhy, endEvent           string
+}
+
+// differs says in what a hold is not what the log says, "" where it is.
+func (h hold) differs(set, ended saying) string {
+	switch {
+	case set.event == "":
+		return "is in the database, and the log has no row that set it"
+	case !set.by(h.at, h.by, h.reason, h.event) || h.user != set.said.PersonID || h.userName != set.said.Person ||
+		!sameTime(h.from, set.said.From) || !sameTime(h.to, set.said.To):
+		return "is not what the row of the log says that set it"
+	case h.endedAt >= 0 && ended.event == "":
+		return "has ended in the database, and the log has no row that ended it"
+	case h.endedAt < 0 && ended.event != "":
+		return "has ended in the log, and not in the database"
+	case ended.event != "" && !ended.by(h.endedAt, h.endedBy, h.endedWhy, h.endEvent):
+		return "did not end as the row of the log says that ended it"
+	}
+	return ""
+}
+
+// sameTime compares a moment of the table with one of the log. Older rows of the log have whole seconds.
+func sameTime(ms int64, said string) bool {
+	if said == "" {
+		return ms == -1
+	}
+	t, err := time.Parse(time.RFC3339Nano, said)
+	if !strings.Contains(said, ".") {
+		ms -= ms % int64(time.Second/time.Millisecond)
+	}
+	return err == nil && t.UnixMilli() == ms
+}
+
+var holdForm = regexp.MustCompile(`^hld_[0-9A-Z]{26}$`)
+
+// holdName is how a finding names a hold; never with bytes that nobody of ours wrote.
+func holdName(id string) string {
+	if !holdForm.MatchString(id) {
+		return "a hold"
+	}
+	return "hold " + id
+}
+
+// readClock holds the confirmations of the clock to the rows of the log.
+func (g *gathering) readClock(ctx context.Context, tx *sql.Tx) error {
+	rows, err := sayings(ctx, tx, clockSayingsSQL)
+	if err != nil {
+		return err
+	}
+	first := map[int64]saying{}
+	var order []int64
+	for _, s := range rows {
+		if _, there := first[s.said.Checkpoint]; !there && s.said.Change == "clock" {
+			first[s.said.Checkpoint] = s
+			order = append(order, s.said.Checkpoint)
+		}
+	}
+	known := map[int64]bool{}
+	var unlike []int64
+	err = each(ctx, tx, clockSQL, func(r *cells) {
+		number, at, name, why, event := r.whole(), r.whole(), r.text(), r.text(), r.text()
+		known[number] = true
+		if s := first[number]; s.event == "" || !s.by(at, name, why, event) {
+			unlike = append(unlike, number)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, n := range order {
+		if !known[n] {
+			g.wrong(audit.Deleted, "the confirmation of the clock up to checkpoint %d stands in the log and is missing in the database", n)
+		}
+	}
+	for _, n := range unlike {
+		g.wrong(audit.Edited, "the confirmation of the clock up to checkpoint %d is not what a row of the log says", n)
+	}
+	return nil
+}
