@@ -111,6 +111,8 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		reason:  "writes the log out with its proof; what signs is handed in, so that formats know no keys",
 	},
 
+	"internal/evidence/archive": {imports: []string{"internal/fault"}, reason: "the one layout of a pack's file, pure: whoever writes and whoever checks it hold it against the same bytes"},
+
 	"internal/retention": {
 		imports: []string{"internal/access", "internal/audit", "internal/db", "internal/fault", "internal/proof"},
 		reason:  "removes what is old enough under signed tombstones and keeps what is held; what signs, forwards and is set is handed in",

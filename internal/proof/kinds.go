@@ -1,7 +1,6 @@
 package proof
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -152,13 +151,7 @@ func readManifest(r *reader) Manifest {
 		Bytes: r.whole("bytes"), SHA256: r.hash("sha256"), Contiguous: r.oneOf("contiguous", "yes", "no") == "yes", Previous: r.hash("previous"),
 		Hash: r.hash("hash"), Filter: r.text("filter"), At: r.time("at"), By: r.text("by"),
 	}
-	r.take("head", func(s string) bool {
-		seq, hash, _ := strings.Cut(s, " ")
-		var ok bool
-		m.HeadSeq, ok = parseWhole(seq)
-		m.HeadHash = hash
-		return ok && isHash(hash) && (m.HeadSeq == 0) == (hash == Zero)
-	})
+	m.HeadSeq, m.HeadHash = r.head()
 	span := m.Last - m.First + 1
 	empty := m.Rows == 0 && m.First == 0 && m.Last == 0 && m.Previous == Zero && m.Hash == Zero
 	some := m.Rows > 0 && m.First > 0 && m.Last >= m.First && m.Rows <= span && m.Last <= m.HeadSeq
@@ -173,17 +166,35 @@ type File struct {
 	Name   string
 }
 
-// Evidence lists the files of an evidence pack, sorted by name, each once.
+// Evidence says what an evidence pack holds: its files in their order, each once, and the Bytes with SHA256 of the archive that
+// stand before the note itself. From and To bound the rows in it, zero for no bound; Version is the product's, By who asked, HeadSeq and
+// HeadHash the end of the chain when the pack began.
 type Evidence struct {
-	Install string
-	At      time.Time
-	By      string
-	Files   []File
+	Install, Version string
+	At               time.Time
+	By               string
+	From, To         time.Time
+	HeadSeq          int64
+	HeadHash         string
+	Bytes            int64
+	SHA256           string
+	Files            []File
 }
 
-// Text answers the text to sign. It refuses values that the note cannot hold, and files out of order.
+// Text answers the text to sign. It refuses values that the note cannot hold, and a file that stands there twice. By and Version
+// take what Plain makes.
 func (e Evidence) Text() ([]byte, error) {
-	fields := Fields{{"install", e.Install}, when("at", e.At), {"by", e.By}}
+	fields := Fields{
+		{"install", e.Install},
+		{"version", e.Version},
+		when("at", e.At),
+		{"by", e.By},
+		maybe("from", e.From), maybe("to", e.To),
+		{"head", strconv.FormatInt(e.HeadSeq, 10) + " " + e.HeadHash},
+		whole("bytes", e.Bytes),
+		{"sha256", e.SHA256},
+		whole("files", int64(len(e.Files))),
+	}
 	for _, f := range e.Files {
 		fields = append(fields, Field{"file", f.SHA256 + " " + strconv.FormatInt(f.Size, 10) + " " + f.Name})
 	}
@@ -196,21 +207,21 @@ func ParseEvidence(signed []byte, keys Keys) (Evidence, string, error) {
 }
 
 func readEvidence(r *reader) Evidence {
-	e := Evidence{Install: r.id("install"), At: r.time("at"), By: r.text("by")}
+	e := Evidence{
+		Install: r.id("install"), Version: r.text("version"), At: r.time("at"), By: r.text("by"), From: r.maybe("from"), To: r.maybe("to"),
+	}
+	e.HeadSeq, e.HeadHash = r.head()
+	e.Bytes, e.SHA256 = r.whole("bytes"), r.hash("sha256")
+	files, names := r.whole("files"), map[string]bool{}
 	for r.err == nil && len(r.fields) > 0 {
 		var f File
 		r.take("file", func(s string) (ok bool) {
 			f, ok = parseFile(s)
 			return ok
 		})
-		e.Files = append(e.Files, f)
+		e.Files, names[f.Name] = append(e.Files, f), true
 	}
-	r.must(slices.IsSortedFunc(e.Files, func(a, b File) int {
-		if a.Name == b.Name {
-			return -1 // twice is as wrong as out of order
-		}
-		return strings.Compare(a.Name, b.Name)
-	}), "its files are out of order, or one stands there twice")
+	r.must(int64(len(e.Files)) == files && len(names) == len(e.Files), "its files are not as many as it says, or one stands there twice")
 	return e
 }
 

@@ -96,7 +96,7 @@ func Plain(s string) string {
 		s = strings.ToValidUTF8(s[:256], "")
 	}
 	if s == "" {
-		return "-"
+		return nothing
 	}
 	return s
 }
@@ -144,6 +144,26 @@ func (r *reader) time(word string) (at time.Time) {
 	return at
 }
 
+// maybe reads a time, or the hyphen that stands for none.
+func (r *reader) maybe(word string) time.Time {
+	if r.err == nil && len(r.fields) > 0 && r.fields[0] == (Field{word, nothing}) {
+		r.fields = r.fields[1:]
+		return time.Time{}
+	}
+	return r.time(word)
+}
+
+// head reads the end of a chain: a number and a hash, Zero for a log without rows.
+func (r *reader) head() (seq int64, hash string) {
+	r.take("head", func(s string) (ok bool) {
+		var number string
+		number, hash, _ = strings.Cut(s, " ")
+		seq, ok = parseWhole(number)
+		return ok && isHash(hash) && (seq == 0) == (hash == Zero)
+	})
+	return seq, hash
+}
+
 // oneOf reads a value out of a closed list.
 func (r *reader) oneOf(word string, list ...string) string {
 	return r.take(word, func(s string) bool {
@@ -177,3 +197,14 @@ func parseWhole(s string) (int64, bool) {
 func whole(word string, n int64) Field { return Field{word, strconv.FormatInt(n, 10)} }
 
 func when(word string, t time.Time) Field { return Field{word, t.UTC().Format(timeLayout)} }
+
+// nothing stands where there is no value.
+const nothing = "-"
+
+// maybe is when for a time that may be zero.
+func maybe(word string, t time.Time) Field {
+	if t.IsZero() {
+		return Field{word, nothing}
+	}
+	return when(word, t)
+}

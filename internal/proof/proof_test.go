@@ -63,7 +63,10 @@ func manifest() proof.Manifest {
 }
 
 func evidence() proof.Evidence {
-	return proof.Evidence{Install: install, At: at(), By: "system", Files: []proof.File{{sum(8), 0, "README.txt"}, {sum(9), 12, "audit/events.jsonl"}}}
+	return proof.Evidence{
+		Install: install, Version: "1.2.0", At: at(), By: "system", To: at(), HeadSeq: 7, HeadHash: sum(6), Bytes: 345, SHA256: sum(7),
+		Files: []proof.File{{sum(8), 0, "README.txt"}, {sum(9), 12, "audit/events.jsonl"}},
+	}
 }
 
 // each kind as its text and what reads its note back as text.
