@@ -28,6 +28,9 @@ const (
 // outlast a checkpoint on a slow disk.
 const busyTimeoutMS = 10_000
 
+// impatientMS is how long the writer waits while it knows that another process does not let go.
+const impatientMS = busyTimeoutMS / 10
+
 // connectEvery is how soon an open that met a locked file is tried again: the switch to WAL takes milliseconds.
 const connectEvery = 5 * time.Millisecond
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ type writer struct {
 	stopped chan struct{}
 
 	now     func() time.Time
+	locked  bool // the last transaction waited for another process's for as long as anybody waits
 	pool    *sql.DB
 	conn    *sql.Conn
 	gorm    *gorm.DB
@@ -192,7 +194,7 @@ func (e *lostError) verdict() error {
 func (w *writer) transaction(group []*member) error {
 	clear(w.values)
 	began := w.now()
-	if err := w.control("BEGIN IMMEDIATE"); err != nil {
+	if err := w.begin(); err != nil {
 		w.rollback()
 		w.fail(group, unavailable(err))
 		return nil
@@ -208,6 +210,23 @@ func (w *writer) transaction(group []*member) error {
 		}
 	}
 	return w.commit(group, began)
+}
+
+// begin takes the database's write lock. Once it was waited for in vain, those behind wait a tenth as long: each would else be
+// told after as many turns of the whole time as there are groups before him. The first that gets it ends that.
+func (w *writer) begin() error {
+	err := w.control("BEGIN IMMEDIATE")
+	if locked := isBusy(err); locked != w.locked && (locked || err == nil) {
+		wait := busyTimeoutMS
+		if locked {
+			wait = impatientMS
+		}
+		if perr := w.exec("PRAGMA busy_timeout = " + strconv.Itoa(wait)); perr != nil {
+			return errors.Join(err, perr)
+		}
+		w.locked = locked
+	}
+	return err
 }
 
 // alone runs the only member of a group without a savepoint: the transaction itself is what is undone, and SQLite need
