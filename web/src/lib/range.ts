@@ -24,6 +24,9 @@ export function timeQuery(f: TimeFilters, now: Date): { from?: string; to?: stri
   return { from: moment(f.from), to: moment(f.to) };
 }
 
+/** The same for two days, each "" for open: from midnight of this clock to midnight. */
+export const daysQuery = (from: string, to: string) => timeQuery({ range: "all", from: from && from + "T00:00", to: to && to + "T00:00" }, new Date());
+
 const moment = (text: string): string | undefined => (text !== "" && !Number.isNaN(Date.parse(text)) ? new Date(text).toISOString() : undefined);
 
 const bars: Record<string, number> = { today: 48, "1h": 60, "24h": 48, "7d": 56, "30d": 60, all: 56 };
