@@ -78,7 +78,47 @@ def open_note(keys, note, kind, where):
         need(len(raw) == 68 and raw[:4] == known[name][1] and signed(known[name][0], text.encode(), raw[4:]), f"{where}: the signature is wrong")
     if kind == "key":
         keys.update(known)
+    fields["signer"] = signers[0][0].split("/")[2]  # of a key's note: the key itself
     return fields
+
+
+class Reigns:
+    """Which key follows which, and what each has signed: a key signs up to the row by which the next took over."""
+
+    def __init__(self):
+        self.before, self.noted, self.turns, self.most, self.acts = {}, [], [], {}, {}
+
+    def introduce(self, key, previous, where):
+        need(previous == "none" or all(k == key or self.before.get(k) != previous for k in self.noted), f"rebuilt: {where} follows a key that another follows")
+        self.noted.append(key)
+        self.before[key] = "" if previous == "none" else previous
+
+    def sign(self, key, seq, what):
+        self.most[key] = max(self.most.get(key, (-1, "")), (seq, what))
+
+    def row(self, event):
+        for key in self.acts.get(event["id"], ()):
+            self.sign(key, event["seq"], "a tombstone")
+        said, fresh = event["details"], event["resource"][10:]
+        if event["resource"].startswith("audit-key:") and (event["action"], event["decision"]) == ("settings.manage", "allow") and said.get("change") in ("first", "rotate", "lost"):
+            self.turns.append((event["seq"], fresh, said.get("before", "")))
+            self.before[fresh] = self.before.get(fresh) or said.get("before", "")
+
+    def line(self, key):
+        out = []
+        while key and key not in out:
+            out, key = out + [key], self.before.get(key)
+        return out
+
+    def over(self, key, fresh, before):  # it was replaced by fresh, or is another that came from the same
+        return before and fresh not in self.line(key) and (before in self.line(key) or key in self.line(before))
+
+    def check(self, manifest):
+        for fresh in self.noted:
+            need(not self.over(manifest, fresh, self.before[fresh]), "rebuilt: the manifest is signed with a key that had been replaced")
+        for seq, fresh, before in self.turns:
+            for key, (most, what) in self.most.items():
+                need(most < seq or not self.over(key, fresh, before or self.before.get(fresh)), f"rebuilt: {what} is signed with a key that had been replaced")
 
 
 def lines(path):
@@ -92,7 +132,7 @@ def lines(path):
 
 def check(path, keys):
     kinds = {"key": "key", "checkpoint": "checkpoint", "tombstone": "tombstone", "manifest": "export"}
-    marks, manifest, checkpoints = {}, None, 0
+    marks, manifest, checkpoints, newest, reigns = {}, None, 0, None, Reigns()
     for wanted in (("key",), ("checkpoint", "tombstone", "manifest")):  # a key may stand behind what it signed
         for number, line in lines(path):
             if line.startswith(b'{"action":'):
@@ -103,8 +143,20 @@ def check(path, keys):
             if name not in wanted:
                 continue
             said = open_note(keys, note, kinds[name], f"line {number}, the {name},")
+            if name == "key" and said:
+                reigns.introduce(said["signer"], said["previous"], f"line {number}, the key,")
+            if name == "tombstone":
+                reigns.acts.setdefault(said["event"], set()).add(said["signer"])
             if name == "checkpoint":
-                marks[int(said["seq"])], checkpoints = said["hash"], checkpoints + 1
+                seq, follows = int(said["seq"]), (int(said["number"]) - 1, said["previous"])
+                need(newest is None or follows[0] == newest[0], f"deleted: line {number}, the checkpoint, is not the next one")
+                need(follows == (newest or follows) and marks.get(seq, said["hash"]) == said["hash"], f"rebuilt: line {number}, the checkpoint, does not follow")
+                newest = int(said["number"]), hashlib.sha256(note.encode()).hexdigest()
+                marks[seq], checkpoints = said["hash"], checkpoints + 1
+                reigns.sign(said["signer"], seq, f"line {number}, the checkpoint,")
+                reigns.turns.append((seq, said["signer"], ""))
+            if name == "manifest":
+                reigns.sign(said["signer"], int(said["head"].split()[0]), "the manifest")
             manifest = said if name == "manifest" else None
     need(manifest, "the file does not end with its manifest")
     need(manifest["format"] == "jsonl", "this is no export in JSON lines")
@@ -125,7 +177,9 @@ def check(path, keys):
         need(not contiguous or seq == (int(manifest["first"]) if last is None else last + 1), f"deleted: rows are missing before line {number}")
         need((last is not None and seq != last + 1) or event["prev_hash"] == previous, f"edited: line {number} does not follow the row before it")
         need(marks.get(seq, claimed) == claimed, f"rebuilt: line {number} is not the row that a checkpoint names")
+        reigns.row(event)
         rows, last, previous = rows + 1, seq, claimed
+    reigns.check(manifest["signer"])
     need((rows, last or 0) == (int(manifest["rows"]), int(manifest["last"])), "tail-cut: the manifest speaks of other rows")
     need((str(size), total.hexdigest()) == (manifest["bytes"], manifest["sha256"]), "edited: the manifest was made for other bytes")
     print(f"{rows} rows, {checkpoints} checkpoints: nothing is wrong. The log ended with row {manifest['head'].split()[0]} when this was made.")

@@ -33,24 +33,38 @@ type File struct {
 // neighbours, the checkpoints in the file and the manifest; of a CSV file the manifest with what it says of bytes, count and order. What is
 // wrong with the log is a finding; it refuses (Invalid) a file that is none, without holding more of it than one line.
 func Export(ctx context.Context, path string, keys proof.Keys) (out File, err error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, _, err := openPlain(path, "export")
 	if err != nil {
-		return File{}, fault.Wrap(err, fault.Invalid, "The export can't be opened.")
+		return File{}, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	return ExportFrom(ctx, f, keys)
+}
+
+// openPlain opens a plain file for reading, and answers its length. It waits for no pipe, and refuses (Invalid) what is no plain file.
+func openPlain(path, what string) (*os.File, int64, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, 0, fault.Wrap(err, fault.Invalid, "The "+what+" can't be opened.")
+	}
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
-		return File{}, fault.Wrap(errors.Join(err, errors.New("no plain file")), fault.Invalid, "The export is no plain file.")
+		return nil, 0, fault.Wrap(errors.Join(err, f.Close(), errors.New("no plain file")), fault.Invalid, "The "+what+" is no plain file.")
 	}
-	return ExportFrom(ctx, f, keys)
+	return f, info.Size(), nil
 }
 
 // ExportFrom is Export of what can be read more than once.
 func ExportFrom(ctx context.Context, file io.ReadSeeker, keys proof.Keys) (File, error) {
+	return exportFrom(ctx, file, keys, map[int64]string{})
+}
+
+// exportFrom is ExportFrom with hashes of rows that signed checkpoints elsewhere name.
+func exportFrom(ctx context.Context, file io.ReadSeeker, keys proof.Keys, marks map[int64]string) (File, error) {
 	if keys.Len() == 0 {
 		return File{}, fault.New(fault.Invalid, "An export is checked with the public keys of the log that it was made of: give them.")
 	}
-	c := &checker{ctx: ctx, file: file, keys: keys, marks: map[int64]string{}}
+	c := &checker{ctx: ctx, file: file, keys: keys, marks: marks, reign: newReigns()}
 	first := make([]byte, 1)
 	if _, err := io.ReadFull(file, first); err != nil {
 		return File{}, notOurs(0, "it is empty")
@@ -61,11 +75,17 @@ func ExportFrom(ctx context.Context, file io.ReadSeeker, keys proof.Keys) (File,
 
 // checker is one walk over a file.
 type checker struct {
-	ctx   context.Context //nolint:containedctx // lives as long as one call of Export
-	file  io.ReadSeeker
-	keys  proof.Keys
-	out   File
-	marks map[int64]string // hashes of rows that signed checkpoints name; only what a known key signed gets in
+	ctx    context.Context //nolint:containedctx // lives as long as one call of Export
+	file   io.ReadSeeker
+	keys   proof.Keys
+	out    File
+	marks  map[int64]string // hashes of rows that signed checkpoints name; only what a known key signed gets in
+	reign  reigns
+	signer string   // of the manifest
+	newest struct { // checkpoint so far
+		proof.Checkpoint
+		note []byte
+	}
 	sum   hash.Hash
 	bytes int64
 	last  struct {
@@ -163,7 +183,11 @@ func (c *checker) keyLine(_ int64, line []byte) error {
 	if !ok || kind != "key" {
 		return nil // noteLine says so
 	}
-	if _, err := c.keys.Learn(note); err != nil && !errors.Is(err, proof.ErrUnknownKey) {
+	k, err := c.keys.Learn(note)
+	switch {
+	case err == nil && !c.reign.introduce(k):
+		c.found(audit.Rebuilt, 0, "two keys in the file follow the same one: one of them is not the log's")
+	case err != nil && !errors.Is(err, proof.ErrUnknownKey):
 		c.found(refusedBy(err), 0, "a key's note in the file %s", because(err))
 	}
 	return nil
@@ -188,21 +212,47 @@ func (c *checker) noteLine(n int64, line []byte) error {
 	switch kind {
 	case "key":
 	case "tombstone":
-		_, _, err = proof.ParseTombstone(note, c.keys)
-	case "checkpoint":
-		var p proof.Checkpoint
-		if p, _, err = proof.ParseCheckpoint(note, c.keys); err == nil {
-			c.out.Checkpoints++
-			c.marks[p.Seq] = p.Hash
+		var t proof.Tombstone
+		var signer string
+		if t, signer, err = proof.ParseTombstone(note, c.keys); err == nil {
+			c.reign.bury(t.Event, signer)
 		}
+	case "checkpoint":
+		err = c.checkpoint(note)
 	case "manifest":
-		c.out.Manifest, _, err = proof.ParseManifest(note, c.keys)
+		if c.out.Manifest, c.signer, err = proof.ParseManifest(note, c.keys); err == nil {
+			c.reign.sign(c.signer, c.out.Manifest.HeadSeq, "the manifest")
+		}
 	default:
 		return notOurs(n, "is a note of a kind that exports do not have")
 	}
 	if err != nil {
 		c.found(refusedBy(err), 0, "the %s in line %d %s", kind, n, because(err))
 	}
+	return nil
+}
+
+// checkpoint holds a checkpoint to the one before it in the file, and marks the row that it names.
+func (c *checker) checkpoint(note []byte) error {
+	p, signer, err := proof.ParseCheckpoint(note, c.keys)
+	if err != nil {
+		return err
+	}
+	before := c.newest
+	hash, marked := c.marks[p.Seq]
+	switch {
+	case c.out.Checkpoints == 0:
+	case p.Number <= before.Number:
+		c.found(audit.Reordered, 0, "checkpoint %d stands behind checkpoint %d", p.Number, before.Number)
+	case p.Number > before.Number+1:
+		c.found(audit.Deleted, 0, "checkpoint %d is missing", before.Number+1)
+	case !p.Follows(before.Checkpoint, before.note) || marked && hash != p.Hash:
+		c.found(audit.Rebuilt, p.Seq, "checkpoint %d does not follow the one before it", p.Number)
+	}
+	c.out.Checkpoints++
+	c.marks[p.Seq] = p.Hash
+	c.reign.mark(signer, p.Seq, fmt.Sprintf("checkpoint %d", p.Number))
+	c.newest.Checkpoint, c.newest.note = p, bytes.Clone(note)
 	return nil
 }
 

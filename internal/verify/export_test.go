@@ -29,6 +29,7 @@ type paper struct {
 	events   []audit.Event
 	notes    []string // lines behind the rows
 	filtered bool
+	before   string // the last checkpoint's note
 }
 
 func newPaper(t testing.TB, n int) *paper {
@@ -55,13 +56,24 @@ func newPaper(t testing.TB, n int) *paper {
 }
 
 func (p *paper) mark(number int64, row int) {
+	p.t.Helper()
+	p.notes = append(p.notes, line("checkpoint", p.checkpoint(len(p.signers)-1, number, row)))
+}
+
+// checkpoint is one that some key has signed.
+func (p *paper) checkpoint(signer int, number int64, row int) string {
+	p.t.Helper()
 	previous := proof.Zero
-	if number > 1 {
-		previous = strings.Repeat("ab", 32)
+	if p.before != "" {
+		previous = proof.Hash([]byte(p.before))
 	}
 	ev := p.events[row-1]
-	note := p.sign(proof.Checkpoint{Install: install, Number: number, Seq: ev.Seq, Hash: ev.Hash, At: ev.At, Cause: proof.CauseRows, Previous: previous}.Text())
-	p.notes = append(p.notes, line("checkpoint", string(note)))
+	text, err := proof.Checkpoint{Install: install, Number: number, Seq: ev.Seq, Hash: ev.Hash, At: ev.At, Cause: proof.CauseRows, Previous: previous}.Text()
+	require.NoError(p.t, err)
+	note, err := p.signers[signer].Sign(text)
+	require.NoError(p.t, err)
+	p.before = string(note)
+	return p.before
 }
 
 func line(kind, note string) string {

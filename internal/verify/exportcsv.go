@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"io"
 	"slices"
@@ -27,7 +28,7 @@ func (c *checker) table() error {
 	c.sum = sha256.New()
 	r := &records{in: bufio.NewReaderSize(c.file, longestLine)}
 	columns := audit.Columns()
-	seqAt, timeAt := slices.Index(columns, "seq"), slices.Index(columns, "at")
+	at := func(column string) int { return slices.Index(columns, column) }
 	for n := int64(1); ; n++ {
 		raw, whole, err := r.next()
 		if errors.Is(err, io.EOF) {
@@ -53,10 +54,11 @@ func (c *checker) table() error {
 		case cells[0] == manifestMark && strings.Join(cells[2:], "") != "":
 			return notOurs(n, "has more than a manifest")
 		case cells[0] == manifestMark:
-			if c.out.Manifest, _, err = proof.ParseManifest([]byte(cells[1]), c.keys); err != nil {
+			if c.out.Manifest, c.signer, err = proof.ParseManifest([]byte(cells[1]), c.keys); err != nil {
 				c.found(refusedBy(err), 0, "the manifest %s", because(err))
 				return nil
 			}
+			c.reign.sign(c.signer, c.out.Manifest.HeadSeq, "the manifest")
 			continue
 		}
 		c.add(raw)
@@ -66,7 +68,13 @@ func (c *checker) table() error {
 			}
 			continue
 		}
-		c.record(n, cells[seqAt], cells[timeAt])
+		c.record(n, cells[at("seq")], cells[at("at")])
+		if strings.HasPrefix(cells[at("resource")], keyResource) {
+			ev := audit.Event{Seq: c.last.seq, Action: cells[at("action")], Resource: cells[at("resource")], Decision: cells[at("decision")]}
+			if json.Unmarshal([]byte(cells[at("details")]), &ev.Details) == nil {
+				c.reign.row(ev)
+			}
+		}
 	}
 }
 

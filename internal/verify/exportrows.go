@@ -22,6 +22,7 @@ func (c *checker) row(ev audit.Event) {
 	case marked && mark != ev.Hash:
 		c.found(audit.Rebuilt, ev.Seq, "row %d is right in itself but is not the row that a checkpoint names", ev.Seq)
 	}
+	c.reign.row(ev)
 	c.count(ev.Seq, ev.At, ev.PrevHash, ev.Hash)
 	c.last.hash = ev.Hash
 }
@@ -55,6 +56,10 @@ func (c *checker) finish() {
 		c.found(audit.TailCut, r.Last, "the file does not end with its manifest")
 	}
 	if r.Finding != "" {
+		return
+	}
+	if what, seq := c.reign.replaced(c.signer); what != "" {
+		c.found(audit.Rebuilt, seq, "%s is signed with a key that had been replaced", what)
 		return
 	}
 	switch {
