@@ -90,10 +90,12 @@ async function firstAdmin(house) {
 
 function newHouse(server) {
   const house = { url: server.url, token: server.token, data: server.data, roles: {}, verdicts: [] };
-  house.close = async (how) => {
+  let closed;
+  const end = async (how) => {
     for (const { http } of Object.values(house.roles)) await http.dispose();
     await server.stop(how);
   };
+  house.close = (how) => (closed ??= end(how)); // a walk may end its house itself
   return house;
 }
 

@@ -9,12 +9,14 @@ const errorLine = (e) => String(e.stack ?? e).split("\n").filter((l) => !l.inclu
 /** Runs one piece of the job; what its pages reported counts as its failure. */
 async function piece(name, result, watch, run) {
   const problems = [];
+  const began = Date.now();
   try {
     await run(problems);
   } catch (e) {
     problems.push("stopped: " + errorLine(e));
   }
   problems.push(...watch.problems.splice(0));
+  result.times.push({ name, ms: Date.now() - began });
   if (problems.length > 0) result.failed++;
   else result.passed++;
   result.problems.push(...problems.map((p) => `${name}: ${p}`));
@@ -66,9 +68,9 @@ async function walk(browser, house, way, result) {
   for (const context of contexts) await context.close();
 }
 
-/** What passed, what failed, and every problem by the name of its page. A house that does not open fails its job. */
+/** What passed, what failed, every problem by the name of its page, and how long each piece took. A house that does not open fails its job. */
 export async function runJob(job, houses, launch) {
-  const result = { passed: 0, failed: 0, problems: [] };
+  const result = { passed: 0, failed: 0, problems: [], times: [] };
   let browser, house;
   try {
     browser = await launch();

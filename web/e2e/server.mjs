@@ -1,6 +1,6 @@
 // Starts the real binary on an empty data folder, or a copy of one, and reads the set-up token from what it prints.
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,7 +22,10 @@ export async function startServer(binary, { from } = {}) {
   const port = await freePort();
   // The binary refuses settings that it does not know, so none of ours may reach it.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("GUARDHOUSE_")));
-  const child = spawn(binary, ["serve", "--data", data], { env: { ...env, GUARDHOUSE_LISTEN: `127.0.0.1:${port}` }, stdio: ["ignore", "pipe", "pipe"] });
+  const exports = data + "-exports"; // where schedules write, apart from the server's own files
+  mkdirSync(exports, { recursive: true, mode: 0o750 });
+  const settings = { GUARDHOUSE_LISTEN: `127.0.0.1:${port}`, GUARDHOUSE_AUDIT_EXPORT_DIR: exports, GUARDHOUSE_AUDIT_FORWARD_HOSTS: "127.0.0.1" };
+  const child = spawn(binary, ["serve", "--data", data], { env: { ...env, ...settings }, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   let exited = null;
   child.on("exit", (code, signal) => (exited = `exit ${code ?? signal}`));
@@ -45,7 +48,7 @@ export async function startServer(binary, { from } = {}) {
       while (!exited && Date.now() < end) await new Promise((r) => setTimeout(r, 50));
       if (!exited) child.kill("SIGKILL");
     }
-    if (!keep) rmSync(data, { recursive: true, force: true });
+    for (const folder of keep ? [exports] : [data, exports]) rmSync(folder, { recursive: true, force: true });
     return exited;
   };
   try {

@@ -47,9 +47,6 @@ export const pages = [
   { name: "event", path: "/audit", as: "admin", ready: rows, print: true, prepare: (page, { house }) => toNewestRefusal(page, house) },
   { name: "audit-fields", path: "/audit?range=all&reason=role&q=moderation", as: "admin", ready: "[data-test=filter-reason]" },
   { name: "proof", path: "/audit/proof", as: "admin", ready: "[data-test=proof-result], [data-test=proof-none]" },
-  { name: "exports", path: "/audit/exports", as: "admin", ready: "main h1" },
-  { name: "retention", path: "/audit/retention", as: "admin", ready: "main h1" },
-  { name: "forwarding", path: "/audit/forwarding", as: "admin", ready: "main h1" },
   { name: "event-unknown", path: "/audit", as: "admin", ready: rows, async prepare(page, { house, expect }) {
     expect(404, "/api/v1/audit/events/");
     await page.goto(house.url + "/ui/events/evt_00000000000000000000000000");
