@@ -32,6 +32,7 @@ type hook struct {
 	raw    [][]byte
 	signed []string
 	paths  []string
+	retry  string // what is said to those who are not answered for
 }
 
 func newHook(t testing.TB) *hook {
@@ -51,6 +52,9 @@ func newHook(t testing.TB) *hook {
 		}
 		if status == http.StatusNoContent {
 			h.taken = append(h.taken, b)
+		}
+		if status != http.StatusNoContent && h.retry != "" {
+			w.Header().Set("Retry-After", h.retry)
 		}
 		w.WriteHeader(status)
 	}))

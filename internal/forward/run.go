@@ -141,7 +141,7 @@ func codeOf(err error) string {
 	var lookup *net.DNSError
 	switch {
 	case errors.As(err, &status):
-		return "status_" + strconv.Itoa(int(status))
+		return "status_" + strconv.Itoa(status.Status)
 	case errors.As(err, &unknown):
 		return "tls_untrusted"
 	case errors.As(err, &name):

@@ -5,13 +5,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net"
-	"strconv"
 	"time"
 
 	"guardhouse/internal/audit"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/forward/syslog"
-	"guardhouse/internal/forward/webhook"
 )
 
 // item is one thing that is sent: a row or a checkpoint. at is where the target is once it has it.
@@ -34,8 +32,8 @@ type sink interface {
 // termMessages is how many messages a connection carries at most before the receiver is asked whether it has read them.
 const termMessages = 2000
 
-// sink answers one for a target, with its secrets.
-func (s *Service) sink(ctx context.Context, r row) (sink, error) {
+// sink answers one for a target, with its secrets. doubt outlives it: where a post ended of which nobody knows whether it was taken.
+func (s *Service) sink(ctx context.Context, r row, doubt *Position) (sink, error) {
 	set, err := s.whole(r)
 	if err != nil {
 		return nil, err
@@ -45,7 +43,7 @@ func (s *Service) sink(ctx context.Context, r row) (sink, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &posts{s: s, id: r.ID, url: set.URL, secrets: secrets}, nil
+		return &posts{s: s, id: r.ID, url: set.URL, secrets: secrets, doubt: doubt}, nil
 	}
 	o, err := s.stream(r, set)
 	if err != nil {
@@ -161,52 +159,6 @@ func (m *messages) Finish(ctx context.Context) (int64, error) { return m.sender.
 
 // Close is the sender's.
 func (m *messages) Close() error { return m.sender.Close() }
-
-// posts sends items as signed posts. What was answered with 2xx is settled.
-type posts struct {
-	s       *Service
-	id, url string
-	secrets secrets
-	settled int64
-}
-
-// postItems bounds a post: some hundred kilobytes.
-const postItems = 100
-
-// Send posts the items, in parts where there are many. A post that is made again has the same delivery id.
-func (p *posts) Send(ctx context.Context, items []item) error {
-	for len(items) > 0 {
-		n := min(len(items), postItems)
-		last := items[n-1].at
-		body := webhook.Body{
-			Target: p.id, Delivery: p.id + "-" + strconv.FormatInt(last.Seq, 10) + "-" + strconv.FormatInt(last.Checkpoint, 10),
-			Events: []audit.Event{}, Checkpoints: []string{},
-		}
-		for _, it := range items[:n] {
-			if it.note != nil {
-				body.Checkpoints = append(body.Checkpoints, it.note.Text)
-				continue
-			}
-			body.Events = append(body.Events, *it.event)
-		}
-		now := p.s.o.Now()
-		if err := webhook.Post(ctx, p.s.client, p.url, p.secrets.at(now), now, body); err != nil {
-			return err
-		}
-		p.settled += int64(n)
-		items = items[n:]
-	}
-	return nil
-}
-
-// Settled answers how many items were answered for.
-func (p *posts) Settled(context.Context) (int64, error) { return p.settled, nil }
-
-// Finish is Settled: nothing is under way.
-func (p *posts) Finish(context.Context) (int64, error) { return p.settled, nil }
-
-// Close gives nothing back: the client's connections end by themselves.
-func (*posts) Close() error { return nil }
 
 // secrets are those of a webhook: the one in force, and the one before as long as it is good.
 type secrets struct {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"guardhouse/internal/audit"
+	"guardhouse/internal/forward/webhook"
 )
 
 const (
@@ -14,6 +15,8 @@ const (
 	noteRows  = 50
 	// mostUnsettled bounds what is sent and not known to be taken: some megabytes of positions.
 	mostUnsettled = 50_000
+	// mostAsked bounds how many of the longest waits a receiver may ask for: ten minutes, after which there is an alert.
+	mostAsked = 10
 	// finishWithin is how long a worker that stops may wait for its receiver.
 	finishWithin = 5 * time.Second
 )
@@ -28,6 +31,7 @@ type worker struct {
 	out    sink
 	under  []Position // of what was sent and is not settled
 	done   int64      // of the sink's items, those that are settled
+	doubt  Position   // where the post ended that failed last
 	taken  int64      // messages since the last write of the table
 	failed int64
 	wait   time.Duration
@@ -116,7 +120,7 @@ func (w *worker) unread(err error) {
 
 func (w *worker) send(ctx context.Context, items []item) (err error) {
 	if w.out == nil {
-		if w.out, err = w.s.sink(ctx, w.row); err != nil {
+		if w.out, err = w.s.sink(ctx, w.row, &w.doubt); err != nil {
 			w.out = nil
 			return err
 		}
@@ -161,7 +165,7 @@ func (w *worker) fail(err error) {
 	code := codeOf(err)
 	w.failed++
 	w.drop()
-	w.wait = min(max(2*w.wait, w.s.o.Retry), w.s.o.RetryMost)
+	w.wait = max(min(max(2*w.wait, w.s.o.Retry), w.s.o.RetryMost), min(asked(err), mostAsked*w.s.o.RetryMost))
 	w.s.count(w.row.ID, 0, 1, code)
 	if code == w.code {
 		return
@@ -173,6 +177,15 @@ func (w *worker) fail(err error) {
 		return
 	}
 	w.failed = 0
+}
+
+// asked answers how long a receiver wants to be left alone.
+func asked(err error) time.Duration {
+	var status webhook.StatusError
+	if errors.As(err, &status) {
+		return status.After
+	}
+	return 0
 }
 
 // drop closes the sink; what it had not settled is to be sent again.

@@ -89,11 +89,14 @@ type Body struct {
 	Checkpoints []string      `json:"checkpoints"`
 }
 
-// StatusError is an answer that takes nothing.
-type StatusError int
+// StatusError is an answer that takes nothing. After is how long the receiver wants to be left alone, zero where it did not say.
+type StatusError struct {
+	Status int
+	After  time.Duration
+}
 
 // Error names the status.
-func (s StatusError) Error() string { return fmt.Sprintf("the receiver answered %d", int(s)) }
+func (s StatusError) Error() string { return fmt.Sprintf("the receiver answered %d", s.Status) }
 
 // bare answers an error without the address that the client puts before it: its path may be a secret, and errors are logged.
 func bare(err error) error {
@@ -104,13 +107,15 @@ func bare(err error) error {
 	return err
 }
 
-// Post posts a body and answers an error unless the receiver took it with a status of 200 to 299. Client must follow no
-// redirect.
+// Post posts a body and answers an error unless the receiver took it with a status of 200 to 299, whatever becomes of the rest of
+// its answer. Client must follow no redirect.
 func Post(ctx context.Context, client *http.Client, to string, secrets []string, now time.Time, b Body) error {
 	raw, err := json.Marshal(b)
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(raw))
 	if err != nil {
 		return bare(err)
@@ -123,16 +128,35 @@ func Post(ctx context.Context, client *http.Client, to string, secrets []string,
 	if err != nil {
 		return bare(err)
 	}
-	// What it says is nobody's business; a little is read so that the connection can be used again.
-	_, errRead := io.CopyN(io.Discard, resp.Body, 16<<10)
-	if errors.Is(errRead, io.EOF) {
-		errRead = nil
-	}
-	if err := errors.Join(errRead, resp.Body.Close()); err != nil {
-		return err
-	}
+	// What it says is nobody's business; a little is read, for a moment, so that the connection can be used again.
+	enough := time.AfterFunc(answerWithin, cancel)
+	defer enough.Stop()
+	_, _ = io.CopyN(io.Discard, resp.Body, 16<<10)
+	_ = resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
-		return StatusError(resp.StatusCode)
+		return StatusError{resp.StatusCode, retryAfter(resp, now)}
 	}
 	return nil
+}
+
+// answerWithin is how long the body of an answer may take: its status has said everything by then.
+const answerWithin = time.Second
+
+// mostAfter bounds what a receiver may ask for.
+const mostAfter = 24 * time.Hour
+
+// retryAfter answers how long a receiver that is busy wants to be left alone (RFC 9110, 10.2.3), zero where it does not say.
+func retryAfter(resp *http.Response, now time.Time) time.Duration {
+	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
+		return 0
+	}
+	said := resp.Header.Get("Retry-After")
+	if seconds, err := strconv.ParseInt(said, 10, 64); err == nil {
+		return time.Duration(min(max(seconds, 0), int64(mostAfter/time.Second))) * time.Second
+	}
+	at, err := http.ParseTime(said)
+	if err != nil {
+		return 0
+	}
+	return min(max(at.Sub(now), 0), mostAfter)
 }
