@@ -14,9 +14,10 @@ import (
 	"guardhouse/internal/audit"
 )
 
-// Bounds of a message in bytes. Every receiver takes the least (RFC 5425), rsyslog takes 8192 unless it is told otherwise.
+// Bounds of a message in bytes. Every receiver takes the least (RFC 5425, 4.3.1), and a shortened row and a checkpoint fit into it;
+// rsyslog takes 8192 unless it is told otherwise.
 const (
-	LeastBytes   = 1024
+	LeastBytes   = 2048
 	MostBytes    = 64 << 10
 	DefaultBytes = 8 << 10
 	DefaultUDP   = 2048
@@ -165,7 +166,9 @@ func clip(s string, limit int) string {
 
 func width(r rune) int {
 	switch {
-	case r < utf8.RuneSelf && r >= ' ':
+	case r == '"' || r == '\\':
+		return 2
+	case r < 0x7f && r >= ' ':
 		return 1
 	case r > 0xffff:
 		return 12

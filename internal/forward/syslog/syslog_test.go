@@ -90,23 +90,29 @@ func TestALongRowIsShortenedAndSaysSo(t *testing.T) {
 	}
 	ev.Hash = ev.ComputeHash()
 	e := encoder()
-	for _, most := range []int{0, 2048, syslog.DefaultBytes, syslog.MostBytes} {
-		e.Max = most
-		out, err := e.Row(ev)
-		require.NoError(t, err)
-		require.LessOrEqual(t, len(out), max(most, syslog.LeastBytes))
-		require.Contains(t, string(out), `shortened="1"`)
-		require.Contains(t, string(out), ev.Hash)
-		if most >= 2048 {
+	e.Host = strings.Repeat("h", 300)
+	for _, letter := range []string{"护", `"`, `\`, "a", "😀", "\x01"} {
+		for _, s := range []*string{&ev.Actor.ID, &ev.Actor.Name, &ev.KeyID, &ev.Purpose, &ev.Operation, &ev.Action, &ev.IP, &ev.Resource, &ev.Model, &ev.Reason, &ev.RuleID, &ev.RequestID} {
+			*s = strings.Repeat(letter, 256/len(letter))
+		}
+		for _, most := range []int{0, syslog.LeastBytes, syslog.DefaultBytes, syslog.MostBytes} {
+			e.Max = most
+			out, err := e.Row(ev)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(out), max(most, syslog.LeastBytes))
+			require.Contains(t, string(out), `shortened="1"`)
+			require.Contains(t, string(out), ev.Hash)
 			_, text, _ := strings.Cut(string(out), "] {")
-			require.True(t, json.Valid([]byte("{"+text)), text)
+			require.True(t, json.Valid([]byte("{"+text)), "cut: %s", text)
 		}
 	}
 }
 
 func TestNoteAndTest(t *testing.T) {
-	note := "guardhouse/checkpoint/v1\nseq 7\n\n— guardhouse/x AAAA\n"
-	out, err := encoder().Note(3, 7, strings.Repeat("a", 64), event().At, note)
+	note := "guardhouse/checkpoint/v1\nseq 7\n\n— guardhouse/x " + strings.Repeat("A", 600) + "\n"
+	e := encoder()
+	e.Host, e.Max = strings.Repeat("h", 300), syslog.LeastBytes
+	out, err := e.Note(3, 7, strings.Repeat("a", 64), event().At, note)
 	require.NoError(t, err)
 	plain(t, out)
 	_, text, _ := strings.Cut(string(out), "] ")

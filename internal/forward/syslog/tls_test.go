@@ -14,8 +14,7 @@ import (
 	"guardhouse/internal/forward/syslog"
 )
 
-// Some receivers end a connection of TLS without a word of it, as soon as they have read our end. Nothing would ever count as
-// taken, and everything be sent again for ever.
+// Some receivers end a connection of TLS without a word of it, as soon as they have read our end: they have taken what was sent.
 func TestATLSReceiverThatEndsWithoutAWord(t *testing.T) {
 	server := httptest.NewTLSServer(nil) // for its certificate
 	server.Close()
