@@ -39,7 +39,7 @@ func TestATLSReceiverThatEndsWithoutAWord(t *testing.T) {
 			var d net.Dialer
 			return d.DialContext(ctx, "tcp", l.Addr().String())
 		},
-		TLS:  &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // of this test alone
+		TLS:  &tls.Config{InsecureSkipVerify: true},
 		Term: time.Second, TermMessages: 1, Settle: time.Second, Now: func() time.Time { return now },
 	})
 	t.Cleanup(func() { _ = s.Close() })
