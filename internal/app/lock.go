@@ -7,10 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The lock files of a data folder: who serves it, and who has it open.
+// The lock files of a data folder: who serves it, who has it open, and who removes old records from it.
 const (
 	serveLock = "serve.lock"
 	useLock   = "use.lock"
+	pruneLock = "prune.lock"
 )
 
 // lockFolder makes this process the one server of the data folder. The kernel frees the lock when the
@@ -28,4 +29,16 @@ func lockFolder(data string) (release func() error, err error) {
 		return nil, errors.Join(fmt.Errorf("another guardhouse serves %s: stop it first, or give another --data", data), f.Close())
 	}
 	return f.Close, nil
+}
+
+// pruneAlone makes this process the only one that removes old records from the data folder; mine is false while another one does.
+func (a *App) pruneAlone() (release func() error, mine bool, err error) {
+	f, err := openLock(a.Config.Data, pruneLock)
+	if err != nil {
+		return nil, false, err
+	}
+	if mine, err = tryFlock(f, unix.LOCK_EX); err != nil || !mine {
+		return nil, false, errors.Join(err, f.Close())
+	}
+	return f.Close, true, nil
 }

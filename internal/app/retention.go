@@ -16,7 +16,7 @@ import (
 func (a *App) openRetention() {
 	a.Retention = retention.New(retention.Deps{
 		DB: a.DB, Guard: a.Guard, Seal: a.Checkpoints, Keys: a.proofKeys, Days: a.retentionDays, Uptime: uptime,
-		Verify: a.findingOfLog, Now: a.now, Log: a.log,
+		Verify: a.findingOfLog, Lock: a.pruneAlone, Now: a.now, Log: a.log,
 		Forwarded: func(ctx context.Context) (int64, bool, error) { return a.Forward.Delivered(ctx) },
 	})
 }

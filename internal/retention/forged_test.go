@@ -2,12 +2,17 @@ package retention_test
 
 import (
 	"context"
+	"encoding/json"
+	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
+	"guardhouse/internal/proof"
 	"guardhouse/internal/retention"
 )
 
@@ -35,6 +40,7 @@ func TestARunInTheDatabaseProvesNothing(t *testing.T) {
 		gone   int64
 	}{
 		"no row orders it":        {event: func(*house) string { return "evt_x" }},
+		"and what is no id":       {event: func(*house) string { return strings.Repeat("\xff", 1<<17) }},
 		"a row of something else": {event: func(h *house) string { return h.lastRow().ID }},
 		"a forged row, too young": {event: (*house).forge, gone: 40},
 		"a clock that is asked":   {event: (*house).forge, before: func(h *house) { h.wall = h.wall.AddDate(10, 0, 0) }},
@@ -65,7 +71,7 @@ func TestARunInTheDatabaseProvesNothing(t *testing.T) {
 			run := h.state().Runs[0]
 			require.NotNil(t, run.FinishedAt)
 			require.Equal(t, c.gone == 0, run.Problem != "", run.Problem)
-			require.Equal(t, rows-c.gone, h.count(`SELECT count(*) FROM audit_events`))
+			require.Equal(t, rows-c.gone+1, h.count(`SELECT count(*) FROM audit_events`), "with the row that closes it")
 			require.GreaterOrEqual(t, h.count(`SELECT count(*) FROM verdicts WHERE audit_seq > 40`), int64(10))
 			if c.gone == 0 {
 				require.Equal(t, sessions, h.count(`SELECT count(*) FROM sessions`))
@@ -127,24 +133,84 @@ func TestWhatIsLeftUnderATombstoneGoes(t *testing.T) {
 	h.whole()
 }
 
-// Two processes that work on the same run take nothing for tampering, and nothing is left.
+// One process works on a removal at a time. A second one leaves it alone, or waits for its end; nothing is counted twice.
 func TestTwoProcessesWorkOnOneRun(t *testing.T) {
 	h := aged(t)
+	h.batch = 7
+	h.lock = filepath.Join(t.TempDir(), "lock")
+	h.start()
 	run, err := h.Prune(t.Context(), admin())
 	require.NoError(t, err)
-	other, first := retention.New(h.deps()), true
+	other := retention.New(h.deps())
+	waited := make(chan retention.Run, 1)
+	begun := false
 	h.signed = func() {
-		if !first {
+		if begun {
 			return
 		}
-		first = false
-		_, err := other.Work(t.Context(), run.ID)
+		begun = true
+		rows := h.count(`SELECT count(*) FROM audit_events`)
+		going, err := other.Resume(t.Context())
 		require.NoError(t, err)
+		require.True(t, going)
+		require.Equal(t, rows, h.count(`SELECT count(*) FROM audit_events`), "it is left alone")
+		require.Zero(t, h.count(`SELECT count(*) FROM audit_tombstones`))
+		go func() {
+			done, err := other.Work(t.Context(), run.ID)
+			assert.NoError(t, err)
+			waited <- done
+		}()
 	}
-	run, err = h.Work(t.Context(), run.ID)
+	mine, err := h.Work(t.Context(), run.ID)
 	require.NoError(t, err)
-	require.Empty(t, run.Problem)
-	require.Equal(t, int64(41), h.count(`SELECT min(seq) FROM audit_events`))
-	require.Equal(t, int64(1), h.count(`SELECT count(*) FROM audit_tombstones`))
+	require.True(t, begun)
+	for _, r := range []retention.Run{mine, <-waited} {
+		require.Empty(t, r.Problem)
+		require.NotNil(t, r.FinishedAt)
+		require.Equal(t, []int64{40, 40, 1, 1}, []int64{r.RowsGone, r.VerdictsGone, r.SessionsGone, r.Tombstones})
+	}
+	require.Equal(t, int64(1), h.count(`SELECT count(*) FROM audit_events WHERE instr(details, '"change":"pruned"') > 0`))
 	h.whole()
+}
+
+// threat U4: the log says how each removal ended: what went, and under which tombstones.
+func TestARemovalHasAClosingRow(t *testing.T) {
+	h := aged(t)
+	_, err := h.AddHold(t.Context(), admin(), retention.NewHold{Person: "rita", Reason: "a case"})
+	require.NoError(t, err)
+	run := h.prune()
+	ev := h.lastRow()
+	require.Equal(t, []any{"settings.manage", "audit:retention", audit.Allow, "system"}, []any{ev.Action, ev.Resource, ev.Decision, ev.Actor.Type})
+	require.Equal(t, map[string]any{
+		"change": "pruned", "removal": run.EventID, "rows": 30.0, "verdicts": 30.0, "sessions": 0.0, "tombstones": 2.0, "first": 1.0, "last": 40.0,
+	}, asFloats(ev.Details))
+	c, _, err := proof.ParseCheckpoint(h.last, h.keys)
+	require.NoError(t, err)
+	require.Equal(t, []any{proof.CausePrune, ev.Seq}, []any{c.Cause, c.Seq})
+
+	h = aged(t)
+	begun, err := h.Prune(t.Context(), admin())
+	require.NoError(t, err)
+	h.wrong = audit.Edited
+	run, err = h.Work(t.Context(), begun.ID)
+	require.NoError(t, err)
+	require.NotEmpty(t, run.Problem)
+	ev = h.lastRow()
+	require.Equal(t, []any{audit.Error, "pruned", run.Problem}, []any{ev.Decision, ev.Details["change"], ev.Details["problem"]})
+	require.Equal(t, begun.EventID, ev.Details["removal"])
+}
+
+// asFloats makes numbers of one kind of whatever a reader made of them.
+func asFloats(details map[string]any) map[string]any {
+	out := map[string]any{}
+	for k, v := range details {
+		switch n := v.(type) {
+		case int64:
+			v = float64(n)
+		case json.Number:
+			v, _ = n.Float64()
+		}
+		out[k] = v
+	}
+	return out
 }

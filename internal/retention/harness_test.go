@@ -5,11 +5,13 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/apptest"
@@ -40,6 +42,7 @@ type house struct {
 	rested func()
 	batch  int64
 	signed func()
+	lock   string // a file, "" for none
 
 	signer proof.Signer
 	keys   proof.Keys
@@ -82,7 +85,8 @@ func (h *house) start() {
 
 func (h *house) deps() retention.Deps {
 	return retention.Deps{
-		DB: h.db, Guard: h.guard, Seal: h, Days: func() retention.Days { return h.days }, Now: h.now,
+		Lock: h.alone,
+		DB:   h.db, Guard: h.guard, Seal: h, Days: func() retention.Days { return h.days }, Now: h.now,
 		Keys:      func(context.Context) (proof.Keys, error) { return h.keys, nil },
 		Uptime:    func() (string, time.Duration, error) { return h.boot, h.up, nil },
 		Verify:    func(context.Context) (string, error) { return h.wrong, nil },
@@ -94,6 +98,21 @@ func (h *house) deps() retention.Deps {
 		},
 		Log: slog.New(slog.NewTextHandler(h.t.Output(), nil)),
 	}
+}
+
+// alone locks as the product does: by an open file of one's own.
+func (h *house) alone() (release func() error, mine bool, err error) {
+	if h.lock == "" {
+		return func() error { return nil }, true, nil
+	}
+	f, err := os.OpenFile(h.lock, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, false, f.Close()
+	}
+	return f.Close, true, nil
 }
 
 func (h *house) now() time.Time { return h.wall }
@@ -220,6 +239,14 @@ func (h *house) lastRow() audit.Event {
 	require.NoError(h.t, err)
 	require.NotEmpty(h.t, page.Items)
 	return page.Items[0]
+}
+
+func (h *house) row(seq int64) audit.Event {
+	h.t.Helper()
+	list, err := h.log.After(h.t.Context(), seq-1, 1)
+	require.NoError(h.t, err)
+	require.NotEmpty(h.t, list)
+	return list[0]
 }
 
 // refused makes sure that an act was refused with a code, and left the one row that says so.

@@ -50,10 +50,10 @@ func TestADryRunIsWhatARunDoes(t *testing.T) {
 	h.whole()
 
 	ev := h.lastRow()
-	require.Equal(t, run.EventID, ev.ID)
-	require.Equal(t, before+1, ev.Seq, "one row for one act")
-	require.Equal(t, "settings.manage", ev.Action)
-	require.Equal(t, "prune", ev.Details["change"])
+	require.Equal(t, before+2, ev.Seq, "a row before it and one behind it")
+	require.Equal(t, "pruned", ev.Details["change"])
+	begin := h.row(ev.Seq - 1)
+	require.Equal(t, []any{run.EventID, "settings.manage", "prune"}, []any{begin.ID, begin.Action, begin.Details["change"]})
 	c, _, err := proof.ParseCheckpoint(h.last, h.keys)
 	require.NoError(t, err)
 	require.Equal(t, []any{proof.CausePrune, ev.Seq}, []any{c.Cause, c.Seq}, "and a checkpoint after it")
@@ -230,7 +230,7 @@ func TestTheTablesRefuse(t *testing.T) {
 		"one over another":         strings.NewReplacer("?1", "40", "?2", "45").Replace(insert),
 		"one inside another":       strings.NewReplacer("?1", "5", "?2", "6").Replace(insert),
 		"one around another":       strings.NewReplacer("?1", "1", "?2", "45").Replace(insert),
-		"one over the last row":    strings.NewReplacer("?1", "41", "?2", "51").Replace(insert),
+		"one over the last row":    strings.NewReplacer("?1", "41", "?2", "52").Replace(insert),
 	} {
 		require.Error(t, h.try(query), name)
 	}

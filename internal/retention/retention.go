@@ -7,6 +7,7 @@ package retention
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"guardhouse/internal/access"
@@ -59,6 +60,9 @@ type Deps struct {
 	Forwarded func(ctx context.Context) (seq int64, limited bool, err error)
 	// Verify answers what is wrong with the log, "" for nothing: what does not verify is not removed.
 	Verify func(ctx context.Context) (finding string, err error)
+	// Lock makes this process the only one that removes; mine is false where another one is at it. The kernel has to free the lock of a
+	// process that ends. nil is for one process alone.
+	Lock func() (release func() error, mine bool, err error)
 	// Rest waits between two batches, so that other writers come first; nil waits by the clock.
 	Rest func(ctx context.Context, d time.Duration)
 	Now  func() time.Time
@@ -70,6 +74,7 @@ type Service struct {
 	d     Deps
 	wake  chan struct{} // a token when a run was begun
 	batch int64         // how many rows a worker begins with
+	busy  sync.Mutex    // held by whoever works in this process
 }
 
 // New answers the service over a database.

@@ -21,26 +21,71 @@ const (
 	leastRest = time.Millisecond
 	// tombstonesAtOnce are signed outside and stored in one transaction.
 	tombstonesAtOnce = 32
+	// askAgain is how soon a removal that another process works on is looked at again.
+	askAgain = 250 * time.Millisecond
 )
 
-// Resume does what is left of the removal that goes on, and answers whether there was one. It ends with ctx, and can be called
-// again at any point: also by another process, also after a kill.
+// Resume does what is left of the removal that goes on, and answers whether there is one: it leaves one alone that another process
+// works on. It ends with ctx, and can be called again at any point, also after a kill.
 func (s *Service) Resume(ctx context.Context) (bool, error) {
 	run, open, err := unfinished(ctx, s.d.DB)
 	if err != nil || !open {
 		return false, err
 	}
-	_, err = s.Work(ctx, run.ID)
+	_, _, err = s.try(ctx, run.ID)
 	return true, err
 }
 
-// Work does a removal to its end and answers how it ended. Of its stored row it believes the id alone and which audit row ordered it:
-// what goes is planned anew, within that order.
+// Work does a removal to its end and answers how it ended; where another process works on it, it waits for that. Of its stored row
+// it believes the id alone and which audit row ordered it: what goes is planned anew, within that order.
 func (s *Service) Work(ctx context.Context, id int64) (Run, error) {
-	run, err := runOf(ctx, s.d.DB, id)
-	if err != nil || run.FinishedAt != nil {
-		return run, err
+	for {
+		run, mine, err := s.try(ctx, id)
+		if mine || err != nil || run.FinishedAt != nil {
+			return run, err
+		}
+		s.d.Rest(ctx, askAgain)
+		if err := ctx.Err(); err != nil {
+			return run, fault.From(err)
+		}
 	}
+}
+
+// try works on a removal, unless it is over or somebody else is at it.
+func (s *Service) try(ctx context.Context, id int64) (run Run, mine bool, err error) {
+	release, mine, err := s.alone()
+	if err != nil {
+		return Run{}, false, err
+	}
+	if mine {
+		defer func() { err = errors.Join(err, release()) }()
+	}
+	run, err = runOf(ctx, s.d.DB, id)
+	if err != nil || run.FinishedAt != nil || !mine {
+		return run, mine, err
+	}
+	run, err = s.work(ctx, run)
+	return run, true, err
+}
+
+// alone keeps everybody else from removing, in this process and in others.
+func (s *Service) alone() (release func() error, mine bool, err error) {
+	if !s.busy.TryLock() {
+		return nil, false, nil
+	}
+	release = func() error { s.busy.Unlock(); return nil }
+	if s.d.Lock == nil {
+		return release, true, nil
+	}
+	others, mine, err := s.d.Lock()
+	if err != nil || !mine {
+		s.busy.Unlock()
+		return nil, false, err
+	}
+	return func() error { s.busy.Unlock(); return others() }, true, nil
+}
+
+func (s *Service) work(ctx context.Context, run Run) (Run, error) {
 	w := worker{s: s, run: run, batch: s.batch}
 	problem := ""
 	if err := w.all(ctx); err != nil {
@@ -51,10 +96,11 @@ func (s *Service) Work(ctx context.Context, id int64) (Run, error) {
 		problem = stop.why
 		s.d.Log.ErrorContext(ctx, "a removal of old records stopped", "run", run.ID, "why", problem)
 	}
-	if err := s.d.DB.Write(func(tx *db.Tx) error { return finishRun(tx, run.ID, problem) }); err != nil {
+	if err := s.finish(context.WithoutCancel(ctx), run, problem); err != nil {
 		return run, err
 	}
-	if run, err = runOf(ctx, s.d.DB, id); err == nil && run.RowsGone > 0 {
+	run, err := runOf(ctx, s.d.DB, run.ID)
+	if err == nil && run.RowsGone > 0 {
 		err = s.d.Seal.Write(ctx, proof.CausePrune)
 	}
 	return run, err
