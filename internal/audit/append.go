@@ -70,7 +70,8 @@ func (l *Log) Append(tx *db.Tx, e Entry) (Event, error) {
 	}
 	tx.SetValue(headKey{}, head{ev.Seq, ev.Hash, ev.At.UnixMilli()})
 	kind := RowKind{ev.Action, ev.Decision, ev.Reason}
-	tx.AfterCommit(func() { l.durable(kind) })
+	asked := tx.Asked()
+	tx.AfterCommit(func() { l.durable(kind, asked) })
 	return ev, nil
 }
 

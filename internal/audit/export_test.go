@@ -1,6 +1,9 @@
 package audit
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Plan answers how SQLite would find the rows of a filter: each stretch's query, and the one that says how far it reaches.
 func (l *Log) Plan(ctx context.Context, f Filter) (plans []string, err error) {
@@ -59,3 +62,8 @@ const (
 	CountRows  = countRows
 	IndexBatch = indexBatch
 )
+
+// KeepIndexAt is KeepIndex at a test's ticks.
+func (l *Log) KeepIndexAt(ctx context.Context, ticks <-chan time.Time, failed func(error)) {
+	l.keepIndex(ctx, ticks, failed)
+}

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"guardhouse/internal/tally"
@@ -19,11 +20,16 @@ type Stats struct {
 	VerifiedAt time.Time          // when the last walk over the chain ended; zero = none yet
 	VerifiedOK bool
 	Verified   Report // what that walk found
+
+	IndexFailures uint64             // attempts to keep the index that failed
+	Appending     tally.Distribution // seconds from asking for a row to its being durable
 }
 
 // stats counts for Stats.
 type stats struct {
-	rows *tally.Counts[RowKind]
+	rows          *tally.Counts[RowKind]
+	appending     *tally.Histogram
+	indexFailures atomic.Uint64
 
 	mu     sync.Mutex
 	at     time.Time
@@ -31,19 +37,26 @@ type stats struct {
 }
 
 func newStats() *stats {
-	return &stats{rows: tally.NewCounts(maxKinds, RowKind{"other", "other", "other"})}
+	return &stats{
+		rows:      tally.NewCounts(maxKinds, RowKind{"other", "other", "other"}),
+		appending: tally.NewHistogram(.00025, .0005, .00075, .001, .0015, .002, .003, .004, .005, .0075, .01, .025, .05, .1, .25, 1, 5),
+	}
 }
 
 // Stats answers what was appended and verified so far.
 func (l *Log) Stats() Stats {
 	l.stats.mu.Lock()
 	defer l.stats.mu.Unlock()
-	return Stats{Rows: l.stats.rows.Snapshot(), VerifiedAt: l.stats.at, VerifiedOK: !l.stats.at.IsZero() && l.stats.report.OK(), Verified: l.stats.report}
+	return Stats{
+		Rows: l.stats.rows.Snapshot(), VerifiedAt: l.stats.at, VerifiedOK: !l.stats.at.IsZero() && l.stats.report.OK(), Verified: l.stats.report,
+		IndexFailures: l.stats.indexFailures.Load(), Appending: l.stats.appending.Snapshot(),
+	}
 }
 
-// durable notes a row of this process.
-func (l *Log) durable(kind RowKind) {
+// durable notes a row of this process, and when the write was asked for that it came with.
+func (l *Log) durable(kind RowKind, asked time.Time) {
 	l.stats.rows.Add(kind, 1)
+	l.stats.appending.Observe(max(l.db.Now().Sub(asked), 0).Seconds())
 	l.poke()
 }
 

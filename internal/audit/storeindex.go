@@ -16,8 +16,6 @@ const (
 	indexBatch = 256
 	// indexLag is how many rows may wait while the log grows: fewer and bigger parts make a smaller index.
 	indexLag = 1024
-	// indexEvery is how often the log is asked for more.
-	indexEvery = time.Second
 )
 
 const (
@@ -36,29 +34,6 @@ const (
 func (l *Log) indexedTo(ctx context.Context) (seq int64, err error) {
 	err = l.db.ReadSQL().QueryRowContext(ctx, indexedSQL).Scan(&seq)
 	return seq, db.Translate(err)
-}
-
-// KeepIndex takes rows into the index of words and the sums until ctx ends: many at once while the log grows, all when it rests.
-// failed is told of what went wrong; the rows wait until the next time.
-func (l *Log) KeepIndex(ctx context.Context, failed func(error)) {
-	tick := time.NewTicker(indexEvery)
-	defer tick.Stop()
-	var before int64
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		head, _, _, err := l.Head(ctx)
-		if err == nil {
-			err = l.indexSome(ctx, head, head == before)
-		}
-		if err != nil && ctx.Err() == nil {
-			failed(err)
-		}
-		before = head
-	}
 }
 
 // indexSome takes in what waits up to head, where it is enough or nothing more comes.

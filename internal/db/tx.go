@@ -17,6 +17,7 @@ var errGone = errors.New("the transaction is gone")
 type Tx struct {
 	w     *writer
 	now   time.Time
+	asked time.Time
 	dead  bool
 	after []func() error
 	rows  []*sql.Rows
@@ -24,6 +25,9 @@ type Tx struct {
 
 // Now is the transaction's time, stamped once, in UTC and cut to milliseconds.
 func (t *Tx) Now() time.Time { return t.now }
+
+// Asked is when the write was asked for, before it waited for the writer.
+func (t *Tx) Asked() time.Time { return t.asked }
 
 // Gorm answers a gorm session on the transaction. Contexts given to it are ignored: no request's context reaches SQL.
 func (t *Tx) Gorm() *gorm.DB { return t.w.gorm.Session(&gorm.Session{NewDB: true}) }

@@ -23,10 +23,11 @@ const queueMax = 64 * groupMax
 
 // member is one waiting Write.
 type member struct {
-	fn   func(*Tx) error
-	tx   *Tx
-	err  error
-	done chan struct{}
+	fn    func(*Tx) error
+	asked time.Time
+	tx    *Tx
+	err   error
+	done  chan struct{}
 }
 
 // writer owns the only connection that writes. Everything below the queue is touched by its goroutine alone.
@@ -79,7 +80,7 @@ func (w *writer) connect(ctx context.Context) error {
 
 // write queues fn and waits for the commit of its group.
 func (w *writer) write(fn func(*Tx) error) error {
-	m := &member{fn: fn, done: make(chan struct{})}
+	m := &member{fn: fn, asked: w.now(), done: make(chan struct{})}
 	w.mu.Lock()
 	switch {
 	case w.closing:
@@ -281,7 +282,7 @@ func (w *writer) runMember(m *member, now time.Time) error {
 
 // call runs one function and leaves its error in the member. It answers an error only when the transaction itself is gone.
 func (w *writer) call(m *member, now time.Time) error {
-	m.tx = &Tx{w: w, now: now}
+	m.tx = &Tx{w: w, now: now, asked: m.asked}
 	w.current = m.tx
 	m.err = call(m.fn, m.tx)
 	w.current = nil
