@@ -73,6 +73,7 @@ export type ForwardTarget = Schemas["ForwardTarget"];
 export type NewForwardTarget = Schemas["NewForwardTarget"];
 export type MadeForwardTarget = Schemas["MadeForwardTarget"];
 export type AlertTold = Schemas["AlertTold"];
+export type AuditCheckpoints = Schemas["AuditCheckpoints"];
 
 export type Retention = Schemas["Retention"];
 export type RetentionKind = Schemas["RetentionKind"];

@@ -2,9 +2,12 @@ import { useI18n } from "vue-i18n";
 import { useRouter, type RouteLocationRaw } from "vue-router";
 import type { OverviewNeed } from "@/api/types";
 import { opens, pageOf } from "@/pages";
+import { auditTabOf } from "@/lib/auditTabs";
 import { useAccess } from "./useAccess";
+import { useKeyName } from "./useAlertTexts";
 import { useFileProblem } from "./useFileProblem";
 import { useFormat } from "./useFormat";
+import { useProofTexts } from "./useProofTexts";
 
 const icons: Record<string, string> = {
   chain_broken: "unsafe", chain_unchecked: "seal", chain_stale: "seal", checkpoint_failing: "seal", anchor_failing: "seal", anchor_foreign: "seal", anchor_none: "seal", audit_unwritable: "audit", disk_full: "system", disk_low: "system", model_failed: "models", model_loading: "clock",
@@ -19,6 +22,8 @@ export function useNeedTexts() {
   const router = useRouter();
   const { can } = useAccess();
   const problem = useFileProblem();
+  const proof = useProofTexts();
+  const keyName = useKeyName();
 
   function values(need: OverviewNeed): Record<string, string | number> {
     const out: Record<string, string | number> = {};
@@ -27,7 +32,8 @@ export function useNeedTexts() {
       else if ((name === "ends" || name === "at") && typeof value === "string") out[name] = format.day(value);
       else if (name === "finding" && typeof value === "string") out[name] = t("finding." + (te("finding." + value) ? value : "other"));
       else if (name === "reason" && typeof value === "string") out[name] = te("needReason." + value) ? t("needReason." + value) : value;
-      else if (name === "problem" && typeof value === "string") out[name] = problem(value);
+      else if (name === "problem" && typeof value === "string") out[name] = typeof need.params.why === "string" ? proof.why(need.params.why, value) : problem(value);
+      else if (name === "key" && need.code === "key_leaked") out[name] = keyName(need.params);
       else out[name] = value;
     }
     return out;
@@ -40,7 +46,7 @@ export function useNeedTexts() {
   /** Where it is seen to, where that page is built and open to this person. */
   function target(need: OverviewNeed): RouteLocationRaw | null {
     const { page, id, query } = need.to;
-    const row = pageOf(page === "reviews" ? "requests" : page); // a tab of it
+    const row = auditTabOf(page) ?? pageOf(page === "reviews" ? "requests" : page); // a tab of it
     if (!row || !router.hasRoute(page) || !opens(row, can)) return null;
     return { name: page, query, ...(id && page === "models" ? { params: { id } } : {}) };
   }

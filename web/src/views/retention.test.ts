@@ -6,7 +6,7 @@ import RetentionView from "./RetentionView.vue";
 
 const json = (body: unknown) => new Response(JSON.stringify(body), { headers: { "Content-Type": "application/json" } });
 const kind = (name: string, days: number, least: number, more = {}) => ({ kind: name, days, default_days: name === "sessions" ? 30 : 0, least_days: least, source: "default", editable: true, changed_at: null, changed_by: null, event_id: null, ...more });
-const plan = { stopped: null, questions: [], as_of: null, rows: 0, verdicts: 0, sessions: 0, first_seq: 0, last_seq: 0, from: null, to: null, audit_before: null, verdicts_before: null, sessions_before: null, held: 0, unsent: 0 };
+const plan = { stopped: null, questions: [], as_of: null, rows: 0, verdicts: 0, sessions: 0, first_seq: 0, last_seq: 0, from: null, to: null, audit_before: null, verdicts_before: null, sessions_before: null, held: 0, unsent: 0, unexported: 0 };
 const state = (more = {}, planned = {}) => ({ version: 7, kinds: [kind("audit", 365, 180), kind("verdicts", 0, 1), kind("sessions", 30, 1, { source: "file", editable: false })], presets: [90, 180, 365, 2190], plan: { ...plan, ...planned }, runs: [], looked: null, ...more });
 let page: Mounted | null = null;
 let asked: Request[] = [];
@@ -17,13 +17,13 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-async function open(answer: unknown): Promise<void> {
+async function open(answer: unknown, language: "en" | "zh-CN" = "en"): Promise<void> {
   asked = [];
   vi.stubGlobal("fetch", async (request: Request) => {
     asked.push(request);
     return new URL(request.url).pathname.endsWith("/retention") ? json(answer) : json({ items: [], next_cursor: null });
   });
-  page = await mountFor({ setup: () => ((useSession().actions = ["settings.manage"]), () => h(RetentionView)) }, {}, { path: "/here", routes: ["retention", "event"] });
+  page = await mountFor({ setup: () => ((useSession().actions = ["settings.manage"]), () => h(RetentionView)) }, {}, { language, path: "/here", routes: ["retention", "event"] });
   await vi.waitFor(() => expect(seen("retention")).toBe(true));
 }
 const reads = () => asked.filter((r) => r.method === "GET" && new URL(r.url).pathname.endsWith("/retention")).length;
@@ -103,4 +103,16 @@ it("reads once at opening", async () => {
   await open(state());
   expect(reads()).toBe(1);
   expect(asked.filter((r) => r.url.includes("/holds"))).toHaveLength(1);
+});
+
+it("says in its own words why a removal ended early", async () => {
+  const run = { at: "2026-11-22T09:00:00.000Z", by: "m.chen", event_id: "evt_1", rows: 9, verdicts: 0, sessions: 0, rows_gone: 3, verdicts_gone: 0, sessions_gone: 0, tombstones: 1, finished_at: "2026-11-22T09:00:01.000Z" };
+  const runs = [
+    { ...run, problem: "the log does not verify: edited at row 7", problem_code: "broken" },
+    { ...run, event_id: "evt_2", problem: "rows 3 to 9 are not all there: verify the log", problem_code: "missing" },
+    { ...run, event_id: "evt_3", problem: "Of a later release.", problem_code: "later" },
+  ];
+  await open(state({ runs }), "zh-CN");
+  const said = [...document.querySelectorAll("td .err")].map((p) => p.textContent);
+  expect(said).toEqual(["日志未通过校验：有记录被修改。", "应删除的记录已不齐全，请先校验日志。", "清理提前结束，原因见服务器日志。"]);
 });

@@ -1,7 +1,8 @@
-import { nextTick, reactive } from "vue";
+import { h, nextTick, reactive } from "vue";
 import { describe, expect, it } from "vitest";
 import type { OverviewNeed } from "@/api/types";
 import { mountFor } from "@/lib/mountFor";
+import { useSession } from "@/stores/session";
 import NeedList from "./NeedList.vue";
 
 const need = (code: string, severity: OverviewNeed["severity"] = "note", params: Record<string, string | number> = {}): OverviewNeed => ({
@@ -38,6 +39,17 @@ describe("NeedList", () => {
     await nextTick();
     expect([...host.querySelectorAll("li")].map((li) => li.dataset.test)).toEqual(["need-backup_none", "need-model_failed"]);
     expect(host.textContent).toContain("there is not enough memory");
+    done();
+  });
+  it("names the key that leaked, says trouble of the anchor by its code, and leads to the page of proofs", async () => {
+    const proof = { page: "proof", id: null, query: {} };
+    const needs = [need("key_leaked", "urgent", { key: "key_1", prefix: "gh_4fa2", label: "ward 4", owner: "rita" }), { ...need("anchor_failing", "soon", { problem: "The folder of audit.anchor is not there.", why: "folder_missing" }), to: proof }];
+    const setup = () => ((useSession().actions = ["audit.read"]), () => h(NeedList, { needs }));
+    const { host, done } = await mountFor({ setup }, {}, { language: "zh-CN", routes: ["proof"] });
+    expect(host.textContent).toContain("有人出示了已吊销的密钥：rita 的密钥 ward 4（gh_4fa2…）");
+    expect(host.textContent).toContain("锚点目录（audit.anchor）不存在。");
+    expect(host.textContent).not.toContain("The folder");
+    expect(host.querySelector("a")?.getAttribute("href")).toBe("/proof");
     done();
   });
 });
