@@ -79,6 +79,9 @@ func (sh *shared) printPlan(p retention.Plan) error {
 	if p.Unsent > 0 {
 		say("not sent     %d audit rows stay until they are forwarded", p.Unsent)
 	}
+	if p.Unexported > 0 {
+		say("not exported %d audit rows stay until every schedule has exported them", p.Unexported)
+	}
 	sh.printQuestions(p.Questions)
 	if p.Stopped != "" {
 		say("nothing goes: %s", stoppedText(p.Stopped))
@@ -192,7 +195,7 @@ func forDays(days int) string {
 func planJSON(p retention.Plan) map[string]any {
 	return map[string]any{
 		"days": daysJSON(p.Days), "stopped": nilIfEmpty(p.Stopped), "rows": p.Rows, "verdicts": p.Verdicts, "sessions": p.Sessions,
-		"first_seq": p.FirstSeq, "last_seq": p.LastSeq, "held": p.Held, "unsent": p.Unsent,
+		"first_seq": p.FirstSeq, "last_seq": p.LastSeq, "held": p.Held, "unsent": p.Unsent, "unexported": p.Unexported,
 		"questions": mapEach(p.Questions, func(q retention.Question) map[string]any {
 			return map[string]any{"kind": q.Kind, "before": q.Before, "after": q.After, "seconds": int64(q.By / time.Second)}
 		}),

@@ -18,6 +18,7 @@ func (a *App) openRetention() {
 		DB: a.DB, Guard: a.Guard, Seal: a.Checkpoints, Keys: a.proofKeys, Days: a.retentionDays, Uptime: uptime,
 		Verify: a.findingOfLog, Lock: a.pruneAlone, Now: a.now, Log: a.log,
 		Forwarded: func(ctx context.Context) (int64, bool, error) { return a.Forward.Delivered(ctx) },
+		Exported:  a.Export.Written,
 	})
 }
 

@@ -50,6 +50,7 @@ func TestARunInTheDatabaseProvesNothing(t *testing.T) {
 			h.pass(100 * day)
 			h.rows(1, "alice")
 		}, gone: 40},
+		"what is not exported":  {event: (*house).forge, before: func(h *house) { h.wrote = 20 }, gone: 20},
 		"what is not forwarded": {event: (*house).forge, before: func(h *house) { h.sent = 25 }, gone: 25},
 		"a hold": {event: (*house).forge, gone: 30, before: func(h *house) {
 			_, err := h.AddHold(t.Context(), admin(), retention.NewHold{Person: "rita", Reason: "a case"})

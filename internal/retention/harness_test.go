@@ -38,6 +38,7 @@ type house struct {
 	boot   string
 	days   retention.Days
 	sent   int64 // -1: rows are sent to nobody
+	wrote  int64 // -1: nothing is exported at set times
 	wrong  string
 	rested func()
 	batch  int64
@@ -51,7 +52,7 @@ type house struct {
 
 func newHouse(t testing.TB) *house {
 	t.Helper()
-	h := &house{t: t, wall: time.Date(2025, 1, 1, 9, 0, 0, 0, time.UTC), boot: "first", up: time.Hour, sent: -1, days: retention.Days{Audit: 365, Sessions: 30}}
+	h := &house{t: t, wall: time.Date(2025, 1, 1, 9, 0, 0, 0, time.UTC), boot: "first", up: time.Hour, sent: -1, wrote: -1, days: retention.Days{Audit: 365, Sessions: 30}}
 	h.db = apptest.OpenDBAt(t, apptest.DBPath(t), h.now)
 	h.log = audit.New(h.db, []byte("a key of thirty-two bytes, or so"))
 	var err error
@@ -91,6 +92,7 @@ func (h *house) deps() retention.Deps {
 		Uptime:    func() (string, time.Duration, error) { return h.boot, h.up, nil },
 		Verify:    func(context.Context) (string, error) { return h.wrong, nil },
 		Forwarded: func(context.Context) (int64, bool, error) { return h.sent, h.sent >= 0, nil },
+		Exported:  func(context.Context) (int64, bool, error) { return h.wrote, h.wrote >= 0, nil },
 		Rest: func(context.Context, time.Duration) {
 			if h.rested != nil {
 				h.rested()

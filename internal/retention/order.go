@@ -27,7 +27,7 @@ func (w *worker) ordered(ctx context.Context) error {
 	return nil
 }
 
-// limits plans anew what may go: from the signed checkpoints, the settings and what is forwarded as they are now, and never more
+// limits plans anew what may go: from the signed checkpoints, the settings and what is forwarded and exported as they are now, and never more
 // than was ordered. It stops the run where nothing may go any more.
 func (w *worker) limits(ctx context.Context) (Plan, error) {
 	p, err := w.s.decided(ctx)

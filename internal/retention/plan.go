@@ -37,6 +37,7 @@ type Plan struct {
 	From, To                    time.Time // their times
 	Held                        int64     // rows old enough that holds keep
 	Unsent                      int64     // rows old enough that are not forwarded yet
+	Unexported                  int64     // rows old enough that a schedule has yet to export
 	holds                       string    // what they kept when this was counted
 	segments                    []span
 }
@@ -139,7 +140,7 @@ func (s *Service) cuts(ctx context.Context, p *Plan, line timeline) error {
 			return nil
 		}
 	}
-	return s.unsent(ctx, p)
+	return s.waits(ctx, p)
 }
 
 // proved says whether a checkpoint is signed by us, says what its row says, and fits the audit row that it names.
@@ -160,16 +161,24 @@ func (s *Service) proved(ctx context.Context, keys proof.Keys, m mark) (bool, er
 	return err == nil && (!there || hash == own), err
 }
 
-// unsent keeps back what has not reached everybody whom rows are sent to.
-func (s *Service) unsent(ctx context.Context, p *Plan) error {
-	if s.d.Forwarded == nil || p.AuditSeq == 0 {
-		return nil
+// waits keeps back what has not reached everybody whom rows are sent to, and what a schedule has yet to export.
+func (s *Service) waits(ctx context.Context, p *Plan) error {
+	due := p.AuditSeq
+	for _, w := range []struct {
+		far  func(ctx context.Context) (seq int64, limited bool, err error)
+		keep *int64
+	}{{s.d.Forwarded, &p.Unsent}, {s.d.Exported, &p.Unexported}} {
+		if w.far == nil || due == 0 {
+			continue
+		}
+		seq, limited, err := w.far(ctx)
+		if err != nil {
+			return err
+		}
+		if limited && seq < due {
+			*w.keep, p.AuditSeq = due-seq, min(p.AuditSeq, seq)
+		}
 	}
-	seq, limited, err := s.d.Forwarded(ctx)
-	if err != nil || !limited || seq >= p.AuditSeq {
-		return err
-	}
-	p.Unsent, p.AuditSeq = p.AuditSeq-seq, seq
 	return nil
 }
 

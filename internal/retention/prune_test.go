@@ -217,6 +217,25 @@ func TestWhatIsNotForwardedStays(t *testing.T) {
 	h.whole()
 }
 
+// Rows that a schedule has yet to export stay, and the plan says so; of two that wait, each says how many it keeps.
+func TestWhatIsNotExportedStays(t *testing.T) {
+	h := aged(t)
+	h.wrote = 25
+	plan := h.state().Plan
+	require.Equal(t, []int64{25, 15, 0, 40}, []int64{plan.Rows, plan.Unexported, plan.Unsent, plan.Verdicts})
+	h.sent = 10
+	plan = h.state().Plan
+	require.Equal(t, []int64{10, 15, 30}, []int64{plan.Rows, plan.Unexported, plan.Unsent})
+	h.sent = -1
+	require.Equal(t, int64(25), h.prune().RowsGone)
+	h.whole()
+	h.wrote = 0
+	require.Zero(t, h.state().Plan.Rows)
+	h.wrote = 1000
+	require.Equal(t, int64(15), h.prune().RowsGone)
+	h.whole()
+}
+
 // Only rows under a tombstone can be deleted, and tombstones neither change nor lie over one another or over the last row.
 func TestTheTablesRefuse(t *testing.T) {
 	h := aged(t)

@@ -58,6 +58,8 @@ type Deps struct {
 	// Forwarded answers the last row that has surely reached everybody whom rows are sent to; limited is false where nobody is.
 	// nil sends to nobody.
 	Forwarded func(ctx context.Context) (seq int64, limited bool, err error)
+	// Exported answers the last row that every scheduled export has written, in the same way; nil writes none.
+	Exported func(ctx context.Context) (seq int64, limited bool, err error)
 	// Verify answers what is wrong with the log, "" for nothing: what does not verify is not removed.
 	Verify func(ctx context.Context) (finding string, err error)
 	// Lock makes this process the only one that removes; mine is false where another one is at it. The kernel has to free the lock of a
