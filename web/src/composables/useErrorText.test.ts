@@ -25,6 +25,18 @@ function read(locale: Locale, status: number, body: unknown, headers: Record<str
 
 describe("useErrorText", () => {
   it.each([
+    ["zh-CN", "conflict", "There is a target of that name already.", "已有同名目标。"],
+    ["zh-CN", "conflict", "20 holds are in force. Release one first.", "生效的保全已达上限"],
+    ["zh-CN", "unprocessable", "The folder for scheduled exports is not set or not safe: guardhouse doctor says why.", "定时导出的文件夹尚未设置或不安全"],
+    ["zh-CN", "conflict", "Of a later release.", "服务器说明：Of a later release."],
+    ["en", "conflict", "There is a target of that name already.", "The server says: There is a target of that name already."],
+  ] as const)("says a refusal about the log's keeping in %s (%s): %s", (locale, code, detail, wanted) => {
+    const said = read(locale, 409, { code, detail });
+    expect(said.detail).toContain(wanted);
+    if (!wanted.includes(detail)) expect(said.detail).not.toContain(detail);
+  });
+
+  it.each([
     ["en", "1", "Too many requests", "Try again in 1 second."],
     ["en", "16", "Too many requests", "Try again in 16 seconds."],
     ["en", "900", "Too many requests", "Try again in 15 minutes."],

@@ -1,6 +1,7 @@
 import { useI18n } from "vue-i18n";
 import type { ApiError } from "@/api/error";
 import { useLimitTexts } from "./useLimitTexts";
+import { useServerSaid } from "./useServerSaid";
 
 const known = new Set([
   "invalid", "unauthenticated", "forbidden", "not_found", "not_available", "method_not_allowed", "conflict", "precondition_failed", "too_large", "unsupported_media", "misdirected", "unprocessable",
@@ -11,6 +12,7 @@ const known = new Set([
 export function useErrorText() {
   const { t } = useI18n();
   const limits = useLimitTexts();
+  const said = useServerSaid();
 
   function wait(seconds: number): string {
     if (seconds < 90) return t("error.waitSeconds", { n: seconds });
@@ -25,7 +27,7 @@ export function useErrorText() {
     const parts = [t(`error.${code}.detail`)];
     if (error.queue) parts.push(t(error.queue.position > 0 ? "error.linePlace" : "error.line", { ...error.queue }));
     if (error.retryAfter !== null) parts.push(wait(error.retryAfter));
-    if ((code === "too_large" || code === "invalid" || code === "unprocessable" || code === "conflict") && error.detail) parts.push(t("error.server", { detail: error.detail }));
+    if ((code === "too_large" || code === "invalid" || code === "unprocessable" || code === "conflict") && error.detail) parts.push(said(error.detail));
     return { title: t(`error.${code}.title`), detail: parts.filter(Boolean).join(" ") };
   };
 }

@@ -19,6 +19,8 @@ export function usePeopleTexts() {
     doing: (name: string) => (locale.value === "en" ? action(name).charAt(0).toLowerCase() + action(name).slice(1) : action(name)),
     /** A role in the middle of a sentence. */
     inText: (name: string) => (locale.value === "en" ? role(name).charAt(0).toLowerCase() + role(name).slice(1) : role(name)),
+    /** What a role is for: as somebody wrote it, else in our own words where the role came with the product. */
+    purpose: (of: Role): string => of.description || (of.builtin && te("rolePurpose." + of.name) ? t("rolePurpose." + of.name) : ""),
     who: (name: string) => t("roles.who", { role: name, name }),
     roleIcon: (name: string) => (icons.has(name) ? "r-" + name : "users"),
     name: (user: User) => user.display_name || user.username,
