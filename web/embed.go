@@ -12,3 +12,8 @@ var dist embed.FS
 
 // Dist answers the built files, index.html at the top. index.html is missing when the UI was not built.
 func Dist() (fs.FS, error) { return fs.Sub(dist, "dist") }
+
+// Lock names the packages that the user interface is built of, as npm's lock file.
+//
+//go:embed package-lock.json
+var Lock []byte

@@ -26,7 +26,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	},
 	"internal/app": {
 		imports: []string{
-			"internal/access", "internal/alert", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/catalog", "internal/checkpoint", "internal/config", "internal/db", "internal/doctor", "internal/events", "internal/examples",
+			"internal/access", "internal/alert", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/catalog", "internal/checkpoint", "internal/config", "internal/db", "internal/doctor", "internal/events", "internal/evidence", "internal/examples",
 			"internal/export", "internal/fault", "internal/filters", "internal/forward", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/hygiene", "internal/inference", "internal/limit", "internal/metrics",
 			"internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/proof", "internal/rehearsal", "internal/request", "internal/retention", "internal/review", "internal/rule", "internal/settings", "internal/usage", "internal/verify", "web",
 		},
@@ -43,8 +43,8 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/audit":  {imports: []string{"internal/db", "internal/fault", "internal/tally"}, reason: "the log knows no gate, so the gate may write to it"},
 	"internal/proof":  {imports: []string{"internal/fault"}, reason: "the form of signed notes and who signed them, pure: an auditor's machine reads them without a server"},
 	"internal/verify": {
-		imports: []string{"internal/audit", "internal/fault", "internal/proof"},
-		reason:  "holds the log, or an export of it, against what was signed: without a server, a gate or a key that signs",
+		imports: []string{"internal/audit", "internal/evidence/archive", "internal/fault", "internal/proof"},
+		reason:  "holds the log, an export or a pack of it, against what was signed: without a server, a gate or a key that signs",
 	},
 	"internal/checkpoint": {
 		imports: []string{"internal/access", "internal/audit", "internal/auth/secretfile", "internal/db", "internal/fault", "internal/proof"},
@@ -111,6 +111,10 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		reason:  "writes the log out with its proof; what signs is handed in, so that formats know no keys",
 	},
 
+	"internal/evidence": {
+		imports: []string{"docs", "internal/access", "internal/auth", "internal/catalog", "internal/evidence/archive", "internal/export", "internal/fault", "internal/policy", "internal/proof"},
+		reason:  "one file of what others know: it reads through the services, and export lets it in and records it",
+	},
 	"internal/evidence/archive": {imports: []string{"internal/fault"}, reason: "the one layout of a pack's file, pure: whoever writes and whoever checks it hold it against the same bytes"},
 
 	"internal/retention": {
@@ -188,7 +192,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 
 	"internal/httpapi": {
 		imports: []string{
-			"internal/access", "internal/alert", "internal/audit", "internal/auth", "internal/catalog", "internal/checkpoint", "internal/doctor", "internal/events", "internal/examples", "internal/export", "internal/fault", "internal/filters", "internal/forward", "internal/httpapi/gen", "internal/httpapi/strictjson",
+			"internal/access", "internal/alert", "internal/audit", "internal/auth", "internal/catalog", "internal/checkpoint", "internal/doctor", "internal/events", "internal/evidence", "internal/examples", "internal/export", "internal/fault", "internal/filters", "internal/forward", "internal/httpapi/gen", "internal/httpapi/strictjson",
 			"internal/httpapi/wire", "internal/hygiene", "internal/limit", "internal/metrics", "internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/rehearsal", "internal/request", "internal/retention", "internal/review",
 			"internal/rule", "internal/settings", "internal/usage", "internal/verify",
 		},
@@ -199,6 +203,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/httpapi/tlsfiles":   {reason: "the local authority and its leaf"},
 	"internal/httpapi/wire":       {reason: "scalars in the contract's exact spelling"},
 
+	"docs":       {reason: "the verifier in Python and its embed"},
 	"migrations": {reason: "SQL files and their embed"},
 	"models":     {reason: "the default model, its manifest and their embed"},
 	"web":        {reason: "the built console and its embed"},

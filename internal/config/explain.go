@@ -29,7 +29,10 @@ func Explain(s Sources) ([]Setting, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []Setting
+	return listed(values, c), nil
+}
+
+func listed(values []resolved, c *Config) (out []Setting) {
 	for _, v := range values {
 		if !v.option.Built() {
 			continue
@@ -43,7 +46,7 @@ func Explain(s Sources) ([]Setting, error) {
 		}
 		out = append(out, e)
 	}
-	return out, nil
+	return out
 }
 
 // WriteYAML writes settings as a file that Load takes, the source of each as a comment. A secret is left out of it: its
@@ -116,3 +119,6 @@ func scalar(v string) string {
 	}
 	return strconv.QuoteToASCII(v)
 }
+
+// Explain is the package's Explain of settings that are loaded already, as they are without stored values.
+func (c *Config) Explain() []Setting { return listed(c.given(), c) }

@@ -42,16 +42,20 @@ type writer struct {
 func (x *Export) write(ctx context.Context, out io.Writer) (Sum, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w := &writer{
-		x: x, ctx: ctx, out: out, buf: make([]byte, 0, block+block/4), hash: sha256.New(), previous: audit.Genesis, last: audit.Genesis,
-		checked: x.began,
-	}
+	w := newWriter(ctx, x, out)
 	for _, step := range []func() error{w.header, w.rows, w.notes, w.manifest} {
 		if err := step(); err != nil {
 			return w.sum, err
 		}
 	}
 	return w.sum, nil
+}
+
+func newWriter(ctx context.Context, x *Export, out io.Writer) *writer {
+	return &writer{
+		x: x, ctx: ctx, out: out, buf: make([]byte, 0, block+block/4), hash: sha256.New(), previous: audit.Genesis, last: audit.Genesis,
+		checked: x.began,
+	}
 }
 
 func (w *writer) header() error {

@@ -1,0 +1,107 @@
+package verify
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"time"
+
+	"guardhouse/internal/audit"
+	"guardhouse/internal/fault"
+	"guardhouse/internal/proof"
+)
+
+// longestNote is more than any note of those that stand in a pack by the thousand.
+const longestNote = 64 << 10
+
+// members unpacks each member and holds it against what the note says of it.
+func (p *unpacker) members() error {
+	files, all := p.out.Evidence.Files, p.a.Members()
+	if len(files) != len(all) {
+		return p.last(audit.Edited, "it has %d members, and its note speaks of %d", len(all), len(files))
+	}
+	for i, f := range files {
+		if err := p.ctx.Err(); err != nil {
+			return err
+		}
+		if f.Name != all[i].Name || f.Size != all[i].Size {
+			return p.last(audit.Edited, "member %d is not the one that its note speaks of", i+1)
+		}
+		c, _ := p.a.Content(f.Name)
+		sum := sha256.New()
+		if _, err := io.Copy(sum, canceling{p, c}); err != nil {
+			if p.ctx.Err() != nil {
+				return err
+			}
+			return p.last(audit.Edited, "%s: %s", f.Name, fault.From(err).Message)
+		}
+		if hex.EncodeToString(sum.Sum(nil)) != f.SHA256 {
+			return p.last(audit.Edited, "%s is not what was signed", f.Name)
+		}
+	}
+	return nil
+}
+
+// canceling ends a long read with the context.
+type canceling struct {
+	p *unpacker
+	r io.Reader
+}
+
+// Read is part of io.Reader.
+func (c canceling) Read(b []byte) (int, error) {
+	if err := c.p.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(b)
+}
+
+// notes hands over the notes of a member one after the other, and nothing where there is no such member. What is longer than a note ends it.
+func (p *unpacker) notes(member string, each func(n int, note []byte) error) error {
+	c, ok := p.a.Content(member)
+	if !ok {
+		return nil
+	}
+	n, r, note := 0, bufio.NewReaderSize(canceling{p, c}, longestNote), []byte(nil)
+	for {
+		line, err := r.ReadSlice('\n')
+		if err != nil && !errors.Is(err, io.EOF) || len(note)+len(line) > longestNote {
+			p.found(audit.Edited, "%s holds what is no note", member)
+			return p.ctx.Err()
+		}
+		if done := len(line) == 0; len(note) > 0 && (done || proof.KindOf(line) != "") {
+			n++
+			if err := each(n, note); err != nil {
+				return err
+			}
+			note = note[:0]
+		}
+		if len(line) == 0 {
+			return nil
+		}
+		note = append(note, line...)
+	}
+}
+
+// sameRange says that the filter of an export is the range of a pack, and nothing else.
+func sameRange(filter string, e proof.Evidence) bool {
+	var said map[string]string
+	if json.NewDecoder(bytes.NewBufferString(filter)).Decode(&said) != nil {
+		return false
+	}
+	for name, at := range map[string]time.Time{"from": e.From, "to": e.To} {
+		text, there := said[name]
+		delete(said, name)
+		if there == at.IsZero() {
+			return false
+		}
+		if got, err := time.Parse(time.RFC3339Nano, text); there && (err != nil || !got.Truncate(time.Millisecond).Equal(at)) {
+			return false
+		}
+	}
+	return len(said) == 0
+}
