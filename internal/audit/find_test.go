@@ -14,32 +14,6 @@ import (
 	"guardhouse/internal/db"
 )
 
-// fillChunk is how many rows of a test's log one transaction makes: the write-ahead log stays small.
-const fillChunk = 50_000
-
-// filled answers a log of n rows, one a second, all of them indexed: of everything a filter can ask for there is much, some and
-// little. Row i is the same whatever n is.
-func filled(t testing.TB, n int) (*db.DB, *audit.Log, time.Time) {
-	t.Helper()
-	d, log := newLog(t)
-	start := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	for first := 1; first <= n; first += fillChunk {
-		require.NoError(t, d.Write(func(tx *db.Tx) error {
-			_, err := tx.Exec(`WITH RECURSIVE n(i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-				INSERT INTO audit_events (seq, id, v, at, actor_type, actor_id, actor_name, key_id, roles, groups, purpose, operation, ip, user_agent,
-					action, resource, model, model_sha256, decision, reason, rule_id, policy_version, request_id, content_hash, duration_us, details, prev_hash, hash)
-				SELECT i, 'evt_' || i, 1, ? + i * 1000, 'user', 'usr_' || (i % 50), iif(i % 50 = 0, '张伟', 'person ' || (i % 50)), iif(i % 7 = 0, 'key_' || (i % 3), ''),
-					'["reviewer"]', '[]', iif(i % 20 = 0, 'triage', ''), 'infer', '192.0.2.' || (i % 250), 'a program',
-					iif(i % 1000 = 0, 'user.manage', 'moderation.run'), 'moderation:' || i, iif(i % 3 = 0, 'imported', 'guard-nano'), '',
-					iif(i % 100 = 0, 'deny', 'allow'), iif(i % 100 = 0, 'condition_hours', ''), 'rule-' || (i % 10), 1, 'req_' || i, '',
-					10, '{}', printf('%064x', i - 1), printf('%064x', i) FROM n`, first, min(first+fillChunk-1, n), start.UnixMilli())
-			return err
-		}))
-	}
-	require.NoError(t, log.Index(t.Context()))
-	return d, log, start
-}
-
 // offered are the filters of the page, one value each.
 func offered(start time.Time) map[string]func(*audit.Filter) {
 	return map[string]func(*audit.Filter){

@@ -23,6 +23,10 @@ func BenchmarkAuditScale(b *testing.B) {
 	began := time.Now()
 	_, log, start := filled(b, n)
 	b.Logf("%d rows made and indexed in %s", n, time.Since(began).Round(time.Second))
+	began = time.Now()
+	requireWhole(b, log)
+	took := time.Since(began)
+	b.Logf("verify: %d rows in %s, %.0f rows/s", n, took.Round(time.Millisecond), float64(n)/took.Seconds())
 	now := start.Add(time.Duration(n+1) * time.Second)
 	day := func(f *audit.Filter) { f.From, f.To = now.Add(-24*time.Hour), now }
 	old := func(f *audit.Filter) { f.From, f.To = start.Add(time.Hour), start.Add(2*time.Hour) }
