@@ -120,17 +120,24 @@ func (s *Service) look(ctx context.Context, c Check) error {
 	if err != nil {
 		return err
 	}
-	told, err := s.told(ctx, c.Kind)
+	now := s.db.Now()
+	told, err := s.told(ctx, c.Kind, now)
 	if err != nil {
 		return err
 	}
-	now := s.db.Now()
+	known := len(told)
 	lasting := map[string]bool{}
 	for _, f := range found {
 		lasting[f.Subject] = true
 		before, ok := told[f.Subject]
 		if ok && (before.ClearedAt.IsZero() || now.Sub(before.RaisedAt) < s.o.Quiet) {
 			continue
+		}
+		if !ok {
+			if known >= mostTold {
+				continue
+			}
+			known++
 		}
 		if err := s.raise(c.Kind, f); err != nil {
 			return err

@@ -3,6 +3,7 @@ package alert_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -79,4 +80,31 @@ func TestARestartEndsNoAlert(t *testing.T) {
 	apptest.RequireRows(t, d, 1, look) // the key's
 	unknown = nil
 	apptest.RequireRows(t, d, 1, look)
+}
+
+// Thousands of a kind, as keys that nobody uses, are told up to a bound and once: not those beyond what is remembered at each look.
+// What was over long ago takes no place of those that last.
+func TestAlertsOfManySubjectsAreBounded(t *testing.T) {
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	d := apptest.OpenDBAt(t, apptest.DBPath(t), func() time.Time { return now })
+	log := audit.New(d, []byte("content key of a test"))
+	var found []alert.Finding
+	look := func() {
+		alert.New(d, log, []alert.Check{{Kind: alert.KeyUnused, Find: func(context.Context) ([]alert.Finding, error) { return found, nil }}}, alert.Options{}).Look(t.Context())
+	}
+	findings := func(word string, n int) (out []alert.Finding) {
+		for i := range n {
+			out = append(out, alert.Finding{Subject: fmt.Sprint(word, i)})
+		}
+		return out
+	}
+	found = findings("a", 1003)
+	apptest.RequireRows(t, d, 1000, look)
+	apptest.RequireRows(t, d, 0, look)
+	found = nil
+	apptest.RequireRows(t, d, 1000, look)
+	now = now.Add(2 * time.Hour)
+	found = findings("b", 4)
+	apptest.RequireRows(t, d, 4, look)
+	apptest.RequireRows(t, d, 0, look)
 }

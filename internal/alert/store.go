@@ -31,15 +31,16 @@ func (r row) alert() (Alert, error) {
 	return a, nil
 }
 
-// most bounds what is listed, and mostTold the subjects of one kind that are remembered.
+// most bounds what is listed, and mostTold the subjects of one kind that are told of: more of them tell nothing new.
 const (
 	most     = 50
 	mostTold = 1000
 )
 
-func (s *Service) told(ctx context.Context, kind string) (map[string]Alert, error) {
+// told answers those of a kind that last, and those that were raised too lately to be raised again.
+func (s *Service) told(ctx context.Context, kind string, now time.Time) (map[string]Alert, error) {
 	var rows []row
-	if err := s.db.Read(ctx).Where("kind = ?", kind).Limit(mostTold).Find(&rows).Error; err != nil {
+	if err := s.db.Read(ctx).Where("kind = ? AND (cleared_at IS NULL OR raised_at > ?)", kind, now.Add(-s.o.Quiet).UnixMilli()).Find(&rows).Error; err != nil {
 		return nil, db.Translate(err)
 	}
 	out := make(map[string]Alert, len(rows))
