@@ -5,16 +5,18 @@ import { useServer } from "./server";
 
 let up: boolean;
 let tries: number;
+let body: object;
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_000_000 });
   setActivePinia(createPinia());
   up = false;
   tries = 0;
+  body = { code: "busy", queue: { position: 9, waiting: 8, capacity: 8 } };
   vi.stubGlobal("fetch", async () => {
     tries++;
     if (!up) throw new TypeError("no route");
-    return new Response("{}", { status: 503, headers: { "Content-Type": "application/json", "Retry-After": "7" } });
+    return new Response(JSON.stringify(body), { status: 503, headers: { "Content-Type": "application/json", "Retry-After": "7" } });
   });
 });
 afterEach(() => vi.useRealTimers());
@@ -44,5 +46,13 @@ describe("server", () => {
     await call();
     expect(server.reachable).toBe(true);
     expect(server.busyUntil).toBe(1_007_000);
+  });
+
+  it("says nothing on every page of other places that are taken", async () => {
+    const server = useServer();
+    up = true;
+    body = { code: "busy", detail: "2 exports are running. Wait until one has ended." };
+    await call();
+    expect(server.busyUntil).toBe(0);
   });
 });

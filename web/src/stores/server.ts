@@ -23,7 +23,8 @@ export const useServer = defineStore("server", () => {
       if (error.code === "offline") lost();
       else {
         reached();
-        if (error.code === "busy" && error.retryAfter) busyUntil.value = Date.now() + error.retryAfter * 1000;
+        // Only a model's line is said on every page: of other places that are taken, who asked is told where he asked.
+        if (error.code === "busy" && error.queue && error.retryAfter) busyUntil.value = Date.now() + error.retryAfter * 1000;
       }
     },
     answered: reached,

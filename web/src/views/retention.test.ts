@@ -60,10 +60,11 @@ it("asks about the clock before anything goes", async () => {
 });
 
 it("says what would go, and lets it go only where something would", async () => {
-  await open(state({}, { rows: 40, first_seq: 1, last_seq: 40, verdicts: 39, audit_before: "2025-11-22T09:00:00.000Z", held: 3 }));
+  await open(state({}, { rows: 40, first_seq: 1, last_seq: 40, verdicts: 39, audit_before: "2025-11-22T09:00:00.000Z", held: 3, unexported: 2 }));
   expect(at("plan-audit").textContent).toContain("40");
   expect(at("plan-sessions").textContent).toContain("nothing goes");
   expect(at("held").textContent).toContain("3 rows");
+  expect(at("unexported").textContent).toContain("2 rows");
   expect(at<HTMLButtonElement>("prune").disabled).toBe(false);
   expect(asked.every((r) => r.method === "GET")).toBe(true);
 });
