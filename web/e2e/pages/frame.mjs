@@ -104,7 +104,7 @@ export const walks = [
     async run(page, ctx) {
       await ctx.go("/moderate", "[data-test=judge]");
       ctx.expect(503, "/api/v1/moderations");
-      await page.route("**/api/v1/moderations", (route) => route.fulfill({ status: 503, headers: { "Retry-After": "30", "Content-Type": "application/problem+json" }, body: JSON.stringify({ code: "busy", status: 503, title: "Busy", request_id: "req_x" }) }));
+      await page.route("**/api/v1/moderations", (route) => route.fulfill({ status: 503, headers: { "Retry-After": "30", "Content-Type": "application/problem+json" }, body: JSON.stringify({ code: "busy", status: 503, title: "Busy", request_id: "req_x", queue: { position: 257, waiting: 256, capacity: 256 } }) }));
       await page.locator("textarea").fill("May I?");
       await page.keyboard.press("Control+Enter");
       await page.locator("[data-test=busy]").waitFor();
