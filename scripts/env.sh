@@ -18,11 +18,19 @@ _gh_march=${GH_MARCH:-native}
 _gh_amx=
 if echo | "${CC:-cc}" "-march=$_gh_march" -mno-amx-int8 -E -o /dev/null - 2>/dev/null; then _gh_amx=-mno-amx-int8; fi
 _gh_cpu=$({ "${CC:-cc}" "-march=$_gh_march" $_gh_amx -Q --help=target 2>/dev/null || true; } | sha256sum | cut -c1-12)
+# On arm64 with the dot product and without i8mm the engine's repacking of Q4_K writes four bytes past a block (docs/advisories.md).
+_gh_repack=-DGGML_USE_CPU_REPACK
+if _gh_macros=$(echo | "${CC:-cc}" "-march=$_gh_march" -dM -E - 2>/dev/null); then
+    case "$_gh_macros" in
+    *__ARM_FEATURE_MATMUL_INT8*) ;;
+    *__ARM_FEATURE_DOTPROD*) _gh_repack= ;;
+    esac
+fi
 export CGO_ENABLED=1
-export CGO_CPPFLAGS="-DNDEBUG -DGGML_USE_CPU_REPACK -DGUARDHOUSE_CPU_${_gh_cpu}"
+export CGO_CPPFLAGS="-DNDEBUG ${_gh_repack:+$_gh_repack }-DGUARDHOUSE_CPU_${_gh_cpu}"
 export CGO_CFLAGS="-O3 -march=${_gh_march}${_gh_amx:+ $_gh_amx}"
 export CGO_CXXFLAGS="$CGO_CFLAGS"
-unset _gh_cpu _gh_march _gh_amx CGO_LDFLAGS CGO_FFLAGS
+unset _gh_cpu _gh_march _gh_amx _gh_repack _gh_macros CGO_LDFLAGS CGO_FFLAGS
 
 # Our small headers for what the engine's module lacks. A variable that Go does not put into its cache key, on purpose:
 # the path differs from clone to clone, and every clone may share one compile.
