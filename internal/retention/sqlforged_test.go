@@ -1,9 +1,11 @@
 package retention_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	sqlite3 "github.com/mattn/go-sqlite3"
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/audit"
@@ -181,4 +183,82 @@ func (h *house) text(query string, args ...any) (out string) {
 	h.t.Helper()
 	require.NoError(h.t, h.db.ReadSQL().QueryRowContext(h.t.Context(), query, args...).Scan(&out))
 	return out
+}
+
+// raw works on the file as any tool does, without the product's own connection.
+func (h *house) raw(queries ...string) {
+	h.t.Helper()
+	path := h.text(`SELECT file FROM pragma_database_list WHERE name = 'main'`)
+	conn, err := (&sqlite3.SQLiteDriver{}).Open("file:" + path)
+	require.NoError(h.t, err)
+	for _, query := range queries {
+		_, err := conn.(*sqlite3.SQLiteConn).Exec(query, nil)
+		require.NoError(h.t, err, query)
+	}
+	require.NoError(h.t, conn.Close())
+}
+
+// unindex makes an index lack rows, and look as it did.
+func (h *house) unindex(name string) {
+	h.t.Helper()
+	was := h.text(`SELECT sql FROM sqlite_schema WHERE name = ?`, name)
+	set := func(sql string) string {
+		return "UPDATE sqlite_schema SET sql = '" + strings.ReplaceAll(sql, "'", "''") + "' WHERE name = '" + name + "'"
+	}
+	h.raw("PRAGMA writable_schema = ON", set(was+" WHERE 0"))
+	h.raw("REINDEX " + name)
+	h.raw("PRAGMA writable_schema = ON", set(was))
+}
+
+// threat U4: an index that was made to lack rows hides no hold, and no row that one keeps.
+func TestAnIndexHidesNothingFromRetention(t *testing.T) {
+	h := aged(t)
+	_, err := h.AddHold(t.Context(), admin(), retention.NewHold{Person: "rita", Reason: "a case"})
+	require.NoError(t, err)
+	h.unindex("audit_events_actor_id")
+	require.NoError(t, h.db.CheckSchema(t.Context()), "nothing is to be seen in the schema")
+	require.Zero(t, h.state().Plan.Held)
+	run := h.prune()
+	require.Contains(t, run.Problem, "row 11 is to stay")
+	require.Equal(t, int64(10), h.count(`SELECT count(*) FROM audit_events NOT INDEXED WHERE seq BETWEEN 11 AND 20`))
+
+	h = aged(t)
+	_, err = h.AddHold(t.Context(), admin(), retention.NewHold{Person: "rita", Reason: "a case"})
+	require.NoError(t, err)
+	h.raw("DROP TRIGGER audit_holds_no_delete", "DELETE FROM audit_holds")
+	h.unindex("audit_events_action")
+	require.Equal(t, audit.Deleted, h.found().Finding, "the walk sees the row of the hold")
+}
+
+// threat U4: for how long something is kept is what the newest row of its change says.
+func TestDaysAreWhatTheLogSays(t *testing.T) {
+	h := aged(t)
+	set := func(days string) string {
+		ev, err := h.log.Record(audit.Entry{
+			Actor: audit.Actor{Type: "user", Name: "alice"}, Action: "settings.manage", Resource: "setting:retention.audit", Decision: audit.Allow,
+			Details: map[string]any{"change": "settings", "version": 1, "settings": map[string]any{"retention.audit": map[string]any{"from": "0", "to": days}}},
+		})
+		require.NoError(t, err)
+		return ev.ID
+	}
+	store := func(value, event string) {
+		h.exec(`INSERT INTO settings (key, value, changed_at, actor_id, actor_name, event_id) VALUES ('retention.audit', ?1, 0, '', 'x', ?2)
+			ON CONFLICT (key) DO UPDATE SET value = ?1, event_id = ?2`, value, event)
+	}
+	store("180", "evt_x")
+	require.Equal(t, audit.Edited, h.found().Finding, "no row set it")
+	first := set("180")
+	store("180", first)
+	require.Empty(t, h.found().Finding, h.found().Detail)
+	store("200", first)
+	require.Equal(t, audit.Edited, h.found().Finding)
+	second := set("2190")
+	store("180", first)
+	require.Equal(t, audit.Edited, h.found().Finding, "a later row says otherwise")
+	store("2190", second)
+	require.Empty(t, h.found().Finding, h.found().Detail)
+	h.pass(400 * day)
+	h.rows(1, "alice")
+	h.prune()
+	require.Empty(t, h.found().Finding, "these rows stay")
 }

@@ -121,7 +121,16 @@ func (r reader) spans(query string, args ...any) (out []span, err error) {
 }
 
 // restSQL finds the rows that retention rests on.
-const restSQL = `SELECT a.seq FROM audit_events a WHERE a.seq <= ? AND (` + aboutHolds + ` OR ` + aboutClock + `) ORDER BY a.seq`
+const restSQL = `SELECT a.seq FROM audit_events a WHERE a.action = 'settings.manage' AND a.seq <= ? AND ` + rests + ` ORDER BY a.seq`
+
+// keptSQL asks a span of rows themselves, and no index, whether one of them stays: an index can be made to lack rows.
+const keptSQL = holds + `SELECT coalesce((SELECT min(a.seq) FROM audit_events a NOT INDEXED WHERE a.seq BETWEEN ? AND ? AND (` + rests + ` OR ` + held + `)), 0)`
+
+// keptOf answers the first row of a span that stays, 0 where none does.
+func keptOf(ctx context.Context, d *db.DB, now string, s span) (seq int64, err error) {
+	err = d.ReadSQL().QueryRowContext(ctx, keptSQL, now, s.first, s.last).Scan(&seq)
+	return seq, db.Translate(err)
+}
 
 // heldSQL finds the rows that holds keep, each by an index: what a person did, what was done to his account, and a span of time.
 const heldSQL = holds + `SELECT a.seq FROM h CROSS JOIN audit_events a ON a.actor_id = h.user_id AND a.seq <= ?2

@@ -268,6 +268,13 @@ func (w *worker) entomb(ctx context.Context, p Plan, part []span) error {
 		if !there {
 			return w.missing(ctx, s)
 		}
+		kept, err := keptOf(ctx, w.s.d.DB, p.holds, s)
+		if err != nil {
+			return err
+		}
+		if kept > 0 {
+			return unindexed(kept)
+		}
 		t := tombstone{span: s, ends: e, at: w.s.d.Now().UTC().Truncate(time.Millisecond)}
 		if t.note, err = w.sign(install, t, p.rule()); err != nil {
 			return err
@@ -292,6 +299,11 @@ func (w *worker) entomb(ctx context.Context, p Plan, part []span) error {
 		}
 		return nil
 	})
+}
+
+// unindexed stops a run where a row is to stay that no index has shown.
+func unindexed(seq int64) error {
+	return &stopped{fmt.Sprintf(saidBroken+"row %d is to stay, and no index knows it", seq)}
 }
 
 // missing says why rows that were to go are not there: another process has buried them (Conflict), or somebody has taken them.

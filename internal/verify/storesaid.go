@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -15,40 +16,98 @@ import (
 const clockBound = int64(time.Second / time.Millisecond)
 
 const (
-	holdSayingsSQL = `SELECT id, at, actor_name, substr(resource, 6), details FROM audit_events
-		WHERE action = 'settings.manage' AND decision = 'allow' AND resource >= 'hold:' AND resource < 'hold;' ORDER BY seq`
-	holdsSQL = `SELECT id, user_id, user_name, coalesce(from_at, -1), coalesce(to_at, -1), reason, created_at, created_name, event_id,
+	// sayingsSQL reads the administrative acts that were allowed. An index can be made to lack rows, so a whole walk asks none.
+	sayingsSQL = `SELECT id, at, actor_name, resource, details FROM audit_events %s WHERE action = 'settings.manage' AND decision = 'allow' ORDER BY seq`
+	holdsSQL   = `SELECT id, user_id, user_name, coalesce(from_at, -1), coalesce(to_at, -1), reason, created_at, created_name, event_id,
 		coalesce(released_at, -1), released_name, release_reason, release_event_id FROM audit_holds ORDER BY id`
-	clockSayingsSQL = `SELECT id, at, actor_name, '', details FROM audit_events
-		WHERE action = 'settings.manage' AND decision = 'allow' AND resource = 'audit:retention' AND instr(details, '"change":"clock"') > 0 ORDER BY seq`
-	clockSQL = `SELECT number, at, actor_name, reason, event_id FROM retention_clock ORDER BY number`
+	clockSQL    = `SELECT number, at, actor_name, reason, event_id FROM retention_clock ORDER BY number`
+	settingsSQL = `SELECT key, value, event_id FROM settings WHERE key LIKE 'retention.%' ORDER BY key`
 )
 
-// saying is a row of the log about a hold or the clock; id is that of the hold.
+// saying is a row of the log about a hold, the clock or for how long something is kept.
 type saying struct {
-	event, name, id string
-	at              int64
-	said            struct {
-		Change     string `json:"change"`
-		Reason     string `json:"reason"`
-		Person     string `json:"person"`
-		PersonID   string `json:"person_id"`
-		From       string `json:"from"`
-		To         string `json:"to"`
-		Checkpoint int64  `json:"checkpoint"`
+	event, name, resource string
+	at                    int64
+	said                  struct {
+		Change     string             `json:"change"`
+		Reason     string             `json:"reason"`
+		Person     string             `json:"person"`
+		PersonID   string             `json:"person_id"`
+		From       string             `json:"from"`
+		To         string             `json:"to"`
+		Checkpoint int64              `json:"checkpoint"`
+		Settings   map[string]setting `json:"settings"`
 	}
 }
 
-func sayings(ctx context.Context, tx *sql.Tx, query string) (out []saying, err error) {
-	err = each(ctx, tx, query, func(r *cells) {
-		var s saying
-		s.event, s.at, s.name, s.id = r.text(), r.whole(), r.text(), r.text()
+// setting is what such a row says of one.
+type setting struct {
+	To    string `json:"to"`
+	Reset bool   `json:"reset"`
+}
+
+// readSaid reads what administrators said, and holds the tables to it that retention goes by.
+func (g *gathering) readSaid(ctx context.Context, tx *sql.Tx) error {
+	how := ""
+	if g.whole {
+		how = "NOT INDEXED"
+	}
+	var rows []saying
+	err := each(ctx, tx, fmt.Sprintf(sayingsSQL, how), func(r *cells) {
+		s := saying{event: r.text(), at: r.whole(), name: r.text(), resource: r.text()}
+		if ours := strings.HasPrefix(s.resource, holdResource) || s.resource == clockResource || strings.HasPrefix(s.resource, settingResource); !ours {
+			return
+		}
 		if json.Unmarshal([]byte(r.text()), &s.said) == nil {
-			out = append(out, s)
+			rows = append(rows, s)
 		}
 	})
-	return out, err
+	for _, step := range []struct {
+		table string
+		read  func(context.Context, *sql.Tx, []saying) error
+	}{{"audit_holds", g.readHolds}, {"retention_clock", g.readClock}, {"settings", g.readSettings}} {
+		if err == nil && g.tables[step.table] {
+			err = step.read(ctx, tx, rows)
+		}
+	}
+	return err
 }
+
+// What these rows are about.
+const (
+	holdResource    = "hold:"
+	clockResource   = "audit:retention"
+	settingResource = "setting"
+)
+
+// readSettings holds the stored days of retention to the newest row that changed each.
+func (g *gathering) readSettings(ctx context.Context, tx *sql.Tx, rows []saying) error {
+	type change struct {
+		event string
+		setting
+	}
+	last := map[string]change{}
+	for _, s := range rows {
+		for key, value := range s.said.Settings {
+			last[key] = change{s.event, value}
+		}
+	}
+	return each(ctx, tx, settingsSQL, func(r *cells) {
+		key, value, event := r.text(), r.text(), r.text()
+		if c := last[key]; c.event == "" || c.Reset || c.event != event || c.To != value {
+			g.wrong(audit.Edited, "%s in the database is not what the row of its last change says", settingName(key))
+		}
+	})
+}
+
+func settingName(key string) string {
+	if !settingForm.MatchString(key) {
+		return "a setting"
+	}
+	return "the setting " + key
+}
+
+var settingForm = regexp.MustCompile(`^retention\.[a-z_]{1,32}$`)
 
 // by says that a row of a table tells of who did it, when and why as the log does.
 func (s saying) by(at int64, name, why, event string) bool {
@@ -57,26 +116,24 @@ func (s saying) by(at int64, name, why, event string) bool {
 
 // readHolds holds the table of holds to the rows of the log that set and end them. Retention goes by these alone: whatever the table
 // says beside them is somebody's own word.
-func (g *gathering) readHolds(ctx context.Context, tx *sql.Tx) error {
-	rows, err := sayings(ctx, tx, holdSayingsSQL)
-	if err != nil {
-		return err
-	}
+func (g *gathering) readHolds(ctx context.Context, tx *sql.Tx, rows []saying) error {
 	set, ended := map[string]saying{}, map[string]saying{}
 	var order []string
 	for _, s := range rows {
-		before, there := set[s.id]
+		id, about := strings.CutPrefix(s.resource, holdResource)
+		_, there := set[id]
 		switch {
+		case !about:
 		case s.said.Change == "hold" && !there:
-			set[s.id] = s
-			order = append(order, s.id)
-		case s.said.Change == "release" && there && ended[s.id].event == "" && before.event != s.event:
-			ended[s.id] = s
+			set[id] = s
+			order = append(order, id)
+		case s.said.Change == "release" && there && ended[id].event == "":
+			ended[id] = s
 		}
 	}
 	var table []hold
 	known := map[string]bool{}
-	err = each(ctx, tx, holdsSQL, func(r *cells) {
+	err := each(ctx, tx, holdsSQL, func(r *cells) {
 		h := hold{
 			id: r.text(), user: r.text(), userName: r.text(), from: r.whole(), to: r.whole(), reason: r.text(), at: r.whole(), by: r.text(), event: r.text(),
 			endedAt: r.whole(), endedBy: r.text(), endedWhy: r.text(), endEvent: r.text(),
@@ -147,22 +204,18 @@ func holdName(id string) string {
 }
 
 // readClock holds the confirmations of the clock to the rows of the log.
-func (g *gathering) readClock(ctx context.Context, tx *sql.Tx) error {
-	rows, err := sayings(ctx, tx, clockSayingsSQL)
-	if err != nil {
-		return err
-	}
+func (g *gathering) readClock(ctx context.Context, tx *sql.Tx, rows []saying) error {
 	first := map[int64]saying{}
 	var order []int64
 	for _, s := range rows {
-		if _, there := first[s.said.Checkpoint]; !there && s.said.Change == "clock" {
+		if _, there := first[s.said.Checkpoint]; !there && s.resource == clockResource && s.said.Change == "clock" {
 			first[s.said.Checkpoint] = s
 			order = append(order, s.said.Checkpoint)
 		}
 	}
 	known := map[int64]bool{}
 	var unlike []int64
-	err = each(ctx, tx, clockSQL, func(r *cells) {
+	err := each(ctx, tx, clockSQL, func(r *cells) {
 		number, at, name, why, event := r.whole(), r.whole(), r.text(), r.text(), r.text()
 		known[number] = true
 		if s := first[number]; s.event == "" || !s.by(at, name, why, event) {

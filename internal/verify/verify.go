@@ -43,23 +43,23 @@ const (
 // Database walks the whole log in one read transaction. Its finding is the first of: what is wrong with the rows, with their end, with
 // what was signed about them, and a clock that was set back. It refuses an anchor folder that cannot be read.
 func Database(ctx context.Context, log *audit.Log, o Options) (Report, error) {
-	return walk(ctx, o, log.VerifyWith)
+	return walk(ctx, o, true, log.VerifyWith)
 }
 
 // Newest is Database for the newest rows alone; what stands before them is taken on trust.
 func Newest(ctx context.Context, log *audit.Log, rows int64, o Options) (Report, error) {
-	return walk(ctx, o, func(ctx context.Context, gather audit.Gather) (audit.Report, error) {
+	return walk(ctx, o, false, func(ctx context.Context, gather audit.Gather) (audit.Report, error) {
 		return log.VerifyLastWith(ctx, rows, gather)
 	})
 }
 
-func walk(ctx context.Context, o Options, verify func(context.Context, audit.Gather) (audit.Report, error)) (Report, error) {
+func walk(ctx context.Context, o Options, whole bool, verify func(context.Context, audit.Gather) (audit.Report, error)) (Report, error) {
 	// The folder comes first: what is copied there has been committed before.
 	folder, err := readFolder(o)
 	if err != nil {
 		return Report{}, err
 	}
-	g := &gathering{o: o, folder: folder, signers: map[string]keyUse{}}
+	g := &gathering{o: o, whole: whole, folder: folder, signers: map[string]keyUse{}}
 	rows, err := verify(ctx, g.gather)
 	if err != nil {
 		return Report{}, err
@@ -89,6 +89,7 @@ func (g *gathering) unproven() (out []string) {
 // gathering collects what the database holds of proofs.
 type gathering struct {
 	o       Options
+	whole   bool // not the newest rows alone
 	folder  folder
 	keys    proof.Keys
 	install string
@@ -128,8 +129,7 @@ func (g *gathering) gather(ctx context.Context, tx *sql.Tx) (audit.Evidence, err
 		{"audit_keys", func(ctx context.Context, tx *sql.Tx) error { return g.readKeys(ctx, tx, keys) }},
 		{"audit_tombstones", g.readTombstones},
 		{"audit_checkpoints", g.readCheckpoints},
-		{"audit_holds", g.readHolds},
-		{"retention_clock", g.readClock},
+		{"audit_holds", g.readSaid},
 	} {
 		if !g.tables[step.table] {
 			continue
