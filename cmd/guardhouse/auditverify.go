@@ -93,7 +93,11 @@ func (sh *shared) verifyDatabase(ctx context.Context, p proofs, keys proof.Keys)
 		return lacks
 	}
 	defer done()
-	report, err := verify.Database(ctx, audit.New(look, nil), anchored(c, p.anchor, keys))
+	known, err := anchored(ctx, c, p.anchor, keys)
+	if err != nil {
+		return err
+	}
+	report, err := verify.Database(ctx, audit.New(look, nil), known)
 	if err != nil {
 		return err
 	}
@@ -107,12 +111,14 @@ func (sh *shared) verifyDatabase(ctx context.Context, p proofs, keys proof.Keys)
 	return usageError{errors.New("--anchor names nothing to compare: there is no copy of a checkpoint (files *.notes or *.note)")}
 }
 
-// anchored takes the folder that somebody names as one that he keeps, and else that of the settings.
-func anchored(c *config.Config, given string, keys proof.Keys) verify.Options {
+// anchored takes the folder that somebody names as one that he keeps, and else that of the settings. It refuses one that does not
+// answer.
+func anchored(ctx context.Context, c *config.Config, given string, keys proof.Keys) (verify.Options, error) {
 	if given != "" {
-		return verify.Options{Keys: keys, Anchor: given, Outside: true}
+		return verify.Options{Keys: keys, Anchor: given, Outside: true}, nil
 	}
-	return verify.Options{Keys: keys, Anchor: checkpoint.AnchorDir(c.Data, c.Anchor), Outside: checkpoint.Outside(c.Data, c.Anchor)}
+	outside, err := checkpoint.Outside(ctx, c.Data, c.Anchor)
+	return verify.Options{Keys: keys, Anchor: checkpoint.AnchorDir(c.Data, c.Anchor), Outside: outside}, err
 }
 
 // verdict prints what was walked, and answers the finding as an error.

@@ -105,18 +105,20 @@ func (a *App) addDoor(e *edge, name, address string, o httpapi.Options) error {
 // services answers what every listener serves.
 func (a *App) services() httpapi.Deps {
 	return httpapi.Deps{
-		Auth: a.Auth, Guard: a.Guard, Moderation: a.Moderation, Catalog: a.Catalog, Audit: a.Audit, Checkpoints: a.Checkpoints, Proofs: a.proofs(), Filters: filters.Open(a.DB), Events: a.Events, Writable: a.writable,
+		Auth: a.Auth, Guard: a.Guard, Moderation: a.Moderation, Catalog: a.Catalog, Audit: a.Audit, Checkpoints: a.Checkpoints, Proofs: a.proofs, Filters: filters.Open(a.DB), Events: a.Events, Writable: a.writable,
 		Examples: a.Examples, Export: a.Export, Forward: a.Forward, Alerts: a.Alerts, Requests: a.Requests, Reviews: a.Reviews, Retention: a.Retention, Usage: a.Usage, Policy: a.Policy,
 		Rehearsal: a.Rehearsal, Hygiene: a.Hygiene,
 		Settings: a.Settings, CommitsFailed: a.DB.CommitsFailed, DiskLow: a.diskLow, Metrics: a.Metrics,
 	}
 }
 
-// proofs says where the copies of checkpoints lie.
+// proofs says where the copies of checkpoints lie: nowhere while their folder does not answer, as nobody is to wait for it.
 func (a *App) proofs() verify.Options {
-	return verify.Options{
-		Anchor: checkpoint.AnchorDir(a.Config.Data, a.Config.Anchor), Outside: checkpoint.Outside(a.Config.Data, a.Config.Anchor),
+	state := a.Checkpoints.State().Anchor
+	if state.Why == checkpoint.WhySilent {
+		return verify.Options{}
 	}
+	return verify.Options{Anchor: checkpoint.AnchorDir(a.Config.Data, a.Config.Anchor), Outside: state.Outside}
 }
 
 // connections answers how many connections one listener may have: a quarter of the files that this process may open, so

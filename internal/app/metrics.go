@@ -40,6 +40,7 @@ func (a *App) collect(e *edge) error {
 			defer cancel()
 			return e.doors[0].handler.NotReady(ctx)
 		},
+		Degraded:   e.doors[0].handler.Degraded,
 		LogDropped: o.LogDropped, Started: a.now(),
 		Build: metrics.Build{
 			Version: cmp.Or(o.Build.Version, "unknown"), Commit: cmp.Or(o.Build.Commit, "unknown"),

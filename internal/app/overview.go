@@ -5,6 +5,7 @@ import (
 	"context"
 	"runtime"
 
+	"guardhouse/internal/checkpoint"
 	"guardhouse/internal/config"
 	"guardhouse/internal/doctor"
 	"guardhouse/internal/export"
@@ -76,6 +77,7 @@ func (a *App) disk() (overview.Disk, error) {
 // examine is the doctor's round from inside the server.
 func (a *App) examine(ctx context.Context) doctor.Report {
 	o := DoctorOptions(a.Config)
+	o.AnchorSilent = a.Checkpoints.State().Anchor.Why == checkpoint.WhySilent
 	o.Environ, o.Running, o.HashMost, o.Now = config.Environ(), true, hashMost, a.now
 	if kernels := a.options.Kernels; kernels != nil {
 		o.Kernels, o.KernelsAuto = kernels(a.Config.Kernels), kernels("auto")

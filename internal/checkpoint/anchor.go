@@ -225,8 +225,12 @@ func readTail(path string, atMost int64) (tail []byte, err error) {
 }
 
 // Copied answers the number of the newest checkpoint in a folder of copies, as the note claims it; 0 where there is none. It
-// refuses a folder that cannot be read.
-func Copied(dir string) (int64, error) {
+// refuses a folder that cannot be read, and one that does not answer.
+func Copied(ctx context.Context, dir string) (int64, error) {
+	return answered(ctx, func() (int64, error) { return copiedTo(dir) })
+}
+
+func copiedTo(dir string) (int64, error) {
 	names, err := noteFiles(dir)
 	if err != nil || len(names) == 0 {
 		return 0, err

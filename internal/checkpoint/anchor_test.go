@@ -1,6 +1,7 @@
 package checkpoint_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 
 	"guardhouse/internal/apptest"
 	"guardhouse/internal/checkpoint"
+	"guardhouse/internal/fault"
 	"guardhouse/internal/proof"
 )
 
@@ -80,7 +82,7 @@ func TestAPipeInTheAnchorIsNotWaitedFor(t *testing.T) {
 			require.NoError(t, h.Start(t.Context()))
 			require.Contains(t, h.State().Anchor.Problem, "The folder of copies of checkpoints can't be")
 			require.Contains(t, []string{checkpoint.WhyUnwritable, checkpoint.WhyUnreadable}, h.State().Anchor.Why)
-			_, err := checkpoint.Copied(dir)
+			_, err := checkpoint.Copied(t.Context(), dir)
 			require.Equal(t, name == "public-keys", err == nil)
 		})
 	}
@@ -149,9 +151,30 @@ func TestAnAnchorOfALaterLifeIsSaid(t *testing.T) {
 
 func TestWhatIsOutside(t *testing.T) {
 	data := t.TempDir()
-	require.False(t, checkpoint.Outside(data, ""))
-	require.False(t, checkpoint.Outside(data, filepath.Join(data, "anchor")))
-	require.False(t, checkpoint.Outside(data, filepath.Join(filepath.Dir(data), "beside")), "not there")
-	require.False(t, checkpoint.Outside(data, filepath.Dir(data)), "the same disk")
-	require.True(t, checkpoint.Outside(data, "/proc"), "another file system")
+	for _, c := range []struct {
+		anchor  string
+		outside bool
+		why     string
+	}{
+		{"", false, "not named"},
+		{filepath.Join(data, "anchor"), false, "in the data folder"},
+		{filepath.Join(filepath.Dir(data), "beside"), false, "not there"},
+		{filepath.Dir(data), false, "the same disk"},
+		{"/proc", true, "another file system"},
+	} {
+		is, err := checkpoint.Outside(t.Context(), data, c.anchor)
+		require.NoError(t, err)
+		require.Equal(t, c.outside, is, c.why)
+	}
+}
+
+// threat U1: a mount whose server is away keeps neither the server's start nor the doctor waiting.
+func TestAFolderThatDoesNotAnswerIsNotWaitedFor(t *testing.T) {
+	never := make(chan struct{})
+	defer close(never)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	_, err := checkpoint.Answered(ctx, func() (bool, error) { <-never; return true, nil })
+	require.Equal(t, fault.Unprocessable, fault.CodeOf(err))
+	require.Equal(t, checkpoint.WhySilent, checkpoint.WhyOf(err))
 }

@@ -50,7 +50,7 @@ func (s *Service) startCopy(ctx context.Context) (ended chan struct{}, mine, lat
 // copy is the one copy that is under way.
 func (s *Service) copy(ctx context.Context) {
 	a := s.anchor
-	outside := Outside(s.o.DataDir, s.o.Anchor)
+	outside := outside(s.o.DataDir, s.o.Anchor)
 	foreign, err := a.update(ctx, s.db)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -73,7 +73,34 @@ func (s *Service) copyHangs(ctx context.Context, ended chan struct{}) {
 		return
 	}
 	s.anchor.late = true
-	s.noteCopying(ctx, fault.Wrap(because(WhySilent, nil), fault.Unprocessable, "The folder of copies of checkpoints does not answer."), nil)
+	s.noteCopying(ctx, silent(), nil)
+}
+
+func silent() error {
+	return fault.Wrap(because(WhySilent, nil), fault.Unprocessable, "The folder of copies of checkpoints does not answer.")
+}
+
+// answered is what ask answers of the folder, or that it does not answer within the patience. Then ask goes on by itself: nothing
+// ends a system call that waits for a network mount.
+func answered[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	came := make(chan answer, 1)
+	go func() {
+		value, err := ask()
+		came <- answer{value, err}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	select {
+	case a := <-came:
+		return a.value, a.err
+	case <-ctx.Done():
+		var zero T
+		return zero, silent()
+	}
 }
 
 // noteCopying keeps how copying went, and says it once when that changes. change is nil where nothing else is known.

@@ -5,6 +5,9 @@ import "context"
 // WhyOf answers the reason in an error.
 func WhyOf(err error) string { return whyOf(err) }
 
+// Answered waits for ask as for the folder of copies.
+func Answered(ctx context.Context, ask func() (bool, error)) (bool, error) { return answered(ctx, ask) }
+
 // Look is one turn of Run.
 func (s *Service) Look(ctx context.Context) { s.look(ctx) }
 

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,8 +38,12 @@ func (s *Service) State() State {
 }
 
 // Outside says whether the folder of copies that the settings name lies outside the data folder and on another file system: what
-// takes the one does not take the other. A folder that is not there is not outside.
-func Outside(dataDir, anchor string) bool {
+// takes the one does not take the other. A folder that is not there is not outside. It refuses one that does not answer.
+func Outside(ctx context.Context, dataDir, anchor string) (bool, error) {
+	return answered(ctx, func() (bool, error) { return outside(dataDir, anchor), nil })
+}
+
+func outside(dataDir, anchor string) bool {
 	if anchor == "" {
 		return false
 	}

@@ -29,27 +29,48 @@ func (d *doctor) anchor(ctx context.Context, look *db.DB) {
 	}
 	d.signingKey(keys)
 	dir := checkpoint.AnchorDir(d.o.Data, d.o.Anchor)
-	if !checkpoint.Outside(d.o.Data, d.o.Anchor) {
+	switch c := d.standing(ctx); {
+	case d.o.Anchor != "" && c.err != nil:
+		d.fail(name, dir+", the folder of copies of checkpoints, cannot be read: "+said(c.err), "mount it, and let the service write there").as("audit_anchor_failing", "path", dir, "error", said(c.err))
+	case !c.outside:
 		d.warn(name, "nothing outside this machine keeps copies of its checkpoints: a rebuilt or restored log could not be told from the true one",
 			"set audit.anchor to a folder on another disk or mount, or send the log on").as("audit_unanchored")
-		return
-	}
-	number, err := checkpoint.Copied(dir)
-	switch {
-	case err != nil:
-		d.fail(name, dir+", the folder of copies of checkpoints, cannot be read: "+said(err), "mount it, and let the service write there").as("audit_anchor_failing", "path", dir, "error", said(err))
-	case number < last.Number && d.o.Now().Sub(last.At) > copiedWithin:
-		d.warn(name, fmt.Sprintf("%s lacks the last %s", dir, count(uint64(last.Number-number), "checkpoint")), "let the service write there; it makes up for them").as("audit_anchor_behind", "path", dir, "count", last.Number-number)
+	case c.number < last.Number && d.o.Now().Sub(last.At) > copiedWithin:
+		d.warn(name, fmt.Sprintf("%s lacks the last %s", dir, count(uint64(last.Number-c.number), "checkpoint")), "let the service write there; it makes up for them").as("audit_anchor_behind", "path", dir, "count", last.Number-c.number)
 	}
 }
 
+// copied is how the folder of copies stands: whether it lies outside, its newest checkpoint, and why it cannot be read.
+type copied struct {
+	outside bool
+	number  int64
+	err     error
+}
+
+// standing asks the folder once: one that does not answer costs its patience each time.
+func (d *doctor) standing(ctx context.Context) copied {
+	if d.copied != nil {
+		return *d.copied
+	}
+	d.copied = &copied{}
+	if d.o.AnchorSilent {
+		d.copied.err = errSilent
+		return *d.copied
+	}
+	if d.copied.outside, d.copied.err = checkpoint.Outside(ctx, d.o.Data, d.o.Anchor); d.copied.err == nil {
+		d.copied.number, d.copied.err = checkpoint.Copied(ctx, checkpoint.AnchorDir(d.o.Data, d.o.Anchor))
+	}
+	return *d.copied
+}
+
+var errSilent = errors.New("it does not answer")
+
 // copies answers the folder that the log is held against: one outside that can be read. Of any other anchor speaks.
-func (d *doctor) copies() verify.Options {
-	dir := checkpoint.AnchorDir(d.o.Data, d.o.Anchor)
-	if _, err := checkpoint.Copied(dir); err != nil || !checkpoint.Outside(d.o.Data, d.o.Anchor) {
+func (d *doctor) copies(ctx context.Context) verify.Options {
+	if c := d.standing(ctx); c.err != nil || !c.outside {
 		return verify.Options{}
 	}
-	return verify.Options{Anchor: dir, Outside: true}
+	return verify.Options{Anchor: checkpoint.AnchorDir(d.o.Data, d.o.Anchor), Outside: true}
 }
 
 // signingKey looks at the key in use.

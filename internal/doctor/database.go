@@ -167,9 +167,9 @@ func (d *doctor) examine(ctx context.Context, look *db.DB, size int64) bool {
 func (d *doctor) chain(ctx context.Context, look *db.DB) {
 	const name = "audit log"
 	log := audit.New(look, nil)
-	walk := func() (verify.Report, error) { return verify.Newest(ctx, log, newestRows, d.copies()) }
+	walk := func() (verify.Report, error) { return verify.Newest(ctx, log, newestRows, d.copies(ctx)) }
 	if d.o.Deep {
-		walk = func() (verify.Report, error) { return verify.Database(ctx, log, d.copies()) }
+		walk = func() (verify.Report, error) { return verify.Database(ctx, log, d.copies(ctx)) }
 	}
 	r, err := walk()
 	switch {

@@ -56,12 +56,14 @@ type Options struct {
 	LogFile    string
 	SecretFile []string // files named by settings that hold secrets
 	Anchor     string   // audit.anchor, "" for the data folder's own
-	Ports      []Port
-	RulesFile  string       // acl.file, "" without one
-	Rules      func() error // what is wrong with it
-	Exports    func() error // what is wrong with audit.export_dir
-	Plain      bool         // no TLS
-	Settings   error
+	// AnchorSilent says that the folder is known not to answer: it is not asked again.
+	AnchorSilent bool
+	Ports        []Port
+	RulesFile    string       // acl.file, "" without one
+	Rules        func() error // what is wrong with it
+	Exports      func() error // what is wrong with audit.export_dir
+	Plain        bool         // no TLS
+	Settings     error
 	// Stored answers which values that the console stored can't be in force, and why. nil = they are not looked at.
 	Stored  func(values map[string]string) map[string]error
 	Unknown []string // variables that look like settings and are none
@@ -88,6 +90,7 @@ type Options struct {
 type doctor struct {
 	o      Options
 	report Report
+	copied *copied
 	most   int64 // of a database that is copied to be looked at; 0 = copyMost
 }
 

@@ -30,8 +30,10 @@ type Report struct {
 	Good    bool     `json:"good"`
 	Status  int      `json:"status"` // 0 = no answer
 	Reasons []Reason `json:"reasons"`
-	Millis  int64    `json:"duration_ms"`
-	Problem string   `json:"problem,omitempty"`
+	// Degraded is what somebody should mend although verdicts are given.
+	Degraded []Reason `json:"degraded,omitempty"`
+	Millis   int64    `json:"duration_ms"`
+	Problem  string   `json:"problem,omitempty"`
 }
 
 // Reason is one thing that stands in the way, as /readyz lists it.
@@ -43,17 +45,23 @@ type Reason struct {
 // Words answers one line for a person.
 func (r Report) Words() string {
 	switch {
+	case r.Good && len(r.Degraded) > 0:
+		return "good, but " + codes(r.Degraded)
 	case r.Good:
 		return "good"
 	case len(r.Reasons) > 0:
-		codes := make([]string, len(r.Reasons))
-		for i, reason := range r.Reasons {
-			codes[i] = reason.Code
-		}
-		return "not ready: " + strings.Join(codes, ", ")
+		return "not ready: " + codes(r.Reasons)
 	default:
 		return r.Problem
 	}
+}
+
+func codes(reasons []Reason) string {
+	out := make([]string, len(reasons))
+	for i, r := range reasons {
+		out[i] = r.Code
+	}
+	return strings.Join(out, ", ")
 }
 
 // Ask answers what the server says of itself. A server that does not answer, or is another, is a report too.
@@ -93,16 +101,17 @@ func (t Target) ask(ctx context.Context, report *Report) (err error) {
 // read takes 200 for good only with the word that the server says there; something else on its port is no health.
 func (r *Report) read(data []byte) error {
 	var body struct {
-		Status  any      `json:"status"`
-		Title   string   `json:"title"`
-		Detail  string   `json:"detail"`
-		Reasons []Reason `json:"reasons"`
+		Status   any      `json:"status"`
+		Title    string   `json:"title"`
+		Detail   string   `json:"detail"`
+		Reasons  []Reason `json:"reasons"`
+		Degraded []Reason `json:"degraded"`
 	}
 	if err := json.Unmarshal(data, &body); err != nil {
 		return fmt.Errorf("answered %d, and not as Guardhouse does", r.Status)
 	}
 	if r.Status == http.StatusOK && (body.Status == "ready" || body.Status == "ok") {
-		r.Good = true
+		r.Good, r.Degraded = true, body.Degraded
 		return nil
 	}
 	if len(body.Reasons) > 0 {

@@ -53,6 +53,7 @@ func TestReadyIsOnlyTheServersOwnWord(t *testing.T) {
 		words  string
 	}{
 		"ready":            {200, `{"status":"ready"}`, true, "good"},
+		"degraded":         {200, `{"status":"ready","degraded":[{"code":"anchor_failing","detail":"No copies."}]}`, true, "good, but anchor_failing"},
 		"not ready":        {503, `{"code":"loading","status":503,"detail":"x","reasons":[{"code":"setup_required","detail":"No admin."},{"code":"loading","detail":"Wait."}]}`, false, "not ready: setup_required, loading"},
 		"refused":          {403, `{"status":403,"detail":"This listener does not serve your address."}`, false, "does not serve your address"},
 		"another page":     {200, `<html>Welcome</html>`, false, "not as Guardhouse does"},

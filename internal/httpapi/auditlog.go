@@ -98,7 +98,11 @@ func (s *Server) VerifyAudit(ctx context.Context, _ gen.VerifyAuditRequestObject
 	var found *gen.AuditVerification
 	defer func() { s.verifier.end(found) }()
 	start := s.now()
-	report, err := verify.Database(requestContext(ctx), s.deps.Audit, s.deps.Proofs)
+	var known verify.Options
+	if s.deps.Proofs != nil {
+		known = s.deps.Proofs()
+	}
+	report, err := verify.Database(requestContext(ctx), s.deps.Audit, known)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -22,7 +23,35 @@ func (s *Server) GetReady(ctx context.Context, _ gen.GetReadyRequestObject) (gen
 	if err := s.ready(requestContext(ctx)); err != nil {
 		return nil, err
 	}
-	return gen.GetReady200JSONResponse{Status: "ready"}, nil
+	answer := gen.GetReady200JSONResponse{Status: "ready"}
+	if degraded := s.degraded(); len(degraded) > 0 {
+		answer.Degraded = &degraded
+	}
+	return answer, nil
+}
+
+// degraded answers what somebody should mend although verdicts are given: what they are is proved by others' copies later.
+func (s *Server) degraded() (out []gen.DegradedReason) {
+	if s.deps.Checkpoints == nil {
+		return nil
+	}
+	state := s.deps.Checkpoints.State()
+	if state.Problem != "" {
+		out = append(out, gen.DegradedReason{Code: gen.CheckpointFailing, Detail: "The audit log's end cannot be signed."})
+	}
+	if state.Anchor.Problem != "" {
+		out = append(out, gen.DegradedReason{Code: gen.AnchorFailing, Detail: "Checkpoints of the audit log cannot be copied to their folder."})
+	}
+	return out
+}
+
+// Degraded answers the codes of what somebody should mend although verdicts are given.
+func (s *Server) Degraded() []string {
+	var out []string
+	for _, r := range s.degraded() {
+		out = append(out, string(r.Code))
+	}
+	return out
 }
 
 // NotReady answers the codes of what keeps the server from a verdict, none when nothing does.
@@ -113,8 +142,15 @@ func (s *Server) diskReady() error {
 // probeEvery bounds what strangers make a disk do: a probe is a durable write.
 const probeEvery = 5 * time.Second
 
-// errCommitFailed is what the probe found without asking.
-var errCommitFailed = errors.New("a transaction could not be made durable")
+// probeWait is how long a probe is waited for. Another process that keeps the write lock, or a disk that hangs, must not keep
+// those waiting who ask whether all is well.
+const probeWait = 2 * time.Second
+
+// What the probe found without an answer of the disk.
+var (
+	errCommitFailed = errors.New("a transaction could not be made durable")
+	errNoAnswer     = errors.New("a transaction is not made durable in time")
+)
 
 // probe asks whether the disk takes a row, at most once in probeEvery. A COMMIT that failed meanwhile is an answer
 // too: nobody is told ready for up to probeEvery after the disk has refused a row.
@@ -122,9 +158,12 @@ type probe struct {
 	ask    func() error
 	failed func() uint64 // transactions that could not be made durable, so far; nil = not counted
 	now    func() time.Time
+	wait   time.Duration // 0 = probeWait
 
 	mu    sync.Mutex
 	asked time.Time
+	under chan struct{} // closed when the probe under way ends; nil while none is
+	late  bool          // it has been waited for once
 	known uint64
 	found error
 }
@@ -134,16 +173,48 @@ func (p *probe) check() error {
 		return nil
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	at := p.now()
 	switch failed := p.failures(); {
-	case p.asked.IsZero() || at.Sub(p.asked) >= probeEvery:
-		p.asked, p.found = at, p.ask()
-		p.known = p.failures() // its own failure is no news
-	case failed != p.known:
+	case p.under == nil && (p.asked.IsZero() || at.Sub(p.asked) >= probeEvery):
+		p.asked, p.under = at, make(chan struct{})
+		go p.run(p.under)
+	case p.under == nil && failed != p.known:
 		p.asked, p.found, p.known = at, errCommitFailed, failed
 	}
+	under, late := p.under, p.late
+	p.mu.Unlock()
+	if under != nil && !late {
+		p.waitFor(under)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	return p.found
+}
+
+// run is the one probe under way.
+func (p *probe) run(under chan struct{}) {
+	err := p.ask()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.found, p.known = err, p.failures() // its own failure is no news
+	p.under, p.late = nil, false
+	close(under)
+}
+
+// waitFor waits for the probe under way; one that takes too long has no good answer, and nobody waits for it again.
+func (p *probe) waitFor(under chan struct{}) {
+	most := time.NewTimer(cmp.Or(p.wait, probeWait))
+	defer most.Stop()
+	select {
+	case <-under:
+		return
+	case <-most.C:
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.under == under {
+		p.found, p.late = errNoAnswer, true
+	}
 }
 
 func (p *probe) failures() uint64 {

@@ -62,7 +62,7 @@ type Deps struct {
 	Checkpoints   *checkpoint.Service
 	Catalog       *catalog.Service
 	Audit         *audit.Log
-	Proofs        verify.Options // what is known of the log outside the database
+	Proofs        func() verify.Options // what is known of the log outside the database; nil = nothing
 	Filters       *filters.Service
 	Export        *export.Service // nil = nothing is exported
 	Requests      *request.Service

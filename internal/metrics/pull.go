@@ -165,6 +165,11 @@ func (c *collector) server(send sender) {
 			send.gauge(c.d.notReady, 1, code)
 		}
 	}
+	if c.s.Degraded != nil {
+		for _, code := range c.s.Degraded() {
+			send.gauge(c.d.degraded, 1, code)
+		}
+	}
 	if c.s.LogDropped != nil {
 		send.counter(c.d.logDropped, c.s.LogDropped())
 	}

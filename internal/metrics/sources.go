@@ -23,6 +23,7 @@ type Sources struct {
 	CertificateEnds func() time.Time // zero = there is none
 	ACLFileValid    func() bool      // whether acl.file is in force as it stands there
 	NotReady        func() []string  // codes of what is wrong; none = ready
+	Degraded        func() []string  // codes of what is wrong and keeps nobody waiting
 	LogDropped      func() uint64    // lines that the log file did not take
 	Started         time.Time
 	Build           Build

@@ -345,6 +345,24 @@ func (e Decision) Valid() bool {
 	}
 }
 
+// Defines values for DegradedReasonCode.
+const (
+	AnchorFailing     DegradedReasonCode = "anchor_failing"
+	CheckpointFailing DegradedReasonCode = "checkpoint_failing"
+)
+
+// Valid indicates whether the value is a known member of the DegradedReasonCode enum.
+func (e DegradedReasonCode) Valid() bool {
+	switch e {
+	case AnchorFailing:
+		return true
+	case CheckpointFailing:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ErrorCode.
 const (
 	ErrorCodeAuditUnavailable     ErrorCode = "audit_unavailable"
@@ -2415,6 +2433,15 @@ type CreatedKey struct {
 // Decision defines model for Decision.
 type Decision string
 
+// DegradedReason defines model for DegradedReason.
+type DegradedReason struct {
+	Code   DegradedReasonCode `json:"code"`
+	Detail string             `json:"detail"`
+}
+
+// DegradedReasonCode defines model for DegradedReason.Code.
+type DegradedReasonCode string
+
 // ErrorCode defines model for ErrorCode.
 type ErrorCode string
 
@@ -3785,6 +3812,13 @@ type QueuePlace struct {
 
 	// Waiting Requests of everybody that wait.
 	Waiting int `json:"waiting"`
+}
+
+// Readiness defines model for Readiness.
+type Readiness struct {
+	// Degraded What does not keep the server from answering and is wrong all the same; missing where nothing is.
+	Degraded *[]DegradedReason `json:"degraded,omitempty"`
+	Status   string            `json:"status"`
 }
 
 // ReadyReason defines model for ReadyReason.
@@ -15623,7 +15657,7 @@ type GetReadyResponseObject interface {
 	VisitGetReadyResponse(w http.ResponseWriter) error
 }
 
-type GetReady200JSONResponse Health
+type GetReady200JSONResponse Readiness
 
 func (response GetReady200JSONResponse) VisitGetReadyResponse(w http.ResponseWriter) error {
 

@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * The server can answer a verdict
-         * @description 503 until it can. `reasons` lists all that is wrong, each by its own code; `code` is the error code of the first. HEAD answers the same without a body.
+         * @description 503 until it can. `reasons` lists all that is wrong, each by its own code; `code` is the error code of the first. HEAD answers the same without a body. `degraded` lists what somebody should mend although verdicts are given.
          */
         get: operations["getReady"];
         put?: never;
@@ -2025,6 +2025,16 @@ export interface components {
         ReadyReason: {
             /** @enum {string} */
             code: "setup_required" | "loading" | "model_failed" | "audit_unavailable" | "disk_low";
+            detail: string;
+        };
+        Readiness: {
+            status: string;
+            /** @description What does not keep the server from answering and is wrong all the same; missing where nothing is. */
+            degraded?: components["schemas"]["DegradedReason"][];
+        };
+        DegradedReason: {
+            /** @enum {string} */
+            code: "checkpoint_failing" | "anchor_failing";
             detail: string;
         };
         OpenAIErrorBody: {
@@ -4647,7 +4657,7 @@ export interface operations {
                      *       "status": "ready"
                      *     }
                      */
-                    "application/json": components["schemas"]["Health"];
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
             default: components["responses"]["Problem"];
