@@ -95,7 +95,7 @@ func TestBearerMatrix(t *testing.T) {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 
-	now := b.clock.now().Unix()
+	now := b.clock.Now().Unix()
 	head := map[string]any{"alg": "EdDSA", "typ": "JWT", "kid": key.kid}
 	body := map[string]any{
 		"iss": ours, "aud": ours, "sub": rita.ID, "sid": in.SessionID, "epoch": 1, "iat": now, "exp": now + 60,
@@ -247,9 +247,9 @@ func TestBearerKeysRotateWithoutSigningAnybodyOut(t *testing.T) {
 	dir, c := t.TempDir(), newClock()
 	b := newBenchIn(t, dir, c, Options{AccessTTL: 24 * time.Hour})
 	b.user("rita", "reviewer")
-	c.advance(rotateAfter - time.Hour)
+	c.Advance(rotateAfter - time.Hour)
 	old := b.login("rita", false)
-	c.advance(time.Hour)
+	c.Advance(time.Hour)
 	fresh := b.login("rita", false)
 	require.NotEqual(t, kidIn(t, old.AccessToken), kidIn(t, fresh.AccessToken))
 	for _, s := range []*bench{b, newBenchIn(t, dir, c, Options{AccessTTL: 24 * time.Hour})} {
@@ -261,9 +261,9 @@ func TestBearerKeysRotateWithoutSigningAnybodyOut(t *testing.T) {
 	require.Len(t, b.keyFiles(), 2)
 
 	// The first key verifies for as long as its last bearer may live, then it is gone, file and all.
-	c.advance(retireAfter)
+	c.Advance(retireAfter)
 	require.False(t, b.ring.Verifies(kidIn(t, old.AccessToken)))
-	c.advance(rotateAfter - retireAfter)
+	c.Advance(rotateAfter - retireAfter)
 	b.login("rita", false)
 	require.Len(t, b.keyFiles(), 2)
 	files, err := os.ReadDir(filepath.Join(dir, secretfile.Folder))

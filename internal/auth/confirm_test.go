@@ -37,7 +37,7 @@ func TestAConfirmationLastsFiveMinutes(t *testing.T) {
 		require.NoError(t, err)
 	})
 	require.Equal(t, row{"user", "auth.confirm", "allow", "", "session:" + in.SessionID}, r)
-	require.Equal(t, b.clock.now().Add(confirmFor), c.Until)
+	require.Equal(t, b.clock.Now().Add(confirmFor), c.Until)
 	require.NotEqual(t, in.CookieToken, c.CookieToken)
 
 	fresh := b.shown(Credential{Cookie: c.CookieToken})
@@ -47,9 +47,9 @@ func TestAConfirmationLastsFiveMinutes(t *testing.T) {
 	other := b.login("rita", true)
 	require.True(t, b.shown(Credential{Cookie: other.CookieToken}).Unconfirmed, "another session of hers is not confirmed")
 
-	b.clock.advance(confirmFor - time.Millisecond)
+	b.clock.Advance(confirmFor - time.Millisecond)
 	require.False(t, b.shown(Credential{Cookie: c.CookieToken}).Unconfirmed)
-	b.clock.advance(time.Millisecond)
+	b.clock.Advance(time.Millisecond)
 	require.True(t, b.shown(Credential{Cookie: c.CookieToken}).Unconfirmed)
 	require.Zero(t, b.ConfirmedUntil(fresh))
 }
@@ -65,10 +65,10 @@ func TestTheFormerCookieFades(t *testing.T) {
 	former := b.shown(Credential{Cookie: in.CookieToken})
 	require.Equal(t, in.SessionID, former.SessionID, "another tab's request is still answered")
 	require.True(t, former.Unconfirmed)
-	b.clock.advance(formerFor)
+	b.clock.Advance(formerFor)
 	requireRefused(t, b, Credential{Cookie: in.CookieToken})
 	require.False(t, b.shown(Credential{Cookie: c.CookieToken}).Unconfirmed)
-	b.clock.advance(-formerFor - time.Second)
+	b.clock.Advance(-formerFor - time.Second)
 	require.True(t, b.shown(Credential{Cookie: c.CookieToken}).Unconfirmed)
 	requireRefused(t, b, Credential{Cookie: in.CookieToken})
 }
@@ -287,7 +287,7 @@ func TestWhoIsAsked(t *testing.T) {
 
 func TestConfirmationsAreBounded(t *testing.T) {
 	var c confirmations
-	now := newClock().now()
+	now := newClock().Now()
 	for i := range 3 * maxConfirmations {
 		id := strings.Repeat("x", i%7) + string(rune('a'+i%26)) + time.Duration(i).String()
 		c.add(id, id, now)
@@ -308,7 +308,7 @@ func TestHelpers(t *testing.T) {
 	for _, name := range []string{"ada", "bea", "cara"} {
 		u := b.user(name, "admin")
 		require.NoError(t, b.patch(alice, u.ID, UserChange{DisplayName: ptr("Dr. " + name)}))
-		b.clock.advance(time.Minute)
+		b.clock.Advance(time.Minute)
 		b.login(name, true)
 	}
 	got, err := b.Helpers(context.Background(), b.as("rita"))
@@ -327,12 +327,12 @@ func TestUse(t *testing.T) {
 	in := b.login("rita", true)
 	b.login("rita", false)
 	_, secret := b.key(b.principal(in.CookieToken), NewKey{})
-	b.clock.advance(10 * time.Minute)
+	b.clock.Advance(10 * time.Minute)
 	b.authenticated(Credential{Bearer: secret})
 	u, err := b.GetUser(context.Background(), alice, rita.ID)
 	require.NoError(t, err)
-	require.Equal(t, &Use{LastSeenAt: ptr(b.clock.now()), Sessions: 2, Keys: 1}, u.Use)
-	b.clock.advance(defaultSessionIdle)
+	require.Equal(t, &Use{LastSeenAt: ptr(b.clock.Now()), Sessions: 2, Keys: 1}, u.Use)
+	b.clock.Advance(defaultSessionIdle)
 	page, err := b.ListUsers(context.Background(), alice, UserFilter{Query: "rita"}, 0, "")
 	require.NoError(t, err)
 	require.Equal(t, 1, page.Items[0].Use.Sessions, "the browser's is idle, the program's is not")

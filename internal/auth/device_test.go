@@ -54,10 +54,10 @@ func TestDeviceTokens(t *testing.T) {
 	_, known = newBench(t).knownDevice(u.ID, first.DeviceToken)
 	require.False(t, known, "signed with the key of this folder")
 
-	b.clock.advance(DeviceLife - time.Second)
+	b.clock.Advance(DeviceLife - time.Second)
 	_, known = b.knownDevice(u.ID, first.DeviceToken)
 	require.True(t, known)
-	b.clock.advance(time.Second)
+	b.clock.Advance(time.Second)
 	_, known = b.knownDevice(u.ID, first.DeviceToken)
 	require.False(t, known)
 }
@@ -94,13 +94,13 @@ func TestKnownAddressesComeFromTheSessions(t *testing.T) {
 	requireCode(t, fault.RateLimited, err) // known to rita alone
 
 	key := again.addressKey(u.ID, networkOf(netip.MustParseAddr("2001:db8:1:2::7")))
-	require.True(t, again.known.has(key, c.now().Add(knownFor-time.Second)))
-	require.False(t, again.known.has(key, c.now().Add(knownFor)))
+	require.True(t, again.known.has(key, c.Now().Add(knownFor-time.Second)))
+	require.False(t, again.known.has(key, c.Now().Add(knownFor)))
 }
 
 func TestKnownAddressesAreBounded(t *testing.T) {
 	k := knownAddresses{seen: map[counterKey]int64{}}
-	start := newClock().now()
+	start := newClock().Now()
 	for i := range maxKnown + 10 {
 		k.note(numbered(i), start.Add(time.Duration(i)*time.Millisecond))
 		require.LessOrEqual(t, len(k.seen), maxKnown)

@@ -99,7 +99,7 @@ func TestAMillionBadSignInsAreBoundedGrowth(t *testing.T) {
 			stranger := access.Anonymous(at(fmt.Sprintf("2001:db8:%x:%x::1", i/1000%100, i%1000)))
 			require.NoError(t, b.guard.Reject(context.Background(), stranger, access.Op{Action: access.AuthLogin, Resource: "name:hash"}, audit.Deny, reasonUnknown))
 		}
-		b.clock.advance(time.Minute)
+		b.clock.Advance(time.Minute)
 		if m == 0 {
 			in, err := b.Login(context.Background(), at("203.0.113.7"), LoginRequest{Username: "rita", Password: adminPassword, DeviceToken: known.DeviceToken, Browser: true})
 			require.NoError(t, err, "users are served meanwhile")

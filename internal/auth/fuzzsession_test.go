@@ -47,7 +47,7 @@ func FuzzSignedBearer(f *testing.F) {
 		}
 		require.Equal(t, u.ID, p.UserID)
 		require.Equal(t, in.SessionID, p.SessionID)
-		require.True(t, p.Until.After(b.clock.now()))
+		require.True(t, p.Until.After(b.clock.Now()))
 		var h map[string]any
 		require.NoError(t, json.Unmarshal([]byte(header), &h))
 		require.NotContains(t, h, "crit")

@@ -59,7 +59,7 @@ func TestGroupIsMadeFilledAndEnded(t *testing.T) {
 	})
 	require.Equal(t, row{"user", "user.manage", "allow", "", "group:" + g.ID}, r)
 	require.Equal(t, map[string]any{"change": "group_create", "name": "radiology"}, b.details())
-	require.Equal(t, Group{ID: g.ID, Name: "radiology", Note: "third floor", CreatedAt: b.clock.now(), Version: 1}, g)
+	require.Equal(t, Group{ID: g.ID, Name: "radiology", Note: "third floor", CreatedAt: b.clock.Now(), Version: 1}, g)
 
 	version := b.guard.PolicyVersion()
 	r = b.oneRow(func() { require.NoError(t, b.SetMember(context.Background(), admin, g.ID, rita.ID, true)) })

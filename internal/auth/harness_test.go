@@ -5,13 +5,13 @@ import (
 	"database/sql"
 	"net/netip"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/apptest"
 	"guardhouse/internal/audit"
 	"guardhouse/internal/auth/password"
 	"guardhouse/internal/db"
@@ -26,23 +26,8 @@ const (
 // cheap keeps the tests fast; password.StandardCost is measured and asserted on its own.
 func cheap() password.Cost { return password.Cost{Memory: 64, Time: 1, Threads: 1} }
 
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func newClock() *clock { return &clock{at: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)} }
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
+func newClock() *apptest.Clock {
+	return apptest.NewClock(time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC))
 }
 
 // bench is one server: a real database, gate and log under a clock of its own.
@@ -50,7 +35,7 @@ type bench struct {
 	*Service
 	t     testing.TB
 	dir   string
-	clock *clock
+	clock *apptest.Clock
 	db    *db.DB
 	guard *access.Guard
 	log   *audit.Log
@@ -59,10 +44,10 @@ type bench struct {
 func newBench(t testing.TB) *bench { return newBenchIn(t, t.TempDir(), newClock(), Options{}) }
 
 // newBenchIn starts one more process, so to speak, on the data folder.
-func newBenchIn(t testing.TB, dir string, c *clock, o Options) *bench {
+func newBenchIn(t testing.TB, dir string, c *apptest.Clock, o Options) *bench {
 	t.Helper()
 	ctx := context.Background()
-	d, err := db.Open(ctx, db.Options{Path: filepath.Join(dir, "guardhouse.db"), Now: c.now})
+	d, err := db.Open(ctx, db.Options{Path: filepath.Join(dir, "guardhouse.db"), Now: c.Now})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, d.Close()) })
 	_, err = d.Migrate(ctx)
@@ -70,9 +55,9 @@ func newBenchIn(t testing.TB, dir string, c *clock, o Options) *bench {
 	keys, err := OpenKeys(dir)
 	require.NoError(t, err)
 	log := audit.New(d, keys.Sub("content-hash"))
-	guard, err := access.New(ctx, d, log, access.Options{Now: c.now})
+	guard, err := access.New(ctx, d, log, access.Options{Now: c.Now})
 	require.NoError(t, err)
-	o.DataDir, o.Root, o.Now = dir, keys, c.now
+	o.DataDir, o.Root, o.Now = dir, keys, c.Now
 	s, err := New(d, guard, o)
 	require.NoError(t, err)
 	require.NoError(t, s.useCost(cheap()))

@@ -51,7 +51,7 @@ func TestIdempotencyKeyIsGoodOnce(t *testing.T) {
 		_, _, err = create(rita, Idempotency{Key: bad})
 		requireCode(t, fault.Invalid, err)
 	}
-	b.clock.advance(idemLife + time.Second)
+	b.clock.Advance(idemLife + time.Second)
 	rita = b.as("rita")
 	_, _, err = create(rita, idem)
 	require.NoError(t, err, "after a day it is a new wish")

@@ -60,7 +60,7 @@ func TestListKeysPagesAndScopes(t *testing.T) {
 	var want []string
 	for i := range 7 {
 		if i != 3 {
-			b.clock.advance(time.Millisecond) // two of one moment: the id decides
+			b.clock.Advance(time.Millisecond) // two of one moment: the id decides
 		}
 		k, _ := b.key(rita, NewKey{})
 		want = append(want, k.ID)

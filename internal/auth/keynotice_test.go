@@ -14,7 +14,7 @@ func TestKeysThatEndSoonAreNoticedOnce(t *testing.T) {
 	b := newBench(t)
 	b.user("rita", "reviewer")
 	rita := b.as("rita")
-	until := func(d time.Duration) *time.Time { at := b.clock.now().Add(d); return &at }
+	until := func(d time.Duration) *time.Time { at := b.clock.Now().Add(d); return &at }
 	long, _ := b.key(rita, NewKey{ValidUntil: until(20 * 24 * time.Hour)})
 	b.key(rita, NewKey{ValidUntil: until(KeyEnding)})                                      // made for no longer than that
 	b.key(rita, NewKey{})                                                                  // for ever
@@ -33,11 +33,11 @@ func TestKeysThatEndSoonAreNoticedOnce(t *testing.T) {
 		})
 		return n, rows
 	}
-	b.clock.advance(6*24*time.Hour - time.Millisecond)
+	b.clock.Advance(6*24*time.Hour - time.Millisecond)
 	n, rows := notices()
 	require.Zero(t, n)
 	require.Empty(t, rows, "a moment too early")
-	b.clock.advance(time.Millisecond)
+	b.clock.Advance(time.Millisecond)
 	n, rows = notices()
 	require.Equal(t, 1, n, "the one key, and not the fresh one, which has its whole life before it")
 	require.Equal(t, []row{{"system", "key.manage", "allow", "", "key:" + long.ID}}, rows)
@@ -46,7 +46,7 @@ func TestKeysThatEndSoonAreNoticedOnce(t *testing.T) {
 		n, rows = notices()
 		require.Zero(t, n)
 		require.Empty(t, rows, "once")
-		b.clock.advance(time.Hour)
+		b.clock.Advance(time.Hour)
 	}
 }
 
@@ -54,10 +54,10 @@ func TestKeysThatEndSoonAreNoticedOnce(t *testing.T) {
 func TestANoticeOfAKeyThatIsRevokedMeanwhile(t *testing.T) {
 	b := newBench(t)
 	b.user("rita", "reviewer")
-	until := b.clock.now().Add(20 * 24 * time.Hour)
+	until := b.clock.Now().Add(20 * 24 * time.Hour)
 	k, _ := b.key(b.as("rita"), NewKey{ValidUntil: &until})
-	b.clock.advance(10 * 24 * time.Hour)
-	rows, err := b.store.endingKeys(context.Background(), b.clock.now(), 10)
+	b.clock.Advance(10 * 24 * time.Hour)
+	rows, err := b.store.endingKeys(context.Background(), b.clock.Now(), 10)
 	require.NoError(t, err)
 	require.Len(t, rows, 1)
 	require.NoError(t, b.RevokeKey(context.Background(), access.System("root"), k.ID))
@@ -69,7 +69,7 @@ func TestANoticeOfAKeyThatIsRevokedMeanwhile(t *testing.T) {
 
 func TestKeysAreFlagged(t *testing.T) {
 	day := 24 * time.Hour
-	now := newClock().now()
+	now := newClock().Now()
 	at := func(d time.Duration) *time.Time { m := now.Add(d); return &m }
 	for name, c := range map[string]struct {
 		k                Key

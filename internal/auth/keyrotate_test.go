@@ -25,11 +25,11 @@ func TestRotatedKeysOverlap(t *testing.T) {
 	b := newBench(t)
 	b.user("rita", "reviewer")
 	rita := b.as("rita")
-	until := b.clock.now().Add(90 * 24 * time.Hour)
+	until := b.clock.Now().Add(90 * 24 * time.Hour)
 	old, oldSecret := b.key(rita, NewKey{
 		Label: "tablets", Models: []string{"guard-nano"}, Operations: []string{"infer"}, IPRanges: []string{"10.1.0.0/16"}, RateLimit: "6/min", ValidUntil: &until,
 	})
-	b.clock.advance(30 * 24 * time.Hour)
+	b.clock.Advance(30 * 24 * time.Hour)
 	rita = b.as("rita")
 	var fresh Key
 	var secret string
@@ -41,8 +41,8 @@ func TestRotatedKeysOverlap(t *testing.T) {
 	require.Regexp(t, keyForm, secret)
 	require.NotEqual(t, oldSecret, secret)
 	want := old
-	want.ID, want.Prefix, want.CreatedAt, want.Unused = fresh.ID, fresh.Prefix, b.clock.now(), false
-	ends := b.clock.now().Add(90 * 24 * time.Hour)
+	want.ID, want.Prefix, want.CreatedAt, want.Unused = fresh.ID, fresh.Prefix, b.clock.Now(), false
+	ends := b.clock.Now().Add(90 * 24 * time.Hour)
 	want.ValidUntil = &ends
 	require.Equal(t, want, fresh, "the same key but for its name and time, which is as long as it was")
 
@@ -59,10 +59,10 @@ func TestRotatedKeysOverlap(t *testing.T) {
 	require.Equal(t, fresh.ID, page.Items[1].RotatedTo)
 	require.False(t, page.Items[1].Expiring, "its end is meant")
 
-	b.clock.advance(time.Hour - time.Millisecond)
+	b.clock.Advance(time.Hour - time.Millisecond)
 	_, err = b.Authenticate(context.Background(), Credential{Bearer: oldSecret}, origin())
 	require.NoError(t, err)
-	b.clock.advance(time.Millisecond)
+	b.clock.Advance(time.Millisecond)
 	requireRefused(t, b, Credential{Bearer: oldSecret})
 	_, err = b.Authenticate(context.Background(), Credential{Bearer: secret}, origin())
 	require.NoError(t, err)
@@ -72,7 +72,7 @@ func TestRotationEndsTheOldKey(t *testing.T) {
 	b := newBench(t)
 	b.user("rita", "reviewer")
 	rita := b.as("rita")
-	now := b.clock.now()
+	now := b.clock.Now()
 	soon := now.Add(time.Minute)
 	for name, c := range map[string]struct {
 		k    NewKey
@@ -190,7 +190,7 @@ func TestRotationsThatAreRefused(t *testing.T) {
 	b := newBench(t)
 	b.user("rita", "reviewer")
 	rita := b.as("rita")
-	until := b.clock.now().Add(time.Hour)
+	until := b.clock.Now().Add(time.Hour)
 	revoked, _ := b.key(rita, NewKey{})
 	require.NoError(t, b.RevokeKey(context.Background(), rita, revoked.ID))
 	ended, _ := b.key(rita, NewKey{ValidUntil: &until})
@@ -199,8 +199,8 @@ func TestRotationsThatAreRefused(t *testing.T) {
 	off, _ := b.key(rita, NewKey{})
 	b.exec("UPDATE api_keys SET suspended_at = 1 WHERE id = ?", off.ID)
 	good, _ := b.key(rita, NewKey{})
-	b.clock.advance(time.Hour)
-	past := b.clock.now()
+	b.clock.Advance(time.Hour)
+	past := b.clock.Now()
 	for name, c := range map[string]struct {
 		id   string
 		r    KeyRotation

@@ -30,7 +30,7 @@ func TestKeyIsMadeUsedAndRevoked(t *testing.T) {
 	b := newBench(t)
 	u := b.user("rita", "reviewer")
 	rita := b.as("rita")
-	until := b.clock.now().Add(time.Hour)
+	until := b.clock.Now().Add(time.Hour)
 	var k Key
 	var secret string
 	r := b.oneRow(func() {
@@ -55,14 +55,14 @@ func TestKeyIsMadeUsedAndRevoked(t *testing.T) {
 	}, p)
 	page, err := b.ListKeys(context.Background(), rita, 0, "")
 	require.NoError(t, err)
-	require.Equal(t, b.clock.now(), *page.Items[0].LastUsedAt)
+	require.Equal(t, b.clock.Now(), *page.Items[0].LastUsedAt)
 	require.Equal(t, "10.1.2.3", page.Items[0].LastUsedIP)
 
 	r = b.oneRow(func() { require.NoError(t, b.RevokeKey(context.Background(), rita, k.ID)) })
 	require.Equal(t, row{"user", "key.own", "allow", "", "key:" + k.ID}, r)
 	requireRefused(t, b, Credential{Bearer: secret})
 	revoked := b.count("SELECT revoked_at FROM api_keys WHERE id = ?", k.ID)
-	b.clock.advance(time.Minute)
+	b.clock.Advance(time.Minute)
 	require.NoError(t, b.RevokeKey(context.Background(), rita, k.ID), "again is no error")
 	require.Equal(t, revoked, b.count("SELECT revoked_at FROM api_keys WHERE id = ?", k.ID), "and keeps the first moment")
 }
@@ -70,12 +70,12 @@ func TestKeyIsMadeUsedAndRevoked(t *testing.T) {
 func TestKeyEndsAtItsMoment(t *testing.T) {
 	b := newBench(t)
 	b.user("rita", "reviewer")
-	until := b.clock.now().Add(time.Hour)
+	until := b.clock.Now().Add(time.Hour)
 	_, secret := b.key(b.as("rita"), NewKey{ValidUntil: &until})
-	b.clock.advance(time.Hour - time.Millisecond)
+	b.clock.Advance(time.Hour - time.Millisecond)
 	_, err := b.Authenticate(context.Background(), Credential{Bearer: secret}, origin())
 	require.NoError(t, err)
-	b.clock.advance(time.Millisecond)
+	b.clock.Advance(time.Millisecond)
 	requireRefused(t, b, Credential{Bearer: secret})
 }
 
@@ -89,9 +89,9 @@ func TestKeyLastUseIsWrittenOnceAMinute(t *testing.T) {
 		return b.count("SELECT last_used_at FROM api_keys WHERE id = ?", k.ID)
 	}
 	first := use()
-	b.clock.advance(59 * time.Second)
+	b.clock.Advance(59 * time.Second)
 	require.Equal(t, first, use())
-	b.clock.advance(time.Second)
+	b.clock.Advance(time.Second)
 	require.Equal(t, first+60_000, use())
 }
 
@@ -136,7 +136,7 @@ func TestNewKeyRefusals(t *testing.T) {
 	b := newBench(t)
 	b.user("rita", "reviewer")
 	rita := b.as("rita")
-	past, now := b.clock.now().Add(-time.Second), b.clock.now()
+	past, now := b.clock.Now().Add(-time.Second), b.clock.Now()
 	many := make([]string, 101)
 	for i := range many {
 		many[i] = fmt.Sprint("m", i)

@@ -31,7 +31,7 @@ func TestLoginForABrowserAndAProgram(t *testing.T) {
 	require.Len(t, in.CookieToken, tokenLen)
 	require.Empty(t, in.AccessToken+in.RefreshToken)
 	require.Equal(t, defaultSessionIdle, in.ExpiresIn)
-	require.Equal(t, b.clock.now(), *in.User.LastLoginAt)
+	require.Equal(t, b.clock.Now(), *in.User.LastLoginAt)
 
 	prog := b.login("rita", false)
 	require.Len(t, prog.CookieToken, tokenLen, "one session with both")
@@ -83,7 +83,7 @@ func TestLoginRefusalsAreOneAnswer(t *testing.T) {
 	}
 	var answers []*fault.Error
 	for name, c := range cases {
-		b.clock.advance(2 * time.Minute) // refusals of one address are summed past 20 a minute
+		b.clock.Advance(2 * time.Minute) // refusals of one address are summed past 20 a minute
 		r := b.oneRow(func() {
 			in, err := b.signIn(origin(), c.name, c.password, true)
 			requireCode(t, fault.Unauthenticated, err)
@@ -348,7 +348,7 @@ func BenchmarkRefusedSignIn(b *testing.B) {
 			for b.Loop() {
 				i++
 				if c.name == "rita" || c.name == "n-one" {
-					bench.clock.advance(forgetAfter)
+					bench.clock.Advance(forgetAfter)
 				}
 				_, _ = bench.try(context.Background(), at("203.0.113.7"), LoginRequest{Username: c.name, Password: wrongPassword}) // the refusal is what is timed
 			}

@@ -31,7 +31,7 @@ func (b *bench) rechecked(p access.Principal) (access.Principal, fault.Code) {
 func TestRecheckEndsWithTheCredential(t *testing.T) {
 	b := newBench(t)
 	b.user("rita", "reviewer")
-	start := b.clock.now()
+	start := b.clock.Now()
 	prog := b.login("rita", false)
 	bearer, cookie := b.authenticated(Credential{Bearer: prog.AccessToken}), b.authenticated(Credential{Cookie: b.login("rita", true).CookieToken})
 	until := start.Add(2 * time.Hour)
@@ -42,7 +42,7 @@ func TestRecheckEndsWithTheCredential(t *testing.T) {
 		require.Empty(t, code, name)
 		require.Equal(t, p, fresh, name)
 	}
-	at := func(d time.Duration) { b.clock.advance(start.Add(d).Sub(b.clock.now())) }
+	at := func(d time.Duration) { b.clock.Advance(start.Add(d).Sub(b.clock.Now())) }
 
 	at(defaultAccessTTL - time.Millisecond)
 	_, code := b.rechecked(bearer)

@@ -15,7 +15,7 @@ func TestRefreshGivesANewPair(t *testing.T) {
 	b := newBench(t)
 	u := b.user("rita", "reviewer")
 	in := b.login("rita", false)
-	b.clock.advance(14 * time.Minute)
+	b.clock.Advance(14 * time.Minute)
 	var out SignIn
 	r := b.oneRow(func() {
 		var err error
@@ -28,7 +28,7 @@ func TestRefreshGivesANewPair(t *testing.T) {
 	require.NotEqual(t, in.RefreshToken, out.RefreshToken)
 	require.NotEqual(t, in.AccessToken, out.AccessToken)
 	require.Equal(t, defaultAccessTTL, out.ExpiresIn)
-	b.clock.advance(2 * time.Minute)
+	b.clock.Advance(2 * time.Minute)
 	requireRefused(t, b, Credential{Bearer: in.AccessToken})
 	p, err := b.Authenticate(context.Background(), Credential{Bearer: out.AccessToken}, origin())
 	require.NoError(t, err)
@@ -108,7 +108,7 @@ func TestRefreshRefusals(t *testing.T) {
 		require.Equal(t, row{"anonymous", "auth.refresh", "deny", reasonNoToken, ""}, r, name)
 	}
 	in := b.login("rita", false)
-	b.clock.advance(defaultSessionMax)
+	b.clock.Advance(defaultSessionMax)
 	r := b.oneRow(func() {
 		_, err := b.RefreshProgram(context.Background(), origin(), in.RefreshToken)
 		requireCode(t, fault.Unauthenticated, err)
@@ -135,19 +135,19 @@ func TestFamilyEndsAtItsMaximumAndNoBearerOutlivesIt(t *testing.T) {
 	b := newBench(t)
 	b.user("rita", "reviewer")
 	in := b.login("rita", false)
-	end := b.clock.now().Add(defaultSessionMax)
+	end := b.clock.Now().Add(defaultSessionMax)
 	var err error
-	for b.clock.now().Before(end.Add(-10 * time.Minute)) {
-		b.clock.advance(10 * time.Minute)
-		if !b.clock.now().Before(end) {
+	for b.clock.Now().Before(end.Add(-10 * time.Minute)) {
+		b.clock.Advance(10 * time.Minute)
+		if !b.clock.Now().Before(end) {
 			break
 		}
 		in, err = b.RefreshProgram(context.Background(), origin(), in.RefreshToken)
 		require.NoError(t, err)
 	}
-	require.Equal(t, end.Sub(b.clock.now()), in.ExpiresIn)
+	require.Equal(t, end.Sub(b.clock.Now()), in.ExpiresIn)
 	require.LessOrEqual(t, in.ExpiresIn, 10*time.Minute)
-	b.clock.advance(in.ExpiresIn)
+	b.clock.Advance(in.ExpiresIn)
 	requireRefused(t, b, Credential{Bearer: in.AccessToken})
 }
 
@@ -156,10 +156,10 @@ func TestALongAccessTokenMakesALongFamily(t *testing.T) {
 	b.user("rita", "reviewer")
 	in := b.login("rita", false)
 	require.Equal(t, 24*time.Hour, in.ExpiresIn)
-	b.clock.advance(24*time.Hour - time.Second)
+	b.clock.Advance(24*time.Hour - time.Second)
 	_, err := b.Authenticate(context.Background(), Credential{Bearer: in.AccessToken}, origin())
 	require.NoError(t, err)
-	b.clock.advance(time.Second)
+	b.clock.Advance(time.Second)
 	requireRefused(t, b, Credential{Bearer: in.AccessToken})
 }
 

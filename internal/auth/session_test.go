@@ -45,10 +45,10 @@ func TestBrowserSessionEndsWhenIdle(t *testing.T) {
 	b.user("rita", "reviewer")
 	in := b.login("rita", true)
 	for range 10 {
-		b.clock.advance(defaultSessionIdle - time.Millisecond)
+		b.clock.Advance(defaultSessionIdle - time.Millisecond)
 		b.principal(in.CookieToken)
 	}
-	b.clock.advance(defaultSessionIdle)
+	b.clock.Advance(defaultSessionIdle)
 	requireRefused(t, b, Credential{Cookie: in.CookieToken})
 }
 
@@ -57,12 +57,12 @@ func TestBrowserSessionEndsAtItsMaximumHoweverUsed(t *testing.T) {
 	b.user("rita", "reviewer")
 	in := b.login("rita", true)
 	for range 71 {
-		b.clock.advance(10 * time.Minute)
+		b.clock.Advance(10 * time.Minute)
 		b.principal(in.CookieToken)
 	}
-	b.clock.advance(10*time.Minute - time.Millisecond)
+	b.clock.Advance(10*time.Minute - time.Millisecond)
 	b.principal(in.CookieToken)
-	b.clock.advance(time.Millisecond)
+	b.clock.Advance(time.Millisecond)
 	requireRefused(t, b, Credential{Cookie: in.CookieToken})
 }
 
@@ -71,23 +71,23 @@ func TestLastUseIsWrittenOnceAMinuteAndIdleStaysExact(t *testing.T) {
 	b := newBenchIn(t, dir, c, Options{})
 	b.user("rita", "reviewer")
 	in := b.login("rita", true)
-	start := c.now()
+	start := c.Now()
 	stored := func() time.Time {
 		return fromMillis(int64(b.count("SELECT last_used_at FROM sessions WHERE id = ?", in.SessionID)))
 	}
-	c.advance(59 * time.Second)
+	c.Advance(59 * time.Second)
 	b.principal(in.CookieToken)
 	require.Equal(t, start, stored(), "not within the minute")
-	c.advance(defaultSessionIdle - time.Millisecond)
+	c.Advance(defaultSessionIdle - time.Millisecond)
 	b.principal(in.CookieToken)
-	require.Equal(t, c.now(), stored())
+	require.Equal(t, c.Now(), stored())
 	rows := b.rowsOf(func() { b.principal(in.CookieToken) })
 	require.Empty(t, rows, "being recognised leaves no audit row")
 
 	// Another process, or a restart, goes by what is written.
-	c.advance(30 * time.Second)
+	c.Advance(30 * time.Second)
 	b.principal(in.CookieToken)
-	c.advance(defaultSessionIdle - 30*time.Second)
+	c.Advance(defaultSessionIdle - 30*time.Second)
 	b.principal(in.CookieToken)
 	newBenchIn(t, dir, c, Options{}).principal(in.CookieToken)
 }
@@ -96,7 +96,7 @@ func TestManyUsesInOneMinuteAreOneWrite(t *testing.T) {
 	b := newBench(t)
 	b.user("rita", "reviewer")
 	in := b.login("rita", true)
-	b.clock.advance(touchEvery)
+	b.clock.Advance(touchEvery)
 	before, err := b.db.DataVersion(context.Background())
 	require.NoError(t, err)
 	var wg sync.WaitGroup
@@ -192,7 +192,7 @@ func TestRefreshBrowserKeepsTheCookieAndSlides(t *testing.T) {
 	b := newBench(t)
 	u := b.user("rita", "reviewer")
 	in := b.login("rita", true)
-	b.clock.advance(20 * time.Minute)
+	b.clock.Advance(20 * time.Minute)
 	p := b.principal(in.CookieToken)
 	var out SignIn
 	r := b.oneRow(func() {
@@ -204,12 +204,12 @@ func TestRefreshBrowserKeepsTheCookieAndSlides(t *testing.T) {
 	require.Equal(t, u.ID, out.User.ID)
 	require.Equal(t, defaultSessionIdle, out.ExpiresIn)
 	require.Empty(t, out.CookieToken+out.AccessToken+out.RefreshToken)
-	b.clock.advance(29 * time.Minute)
+	b.clock.Advance(29 * time.Minute)
 	b.principal(in.CookieToken)
 
 	// Near the end the maximum is what is left.
 	for range 23 {
-		b.clock.advance(29 * time.Minute)
+		b.clock.Advance(29 * time.Minute)
 		b.principal(in.CookieToken)
 	}
 	out, err := b.RefreshBrowser(context.Background(), p)
@@ -256,10 +256,10 @@ func TestTouchesStayBounded(t *testing.T) {
 	var m touches
 	c := newClock()
 	for i := range 3 * maxTouched {
-		m.mark("ses_"+strconv.Itoa(i), use{now: c.now()})
+		m.mark("ses_"+strconv.Itoa(i), use{now: c.Now()})
 		require.LessOrEqual(t, len(m.at), maxTouched)
 		if i > maxTouched && i%100 == 0 {
-			c.advance(time.Second)
+			c.Advance(time.Second)
 		}
 	}
 	require.LessOrEqual(t, len(m.at), maxTouched)

@@ -16,9 +16,9 @@ import (
 func TestAProgramsCookieKeepsItsOwnLimits(t *testing.T) {
 	b := newBenchIn(t, t.TempDir(), newClock(), Options{AccessTTL: 24 * time.Hour})
 	b.user("rita", "reviewer")
-	start := b.clock.now()
+	start := b.clock.Now()
 	in := b.login("rita", false)
-	at := func(d time.Duration) { b.clock.advance(start.Add(d).Sub(b.clock.now())) }
+	at := func(d time.Duration) { b.clock.Advance(start.Add(d).Sub(b.clock.Now())) }
 	p := b.principal(in.CookieToken)
 	require.Equal(t, access.ViaCookie, p.Via)
 	require.Equal(t, in.SessionID, p.SessionID)
@@ -59,16 +59,16 @@ func TestNoUseOfABearerWakesAnIdleCookie(t *testing.T) {
 			b := newBenchIn(t, dir, c, Options{AccessTTL: time.Hour})
 			b.user("rita", "reviewer")
 			in, awake := b.login("rita", false), b.login("rita", false)
-			c.advance(defaultSessionIdle - time.Millisecond)
+			c.Advance(defaultSessionIdle - time.Millisecond)
 			require.NoError(t, wake(b, awake))
 			b.principal(awake.CookieToken)
-			c.advance(time.Millisecond)
+			c.Advance(time.Millisecond)
 			require.NoError(t, wake(b, in), "a program's tokens know no idle limit")
 			for _, s := range []*bench{b, newBenchIn(t, dir, c, Options{})} {
 				requireRefused(t, s, Credential{Cookie: in.CookieToken})
 				s.principal(awake.CookieToken)
 			}
-			c.advance(time.Minute)
+			c.Advance(time.Minute)
 			if name == "bearer" {
 				require.NoError(t, wake(b, in))
 			}
@@ -81,7 +81,7 @@ func TestAProgramRefreshesItsCookieLikeABrowser(t *testing.T) {
 	b := newBench(t)
 	b.user("rita", "reviewer")
 	in := b.login("rita", false)
-	b.clock.advance(20 * time.Minute)
+	b.clock.Advance(20 * time.Minute)
 	out, err := b.RefreshBrowser(context.Background(), b.principal(in.CookieToken))
 	require.NoError(t, err)
 	require.Equal(t, defaultSessionIdle, out.ExpiresIn)
@@ -158,15 +158,15 @@ func TestAClockSetBackLendsNoTime(t *testing.T) {
 			b := newBenchIn(t, dir, c, Options{AccessTTL: time.Hour})
 			b.user("rita", "reviewer")
 			browser, prog := b.login("rita", true), b.login("rita", false)
-			c.advance(20 * time.Minute)
+			c.Advance(20 * time.Minute)
 			b.principal(browser.CookieToken)
 			p := b.authenticated(Credential{Bearer: prog.AccessToken})
 			if restart {
 				b = newBenchIn(t, dir, c, Options{AccessTTL: time.Hour})
 			}
-			c.advance(-clockSlack)
+			c.Advance(-clockSlack)
 			b.principal(browser.CookieToken)
-			c.advance(-time.Millisecond)
+			c.Advance(-time.Millisecond)
 			for _, cr := range []Credential{{Cookie: browser.CookieToken}, {Bearer: prog.AccessToken}, {Cookie: prog.CookieToken}} {
 				requireRefused(t, b, cr)
 			}
@@ -177,7 +177,7 @@ func TestAClockSetBackLendsNoTime(t *testing.T) {
 			require.Empty(t, b.sessions(access.System("root"), b.userID("rita")))
 			again := b.login("rita", true)
 			b.principal(again.CookieToken)
-			c.advance(clockSlack + time.Millisecond)
+			c.Advance(clockSlack + time.Millisecond)
 			b.principal(browser.CookieToken)
 			b.authenticated(Credential{Bearer: prog.AccessToken})
 		})
@@ -191,11 +191,11 @@ func TestLosingMemoryNeverLengthensASession(t *testing.T) {
 	b.user("rita", "reviewer")
 	in := b.login("rita", true)
 	for range 100 {
-		c.advance(7 * time.Second)
+		c.Advance(7 * time.Second)
 		b.principal(in.CookieToken)
 	}
-	last := c.now()
-	c.advance(defaultSessionIdle)
+	last := c.Now()
+	c.Advance(defaultSessionIdle)
 	requireRefused(t, newBenchIn(t, dir, c, Options{}), Credential{Cookie: in.CookieToken})
 	requireRefused(t, b, Credential{Cookie: in.CookieToken})
 	stored := fromMillis(int64(b.count("SELECT last_used_at FROM sessions WHERE id = ?", in.SessionID)))
@@ -207,12 +207,12 @@ func TestTouchesWhenAllAreFresh(t *testing.T) {
 	var m touches
 	c := newClock()
 	for i := range 2*maxTouched + 10 {
-		m.mark("ses_"+strconv.Itoa(i), use{now: c.now()})
+		m.mark("ses_"+strconv.Itoa(i), use{now: c.Now()})
 		require.LessOrEqual(t, len(m.at), maxTouched)
 	}
-	require.True(t, m.mark("ses_0", use{now: c.now()}), "what was dropped is written anew")
-	require.False(t, m.mark("ses_0", use{now: c.now()}))
-	require.Equal(t, c.now(), m.last("ses_0", time.Time{}))
-	m.mark("ses_0", use{now: c.now().Add(-time.Hour)})
-	require.Equal(t, c.now(), m.last("ses_0", time.Time{}), "the last use never moves back")
+	require.True(t, m.mark("ses_0", use{now: c.Now()}), "what was dropped is written anew")
+	require.False(t, m.mark("ses_0", use{now: c.Now()}))
+	require.Equal(t, c.Now(), m.last("ses_0", time.Time{}))
+	m.mark("ses_0", use{now: c.Now().Add(-time.Hour)})
+	require.Equal(t, c.Now(), m.last("ses_0", time.Time{}), "the last use never moves back")
 }

@@ -273,8 +273,8 @@ func TestNothingFromBeforeARestoreComesBack(t *testing.T) {
 	key, err := b.Authenticate(context.Background(), Credential{Bearer: ownKey}, origin())
 	require.NoError(t, err)
 
-	at := b.clock.now().Add(time.Hour)
-	b.clock.advance(time.Hour)
+	at := b.clock.Now().Add(time.Hour)
+	b.clock.Advance(time.Hour)
 	require.NoError(t, b.db.Write(func(tx *dbTx) error { return EndAll(tx, at) }))
 	b.requireVoid(e)
 	for _, secret := range []string{ownKey, gone} {
@@ -354,7 +354,7 @@ func TestAWaitingRequestOfAnEndedSessionDoesNothing(t *testing.T) {
 	require.Len(t, b.keyFiles(), 1)
 
 	// In the transaction the session is looked at again.
-	now := b.clock.now()
+	now := b.clock.Now()
 	require.NoError(t, b.db.Write(func(tx *dbTx) error { return stillAlive(tx, admin.SessionID, now) }))
 	for _, id := range []string{ended.SessionID, "ses_x"} {
 		requireCode(t, fault.Unauthenticated, b.db.Write(func(tx *dbTx) error { return stillAlive(tx, id, now) }))

@@ -31,22 +31,22 @@ func TestListSessionsSaysWhereSomebodyIsSignedIn(t *testing.T) {
 	u := b.user("rita", "reviewer")
 	b.user("olga", "guest")
 	b.login("olga", true)
-	start := b.clock.now()
+	start := b.clock.Now()
 	in, err := b.signIn(from("10.1.2.3", firefox), "rita", adminPassword, true)
 	require.NoError(t, err)
-	b.clock.advance(time.Second)
+	b.clock.Advance(time.Second)
 	prog, err := b.signIn(from("10.9.9.9", "python-requests/2.31"), "rita", adminPassword, false)
 	require.NoError(t, err)
-	b.clock.advance(10 * time.Second)
+	b.clock.Advance(10 * time.Second)
 	p, err := b.Authenticate(context.Background(), Credential{Cookie: in.CookieToken}, from("10.1.2.4", firefox))
 	require.NoError(t, err)
 
 	list := b.sessions(p, "")
 	require.Len(t, list, 2)
-	idle := b.clock.now().Add(defaultSessionIdle)
+	idle := b.clock.Now().Add(defaultSessionIdle)
 	require.Equal(t, Session{
 		ID: in.SessionID, UserID: u.ID, Username: "rita", Kind: "browser", Device: "Firefox on Windows", UserAgent: firefox,
-		IP: "10.1.2.3", LastIP: "10.1.2.4", CreatedAt: start, LastUsedAt: b.clock.now(), ExpiresAt: start.Add(defaultSessionMax),
+		IP: "10.1.2.3", LastIP: "10.1.2.4", CreatedAt: start, LastUsedAt: b.clock.Now(), ExpiresAt: start.Add(defaultSessionMax),
 		IdleUntil: &idle, Current: true,
 	}, list[1])
 	require.Equal(t, Session{
@@ -62,7 +62,7 @@ func TestListSessionsLeavesOutWhatHasEnded(t *testing.T) {
 	u := b.user("rita", "reviewer")
 	ended, idle := b.login("rita", true), b.login("rita", true)
 	require.NoError(t, b.Logout(context.Background(), b.principal(ended.CookieToken)))
-	b.clock.advance(defaultSessionIdle - 30*time.Second)
+	b.clock.Advance(defaultSessionIdle - 30*time.Second)
 	in, prog := b.login("rita", true), b.login("rita", false)
 	ids := func() (out []string) {
 		for _, s := range b.sessions(b.principal(in.CookieToken), "") {
@@ -71,13 +71,13 @@ func TestListSessionsLeavesOutWhatHasEnded(t *testing.T) {
 		return out
 	}
 	require.Equal(t, []string{prog.SessionID, in.SessionID, idle.SessionID}, ids())
-	b.clock.advance(30*time.Second - time.Millisecond)
+	b.clock.Advance(30*time.Second - time.Millisecond)
 	require.Contains(t, ids(), idle.SessionID)
-	b.clock.advance(time.Millisecond)
+	b.clock.Advance(time.Millisecond)
 	require.Equal(t, []string{prog.SessionID, in.SessionID}, ids(), "idle to the millisecond")
 	for range 25 {
-		b.clock.advance(defaultSessionIdle - time.Millisecond)
-		if b.clock.now().Sub(fromMillis(int64(b.count("SELECT created_at FROM sessions WHERE id = ?", in.SessionID)))) >= defaultSessionMax {
+		b.clock.Advance(defaultSessionIdle - time.Millisecond)
+		if b.clock.Now().Sub(fromMillis(int64(b.count("SELECT created_at FROM sessions WHERE id = ?", in.SessionID)))) >= defaultSessionMax {
 			break
 		}
 		b.principal(in.CookieToken)
@@ -169,7 +169,7 @@ func TestAddressesAreWrittenWhenTheyChangeButNotAtEveryStep(t *testing.T) {
 	stored := func(ip string) int {
 		return b.count("SELECT count(*) FROM sessions WHERE id = ? AND last_ip = ?", in.SessionID, ip)
 	}
-	c.advance(moveEvery)
+	c.Advance(moveEvery)
 	use(b, "10.0.0.1")
 	require.Equal(t, 1, stored("10.0.0.1"), "a new address within the minute")
 	before, err := b.db.DataVersion(context.Background())
@@ -181,14 +181,14 @@ func TestAddressesAreWrittenWhenTheyChangeButNotAtEveryStep(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, before, after, "a thousand changes at once write nothing")
 	require.Equal(t, "10.0.1.199", b.sessions(access.System("root"), b.userID("rita"))[0].LastIP, "but memory knows")
-	c.advance(moveEvery)
+	c.Advance(moveEvery)
 	use(b, "10.0.2.1")
 	require.Equal(t, 1, stored("10.0.2.1"))
 	use(b, "10.0.2.1")
 	require.Equal(t, 1, stored("10.0.2.1"))
 
 	// A process that has not seen the session goes by the database.
-	c.advance(time.Second)
+	c.Advance(time.Second)
 	use(newBenchIn(t, dir, c, Options{}), "10.0.3.1")
 	require.Equal(t, 1, stored("10.0.3.1"))
 }

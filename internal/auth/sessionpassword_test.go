@@ -38,7 +38,7 @@ func TestChangePasswordVoidsEverythingAndAnswersInTheSameForm(t *testing.T) {
 	require.NoError(t, err, "keys have secrets of their own")
 	_, err = b.signIn(origin(), "rita", adminPassword, true)
 	requireCode(t, fault.Unauthenticated, err)
-	require.Equal(t, 1, b.count("SELECT count(*) FROM users WHERE id = ? AND epoch = 2 AND version = 2 AND password_changed_at = ?", u.ID, millis(b.clock.now())))
+	require.Equal(t, 1, b.count("SELECT count(*) FROM users WHERE id = ? AND epoch = 2 AND version = 2 AND password_changed_at = ?", u.ID, millis(b.clock.Now())))
 
 	prog, err := b.signIn(origin(), "rita", freshPassword, false)
 	require.NoError(t, err)
@@ -93,7 +93,7 @@ func TestChangePasswordRefusals(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			b.clock.advance(time.Minute) // no delay of the throttle in between
+			b.clock.Advance(time.Minute) // no delay of the throttle in between
 			r := b.oneRow(func() {
 				in, err := b.ChangePassword(context.Background(), c.p, c.current, c.fresh)
 				requireCode(t, c.code, err)
@@ -128,7 +128,7 @@ func TestGuessingTheCurrentPasswordIsThrottled(t *testing.T) {
 	require.True(t, limited)
 	_, err := b.ChangePassword(context.Background(), p, adminPassword, freshPassword)
 	requireCode(t, fault.RateLimited, err)
-	b.clock.advance(maxDelay)
+	b.clock.Advance(maxDelay)
 	_, err = b.ChangePassword(context.Background(), p, adminPassword, freshPassword)
 	require.NoError(t, err)
 }
@@ -164,7 +164,7 @@ func TestChangePasswordAnswersTheUserAsHeIsThen(t *testing.T) {
 	b := newBench(t)
 	b.user("rita", "reviewer")
 	p := b.as("rita")
-	b.clock.advance(time.Second)
+	b.clock.Advance(time.Second)
 	in, err := b.ChangePassword(context.Background(), p, adminPassword, freshPassword)
 	require.NoError(t, err)
 	me, err := b.Me(context.Background(), b.principal(in.CookieToken))

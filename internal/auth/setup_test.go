@@ -99,7 +99,7 @@ func TestSetupTokenRefusals(t *testing.T) {
 		})
 		require.Equal(t, "error", r.Decision, name)
 	}
-	b.clock.advance(setupLife)
+	b.clock.Advance(setupLife)
 	_, err = b.CompleteSetup(ctx, origin(), token, adminName, adminPassword)
 	requireCode(t, fault.Unauthenticated, err)
 	require.Zero(t, b.count("SELECT count(*) FROM users"))

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/apptest"
 	"guardhouse/internal/auth/keyring"
 	"guardhouse/internal/auth/secretfile"
 	"guardhouse/internal/fault"
@@ -73,15 +74,15 @@ func TestRotationSignsNobodyOut(t *testing.T) {
 	fresh := b.login("rita", false)
 	require.Equal(t, kid, kidIn(t, fresh.AccessToken))
 	require.NotEqual(t, kid, kidIn(t, old.AccessToken))
-	b.clock.advance(24*time.Hour - time.Millisecond)
+	b.clock.Advance(24*time.Hour - time.Millisecond)
 	b.authenticated(Credential{Bearer: old.AccessToken})
 	b.authenticated(Credential{Bearer: fresh.AccessToken})
 	_, code := b.rechecked(stream)
 	require.Empty(t, code, "streams go on")
-	b.clock.advance(time.Millisecond)
+	b.clock.Advance(time.Millisecond)
 	requireRefused(t, b, Credential{Bearer: old.AccessToken})
 	require.Len(t, b.keyFiles(), 2)
-	b.clock.advance(time.Minute + time.Millisecond) // keys made in one millisecond are told apart by another
+	b.clock.Advance(time.Minute + time.Millisecond) // keys made in one millisecond are told apart by another
 	b.rotateKey(Rotation{})
 	require.Len(t, b.keyFiles(), 2, "what no bearer can be signed with any more is gone, file and all")
 	for _, f := range b.keyFiles() {
@@ -98,9 +99,9 @@ func TestARunningServerNoticesARotation(t *testing.T) {
 	server.user("rita", "reviewer")
 	old := server.login("rita", false)
 	kid := cli.rotateKey(Rotation{})
-	c.advance(lookEvery - time.Millisecond)
+	c.Advance(lookEvery - time.Millisecond)
 	server.authenticated(Credential{Bearer: old.AccessToken})
-	c.advance(time.Millisecond)
+	c.Advance(time.Millisecond)
 	require.Equal(t, kid, kidIn(t, server.login("rita", false).AccessToken))
 	server.authenticated(Credential{Bearer: old.AccessToken})
 
@@ -117,7 +118,7 @@ func TestRetireNowVoidsEveryBearer(t *testing.T) {
 	server.user("rita", "reviewer")
 	in := server.login("rita", false)
 	cli.rotateKey(Rotation{})
-	c.advance(lookEvery)
+	c.Advance(lookEvery)
 	second := server.login("rita", false)
 	stream := server.authenticated(Credential{Bearer: second.AccessToken})
 	require.NoError(t, os.Chmod(cli.keyFiles()[0], 0o644), "also one that can't be read today")
@@ -126,7 +127,7 @@ func TestRetireNowVoidsEveryBearer(t *testing.T) {
 	for _, token := range []string{in.AccessToken, second.AccessToken} {
 		requireRefused(t, cli, Credential{Bearer: token})
 	}
-	c.advance(lookEvery)
+	c.Advance(lookEvery)
 	for _, token := range []string{in.AccessToken, second.AccessToken} {
 		requireRefused(t, server, Credential{Bearer: token})
 	}
@@ -174,7 +175,7 @@ func TestRotationUnderAClockThatWasSetBack(t *testing.T) {
 	b := newBench(t)
 	b.user("rita", "reviewer")
 	b.rotateKey(Rotation{})
-	b.clock.advance(-300 * 24 * time.Hour)
+	b.clock.Advance(-300 * 24 * time.Hour)
 	old := b.login("rita", false)
 	kid := b.rotateKey(Rotation{})
 	in := b.login("rita", false)
@@ -201,7 +202,7 @@ func TestRotationsAtOnceAndUnderUse(t *testing.T) {
 		})
 		wg.Go(func() {
 			for range 50 {
-				c.advance(time.Millisecond)
+				c.Advance(time.Millisecond)
 				if _, err := server.Authenticate(context.Background(), Credential{Bearer: in.AccessToken}, origin()); err != nil {
 					t.Error(err)
 					return
@@ -211,7 +212,7 @@ func TestRotationsAtOnceAndUnderUse(t *testing.T) {
 	}
 	wg.Wait()
 	require.Len(t, server.keyFiles(), 9)
-	c.advance(lookEvery)
+	c.Advance(lookEvery)
 	fresh := server.login("rita", false)
 	cli.authenticated(Credential{Bearer: fresh.AccessToken})
 	server.authenticated(Credential{Bearer: in.AccessToken})
@@ -226,7 +227,7 @@ func TestKeyFilesThatGoWrongUnderARunningServer(t *testing.T) {
 	foreign := filepath.Join(dir, secretfile.Folder, "jwt-mine.key")
 	require.NoError(t, os.WriteFile(foreign, []byte("x"), 0o600))
 	for range 5 {
-		c.advance(lookEvery)
+		c.Advance(lookEvery)
 		b.authenticated(Credential{Bearer: in.AccessToken})
 	}
 	require.Equal(t, 1, strings.Count(logged.String(), "reading the bearer keys"), "said once")
@@ -242,7 +243,7 @@ func TestKeyFilesThatGoWrongUnderARunningServer(t *testing.T) {
 	for _, f := range b.keyFiles() {
 		require.NoError(t, os.Remove(f))
 	}
-	c.advance(lookEvery)
+	c.Advance(lookEvery)
 	requireRefused(t, b, Credential{Bearer: in.AccessToken})
 	again := b.login("rita", false)
 	b.authenticated(Credential{Bearer: again.AccessToken})
@@ -250,9 +251,9 @@ func TestKeyFilesThatGoWrongUnderARunningServer(t *testing.T) {
 }
 
 // newBenchOr answers why a process would not start on the folder.
-func newBenchOr(t *testing.T, dir string, c *clock) error {
+func newBenchOr(t *testing.T, dir string, c *apptest.Clock) error {
 	t.Helper()
-	_, err := keyring.Open(keyring.Options{DataDir: dir, Now: c.now, Log: slog.New(slog.DiscardHandler)})
+	_, err := keyring.Open(keyring.Options{DataDir: dir, Now: c.Now, Log: slog.New(slog.DiscardHandler)})
 	return err
 }
 
@@ -285,7 +286,7 @@ func TestHS256KeepsThePreviousSecretForVerifyingOnly(t *testing.T) {
 		"previous alone": {Previous: goodSecret}, "twice the same": {Secret: goodSecret, Previous: goodSecret},
 		"weak previous": {Secret: goodSecret, Previous: strings.Repeat("ab", 20)}, "short previous": {Secret: goodSecret, Previous: "x"},
 	} {
-		o.DataDir, o.Now = dir, c.now
+		o.DataDir, o.Now = dir, c.Now
 		_, err := keyring.Open(o)
 		requireCode(t, fault.Invalid, err)
 		require.Equal(t, "auth.jwt_secret_previous", fault.From(err).Field, name)
@@ -301,7 +302,7 @@ func TestADueKeyGoesOnWhereNoneCanBeWritten(t *testing.T) {
 	kid := kidIn(t, b.login("rita", false).AccessToken)
 	secrets := filepath.Join(dir, secretfile.Folder)
 	require.NoError(t, os.Rename(secrets, secrets+".away"))
-	c.advance(rotateAfter)
+	c.Advance(rotateAfter)
 	for range 3 {
 		in := b.login("rita", false)
 		require.Equal(t, kid, kidIn(t, in.AccessToken))
@@ -309,7 +310,7 @@ func TestADueKeyGoesOnWhereNoneCanBeWritten(t *testing.T) {
 	}
 	require.Equal(t, 1, strings.Count(logged.String(), "no new one can be made"), "said once")
 	require.NoError(t, os.Rename(secrets+".away", secrets))
-	c.advance(lookEvery)
+	c.Advance(lookEvery)
 	require.NotEqual(t, kid, kidIn(t, b.login("rita", false).AccessToken))
 	require.Contains(t, logged.String(), "a new bearer key signs")
 }
@@ -327,7 +328,7 @@ func TestAPlantedKeySignsNothing(t *testing.T) {
 	planted := filepath.Join(dir, secretfile.Folder, "jwt-7zzzzzzzzzzzzzzzzzzzzzzzzz.key")
 	require.NoError(t, os.WriteFile(planted, bytes.Repeat([]byte{7}, ed25519.SeedSize), 0o600))
 	require.NoError(t, os.Chown(planted, stranger, stranger))
-	c.advance(lookEvery)
+	c.Advance(lookEvery)
 	require.Equal(t, kidIn(t, in.AccessToken), kidIn(t, b.login("rita", false).AccessToken))
 	b.authenticated(Credential{Bearer: in.AccessToken})
 	err := newBenchOr(t, dir, c)

@@ -25,7 +25,7 @@ func TestLivingCountsWhatLetsSomebodyIn(t *testing.T) {
 	b.login(adminName, false)
 	require.Equal(t, Living{Sessions: 2}, living())
 
-	until := b.clock.now().Add(10 * time.Minute)
+	until := b.clock.Now().Add(10 * time.Minute)
 	_, _, err := b.CreateKey(ctx, access.System("root"), NewKey{Label: "a", UserName: adminName, ValidUntil: &until}, nil)
 	require.NoError(t, err)
 	k, _, err := b.CreateKey(ctx, access.System("root"), NewKey{Label: "b", UserName: adminName}, nil)
@@ -34,10 +34,10 @@ func TestLivingCountsWhatLetsSomebodyIn(t *testing.T) {
 	require.NoError(t, b.RevokeKey(ctx, access.System("root"), k.ID))
 	require.EqualValues(t, 1, living().Keys)
 
-	b.clock.advance(11 * time.Minute)
+	b.clock.Advance(11 * time.Minute)
 	require.EqualValues(t, 0, living().Keys, "the other one has expired")
-	b.clock.advance(30 * time.Minute)
+	b.clock.Advance(30 * time.Minute)
 	require.EqualValues(t, 1, living().Sessions, "the browser's is idle, the program's is not bound by that")
-	b.clock.advance(24 * time.Hour)
+	b.clock.Advance(24 * time.Hour)
 	require.Zero(t, living())
 }

@@ -58,16 +58,16 @@ func TestGuessesAtANameWaitLongerAndLonger(t *testing.T) {
 		requireCode(t, fault.RateLimited, err) // the right one would be told from the wrong one
 		require.Equal(t, hashed, b.hashed(), "nothing is hashed inside a delay")
 
-		b.clock.advance(want - time.Millisecond)
+		b.clock.Advance(want - time.Millisecond)
 		code, _ = b.guess("203.0.113.7", "rita")
 		require.Equal(t, fault.RateLimited, code)
-		b.clock.advance(time.Millisecond)
+		b.clock.Advance(time.Millisecond)
 		code, _ = b.guess("203.0.113.7", "rita")
 		require.Equal(t, fault.Unauthenticated, code, "a delay ends by itself: no lock")
 		want = min(2*want, maxDelay)
 	}
 	require.Equal(t, maxDelay, want)
-	b.clock.advance(maxDelay)
+	b.clock.Advance(maxDelay)
 	_, err := b.signIn(at("203.0.113.9"), "rita", adminPassword, true)
 	require.NoError(t, err)
 }
@@ -108,7 +108,7 @@ func TestKnownAndUnknownNamesAreAlikeInsideTheThrottle(t *testing.T) {
 	b.exec("UPDATE users SET status = 'disabled' WHERE id = ?", off.ID)
 	b.service("robot", "reviewer")
 	walk := func(name, password string) (steps []step) {
-		start := b.clock.now()
+		start := b.clock.Now()
 		for i := range 3*freeTries + 1 {
 			before := b.hashed()
 			_, err := b.signIn(at("203.0.113.7"), name, password, true)
@@ -116,10 +116,10 @@ func TestKnownAndUnknownNamesAreAlikeInsideTheThrottle(t *testing.T) {
 			require.NotNil(t, f)
 			steps = append(steps, step{f.Code, f.RetryAfter, f.Message, b.hashed() - before})
 			if i%3 == 0 {
-				b.clock.advance(time.Second)
+				b.clock.Advance(time.Second)
 			}
 		}
-		b.clock.advance(forgetAfter + start.Add(time.Hour).Sub(b.clock.now()))
+		b.clock.Advance(forgetAfter + start.Add(time.Hour).Sub(b.clock.Now()))
 		return steps
 	}
 	unknown := walk("nobody", wrongPassword)
@@ -170,7 +170,7 @@ func TestKnownDevicesHaveCountersOfTheirOwn(t *testing.T) {
 	}
 	requireCode(t, fault.RateLimited, login("203.0.113.7", first.DeviceToken, adminPassword))
 	require.NoError(t, login("203.0.113.7", "", adminPassword))
-	b.clock.advance(firstDelay)
+	b.clock.Advance(firstDelay)
 	require.NoError(t, login("203.0.113.7", first.DeviceToken, adminPassword))
 	for range freeTries { // its own success has cleared its counter
 		requireCode(t, fault.Unauthenticated, login("203.0.113.7", first.DeviceToken, wrongPassword))
@@ -214,7 +214,7 @@ func TestOneAddressMayGetAHundredWrongAnHour(t *testing.T) {
 	for i := range addressTries {
 		code, _ := b.guess(fmt.Sprintf("2001:db8:1:2::%x", i+1), fmt.Sprintf("person-%d", i))
 		require.Equal(t, fault.Unauthenticated, code, i)
-		b.clock.advance(time.Second)
+		b.clock.Advance(time.Second)
 	}
 	hashed := b.hashed()
 	for _, name := range []string{"somebody", "nora"} {
@@ -229,7 +229,7 @@ func TestOneAddressMayGetAHundredWrongAnHour(t *testing.T) {
 	require.NoError(t, err, "a known device is not held to what its neighbours do")
 	_, err = b.signIn(at("2001:db8:1:2::5"), "rita", adminPassword, true)
 	require.NoError(t, err, "and its network is known from then on")
-	b.clock.advance(addressSpan - addressTries*time.Second)
+	b.clock.Advance(addressSpan - addressTries*time.Second)
 	_, err = b.signIn(at("2001:db8:1:2::5"), "nora", adminPassword, true)
 	require.NoError(t, err)
 }
@@ -238,12 +238,12 @@ func TestQuietDayIsForgotten(t *testing.T) {
 	b := newBench(t)
 	b.user("rita", "reviewer")
 	b.spendFreeTries("rita")
-	b.clock.advance(forgetAfter - time.Second)
+	b.clock.Advance(forgetAfter - time.Second)
 	b.guess("203.0.113.7", "rita")
 	code, wait := b.guess("203.0.113.7", "rita")
 	require.Equal(t, fault.RateLimited, code)
 	require.Equal(t, 2*firstDelay, wait, "a day less a second is not quiet enough")
-	b.clock.advance(forgetAfter)
+	b.clock.Advance(forgetAfter)
 	b.spendFreeTries("rita")
 	code, wait = b.guess("203.0.113.7", "rita")
 	require.Equal(t, fault.RateLimited, code)
@@ -328,7 +328,7 @@ func TestChangePasswordUsesTheSameCounters(t *testing.T) {
 	requireCode(t, fault.RateLimited, err)
 	_, err = b.signIn(origin(), "rita", adminPassword, true)
 	requireCode(t, fault.RateLimited, err)
-	b.clock.advance(firstDelay)
+	b.clock.Advance(firstDelay)
 	_, err = b.ChangePassword(context.Background(), p, adminPassword, "another private sentence")
 	require.NoError(t, err)
 }

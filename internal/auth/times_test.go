@@ -17,7 +17,7 @@ func TestShorterTimesEndWhatIsPastThem(t *testing.T) {
 	browser, program := b.login("rita", true), b.login("rita", false)
 	p := b.principal(browser.CookieToken)
 
-	b.clock.advance(10 * time.Minute)
+	b.clock.Advance(10 * time.Minute)
 	b.SetTimes(Times{Idle: 5 * time.Minute, Max: time.Hour, Access: 15 * time.Minute})
 	requireRefused(t, b, Credential{Cookie: browser.CookieToken})
 	_, code := b.rechecked(p)
@@ -28,7 +28,7 @@ func TestShorterTimesEndWhatIsPastThem(t *testing.T) {
 	requireRefused(t, b, Credential{Cookie: browser.CookieToken})
 	browser, program = b.login("rita", true), b.login("rita", false)
 	for range 3 {
-		b.clock.advance(20 * time.Minute)
+		b.clock.Advance(20 * time.Minute)
 		b.principal(browser.CookieToken)
 	}
 	b.SetTimes(Times{Idle: 30 * time.Minute, Max: time.Hour, Access: 15 * time.Minute})
@@ -45,13 +45,13 @@ func TestLongerTimesGiveNoSessionMoreThanItWasMadeFor(t *testing.T) {
 	b.user("rita", "reviewer")
 	in := b.login("rita", true)
 	b.SetTimes(Times{Idle: 3 * time.Hour, Max: 3 * time.Hour, Access: time.Hour})
-	b.clock.advance(time.Hour - time.Millisecond)
+	b.clock.Advance(time.Hour - time.Millisecond)
 	b.principal(in.CookieToken)
-	b.clock.advance(time.Millisecond)
+	b.clock.Advance(time.Millisecond)
 	requireRefused(t, b, Credential{Cookie: in.CookieToken})
 
 	in = b.login("rita", true)
-	b.clock.advance(2 * time.Hour)
+	b.clock.Advance(2 * time.Hour)
 	b.principal(in.CookieToken)
 }
 
@@ -60,9 +60,9 @@ func TestALongerIdleLimitWakesNoSession(t *testing.T) {
 	b := newBenchIn(t, t.TempDir(), newClock(), Options{})
 	b.user("rita", "reviewer")
 	left := b.login("rita", true)
-	b.clock.advance(20 * time.Minute)
+	b.clock.Advance(20 * time.Minute)
 	used := b.login("rita", true)
-	b.clock.advance(10 * time.Minute)
+	b.clock.Advance(10 * time.Minute)
 	b.SetTimes(Times{Idle: 8 * time.Hour})
 	requireRefused(t, b, Credential{Cookie: left.CookieToken})
 	p := b.principal(used.CookieToken)
@@ -73,10 +73,10 @@ func TestALongerIdleLimitWakesNoSession(t *testing.T) {
 	b.SetTimes(Times{Idle: 8 * time.Hour, Access: time.Minute})
 	b.SetTimes(Times{Idle: 9 * time.Hour})
 	requireRefused(t, b, Credential{Cookie: left.CookieToken})
-	b.clock.advance(3 * time.Hour)
+	b.clock.Advance(3 * time.Hour)
 	b.principal(used.CookieToken)
 
-	b.clock.advance(-4 * time.Hour)
+	b.clock.Advance(-4 * time.Hour)
 	b.principal(b.login("rita", true).CookieToken)
 }
 
@@ -87,7 +87,7 @@ func TestABearerLivesAsLongAsWhenItWasSigned(t *testing.T) {
 	b.SetTimes(Times{Access: time.Minute})
 	short := b.login("rita", false)
 	require.Equal(t, time.Minute, short.ExpiresIn)
-	b.clock.advance(2 * time.Minute)
+	b.clock.Advance(2 * time.Minute)
 	b.authenticated(Credential{Bearer: long.AccessToken})
 	requireRefused(t, b, Credential{Bearer: short.AccessToken})
 }

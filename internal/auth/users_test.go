@@ -25,8 +25,8 @@ func TestCreateUser(t *testing.T) {
 	})
 	require.Equal(t, row{"user", "user.manage", "allow", "", "user:" + u.ID}, r)
 	require.Equal(t, User{
-		ID: u.ID, Username: "Rita", DisplayName: "Rita Ο'Neill", Role: "reviewer", Kind: KindPerson, Status: "active", Language: "zh-CN", CreatedAt: b.clock.now(),
-		UpdatedAt: b.clock.now(), Version: 1,
+		ID: u.ID, Username: "Rita", DisplayName: "Rita Ο'Neill", Role: "reviewer", Kind: KindPerson, Status: "active", Language: "zh-CN", CreatedAt: b.clock.Now(),
+		UpdatedAt: b.clock.Now(), Version: 1,
 	}, u)
 	require.True(t, strings.HasPrefix(u.ID, "usr_"))
 	require.Equal(t, "rita", strings.ToLower(b.as("rita").Name))
@@ -162,7 +162,7 @@ func TestListUsersPages(t *testing.T) {
 	admin := b.admin()
 	want := []string{adminName}
 	for _, n := range []string{"zoe", "bob", "yan", "carl"} {
-		b.clock.advance(1e6)
+		b.clock.Advance(1e6)
 		b.user(n, "guest")
 		want = append(want, n)
 	}

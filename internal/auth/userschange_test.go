@@ -67,7 +67,7 @@ func TestChangeUserSaysWhatItChanged(t *testing.T) {
 			7,
 		},
 	} {
-		b.clock.advance(time.Second)
+		b.clock.Advance(time.Second)
 		u, r, err := b.change(admin, rita.ID, c.change)
 		require.NoError(t, err)
 		require.Equal(t, row{"user", "user.manage", "allow", "", "user:" + rita.ID}, r)
@@ -79,7 +79,7 @@ func TestChangeUserSaysWhatItChanged(t *testing.T) {
 		again.Use, again.Groups = nil, nil // of details and lists alone
 		require.Equal(t, again, u)
 		if c.details["change"] != "none" {
-			require.Equal(t, b.clock.now(), u.UpdatedAt)
+			require.Equal(t, b.clock.Now(), u.UpdatedAt)
 		}
 	}
 	require.Equal(t, policy+2, b.guard.PolicyVersion(), "one version for each change of a role")

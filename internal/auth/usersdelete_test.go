@@ -32,7 +32,7 @@ func TestDeleteUserEndsEverything(t *testing.T) {
 		requireCode(t, fault.Stale, b.DeleteUser(context.Background(), admin, rita.ID, ptr(int64(1))))
 	})
 	require.Equal(t, row{"user", "user.manage", "error", "precondition_failed", "user:" + rita.ID}, r)
-	b.clock.advance(1e9)
+	b.clock.Advance(1e9)
 	r = b.oneRow(func() { require.NoError(t, b.DeleteUser(context.Background(), admin, rita.ID, ptr(int64(2)))) })
 	require.Equal(t, row{"user", "user.manage", "allow", "", "user:" + rita.ID}, r)
 	require.Equal(t, map[string]any{"change": "delete", "username": "rita", "role": "reviewer", "kind": "person"}, b.details())
@@ -45,7 +45,7 @@ func TestDeleteUserEndsEverything(t *testing.T) {
 	_, err = b.Login(context.Background(), origin(), LoginRequest{Username: "rita", Password: adminPassword, Browser: true})
 	requireCode(t, fault.Unauthenticated, err)
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM users WHERE id = ? AND status = 'deleted' AND password_hash = '' AND display_name = ''
-		AND deleted_at = ? AND updated_at = deleted_at`, rita.ID, millis(b.clock.now())))
+		AND deleted_at = ? AND updated_at = deleted_at`, rita.ID, millis(b.clock.Now())))
 	require.Zero(t, b.count("SELECT count(*) FROM api_keys WHERE user_id = ? AND revoked_at IS NULL", rita.ID))
 	require.Zero(t, b.count("SELECT count(*) FROM sessions WHERE user_id = ? AND revoked_at IS NULL", rita.ID))
 	require.Zero(t, b.count("SELECT count(*) FROM saved_filters WHERE user_id = ?", rita.ID))

@@ -22,7 +22,7 @@ func TestListUsersFilters(t *testing.T) {
 		{Username: "bot", Kind: KindService, Role: "reviewer"},
 		{Username: "李娜", DisplayName: "护士 李", Role: "nurse"},
 	} {
-		b.clock.advance(1e6)
+		b.clock.Advance(1e6)
 		if u.Kind == "" {
 			u.Password = adminPassword
 		}
@@ -144,14 +144,14 @@ func TestGetUserAndPermissions(t *testing.T) {
 		require.Equal(t, "shipped", l.Source)
 		require.Empty(t, l.ChangedBy+l.EventID)
 	}
-	b.clock.advance(1e9)
+	b.clock.Advance(1e9)
 	_, _, err = b.guard.PutRole(context.Background(), admin, "reviewer", access.RoleChange{Actions: append(slices.Clone(reviewer), "moderation.read_all")})
 	require.NoError(t, err)
 	for _, l := range check(asRita, append(reviewer, "moderation.read_all"), "active") {
 		if l.Action == "moderation.read_all" {
 			require.Equal(t, "changed", l.Source)
 			require.Equal(t, adminName, l.ChangedBy)
-			require.Equal(t, b.clock.now(), *l.ChangedAt)
+			require.Equal(t, b.clock.Now(), *l.ChangedAt)
 			require.Equal(t, 1, b.count("SELECT count(*) FROM audit_events WHERE id = ? AND resource = 'role:reviewer'", l.EventID))
 		}
 	}

@@ -1,7 +1,6 @@
 package events_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -31,7 +30,7 @@ type rig struct {
 	guard *access.Guard
 	hub   *events.Hub
 	clock *clock
-	out   *lines
+	out   *apptest.Lines
 	stop  func()
 
 	models *models
@@ -43,7 +42,7 @@ func newRig(t testing.TB) *rig { return rigOver(t, apptest.OpenDB(t)) }
 // rigOver starts another hub over a database, as a restart does.
 func rigOver(t testing.TB, d *db.DB) *rig {
 	t.Helper()
-	r := &rig{t: t, db: d, log: audit.New(d, []byte("content key of a test")), clock: newClock(), out: &lines{}}
+	r := &rig{t: t, db: d, log: audit.New(d, []byte("content key of a test")), clock: newClock(), out: &apptest.Lines{}}
 	var err error
 	r.guard, err = access.New(t.Context(), d, r.log, access.Options{})
 	require.NoError(t, err)
@@ -170,24 +169,6 @@ func (c *clock) running() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.ticks)
-}
-
-// lines is a log.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // row appends one audit row with the verdicts of one owner, as a moderation does, and answers its number.

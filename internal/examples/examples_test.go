@@ -67,28 +67,10 @@ func (j *judge) times() int {
 	return len(j.asked)
 }
 
-// clock is turned by the test.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 type rig struct {
 	svc   *examples.Service
 	judge *judge
-	clock *clock
+	clock *apptest.Clock
 }
 
 func newRig(t *testing.T) *rig {
@@ -96,7 +78,7 @@ func newRig(t *testing.T) *rig {
 	d := apptest.OpenDB(t)
 	guard, err := access.New(t.Context(), d, audit.New(d, []byte("a test's content key")), access.Options{})
 	require.NoError(t, err)
-	r := &rig{judge: &judge{standard: version(1)}, clock: &clock{now: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)}}
+	r := &rig{judge: &judge{standard: version(1)}, clock: apptest.NewClock(time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC))}
 	r.svc = examples.New(guard, r.judge, r.clock.Now)
 	_, err = r.svc.List(t.Context(), guest(), examples.English)
 	require.Equal(t, fault.Loading, fault.CodeOf(err), "reading alone asks nobody")
@@ -110,7 +92,7 @@ func newRig(t *testing.T) *rig {
 		return err == nil
 	}, 10*time.Second, time.Millisecond)
 	r.judge.set(func(j *judge) { j.asked, j.by = nil, nil })
-	r.clock.advance(time.Hour)
+	r.clock.Advance(time.Hour)
 	return r
 }
 
@@ -156,7 +138,7 @@ func TestTheModelIsAskedOnceForEachPolicy(t *testing.T) {
 	require.Zero(t, r.judge.times(), "nothing has changed")
 	r.judge.set(func(j *judge) { j.standard = version(2) })
 	list(2)
-	r.clock.advance(time.Hour)
+	r.clock.Advance(time.Hour)
 	list(2)
 	require.Equal(t, 1, r.judge.times())
 	require.Equal(t, access.Server("examples").Name, r.judge.by[0].Name)
@@ -167,7 +149,7 @@ func TestTheModelIsAskedOnceForEachPolicy(t *testing.T) {
 	list(3)
 	r.judge.set(func(j *judge) { j.standard = version(4) })
 	list(3)
-	r.clock.advance(time.Minute)
+	r.clock.Advance(time.Minute)
 	list(4)
 	require.Equal(t, 3, r.judge.times())
 }
@@ -186,7 +168,7 @@ func TestWithoutAModelThereIsNothingToShow(t *testing.T) {
 	}
 	require.Equal(t, 1, r.judge.times(), "nor asked for again at once")
 	r.judge.set(func(j *judge) { j.broken = nil })
-	r.clock.advance(time.Minute)
+	r.clock.Advance(time.Minute)
 	_, err = r.svc.List(t.Context(), guest(), examples.Chinese)
 	require.NoError(t, err)
 	r.judge.set(func(j *judge) { j.loading = fault.New(fault.Loading, "not any more") })

@@ -31,25 +31,7 @@ type house struct {
 	db    *db.DB
 	log   *audit.Log
 	guard *access.Guard
-	said  *lines
-}
-
-// lines is what was logged.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
+	said  *apptest.Lines
 }
 
 func quick(hosts ...string) forward.Options {
@@ -71,7 +53,7 @@ func newHouse(t testing.TB, o forward.Options) *house { return openHouse(t, appt
 
 func openHouse(t testing.TB, path string, o forward.Options, notes func(context.Context, int64, int) ([]forward.Note, error)) *house {
 	t.Helper()
-	h := &house{t: t, db: apptest.OpenDBAt(t, path, time.Now), said: &lines{}}
+	h := &house{t: t, db: apptest.OpenDBAt(t, path, time.Now), said: &apptest.Lines{}}
 	h.log = audit.New(h.db, []byte("content key of a test"))
 	var err error
 	h.guard, err = access.New(t.Context(), h.db, h.log, access.Options{})

@@ -9,59 +9,44 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"guardhouse/internal/apptest"
 	"guardhouse/internal/fault"
 )
 
-type clock struct {
-	mu sync.Mutex
-	at time.Time
+func newClock() *apptest.Clock {
+	return apptest.NewClock(time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC))
 }
 
-func newClock() *clock { return &clock{at: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)} }
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
-func open(t testing.TB, dir string, c *clock) *Ring {
+func open(t testing.TB, dir string, c *apptest.Clock) *Ring {
 	t.Helper()
-	r, err := Open(Options{DataDir: dir, Now: c.now, Log: slog.New(slog.DiscardHandler)})
+	r, err := Open(Options{DataDir: dir, Now: c.Now, Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	return r
 }
 
-func (c *clock) claims() Claims {
-	return Claims{UserID: "usr_a", SessionID: "ses_b", Epoch: 7, IssuedAt: c.now(), Until: c.now().Add(time.Minute)}
+func claimsAt(c *apptest.Clock) Claims {
+	return Claims{UserID: "usr_a", SessionID: "ses_b", Epoch: 7, IssuedAt: c.Now(), Until: c.Now().Add(time.Minute)}
 }
 
 func TestABearerSaysWhatWasIssued(t *testing.T) {
 	c := newClock()
 	r := open(t, t.TempDir(), c)
-	token, err := r.Issue(c.claims())
+	token, err := r.Issue(claimsAt(c))
 	require.NoError(t, err)
 	got, kid, err := r.Parse(token)
 	require.NoError(t, err)
 	require.True(t, r.Verifies(kid))
-	want := c.claims()
+	want := claimsAt(c)
 	require.True(t, want.IssuedAt.Equal(got.IssuedAt))
 	require.True(t, want.Until.Equal(got.Until))
 	got.IssuedAt, got.Until = want.IssuedAt, want.Until
 	require.Equal(t, want, got)
-	c.advance(time.Minute)
+	c.Advance(time.Minute)
 	got, kid, err = r.Parse(token)
 	require.ErrorIs(t, err, errBearer)
 	require.Zero(t, got)
@@ -83,7 +68,7 @@ func (r *Ring) sign(t testing.TB, header, body string) string {
 func TestStrangersKidsDontMakeTheDiskBusy(t *testing.T) {
 	c := newClock()
 	r := open(t, t.TempDir(), c)
-	good, err := r.Issue(c.claims())
+	good, err := r.Issue(claimsAt(c))
 	require.NoError(t, err)
 	raw, err := base64.RawURLEncoding.DecodeString(strings.Split(good, ".")[1])
 	require.NoError(t, err)
@@ -106,9 +91,9 @@ func TestStrangersKidsDontMakeTheDiskBusy(t *testing.T) {
 	}
 	const invented = "ed-01arz3ndektsv4rrffq69g5fav"
 	require.Equal(t, 1, looks(invented, 1000))
-	c.advance(strangeEvery - time.Millisecond)
+	c.Advance(strangeEvery - time.Millisecond)
 	require.Zero(t, looks(invented, 1000))
-	c.advance(time.Millisecond)
+	c.Advance(time.Millisecond)
 	require.Equal(t, 1, looks(invented, 1000))
 	_, _, err = r.Parse(good)
 	require.NoError(t, err)
@@ -122,7 +107,7 @@ func TestAKeyThatOthersCanReadRefusesStart(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 0o600, info.Mode().Perm())
 	require.NoError(t, os.Chmod(path, 0o644))
-	_, err = Open(Options{DataDir: dir, Now: c.now, Log: slog.New(slog.DiscardHandler)})
+	_, err = Open(Options{DataDir: dir, Now: c.Now, Log: slog.New(slog.DiscardHandler)})
 	require.Equal(t, fault.Invalid, fault.CodeOf(err), "%v", err)
 }
 
@@ -156,7 +141,7 @@ func TestSecretTypesRedactThemselves(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	c := newClock()
 	r := open(f, f.TempDir(), c)
-	good, err := r.Issue(c.claims())
+	good, err := r.Issue(claimsAt(c))
 	require.NoError(f, err)
 	var parts [2]string
 	for i := range parts {
@@ -179,7 +164,7 @@ func FuzzParse(f *testing.F) {
 		}
 		require.NotEmpty(t, got.UserID)
 		require.NotEmpty(t, got.SessionID)
-		require.True(t, got.Until.After(c.now()))
+		require.True(t, got.Until.After(c.Now()))
 		require.True(t, r.Verifies(kid))
 	})
 }

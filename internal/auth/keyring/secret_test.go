@@ -24,7 +24,7 @@ func TestWeakJWTSecretsRefuseStart(t *testing.T) {
 		"11112222333344445555666677778888"[:16] + "1111222233334444", "TODO: put a secret of 32 bytes here", "secret_key_for_jwt_signing_tokens",
 	}
 	for _, secret := range weak {
-		_, err := Open(Options{DataDir: t.TempDir(), Secret: secret, Now: newClock().now, Log: slog.New(slog.DiscardHandler)})
+		_, err := Open(Options{DataDir: t.TempDir(), Secret: secret, Now: newClock().Now, Log: slog.New(slog.DiscardHandler)})
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), "%v", err)
 		require.Equal(t, "auth.jwt_secret", fault.From(err).Field)
 		require.NotContains(t, err.Error(), secret)

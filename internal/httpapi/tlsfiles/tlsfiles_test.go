@@ -14,12 +14,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"guardhouse/internal/apptest"
 	"guardhouse/internal/httpapi/tlsfiles"
 )
-
-type clock struct{ at time.Time }
-
-func (c *clock) now() time.Time { return c.at }
 
 func open(t *testing.T, o tlsfiles.Options) *tlsfiles.Files {
 	t.Helper()
@@ -48,12 +45,12 @@ func trust(t *testing.T, f *tlsfiles.Files) *x509.CertPool {
 
 func TestFirstStartMakesAuthorityAndLeaf(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tls")
-	c := &clock{time.Now()}
-	f := open(t, tlsfiles.Options{Dir: dir, Names: []string{"guard.example"}, Now: c.now})
+	c := apptest.NewClock(time.Now())
+	f := open(t, tlsfiles.Options{Dir: dir, Names: []string{"guard.example"}, Now: c.Now})
 	require.False(t, f.Given())
 	l := leaf(t, f)
 	for _, host := range []string{"localhost", "guard.example", "127.0.0.1", "::1"} {
-		_, err := l.Verify(x509.VerifyOptions{Roots: trust(t, f), DNSName: host, CurrentTime: c.at})
+		_, err := l.Verify(x509.VerifyOptions{Roots: trust(t, f), DNSName: host, CurrentTime: c.Now()})
 		require.NoError(t, err, host)
 	}
 	require.LessOrEqual(t, l.NotAfter.Sub(l.NotBefore), 397*24*time.Hour)
@@ -67,28 +64,28 @@ func TestFirstStartMakesAuthorityAndLeaf(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, string(pem), "PRIVATE")
 
-	again := open(t, tlsfiles.Options{Dir: dir, Names: []string{"guard.example"}, Now: c.now})
+	again := open(t, tlsfiles.Options{Dir: dir, Names: []string{"guard.example"}, Now: c.Now})
 	require.Equal(t, f.Fingerprint(), again.Fingerprint(), "a restart keeps the leaf")
 }
 
 func TestRenewal(t *testing.T) {
 	dir := t.TempDir()
-	c := &clock{time.Now()}
-	f := open(t, tlsfiles.Options{Dir: dir, Now: c.now})
+	c := apptest.NewClock(time.Now())
+	f := open(t, tlsfiles.Options{Dir: dir, Now: c.Now})
 	first, authority := f.Fingerprint(), trust(t, f)
 
-	c.at = c.at.Add(300 * 24 * time.Hour)
+	c.Advance(300 * 24 * time.Hour)
 	require.NoError(t, f.Check())
 	require.Equal(t, first, f.Fingerprint(), "300 days in it is still good")
 
-	c.at = c.at.Add(80 * 24 * time.Hour)
+	c.Advance(80 * 24 * time.Hour)
 	require.NoError(t, f.Check())
 	require.NotEqual(t, first, f.Fingerprint(), "17 days before its end it is renewed")
-	_, err := leaf(t, f).Verify(x509.VerifyOptions{Roots: authority, DNSName: "localhost", CurrentTime: c.at})
+	_, err := leaf(t, f).Verify(x509.VerifyOptions{Roots: authority, DNSName: "localhost", CurrentTime: c.Now()})
 	require.NoError(t, err, "the authority is the one that clients trust already")
 
 	renewed := f.Fingerprint()
-	f = open(t, tlsfiles.Options{Dir: dir, Now: c.now, Names: []string{"new.name"}})
+	f = open(t, tlsfiles.Options{Dir: dir, Now: c.Now, Names: []string{"new.name"}})
 	require.NotEqual(t, renewed, f.Fingerprint(), "a new name needs a new leaf")
 }
 
