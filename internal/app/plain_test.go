@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -9,12 +8,12 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"guardhouse/internal/apptest"
 	"guardhouse/internal/config"
 )
 
@@ -26,23 +25,6 @@ func freePort(t *testing.T) string {
 	require.NoError(t, err)
 	require.NoError(t, ln.Close())
 	return ln.Addr().String()
-}
-
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 func get(t *testing.T, c *http.Client, url string) (int, string) {
@@ -70,7 +52,7 @@ func TestTheListenersOfAServer(t *testing.T) {
 	defer cancel()
 	r := &running{stop: cancel, done: make(chan error, 1)}
 	said := make(chan Notice, 1)
-	var logs safeBuffer
+	var logs apptest.Lines
 	o := Options{Engine: engine(t), Log: slog.New(slog.NewJSONHandler(&logs, nil)), Build: Build{Version: "v9.9.9"}, LogDropped: func() uint64 { return 3 }}
 	go func() { r.done <- Serve(ctx, c, o, func(n Notice) { said <- n }) }()
 	select {

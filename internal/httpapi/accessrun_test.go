@@ -13,13 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/apptest"
 	"guardhouse/internal/auth"
 )
 
 // house is a server with the people, groups, keys and models of docs/access.md.
 type house struct {
 	*bench
-	clock *clock
+	clock *apptest.Clock
 	ids   map[string]string // key:NAME of the page -> key:ID
 }
 
@@ -91,7 +92,7 @@ func (h *house) tries(t testing.TB, e example) {
 		if when := row["when (UTC)"]; when != "" {
 			moment, err := time.Parse("2006-01-02 15:04:05", when)
 			require.NoError(t, err, at)
-			h.clock.set(moment)
+			h.clock.Set(moment)
 		}
 		c := asking(t, row["does"], i)
 		c.as, c.peer, c.header = row["who"], "10.4.1.9", map[string]string{}

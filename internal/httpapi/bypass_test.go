@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/apptest"
 	"guardhouse/internal/auth"
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/inference"
@@ -141,7 +142,7 @@ func (b *bench) disguised(plain call) []path {
 }
 
 // newLimited is a bench with a clock, a verdict cache and an alias of guard-nano.
-func newLimited(t testing.TB, o access.Options) (*bench, *clock) {
+func newLimited(t testing.TB, o access.Options) (*bench, *apptest.Clock) {
 	t.Helper()
 	now := newClock()
 	o.Now = now.Now
@@ -209,7 +210,7 @@ func TestEachPathCounts(t *testing.T) {
 			}
 			require.Equal(t, want, b.do(p.call).Code, "%d: %s", i, p.name)
 		}
-		now.add(time.Minute)
+		now.Advance(time.Minute)
 	}
 }
 
@@ -233,7 +234,7 @@ func TestAListIsChargedWholeOrNotAtAll(t *testing.T) {
 		require.Equal(t, judged, b.engine.Judged())
 		require.Equal(t, http.StatusOK, list(2), "what did not fit took nothing")
 		require.Equal(t, http.StatusTooManyRequests, list(1))
-		now.add(time.Minute)
+		now.Advance(time.Minute)
 	}
 }
 
@@ -312,7 +313,7 @@ func TestTheClocksEdges(t *testing.T) {
 		{-24 * time.Hour, 0},
 		{365 * 24 * time.Hour, 6},
 	} {
-		now.set(start.Add(edge.at))
+		now.Set(start.Add(edge.at))
 		require.Equal(t, edge.want, through(), edge.at)
 	}
 }

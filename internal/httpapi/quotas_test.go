@@ -96,7 +96,7 @@ func TestQuotasHoldOnEveryPath(t *testing.T) {
 					}
 					require.Equal(t, want, b.do(p.call).Code, "day %d, %d: %s", day, i, p.name)
 				}
-				now.add(24 * time.Hour)
+				now.Advance(24 * time.Hour)
 			}
 		})
 	}

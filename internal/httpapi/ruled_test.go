@@ -4,13 +4,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/apptest"
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/httpapi"
 	"guardhouse/internal/policy"
@@ -19,27 +19,9 @@ import (
 	"guardhouse/models"
 )
 
-// clock is a gate's, turned by the test. It stands after every row of the template, so that the log's times only rise.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
+func newClock() *apptest.Clock {
+	return apptest.NewClock(time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC))
 }
-
-func newClock() *clock { return &clock{now: time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) set(now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = now
-}
-
-func (c *clock) add(d time.Duration) { c.set(c.Now().Add(d)) }
 
 // newGuarded is newBench with another gate, such as one with a clock of the test's.
 func newGuarded(t testing.TB, o access.Options, settings ...setting) *bench {
