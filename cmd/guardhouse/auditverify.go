@@ -20,7 +20,7 @@ import (
 )
 
 // proofs is what `audit verify` is told to check, and with what.
-type proofs struct{ export, publicKey, anchor string }
+type proofs struct{ export, evidence, publicKey, anchor string }
 
 func newAuditVerify(sh *shared) *cobra.Command {
 	var p proofs
@@ -28,14 +28,17 @@ func newAuditVerify(sh *shared) *cobra.Command {
 		Use: "verify", Short: "Walk the chain: exit 0 if it is whole, else 1 and the first thing wrong", Args: cobra.NoArgs,
 		Long: "Walk the chain of the log, with its checkpoints, keys and tombstones: exit 0 if it is whole, else 1 and the first thing wrong.\n" +
 			"Nothing is written into the data folder: it may be the live one, beside a running server, or a copy.\n" +
-			"With --export it checks a file that audit export wrote and needs nothing else than the public keys.",
+			"With --export it checks a file that audit export wrote, with --evidence one that audit evidence wrote, and needs nothing else than the\n" +
+			"public keys. Without --public-key the keys in an evidence pack are believed, and that is said.",
 		Example: "  guardhouse audit verify --data /srv/guardhouse\n" +
 			"  guardhouse audit verify --data /mnt/copy --anchor /mnt/anchor\n" +
 			"  guardhouse audit verify --anchor /media/usb\n" +
-			"  guardhouse audit verify --export audit.jsonl --public-key guardhouse.keys",
+			"  guardhouse audit verify --export audit.jsonl --public-key guardhouse.keys\n" +
+			"  guardhouse audit verify --evidence october.zip --public-key guardhouse.keys",
 		RunE: func(cmd *cobra.Command, _ []string) error { return sh.auditVerify(cmd.Context(), p) },
 	}
 	cmd.Flags().StringVar(&p.export, "export", "", "check this export instead of a database")
+	cmd.Flags().StringVar(&p.evidence, "evidence", "", "check this evidence pack instead of a database")
 	cmd.Flags().StringVar(&p.publicKey, "public-key", "", "file with the public keys that you hold, as guardhouse audit key prints them")
 	cmd.Flags().StringVar(&p.anchor, "anchor", "", "folder with copies of checkpoints, or one file of them (default the one of the settings)")
 	cmd.Flags().BoolVar(&sh.json, "json", false, "print JSON")
@@ -48,6 +51,8 @@ func (sh *shared) auditVerify(ctx context.Context, p proofs) error {
 		return err
 	}
 	switch {
+	case p.evidence != "":
+		return sh.verifyPack(ctx, p, keys)
 	case p.export == "":
 		return sh.verifyDatabase(ctx, p, keys)
 	case p.publicKey == "":

@@ -120,7 +120,7 @@ func (sh *shared) within(ctx context.Context, do func(a *app.App) error) error {
 
 func (sh *shared) onFolder(ctx context.Context, c *config.Config, do func(a *app.App) error) (err error) {
 	sh.logTo(c.LogLevel)
-	a, err := app.Open(ctx, c, app.Options{Engine: newEngine()})
+	a, err := app.Open(ctx, c, app.Options{Engine: newEngine(), Build: thisBuild()})
 	if err != nil {
 		return err
 	}

@@ -54,10 +54,9 @@ func (sh *shared) serve(ctx context.Context, c *config.Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
 	slog.SetDefault(l.log)
-	info := buildInfo()
 	return app.Serve(ctx, c, app.Options{
 		Engine: newEngine(), LogDropped: l.dropped, Kernels: llamacpp.Kernels,
-		Build: app.Build{Version: info["version"], Commit: info["commit"], Engine: info["engine"]},
+		Build: thisBuild(),
 	}, func(n app.Notice) { announce(sh, n) })
 }
 

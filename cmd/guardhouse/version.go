@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"guardhouse/internal/app"
 	"guardhouse/internal/inference/llamacpp"
 	"guardhouse/internal/isa"
 )
@@ -32,26 +33,32 @@ func newVersion(sh *shared) *cobra.Command {
 
 // buildInfo says what this binary is and what it runs on, without the engine: a processor is asked, no model is loaded.
 func buildInfo() map[string]string {
-	sets := isa.Sets()
+	sets, b := isa.Sets(), thisBuild()
 	info := map[string]string{
-		"version": version, "go": runtime.Version(), "commit": "unknown", "engine": "unknown", "platform": runtime.GOOS + "/" + runtime.GOARCH,
+		"version": b.Version, "go": runtime.Version(), "commit": b.Commit, "engine": b.Engine, "platform": runtime.GOOS + "/" + runtime.GOARCH,
 		"target":    isa.Describe(sets, func(s isa.Set) bool { return s.Built }),
 		"processor": isa.Describe(sets, func(s isa.Set) bool { return s.Here }),
 		"kernels":   cmp.Or(llamacpp.Kernels("auto"), "unknown"),
 	}
+	return info
+}
+
+// thisBuild says what this binary is, and asks nobody.
+func thisBuild() app.Build {
+	b := app.Build{Version: version, Commit: "unknown", Engine: "unknown"}
 	build, ok := debug.ReadBuildInfo()
 	if !ok {
-		return info
+		return b
 	}
 	for _, s := range build.Settings {
 		if s.Key == "vcs.revision" {
-			info["commit"] = s.Value
+			b.Commit = s.Value
 		}
 	}
 	for _, dep := range build.Deps {
 		if dep.Path == "github.com/ollama/ollama" {
-			info["engine"] = "llama.cpp of ollama " + dep.Version
+			b.Engine = "llama.cpp of ollama " + dep.Version
 		}
 	}
-	return info
+	return b
 }

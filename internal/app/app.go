@@ -25,6 +25,7 @@ import (
 	"guardhouse/internal/config"
 	"guardhouse/internal/db"
 	"guardhouse/internal/events"
+	"guardhouse/internal/evidence"
 	"guardhouse/internal/examples"
 	"guardhouse/internal/export"
 	"guardhouse/internal/forward"
@@ -70,6 +71,7 @@ type App struct {
 	Alerts      *alert.Service
 	Examples    *examples.Service
 	Export      *export.Service
+	Evidence    *evidence.Service
 	Settings    *console.Service
 	Policy      *policy.Service
 	Rehearsal   *rehearsal.Service
@@ -214,6 +216,7 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 		Log: a.Audit, Guard: a.Guard, History: a.Moderation, Models: a.Catalog, Recheck: a.Auth.Recheck, Verdict: httpapi.HistoryJSON,
 	}, events.Options{Now: o.Now, Log: o.Log})
 	a.openExport()
+	a.openEvidence()
 	a.openRequests()
 	a.openRetention()
 	if err := a.openForwarding(keys); err != nil {

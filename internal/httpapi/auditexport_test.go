@@ -28,12 +28,15 @@ const exportPath = "/api/v1/audit/export"
 // exports is the service with a key of its own and, where one is named, a folder.
 func (s *services) exports(t testing.TB, folder string) *export.Service {
 	t.Helper()
-	signer, _, err := proof.NewSigner(rand.Reader, "ward")
+	var err error
+	s.signer, _, err = proof.NewSigner(rand.Reader, "ward")
+	require.NoError(t, err)
+	s.keyNote, err = s.signer.SignKey(proof.Key{Install: "ward", ID: s.signer.ID(), Verifier: s.signer.Verifier(), At: time.Now()}, nil)
 	require.NoError(t, err)
 	return export.New(export.Deps{
 		DB: s.db, Guard: s.guard, Log: s.log, Still: s.auth.Recheck, Folder: folder,
 		Prover: export.Prover{
-			Install: func(context.Context) (string, error) { return "ward", nil }, Sign: signer.Sign,
+			Install: func(context.Context) (string, error) { return "ward", nil }, Sign: s.signer.Sign,
 			Notes: func(context.Context, int64, int64, func(string, []byte) error) error { return nil },
 		},
 	})

@@ -30,6 +30,7 @@ import (
 	"guardhouse/internal/inference/fake"
 	"guardhouse/internal/moderation"
 	"guardhouse/internal/policy"
+	"guardhouse/internal/proof"
 	"guardhouse/internal/request"
 	"guardhouse/internal/review"
 	"guardhouse/internal/tokenizer"
@@ -123,7 +124,9 @@ type services struct {
 	engine      *fake.Engine
 
 	exporting    *export.Service
-	exportFolder string // not there until a test makes it
+	exportFolder string       // not there until a test makes it
+	signer       proof.Signer // of exports and packs, with the note of its key
+	keyNote      []byte
 }
 
 func (s *services) close() error {
@@ -285,6 +288,7 @@ func newBenchOf(t testing.TB, dir string, r ready, s *services, settings ...sett
 	s.exportFolder = filepath.Join(filepath.Dir(dir), "exports")
 	s.exporting = s.exports(t, s.exportFolder)
 	d.Export = s.exporting
+	withEvidence(&d, s)
 	d.Requests = request.New(request.Deps{DB: s.db, Guard: s.guard, Models: s.modelIDs})
 	d.Retention = s.retention()
 	d.Reviews, d.Usage = review.New(review.Deps{DB: s.db, Guard: s.guard, Show: d.Policy.Shown}), usage.New(s.db, s.guard, nil)

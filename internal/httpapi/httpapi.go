@@ -25,6 +25,7 @@ import (
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/checkpoint"
 	"guardhouse/internal/events"
+	"guardhouse/internal/evidence"
 	"guardhouse/internal/examples"
 	"guardhouse/internal/export"
 	"guardhouse/internal/fault"
@@ -64,7 +65,8 @@ type Deps struct {
 	Audit         *audit.Log
 	Proofs        func() verify.Options // what is known of the log outside the database; nil = nothing
 	Filters       *filters.Service
-	Export        *export.Service // nil = nothing is exported
+	Export        *export.Service   // nil = nothing is exported
+	Evidence      *evidence.Service // nil = there are no packs
 	Requests      *request.Service
 	Reviews       *review.Service
 	Retention     *retention.Service

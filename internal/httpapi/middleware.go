@@ -117,7 +117,8 @@ func (s *Server) checkOrigin(c *gin.Context) {
 // exportedFromElsewhere says that a page of another site opens an export with somebody's cookie: it is a GET, so that browsers
 // and programs can save what comes, but it takes a place and leaves rows that carry what was asked for.
 func (s *Server) exportedFromElsewhere(c *gin.Context) bool {
-	if c.FullPath() != "/api/v1/audit/export" || s.credential(c.Request).Cookie == "" {
+	taken := c.FullPath() == "/api/v1/audit/export" || c.FullPath() == "/api/v1/audit/evidence"
+	if !taken || s.credential(c.Request).Cookie == "" {
 		return false
 	}
 	switch c.GetHeader("Sec-Fetch-Site") {

@@ -100,7 +100,7 @@ GET    /api/v1/audit/events/{id}         401  403   403   403   403    404   403
 GET    /api/v1/audit/events/{id}/neighbours 401 403   403   403   403    404   403    404 403  404
 GET    /api/v1/audit/volume              401  403   403   403   403    200   403    200 403  200
 GET    /api/v1/audit/export              401  403   403   403   403    400   403    400 403  400
-GET    /api/v1/audit/evidence            401  403   403   403   403    404   403    404 403  404
+GET    /api/v1/audit/evidence            401  403   403   403   403    200   403    200 403  200
 GET    /api/v1/audit/export/schedules    401  403   403   403   403    200   403    200 403  200
 POST   /api/v1/audit/export/schedules    401  403   403   403   403    403   403    422 403  422
 DELETE /api/v1/audit/export/schedules/{id} 401 403  403   403   403    403   403    404 403  404
