@@ -57,7 +57,7 @@ func (a *anchor) update(ctx context.Context, d *db.DB) (foreign bool, err error)
 	if err := a.folder(); err != nil {
 		return false, err
 	}
-	unlock, err := a.lock()
+	unlock, err := a.lock(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -92,20 +92,6 @@ func (a *anchor) folder() error {
 		return fault.Wrap(because(WhyMissing, err), fault.Unprocessable, "The folder of audit.anchor is not there.")
 	}
 	return nil
-}
-
-// lock keeps a second process from copying the same at the same time. A file system without locks goes without: a note that
-// stands there twice does no harm.
-func (a *anchor) lock() (unlock func() error, err error) {
-	f, err := a.open(publicKeys)
-	if err != nil {
-		return nil, err
-	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f.Close, nil
 }
 
 // open opens a file of the folder for appending, and makes it if there is none.

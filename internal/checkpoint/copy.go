@@ -121,7 +121,7 @@ func (s *Service) noteCopying(ctx context.Context, err error, change func(*Ancho
 	s.state.Anchor = after
 	s.mu.Unlock()
 	if after.Foreign && !before.Foreign {
-		s.log.ErrorContext(ctx, "the anchor holds checkpoints that this database does not: it was restored, or is not the one that was copied there")
+		s.sayForeign(ctx)
 	}
 	switch {
 	case after.Problem != "" && after.Problem != before.Problem:

@@ -32,10 +32,12 @@ func (s *Service) begin(ctx context.Context) error {
 	return s.Write(ctx, proof.CauseStart)
 }
 
-// Run writes checkpoints as the log grows and as time passes, and copies what could not be copied before, until ctx ends.
+// Run writes checkpoints as the log grows and as time passes, and copies what could not be copied before, until ctx ends. At the
+// beginning it looks through all of the folder of copies.
 func (s *Service) Run(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	go s.search(ctx) // nobody waits for it: a network mount may not answer
 	for {
 		select {
 		case <-ctx.Done():
