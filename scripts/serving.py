@@ -29,6 +29,7 @@ class Served:
 
     def __init__(self, binary, settings=None):
         self.settings = settings or {}  # of the server: {"engine.threads": "1"}
+        self.variables = {}  # of its environment besides
         self.binary = str(pathlib.Path(binary).resolve())
         self.box = tempfile.TemporaryDirectory(prefix="guardhouse-test-")
         self.data = os.path.join(self.box.name, "data")
@@ -53,12 +54,12 @@ class Served:
         made = self.command("key", "create", "--user", user, "--label", "test", "--json")
         return json.loads(made.stdout)["key"]
 
-    def start(self):
-        """Starts the server in a process group of its own and waits until it can give a verdict."""
+    def start(self, ready=True):
+        """Starts the server in a process group of its own and waits until it can give a verdict, or only until its port is open."""
         self.process = subprocess.Popen(
             [self.binary, "serve", "--data", self.data, "--listen", "127.0.0.1:0"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            env=environment(self.settings), start_new_session=True, cwd=self.box.name,
+            env=environment(self.settings) | self.variables, start_new_session=True, cwd=self.box.name,
         )
         said = threading.Event()
         threading.Thread(target=self._read, args=(self.process, said), daemon=True).start()
@@ -67,7 +68,7 @@ class Served:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("the server did not open its port:\n" + "".join(self.log[-20:]))
         self.tls = ssl.create_default_context(cafile=os.path.join(self.data, "tls", "ca.pem"))
-        while True:
+        while ready:
             if self._ready():
                 return
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -146,6 +147,11 @@ class Checks:
     def __init__(self):
         self.passed = 0
         self.failed = 0
+        self.skipped = 0
+
+    def skip(self, name, why):
+        self.skipped += 1
+        print(f"skip {name}: {why}", flush=True)
 
     def run(self, name, check, *arguments):
         try:
@@ -159,7 +165,7 @@ class Checks:
         return said
 
     def close(self):
-        print(f"{self.passed} passed, {self.failed} failed, 0 skipped", flush=True)
+        print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped", flush=True)
         return 0 if self.passed and not self.failed else 1
 
 
