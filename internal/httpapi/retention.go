@@ -129,7 +129,7 @@ func planDTO(p retention.Plan) gen.RetentionPlan {
 	d := gen.RetentionPlan{
 		Questions: []gen.ClockQuestion{}, AsOf: wire.Maybe(&p.AsOf), Rows: p.Rows, Verdicts: p.Verdicts, Sessions: p.Sessions,
 		FirstSeq: p.FirstSeq, LastSeq: p.LastSeq, From: wire.Maybe(&p.From), To: wire.Maybe(&p.To), AuditBefore: wire.Maybe(&p.AuditBefore),
-		VerdictsBefore: wire.Maybe(&p.VerdictsBefore), SessionsBefore: wire.Maybe(&p.SessionsBefore), Held: p.Held, Unsent: p.Unsent,
+		VerdictsBefore: wire.Maybe(&p.VerdictsBefore), SessionsBefore: wire.Maybe(&p.SessionsBefore), Held: p.Held, Unsent: p.Unsent, Unexported: p.Unexported,
 	}
 	if p.Stopped != "" {
 		stopped := gen.RetentionPlanStopped(p.Stopped)

@@ -4007,6 +4007,9 @@ type RetentionPlan struct {
 	Stopped *RetentionPlanStopped `json:"stopped"`
 	To      *wire.Time            `json:"to"`
 
+	// Unexported Rows old enough that a schedule has yet to export.
+	Unexported int64 `json:"unexported"`
+
 	// Unsent Rows old enough that are not forwarded yet.
 	Unsent         int64      `json:"unsent"`
 	Verdicts       int64      `json:"verdicts"`

@@ -3037,6 +3037,11 @@ export interface components {
              * @description Rows old enough that are not forwarded yet.
              */
             unsent: number;
+            /**
+             * Format: int64
+             * @description Rows old enough that a schedule has yet to export.
+             */
+            unexported: number;
         };
         RetentionRun: {
             at: components["schemas"]["Timestamp"];
