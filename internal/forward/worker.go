@@ -23,51 +23,56 @@ const (
 
 // worker sends to one target. It belongs to one goroutine.
 type worker struct {
-	s      *Service
-	row    row
-	scope  string
-	stored Position // as the table has it
-	sent   Position // as far as items were handed to the sink
-	out    sink
-	under  []Position // of what was sent and is not settled
-	done   int64      // of the sink's items, those that are settled
-	doubt  Position   // where the post ended that failed last
-	taken  int64      // messages since the last write of the table
-	failed int64
-	wait   time.Duration
-	code   string // of the failure that lasts, "" = none
-	blind  bool   // the log could not be read, which was said
+	s       *Service
+	row     row
+	scope   string
+	stored  Position // as the table has it
+	reached Position // as far as items were settled: where the table could not be written, it follows
+	sent    Position // as far as items were handed to the sink
+	out     sink
+	under   []Position // of what was sent and is not settled
+	done    int64      // of the sink's items, those that are settled
+	doubt   Position   // where the post ended that failed last
+	taken   int64      // messages since the last write of the table
+	failed  int64
+	wait    time.Duration
+	code    string // of the failure that lasts, "" = none
+	blind   bool   // the database failed, which was said
 }
 
-// readError is a failure of our own, which says nothing about the target.
-type readError struct{ error }
+// ownError is a failure of the database, which says nothing about the target.
+type ownError struct{ error }
 
 // Unwrap answers what went wrong.
-func (e readError) Unwrap() error { return e.error }
+func (e ownError) Unwrap() error { return e.error }
 
 func (s *Service) newWorker(r row) (*worker, error) {
 	set, err := r.settings()
 	if err != nil {
 		return nil, err
 	}
-	return &worker{s: s, row: r, scope: set.Scope, stored: r.position(), sent: r.position(), code: r.LastError}, nil
+	at := r.position()
+	return &worker{s: s, row: r, scope: set.Scope, stored: at, reached: at, sent: at, code: r.LastError}, nil
 }
 
 // run sends until ctx ends, and then writes down how far it came.
 func (w *worker) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		more, err := w.step(ctx)
-		var unread readError
+		var own ownError
 		switch {
 		case ctx.Err() != nil:
-		case errors.As(err, &unread):
-			w.unread(unread)
+		case errors.As(err, &own):
+			w.own(own)
 			pause(ctx, w.s.o.Retry)
 		case err != nil:
 			w.fail(err)
 			pause(ctx, w.wait)
-		case !more:
-			pause(ctx, w.s.o.Poll)
+		default:
+			w.blind = false
+			if !more {
+				pause(ctx, w.s.o.Poll)
+			}
 		}
 	}
 	w.stop(context.WithoutCancel(ctx))
@@ -78,42 +83,48 @@ func (w *worker) step(ctx context.Context) (more bool, err error) {
 	if len(w.under) < mostUnsettled {
 		items, end, full, err := w.read(ctx)
 		if err != nil {
-			return false, readError{err}
+			return false, ownError{err}
 		}
-		w.blind = false
 		if len(items) > 0 {
 			if err := w.send(ctx, items); err != nil {
-				return false, errors.Join(err, w.keep(ctx))
+				w.keep(ctx)
+				return false, err
 			}
 		}
 		w.sent, more = end, full
 		if len(items) == 0 && len(w.under) == 0 && w.code != "" {
-			return more, w.reach(w.stored) // it has everything: whatever failed is over
+			return more, w.reach() // it has everything: whatever failed is over
 		}
 	}
 	if w.out == nil {
 		return more, nil
 	}
 	n, err := w.out.Settled(ctx)
-	if errStore := w.settle(n); errStore != nil || err != nil {
-		return false, errors.Join(err, errStore)
+	errOwn := w.settle(n)
+	if err == nil {
+		return more, errOwn
 	}
-	return more, nil
+	if errOwn != nil {
+		w.own(errOwn)
+	}
+	return false, err
 }
 
 // keep takes in what a sink that failed had settled before: it is not sent again.
-func (w *worker) keep(ctx context.Context) error {
+func (w *worker) keep(ctx context.Context) {
 	if w.out == nil {
-		return nil
+		return
 	}
 	n, _ := w.out.Settled(ctx) // what it failed with is known
-	return w.settle(n)
+	if err := w.settle(n); err != nil {
+		w.own(err)
+	}
 }
 
-// unread says once that the log cannot be read. The target has nothing to do with it.
-func (w *worker) unread(err error) {
+// own says once that the database fails. The target has nothing to do with it.
+func (w *worker) own(err error) {
 	if !w.blind {
-		w.s.o.Log.Error("reading the log for a forwarding target", "target", w.row.ID, "err", err)
+		w.s.o.Log.Error("reading the log or writing down how far a forwarding target is", "target", w.row.ID, "err", err)
 	}
 	w.blind = true
 }
@@ -134,28 +145,29 @@ func (w *worker) send(ctx context.Context, items []item) (err error) {
 
 // settle takes in that n items of the sink are taken.
 func (w *worker) settle(n int64) error {
-	fresh := n - w.done
-	if fresh == 0 {
+	if fresh := n - w.done; fresh > 0 {
+		w.reached = w.under[fresh-1]
+		w.under, w.done = w.under[fresh:], n
+		w.taken += fresh
+		w.wait = 0
+	}
+	if w.reached == w.stored {
 		return nil
 	}
-	at := w.under[fresh-1]
-	w.under, w.done = w.under[fresh:], n
-	w.taken += fresh
-	w.wait = 0
-	return w.reach(at)
+	return w.reach()
 }
 
 // reach writes down how far the target is. A failure that was told of is over.
-func (w *worker) reach(at Position) error {
+func (w *worker) reach() error {
 	if w.code != "" {
 		w.s.o.Log.Info("a forwarding target works again", "target", w.row.ID)
 	}
 	w.code = ""
-	if err := w.s.saveProgress(w.row.ID, progress{at: at, sent: w.taken, failed: w.failed, err: w.code}); err != nil {
-		return err
+	if err := w.s.saveProgress(w.row.ID, progress{at: w.reached, sent: w.taken, failed: w.failed, err: w.code}); err != nil {
+		return ownError{err}
 	}
 	w.s.count(w.row.ID, w.taken, 0, w.code)
-	w.stored, w.taken, w.failed = at, 0, 0
+	w.stored, w.taken, w.failed = w.reached, 0, 0
 	return nil
 }
 
@@ -191,13 +203,13 @@ func asked(err error) time.Duration {
 // drop closes the sink; what it had not settled is to be sent again.
 func (w *worker) drop() {
 	if w.out == nil {
-		w.sent = w.stored
+		w.sent = w.reached
 		return
 	}
 	if err := w.out.Close(); err != nil {
 		w.s.o.Log.Debug("closing a connection", "target", w.row.ID, "err", err)
 	}
-	w.out, w.under, w.done, w.sent = nil, nil, 0, w.stored
+	w.out, w.under, w.done, w.sent = nil, nil, 0, w.reached
 }
 
 // stop ends what is under way as far as its receiver says that it has it.
