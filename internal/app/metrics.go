@@ -32,7 +32,7 @@ func (a *App) collect(e *edge) error {
 	}
 	return a.Metrics.Collect(metrics.Sources{
 		ACLFileValid: a.aclFileMetric(),
-		Models:       a.modelMetrics, Verdicts: a.verdictMetrics, Cache: a.cacheMetrics, Commits: a.commitMetrics, AuditRows: a.auditMetrics,
+		Models:       a.modelMetrics, Verdicts: a.verdictMetrics, Cache: a.cacheMetrics, Commits: a.commitMetrics, AuditRows: a.auditMetrics, Appending: a.appendMetrics,
 		Verified: a.verifiedMetrics, People: a.peopleMetrics, Streams: a.streamMetrics, Forwarding: a.forwardMetrics, Limits: a.limitMetrics, Storage: a.storageMetrics,
 		CertificateEnds: ends,
 		NotReady: func() []string {
@@ -93,6 +93,11 @@ func (a *App) auditMetrics() map[metrics.AuditRow]uint64 {
 		out[metrics.AuditRow(kind)] = n
 	}
 	return out
+}
+
+func (a *App) appendMetrics() metrics.Appending {
+	s := a.Audit.Stats()
+	return metrics.Appending{Seconds: s.Appending, IndexFailures: s.IndexFailures}
 }
 
 func (a *App) verifiedMetrics() metrics.Verification {

@@ -45,10 +45,11 @@ func full() metrics.Sources {
 				{Action: "auth.login", Decision: "deny", Reason: "role"}:       1,
 			}
 		},
-		Verified: func() metrics.Verification { return metrics.Verification{At: at, OK: true} },
-		People:   func() (metrics.People, error) { return metrics.People{Sessions: 3, Keys: 2}, nil },
-		Streams:  func() metrics.Streams { return metrics.Streams{Open: 2, Dropped: 1} },
-		Limits:   func() metrics.Limits { return metrics.Limits{Kept: 3, Forgotten: 1} },
+		Appending: func() metrics.Appending { return metrics.Appending{Seconds: d, IndexFailures: 5} },
+		Verified:  func() metrics.Verification { return metrics.Verification{At: at, OK: true} },
+		People:    func() (metrics.People, error) { return metrics.People{Sessions: 3, Keys: 2}, nil },
+		Streams:   func() metrics.Streams { return metrics.Streams{Open: 2, Dropped: 1} },
+		Limits:    func() metrics.Limits { return metrics.Limits{Kept: 3, Forgotten: 1} },
 		Forwarding: func() ([]metrics.Forward, error) {
 			return []metrics.Forward{{ID: "fwd_1", Kind: "syslog", Backlog: 4, Sent: 3, Failed: 2}}, nil
 		},
@@ -152,7 +153,7 @@ func TestValues(t *testing.T) {
 		`guardhouse_verdict_cache_hits_total 8`, `guardhouse_verdict_cache_misses_total 3`, `guardhouse_verdict_cache_entries 2`,
 		`guardhouse_audit_rows_total{action="moderation.run",decision="deny"} 3`,
 		`guardhouse_audit_refusals_total{reason="role"} 3`,
-		`guardhouse_audit_last_verification_ok 1`,
+		`guardhouse_audit_last_verification_ok 1`, `guardhouse_audit_append_seconds_bucket{le="0.01"} 1`, `guardhouse_audit_index_failures_total 5`,
 		`guardhouse_sessions 3`, `guardhouse_api_keys 2`, `guardhouse_db_commit_failures_total 1`,
 		`guardhouse_ready 0`, `guardhouse_not_ready_reason{code="loading"} 1`, `guardhouse_degraded_reason{code="anchor_failing"} 1`, `guardhouse_log_dropped_lines_total 6`,
 		`guardhouse_certificate_not_after_timestamp_seconds 1.79e+09`,

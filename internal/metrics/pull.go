@@ -62,6 +62,11 @@ func (c *collector) writing(send sender) {
 	if c.s.AuditRows != nil {
 		c.auditRows(send, c.s.AuditRows())
 	}
+	if c.s.Appending != nil {
+		a := c.s.Appending()
+		send.histogram(c.d.auditAppend, a.Seconds)
+		send.counter(c.d.auditIndexFailed, a.IndexFailures)
+	}
 	if c.s.Verified != nil {
 		v := c.s.Verified()
 		send.gauge(c.d.verifiedAt, seconds(v.At))

@@ -14,6 +14,7 @@ type Sources struct {
 	Cache           func() Cache
 	Commits         func() Commits
 	AuditRows       func() map[AuditRow]uint64
+	Appending       func() Appending
 	Verified        func() Verification
 	People          func() (People, error)
 	Streams         func() Streams
@@ -73,6 +74,12 @@ type Commits struct {
 
 // AuditRow is what rows of the log are counted by.
 type AuditRow struct{ Action, Decision, Reason string }
+
+// Appending is how rows of the log come onto the disk and into its index.
+type Appending struct {
+	Seconds       tally.Distribution
+	IndexFailures uint64
+}
 
 // Streams is how the event streams are doing.
 type Streams struct {
