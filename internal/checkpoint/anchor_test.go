@@ -34,7 +34,7 @@ func TestAnAnchorThatIsAwayIsSaidAndCaughtUp(t *testing.T) {
 	state := h.State().Anchor
 	require.Equal(t, "The folder of audit.anchor is not there.", state.Problem)
 	require.Equal(t, checkpoint.WhyMissing, state.Why)
-	require.Equal(t, h.clock.now(), state.Since)
+	require.Equal(t, h.clock.Now(), state.Since)
 	require.EqualValues(t, 2, state.Number)
 	_, err := os.Stat(dir)
 	require.ErrorIs(t, err, os.ErrNotExist, "what is not mounted is not made")
@@ -44,7 +44,7 @@ func TestAnAnchorThatIsAwayIsSaidAndCaughtUp(t *testing.T) {
 	require.NoError(t, os.Rename(dir+".away", dir))
 	h.Look(t.Context())
 	require.Len(t, copiedNumbers(t, dir), 2, "a folder that failed is left alone for a while")
-	h.clock.pass(10 * time.Second)
+	h.clock.Advance(10 * time.Second)
 	h.Look(t.Context())
 	require.Equal(t, []string{"1", "2", "3", "4"}, copiedNumbers(t, dir))
 	require.Empty(t, h.State().Anchor.Problem+h.State().Anchor.Why)

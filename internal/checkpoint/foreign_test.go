@@ -61,7 +61,7 @@ func TestOurOwnFolderIsNoOthers(t *testing.T) {
 	again := at(t, h.data, dbPath(t, h), h.clock, func(o *checkpoint.Options) { o.Anchor = dir })
 	require.NoError(t, again.Start(t.Context()))
 	for range 600 {
-		again.clock.pass(time.Hour)
+		again.clock.Advance(time.Hour)
 		require.NoError(t, again.Write(t.Context(), proof.CauseTime))
 	}
 	again.Search(t.Context())

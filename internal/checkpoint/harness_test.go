@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,31 +20,15 @@ import (
 	"guardhouse/internal/proof"
 )
 
-// clock is what every part of a test goes by.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func newClock() *clock { return &clock{at: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)} }
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
+func newClock() *apptest.Clock {
+	return apptest.NewClock(time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC))
 }
 
 // house is one process on a data folder.
 type house struct {
 	*checkpoint.Service
 	t     testing.TB
-	clock *clock
+	clock *apptest.Clock
 	data  string
 	db    *db.DB
 	guard *access.Guard
@@ -54,16 +37,16 @@ type house struct {
 }
 
 // at opens a process on a data folder.
-func at(t testing.TB, data, path string, c *clock, change func(*checkpoint.Options)) *house {
+func at(t testing.TB, data, path string, c *apptest.Clock, change func(*checkpoint.Options)) *house {
 	t.Helper()
 	h := &house{t: t, clock: c, data: data, said: &bytes.Buffer{}}
-	h.db = apptest.OpenDBAt(t, path, c.now)
+	h.db = apptest.OpenDBAt(t, path, c.Now)
 	h.log = audit.New(h.db, []byte("a key of a test, thirty-two bytes"))
 	log := slog.New(slog.NewTextHandler(h.said, nil))
 	var err error
-	h.guard, err = access.New(t.Context(), h.db, h.log, access.Options{Now: c.now, Log: log})
+	h.guard, err = access.New(t.Context(), h.db, h.log, access.Options{Now: c.Now, Log: log})
 	require.NoError(t, err)
-	o := checkpoint.Options{DataDir: data, Rows: 10, Every: 10 * time.Minute, Now: c.now, Log: log}
+	o := checkpoint.Options{DataDir: data, Rows: 10, Every: 10 * time.Minute, Now: c.Now, Log: log}
 	if change != nil {
 		change(&o)
 	}
