@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"text/tabwriter"
 	"time"
@@ -100,13 +99,14 @@ func newAuditExport(sh *shared) *cobra.Command {
 }
 
 // exportTo writes to standard output, or to a file that has its name only once it is whole.
-func (sh *shared) exportTo(ctx context.Context, a *app.App, r export.Request, out string) (err error) {
+func (sh *shared) exportTo(ctx context.Context, a *app.App, r export.Request, out string) error {
 	if out == "" && isTerminal(sh.raw) {
 		return errors.New("an export is not for a terminal, which obeys what rows may hold: say --out FILE, or send it to a file or a program")
 	}
+	file := newFile{name: out}
 	if out != "" {
-		if _, err := os.Lstat(out); err == nil {
-			return fmt.Errorf("%s is there already: take another name", printable(out))
+		if err := file.free(); err != nil {
+			return err
 		}
 	}
 	x, err := a.Export.Begin(ctx, osPrincipal(), r)
@@ -117,23 +117,13 @@ func (sh *shared) exportTo(ctx context.Context, a *app.App, r export.Request, ou
 		_, err = x.Write(ctx, sh.raw) // as it is: the manifest speaks of these bytes
 		return err
 	}
-	part := out + ".part"
-	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	part, err := file.create()
 	if err != nil {
 		return x.Abandon(err)
 	}
-	sum, err := x.Write(ctx, io.Writer(f))
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, os.Remove(part))
-	}
-	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(fmt.Errorf("%s is there by now: take another name", printable(out)), os.Remove(part))
-	}
-	if err := os.Rename(part, out); err != nil {
-		return errors.Join(err, os.Remove(part))
+	sum, err := x.Write(ctx, io.Writer(part))
+	if err = file.finish(part, err); err != nil {
+		return err
 	}
 	_, err = fmt.Fprintf(sh.out, "wrote %s: %d rows, %d to %d\n", printable(out), sum.Rows, sum.First, sum.Last)
 	return err

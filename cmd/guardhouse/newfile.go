@@ -25,7 +25,7 @@ func (f newFile) free() error {
 	case err != nil:
 		return err
 	case !f.force:
-		return fmt.Errorf("%s is there already: take another name, or --force to replace it", printable(f.name))
+		return fmt.Errorf("%s is there already: take another name", printable(f.name))
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is no plain file: take another name", printable(f.name))
 	}
