@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/apptest"
 	"guardhouse/internal/audit"
 	"guardhouse/internal/auth"
 	"guardhouse/internal/catalog"
@@ -214,24 +215,7 @@ type bench struct {
 	*services
 	ready
 	server *httpapi.Server
-	logs   *lockedBuffer
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	logs   *apptest.Lines
 }
 
 type setting func(*httpapi.Options, *httpapi.Deps)
@@ -275,7 +259,7 @@ func newBenchOf(t testing.TB, dir string, r ready, s *services, settings ...sett
 	t.Helper()
 	t.Cleanup(func() { require.NoError(t, s.close()) })
 	require.NoError(t, s.judge.Load(t.Context()))
-	b := &bench{t: t, services: s, ready: r, logs: &lockedBuffer{}}
+	b := &bench{t: t, services: s, ready: r, logs: &apptest.Lines{}}
 	b.keys = maps.Clone(r.keys)
 	o := httpapi.Options{ServerName: "ward-server", TrustedHosts: []string{"Guard.Example"}, TLS: true, Log: slog.New(slog.NewJSONHandler(b.logs, nil))}
 	d := httpapi.Deps{Auth: s.auth, Guard: s.guard, Moderation: s.judge, Catalog: s.catalog, Audit: s.log, Filters: filters.Open(s.db), Settings: stored(t, s), UI: builtUI()}
