@@ -8,14 +8,15 @@ import (
 	"guardhouse/internal/db"
 )
 
-// Rows of the log that set and end holds, that confirm the clock, and that change for how long something is kept. They are never
-// removed: what is kept and how old anything is rests on them.
+// Rows of the log that set and end holds, that confirm the clock, and that change for how long something is kept or what
+// is exported at set times. They are never removed: what is kept and how old anything is rests on them.
 const (
-	aboutHolds = `a.action = 'settings.manage' AND a.decision = 'allow' AND a.resource >= 'hold:' AND a.resource < 'hold;'`
-	aboutClock = `a.action = 'settings.manage' AND a.decision = 'allow' AND a.resource = '` + resource + `' AND instr(a.details, '"change":"clock"') > 0`
-	aboutDays  = `a.action = 'settings.manage' AND a.decision = 'allow' AND instr(a.details, '"retention.') > 0`
+	aboutHolds   = `a.action = 'settings.manage' AND a.decision = 'allow' AND a.resource >= 'hold:' AND a.resource < 'hold;'`
+	aboutClock   = `a.action = 'settings.manage' AND a.decision = 'allow' AND a.resource = '` + resource + `' AND instr(a.details, '"change":"clock"') > 0`
+	aboutDays    = `a.action = 'settings.manage' AND a.decision = 'allow' AND instr(a.details, '"retention.') > 0`
+	aboutExports = `a.action = 'settings.manage' AND a.decision = 'allow' AND a.resource >= 'export-schedule:' AND a.resource < 'export-schedule;'`
 	// rests is true for any of them.
-	rests = `(` + aboutHolds + ` OR ` + aboutClock + ` OR ` + aboutDays + `)`
+	rests = `(` + aboutHolds + ` OR ` + aboutClock + ` OR ` + aboutDays + ` OR ` + aboutExports + `)`
 )
 
 // asList makes one text of rows of the log, oldest first, so that a transaction of either kind reads it at once.

@@ -18,7 +18,7 @@ const maxText = 64 << 10
 
 func tablesOf(ctx context.Context, tx *sql.Tx) (map[string]bool, error) {
 	out := map[string]bool{}
-	err := each(ctx, tx, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN ('audit_keys', 'audit_tombstones', 'audit_checkpoints', 'audit_holds', 'retention_clock', 'settings')",
+	err := each(ctx, tx, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN ('audit_keys', 'audit_tombstones', 'audit_checkpoints', 'audit_holds', 'retention_clock', 'settings', 'export_schedules')",
 		func(r *cells) { out[r.text()] = true })
 	return out, err
 }

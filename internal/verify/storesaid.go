@@ -27,6 +27,7 @@ const (
 // saying is a row of the log about a hold, the clock or for how long something is kept.
 type saying struct {
 	event, name, resource string
+	details               []byte
 	at                    int64
 	said                  struct {
 		Change     string             `json:"change"`
@@ -55,17 +56,18 @@ func (g *gathering) readSaid(ctx context.Context, tx *sql.Tx) error {
 	var rows []saying
 	err := each(ctx, tx, fmt.Sprintf(sayingsSQL, how), func(r *cells) {
 		s := saying{event: r.text(), at: r.whole(), name: r.text(), resource: r.text()}
-		if ours := strings.HasPrefix(s.resource, holdResource) || s.resource == clockResource || strings.HasPrefix(s.resource, settingResource); !ours {
+		if ours := strings.HasPrefix(s.resource, holdResource) || s.resource == clockResource ||
+			strings.HasPrefix(s.resource, settingResource) || strings.HasPrefix(s.resource, scheduleResource); !ours {
 			return
 		}
-		if json.Unmarshal([]byte(r.text()), &s.said) == nil {
+		if s.details = []byte(r.text()); json.Unmarshal(s.details, &s.said) == nil {
 			rows = append(rows, s)
 		}
 	})
 	for _, step := range []struct {
 		table string
 		read  func(context.Context, *sql.Tx, []saying) error
-	}{{"audit_holds", g.readHolds}, {"retention_clock", g.readClock}, {"settings", g.readSettings}} {
+	}{{"audit_holds", g.readHolds}, {"retention_clock", g.readClock}, {"settings", g.readSettings}, {"export_schedules", g.readSchedules}} {
 		if err == nil && g.tables[step.table] {
 			err = step.read(ctx, tx, rows)
 		}
