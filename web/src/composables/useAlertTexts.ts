@@ -24,7 +24,7 @@ export function useAlertTexts() {
     chain_broken: (p) => (p.finding ? [t("finding." + findingKey(String(p.finding))), p.row ? t("verdict.row", { row: p.row }) : ""].filter(Boolean).join(" · ") : ""),
     disk_low: (p) => (p.free_mib ? t("forwarding.about.disk", { percent: p.percent ?? 0, bytes: format.bytes(Number(p.free_mib) * 1_048_576) }) : ""),
     key_unused: (p) => (Number(p.keys) > 1 ? t("forwarding.about.keys", { key: keyName(p), n: Number(p.keys) - 1 }) : keyName(p)),
-    key_leaked: keyName,
+    key_leaked: (p) => (p.prefix ? keyName(p) : ""), // the id stands beside
     forwarding_stuck: (p) => [p.name, p.address].filter(Boolean).join(" · "),
     anchor_failing: (p) => (p.why ? proof.why(String(p.why), "") : ""),
   };
