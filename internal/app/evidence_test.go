@@ -3,6 +3,8 @@ package app
 import (
 	"archive/zip"
 	"bytes"
+	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -17,7 +19,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"guardhouse/internal/access"
 	"guardhouse/internal/auth"
+	"guardhouse/internal/evidence"
+	"guardhouse/internal/export"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/forward"
 	"guardhouse/internal/policy"
@@ -32,6 +37,7 @@ type lived struct {
 
 	data    string
 	secrets map[string]string
+	late    time.Duration // how far the test has turned the clock
 }
 
 const (
@@ -44,7 +50,7 @@ func live(t *testing.T) *lived {
 	t.Helper()
 	data := t.TempDir()
 	a := opened(t, data, "GUARDHOUSE_AUTH_JWT_SECRET="+plantedSecret, "GUARDHOUSE_AUDIT_FORWARD_HOSTS=hooks.example.com")
-	l := &lived{a, data, map[string]string{
+	l := &lived{App: a, data: data, secrets: map[string]string{
 		"the secret of bearers": plantedSecret, "the path of a webhook": plantedInPath, "the query of a webhook": plantedInQuery, "a password": "a long and private sentence",
 	}}
 	p, ctx := SystemPrincipal("test"), t.Context()
@@ -253,3 +259,105 @@ func TestAPackIsAnExport(t *testing.T) {
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+// what replaces what the application gives a pack's maker.
+func (l *lived) making(t *testing.T, still func(context.Context, access.Principal) (access.Principal, error), more func(first, last int64, each func(kind string, note []byte) error) error) *evidence.Service {
+	t.Helper()
+	prover := export.Prover{Install: l.Checkpoints.Install, Sign: l.Checkpoints.Sign, Notes: func(ctx context.Context, first, last int64, each func(string, []byte) error) error {
+		if err := l.notes(ctx, first, last, each); err != nil || more == nil {
+			return err
+		}
+		return more(first, last, each)
+	}}
+	exports := export.New(export.Deps{DB: l.DB, Guard: l.Guard, Log: l.Audit, Prover: prover, Still: still, Now: l.now})
+	return evidence.New(evidence.Deps{
+		Exports: exports, Prover: prover, Guard: l.Guard, Auth: l.Auth, Policy: l.Policy, Catalog: l.Catalog, Settings: l.settingsInForce, Targets: l.targets,
+	})
+}
+
+// Tombstones are a member of their own where there are any.
+func TestAPackWithTombstones(t *testing.T) {
+	l := live(t)
+	install, err := l.Checkpoints.Install(t.Context())
+	require.NoError(t, err)
+	text, err := proof.Tombstone{
+		Install: install, First: 1, Last: 2, Rows: 2, Previous: proof.Zero, Hash: strings.Repeat("ab", 32), From: time.Now(), To: time.Now(), At: time.Now(), Rule: "365 days", Event: "evt_1",
+	}.Text()
+	require.NoError(t, err)
+	stone, err := l.Checkpoints.Sign(text)
+	require.NoError(t, err)
+	s := l.making(t, nil, func(_, _ int64, each func(string, []byte) error) error { return each("tombstone", stone) })
+	p, err := s.Begin(t.Context(), SystemPrincipal("test"), time.Time{}, time.Time{})
+	require.NoError(t, err)
+	var out bytes.Buffer
+	_, err = p.Write(t.Context(), &out)
+	require.NoError(t, err)
+	found, err := verify.PackFrom(t.Context(), bytes.NewReader(out.Bytes()), int64(out.Len()), proof.Keys{})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, found.Tombstones)
+	require.Contains(t, found.Evidence.Files[len(found.Evidence.Files)-1].Name, "tombstones.notes")
+}
+
+// slow takes blocks and turns the clock by so much with each.
+type slow struct {
+	l     *lived
+	by    time.Duration
+	taken int
+}
+
+func (s *slow) Write(p []byte) (int, error) {
+	s.taken++
+	s.l.late += s.by
+	return len(p), nil
+}
+
+// Who loses the right while he takes a pack, or takes it for ever, gets no note; the log says why.
+func TestAPackThatIsBrokenOff(t *testing.T) {
+	for name, c := range map[string]struct {
+		by    time.Duration
+		still func(context.Context, access.Principal) (access.Principal, error)
+		code  fault.Code
+	}{
+		"for ever": {by: 2 * time.Hour, code: fault.Timeout},
+		"no longer allowed": {
+			by: 10 * time.Second, code: fault.Forbidden,
+			still: func(_ context.Context, p access.Principal) (access.Principal, error) {
+				p.Role = "guest"
+				return p, nil
+			},
+		},
+		"signed out": {
+			by: 10 * time.Second, code: fault.Unauthenticated,
+			still: func(context.Context, access.Principal) (access.Principal, error) {
+				return access.Principal{}, fault.New(fault.Unauthenticated, "Sign in again.")
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := live(t)
+			clock := l.now
+			l.now = func() time.Time { return clock().Add(l.late) }
+			s := l.making(t, c.still, func(_, _ int64, each func(string, []byte) error) error { // more than a block, so that there is a second look
+				for range 4000 {
+					if err := each("checkpoint", []byte(rand.Text()+rand.Text()+"\n")); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			users, err := l.Auth.ListUsers(t.Context(), SystemPrincipal("test"), auth.UserFilter{}, 10, "")
+			require.NoError(t, err)
+			p, err := s.Begin(t.Context(), access.Principal{Kind: access.KindUser, UserID: users.Items[0].ID, Name: "ada", Role: "admin"}, time.Time{}, time.Time{})
+			require.NoError(t, err)
+			sink := &slow{l: l, by: c.by}
+			_, err = p.Write(t.Context(), sink)
+			require.Equal(t, c.code, fault.CodeOf(err))
+			require.Equal(t, 1, sink.taken)
+			head, _, _, err := l.Audit.Head(t.Context())
+			require.NoError(t, err)
+			last, err := l.Audit.After(t.Context(), head-1, 1)
+			require.NoError(t, err)
+			require.Equal(t, []any{"end", string(c.code)}, []any{last[0].Details["change"], last[0].Details["code"]})
+		})
+	}
+}
