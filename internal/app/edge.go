@@ -105,20 +105,26 @@ func (a *App) addDoor(e *edge, name, address string, o httpapi.Options) error {
 // services answers what every listener serves.
 func (a *App) services() httpapi.Deps {
 	return httpapi.Deps{
-		Auth: a.Auth, Guard: a.Guard, Moderation: a.Moderation, Catalog: a.Catalog, Audit: a.Audit, Checkpoints: a.Checkpoints, Proofs: a.proofs, Filters: filters.Open(a.DB), Events: a.Events, Writable: a.writable,
+		Auth: a.Auth, Guard: a.Guard, Moderation: a.Moderation, Catalog: a.Catalog, Audit: a.Audit, Checkpoints: a.Checkpoints, Proofs: a.reachable, Filters: filters.Open(a.DB), Events: a.Events, Writable: a.writable,
 		Examples: a.Examples, Export: a.Export, Evidence: a.Evidence, Forward: a.Forward, Alerts: a.Alerts, Requests: a.Requests, Reviews: a.Reviews, Retention: a.Retention, Usage: a.Usage, Policy: a.Policy,
 		Rehearsal: a.Rehearsal, Hygiene: a.Hygiene,
 		Settings: a.Settings, CommitsFailed: a.DB.CommitsFailed, DiskLow: a.diskLow, Metrics: a.Metrics,
 	}
 }
 
-// proofs says where the copies of checkpoints lie: nowhere while their folder does not answer, as nobody is to wait for it.
-func (a *App) proofs() verify.Options {
-	state := a.Checkpoints.State().Anchor
-	if state.Why == checkpoint.WhySilent {
+// proofs says where the copies of checkpoints lie. It refuses a folder that does not answer.
+func (a *App) proofs(ctx context.Context) (verify.Options, error) {
+	outside, err := a.Checkpoints.Outside(ctx)
+	return verify.Options{Anchor: checkpoint.AnchorDir(a.Config.Data, a.Config.Anchor), Outside: outside}, err
+}
+
+// reachable is proofs for who walks the log all the same: nothing while the folder does not answer, as nobody is to wait for it.
+func (a *App) reachable(ctx context.Context) verify.Options {
+	o, err := a.proofs(ctx)
+	if err != nil {
 		return verify.Options{}
 	}
-	return verify.Options{Anchor: checkpoint.AnchorDir(a.Config.Data, a.Config.Anchor), Outside: state.Outside}
+	return o
 }
 
 // connections answers how many connections one listener may have: a quarter of the files that this process may open, so

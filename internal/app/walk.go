@@ -25,7 +25,7 @@ func (a *App) walkChain(ctx context.Context, first, every time.Duration) {
 			return
 		case <-next.C:
 		}
-		if _, err := verify.Database(ctx, a.Audit, a.proofs()); err != nil && ctx.Err() == nil {
+		if _, err := verify.Database(ctx, a.Audit, a.reachable(ctx)); err != nil && ctx.Err() == nil {
 			a.log.Error("walking the audit chain", "err", err)
 		}
 		next.Reset(every)

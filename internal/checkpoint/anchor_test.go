@@ -62,6 +62,8 @@ func TestAnAnchorThatHangsHoldsUpNothing(t *testing.T) {
 	require.NoError(t, h.Start(t.Context()))
 	require.Equal(t, "The folder of copies of checkpoints does not answer.", h.State().Anchor.Problem)
 	require.Equal(t, checkpoint.WhySilent, h.State().Anchor.Why)
+	_, err := h.Outside(t.Context())
+	require.Equal(t, checkpoint.WhySilent, checkpoint.WhyOf(err), "who would remove rows is told that the copies cannot be asked")
 	h.rows(10)
 	h.Look(t.Context())
 	require.NoError(t, h.Stop(t.Context()))
@@ -70,6 +72,8 @@ func TestAnAnchorThatHangsHoldsUpNothing(t *testing.T) {
 	close(answers)
 	h.WaitForCopy()
 	require.Empty(t, h.State().Anchor.Problem)
+	_, err = h.Outside(t.Context())
+	require.NoError(t, err)
 	require.Equal(t, []string{"1", "2", "3", "4"}, copiedNumbers(t, dir))
 }
 

@@ -43,6 +43,14 @@ func Outside(ctx context.Context, dataDir, anchor string) (bool, error) {
 	return answered(ctx, func() (bool, error) { return outside(dataDir, anchor), nil })
 }
 
+// Outside is the same of the service's own folder, and does not ask one that is known not to answer.
+func (s *Service) Outside(ctx context.Context) (bool, error) {
+	if s.State().Anchor.Why == WhySilent {
+		return false, silent()
+	}
+	return Outside(ctx, s.o.DataDir, s.o.Anchor)
+}
+
 func outside(dataDir, anchor string) bool {
 	if anchor == "" {
 		return false

@@ -8,6 +8,7 @@ import (
 
 	"guardhouse/internal/checkpoint"
 	"guardhouse/internal/db"
+	"guardhouse/internal/fault"
 	"guardhouse/internal/verify"
 )
 
@@ -54,7 +55,7 @@ func (d *doctor) standing(ctx context.Context) copied {
 	}
 	d.copied = &copied{}
 	if d.o.AnchorSilent {
-		d.copied.err = errSilent
+		d.copied.err = fault.New(fault.Unprocessable, "it does not answer")
 		return *d.copied
 	}
 	if d.copied.outside, d.copied.err = checkpoint.Outside(ctx, d.o.Data, d.o.Anchor); d.copied.err == nil {
@@ -62,8 +63,6 @@ func (d *doctor) standing(ctx context.Context) copied {
 	}
 	return *d.copied
 }
-
-var errSilent = errors.New("it does not answer")
 
 // copies answers the folder that the log is held against: one outside that can be read. Of any other anchor speaks.
 func (d *doctor) copies(ctx context.Context) verify.Options {

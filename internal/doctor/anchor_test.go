@@ -37,3 +37,16 @@ func TestAnAnchorThatIsAheadIsSeen(t *testing.T) {
 		require.False(t, says(run(t, o), doctor.Fail, "audit log", ""))
 	}
 }
+
+// threat U1: copies that nobody makes any more are a failure, not a setting that was forgotten.
+func TestAnAnchorThatIsAwayFails(t *testing.T) {
+	data := made(t)
+	o := options(data)
+	o.Anchor = filepath.Join(t.TempDir(), "mount")
+	require.True(t, says(run(t, o), doctor.Fail, "audit log", "cannot be read"))
+	require.NoError(t, os.Mkdir(o.Anchor, 0o700))
+	require.False(t, says(run(t, o), doctor.Fail, "audit log", ""))
+	o.AnchorSilent = true
+	require.True(t, says(run(t, o), doctor.Fail, "audit log", "does not answer"), "the server knows, and nobody asks again")
+	require.True(t, says(run(t, options(data)), doctor.Warn, "audit log", "nothing outside"))
+}

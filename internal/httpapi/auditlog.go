@@ -100,7 +100,7 @@ func (s *Server) VerifyAudit(ctx context.Context, _ gen.VerifyAuditRequestObject
 	start := s.now()
 	var known verify.Options
 	if s.deps.Proofs != nil {
-		known = s.deps.Proofs()
+		known = s.deps.Proofs(requestContext(ctx))
 	}
 	report, err := verify.Database(requestContext(ctx), s.deps.Audit, known)
 	if err != nil {

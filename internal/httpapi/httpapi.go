@@ -6,6 +6,7 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"io/fs"
@@ -63,7 +64,7 @@ type Deps struct {
 	Checkpoints   *checkpoint.Service
 	Catalog       *catalog.Service
 	Audit         *audit.Log
-	Proofs        func() verify.Options // what is known of the log outside the database; nil = nothing
+	Proofs        func(context.Context) verify.Options // what is known of the log outside the database; nil = nothing
 	Filters       *filters.Service
 	Export        *export.Service   // nil = nothing is exported
 	Evidence      *evidence.Service // nil = there are no packs
