@@ -33,7 +33,7 @@ function run(command, args, file, keys) {
   return { status, said: stdout + stderr };
 }
 
-const product = (file, keys) => run(resolve(process.env.GUARDHOUSE_BIN), ["audit", "verify", "--export", basename(file), "--public-key", "public-keys"], file, keys);
+const product = (file, keys, what = "--export") => run(resolve(process.env.GUARDHOUSE_BIN), ["audit", "verify", what, basename(file), "--public-key", "public-keys"], file, keys);
 const python = (file, keys) => run("python3", [script, basename(file), "public-keys"], file, keys);
 
 function good({ status, said }, name) {
@@ -66,6 +66,20 @@ export async function checkTable(file, keys, { holds = [], edited = null }) {
   if (edited === null) return good(own, "guardhouse audit verify of a table");
   assert.equal(own.status, 1, own.said);
   assert.match(own.said, /edited/);
+}
+
+/** An evidence pack: both programs find nothing wrong in it, and both see that a byte in its middle is another. */
+export function checkPack(file, keys) {
+  good(product(file, keys, "--evidence"), "guardhouse audit verify of a pack");
+  good(python(file, keys), "verify.py of a pack");
+  const bytes = readFileSync(file);
+  bytes[bytes.length >> 1] ^= 1;
+  const changed = file.replace(/(\.\w+)$/, ".changed$1");
+  writeFileSync(changed, bytes);
+  for (const { status, said } of [product(changed, keys, "--evidence"), python(changed, keys)]) {
+    assert.equal(status, 1, said);
+    assert.match(said, /edited|was changed/);
+  }
 }
 
 /** A copy in which one byte of a row is another: the last letter of its decision. */

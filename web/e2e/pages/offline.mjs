@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { keyboardOnly, tabTo } from "../keys.mjs";
-import { changeByte, checkBoth, checkTable, emptyFolder, put } from "../offline.mjs";
+import { changeByte, checkBoth, checkPack, checkTable, emptyFolder, put } from "../offline.mjs";
 import { admin } from "../steps.mjs";
 
 const by = (id) => `[data-test="${id}"]`;
@@ -86,17 +86,21 @@ async function follow(page) {
   await page.locator(by("sentence")).first().waitFor();
 }
 
-/** The browser saves what the link of the page leads to. */
-async function download(page, format) {
-  await press(page, by("export-" + format));
-  const saved = page.waitForEvent("download");
-  await press(page, by("export-go"));
-  const file = await saved;
-  assert.match(file.suggestedFilename(), new RegExp(`^guardhouse-audit.*\\.${format}$`));
+/** The browser saves what the page gives. */
+async function saved(page, button, name) {
+  const begun = page.waitForEvent("download");
+  await press(page, by(button));
+  const file = await begun;
+  assert.match(file.suggestedFilename(), name);
   return file;
 }
 
-/** The rows that are filtered, as lines and as a table, from the page of the log; all of them from the page of exports. */
+async function download(page, format) {
+  await press(page, by("export-" + format));
+  return saved(page, "export-go", new RegExp(`^guardhouse-audit.*\\.${format}$`));
+}
+
+/** The rows that are filtered, as lines and as a table, from the page of the log; all of them, and a pack, from the page of exports. */
 async function exported(page, ctx, folder) {
   await ctx.go("/audit?range=today&decision=deny", rows);
   await press(page, by("export"));
@@ -106,7 +110,8 @@ async function exported(page, ctx, folder) {
   await page.keyboard.press("Escape");
   await ctx.go("/audit/exports", by("export-go"));
   const all = await put(folder, "all.jsonl", await download(page, "jsonl"));
-  return { some, table, all };
+  const pack = await put(folder, "pack.zip", await saved(page, "evidence-go", /^guardhouse-evidence-.*\.zip$/));
+  return { some, table, all, pack };
 }
 
 async function publicKeys(page, ctx, folder) {
@@ -141,6 +146,7 @@ async function fromQuestionToProof(page, ctx) {
   assert.ok(!(await readFile(files.some, "utf8")).includes(blocked.id), "what was filtered out is not exported");
   for (const file of [files.all, files.some]) await checkBoth(await changeByte(file, denied), keys, { edited: denied });
   await checkTable(await changeByte(files.table, denied), keys, { edited: denied });
+  checkPack(files.pack, keys);
 }
 
 export const walks = [{ name: "question-to-proof", as: "nobody", run: fromQuestionToProof }];
