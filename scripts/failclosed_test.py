@@ -275,6 +275,7 @@ def acted(house, acts):
 CASES = {
     "full": full,
     "read-only": lambda c, b: failing(c, b, "read-only", "readonly"),
+    "unreadable": lambda c, b: failing(c, b, "unreadable", "unreadable"),
     "fsync": lambda c, b: failing(c, b, "fsync", "fsync"),
     "lost": lambda c, b: failing(c, b, "lost writes", "lost"),
     "locked": locked,

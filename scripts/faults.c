@@ -3,6 +3,7 @@
  *
  *   readonly      every write: EROFS
  *   full          every write: ENOSPC
+ *   unreadable    every read: EIO
  *   fsync         every sync: EIO; what was written stays in the file
  *   lost          every sync: EIO; what was written since is gone, as where the kernel drops pages that it could not write
  *   random S P    P of 1,000 writes: ENOSPC or only half of it; P/4 of 1,000 syncs: EIO. S seeds the choice
@@ -20,7 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum mode { NONE, READONLY, FULL, FSYNC, LOST, RANDOM };
+enum mode { NONE, READONLY, FULL, UNREADABLE, FSYNC, LOST, RANDOM };
 
 struct undo {
     struct undo *next;
@@ -61,6 +62,7 @@ static enum mode mode(void) {
     syscall(SYS_close, fd);
     if (!strncmp(text, "readonly", 8)) return READONLY;
     if (!strncmp(text, "full", 4)) return FULL;
+    if (!strncmp(text, "unreadable", 10)) return UNREADABLE;
     if (!strncmp(text, "fsync", 5)) return FSYNC;
     if (!strncmp(text, "lost", 4)) return LOST;
     if (sscanf(text, "random %llu %u", &seed, &permille) == 2) {
@@ -143,6 +145,13 @@ static int sync_of(int fd, long call) {
     }
     return failed ? fail(EIO) : (int)syscall(call, fd);
 }
+
+ssize_t pread64(int fd, void *data, size_t n, off_t at) {
+    if (ours(fd) && mode() == UNREADABLE) return fail(EIO);
+    return syscall(SYS_pread64, fd, data, n, at);
+}
+
+ssize_t pread(int fd, void *data, size_t n, off_t at) { return pread64(fd, data, n, at); }
 
 ssize_t pwrite64(int fd, const void *data, size_t n, off_t at) {
     return strike(fd, &n, at) ? -1 : syscall(SYS_pwrite64, fd, data, n, at);

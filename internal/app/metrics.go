@@ -14,7 +14,7 @@ import (
 // Build says what program this is.
 type Build struct{ Version, Commit, Engine string }
 
-// askWithin bounds what a scrape waits for reads of the database; the probe of the disk has no such bound.
+// askWithin bounds what a scrape waits for reads of the database; the probe of the disk has a bound of its own.
 const askWithin = 2 * time.Second
 
 // The disk is low when less than both is left: a hundredth of a large disk is still room for years of rows.
