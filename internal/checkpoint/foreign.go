@@ -27,13 +27,12 @@ func (s *Service) search(ctx context.Context) {
 	if !foreign {
 		return
 	}
-	s.mu.Lock()
-	before := s.state.Anchor.Foreign
-	s.state.Anchor.Foreign = true
-	s.mu.Unlock()
-	if !before {
+	if !s.State().Anchor.Foreign {
 		s.sayForeign(ctx)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.Anchor.Foreign = true
 }
 
 func (s *Service) sayForeign(ctx context.Context) {
