@@ -137,7 +137,7 @@ func codeOf(err error) string {
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
+	var alert *net.OpError // TLS says so which side refused the other one
 	var lookup *net.DNSError
 	switch {
 	case errors.As(err, &status):
@@ -146,7 +146,7 @@ func codeOf(err error) string {
 		return "tls_untrusted"
 	case errors.As(err, &name):
 		return "tls_name"
-	case errors.As(err, &invalid), errors.As(err, &record), errors.As(err, &alert):
+	case errors.As(err, &invalid), errors.As(err, &record), errors.As(err, &alert) && (alert.Op == "remote error" || alert.Op == "local error"):
 		return "tls_failed"
 	case errors.As(err, &lookup):
 		return "not_found"
