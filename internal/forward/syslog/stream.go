@@ -108,7 +108,8 @@ func (s *Stream) Settled(ctx context.Context) (int64, error) {
 		s.settled, s.read = s.read[0].n, s.read[1:]
 	}
 	if len(s.read) == 0 && s.current != nil && s.current.messages == 0 {
-		// Nothing waits for anything: the receiver need not keep a connection for us.
+		// Nothing waits for anything: the receiver need not keep a connection for us. Where it ended first, so be it.
+		_ = s.current.end()
 		err := s.current.close()
 		s.current = nil
 		return s.settled, err

@@ -1,8 +1,10 @@
 package syslog_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"io"
 	"net"
 	"net/http/httptest"
@@ -16,28 +18,12 @@ import (
 
 // Some receivers end a connection of TLS without a word of it, as soon as they have read our end: they have taken what was sent.
 func TestATLSReceiverThatEndsWithoutAWord(t *testing.T) {
-	server := httptest.NewTLSServer(nil) // for its certificate
-	server.Close()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				_, _ = io.Copy(io.Discard, tls.Server(c, server.TLS))
-				_ = c.Close()
-			}()
-		}
-	}()
+	address, _ := overTLS(t, 0)
 	now := time.Now()
 	s := syslog.NewStream(syslog.Options{
 		Dial: func(ctx context.Context) (net.Conn, error) {
 			var d net.Dialer
-			return d.DialContext(ctx, "tcp", l.Addr().String())
+			return d.DialContext(ctx, "tcp", address)
 		},
 		TLS:  &tls.Config{InsecureSkipVerify: true},
 		Term: time.Second, TermMessages: 1, Settle: time.Second, Now: func() time.Time { return now },
@@ -51,4 +37,78 @@ func TestATLSReceiverThatEndsWithoutAWord(t *testing.T) {
 	n, err = s.Settled(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
+}
+
+// A connection that is given up because nothing is to be sent ends as TLS wants it: receivers log the others as attacks.
+func TestAConnectionOfTLSEndsWithAWord(t *testing.T) {
+	address, seen := overTLS(t, tls.VersionTLS12) // whose alerts can be told from outside
+	now := time.Now()
+	s := syslog.NewStream(syslog.Options{
+		Dial: func(ctx context.Context) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "tcp", address)
+		},
+		TLS:  &tls.Config{InsecureSkipVerify: true},
+		Term: time.Second, TermMessages: 1, Settle: time.Second, Now: func() time.Time { return now },
+	})
+	t.Cleanup(func() { _ = s.Close() })
+	require.NoError(t, s.Send(t.Context(), [][]byte{[]byte("a")}))
+	_, err := s.Settled(t.Context())
+	require.NoError(t, err)
+	now = now.Add(time.Second)
+	n, err := s.Settled(t.Context()) // the connection that was opened for more is given up
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+	for range 2 {
+		require.EqualValues(t, 21, <-seen, "the last record of each connection is an alert")
+	}
+}
+
+// overTLS answers the address of a receiver of TLS that ends without a word, and the kind of the last record of each connection.
+func overTLS(t *testing.T, most uint16) (address string, last <-chan byte) {
+	t.Helper()
+	server := httptest.NewTLSServer(nil) // for its certificate
+	server.Close()
+	c := &tls.Config{Certificates: server.TLS.Certificates, MaxVersion: most} //nolint:gosec // 0 is the newest
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	kinds := make(chan byte, 8)
+	go func() {
+		for {
+			raw, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				var all bytes.Buffer
+				_, _ = io.Copy(io.Discard, tls.Server(heard{raw, &all}, c))
+				_ = raw.Close()
+				kinds <- lastRecord(all.Bytes())
+			}()
+		}
+	}()
+	return l.Addr().String(), kinds
+}
+
+// heard keeps what is read from a connection.
+type heard struct {
+	net.Conn
+	all *bytes.Buffer
+}
+
+// Read is net.Conn's.
+func (h heard) Read(b []byte) (int, error) {
+	n, err := h.Conn.Read(b)
+	h.all.Write(b[:n])
+	return n, err
+}
+
+// lastRecord answers the kind of the last record of TLS: 21 is an alert, 23 is data.
+func lastRecord(all []byte) (kind byte) {
+	for len(all) >= 5 {
+		kind = all[0]
+		all = all[min(len(all), 5+int(binary.BigEndian.Uint16(all[3:]))):]
+	}
+	return kind
 }
