@@ -69,7 +69,7 @@ func overTLS(t *testing.T, most uint16) (address string, last <-chan byte) {
 	t.Helper()
 	server := httptest.NewTLSServer(nil) // for its certificate
 	server.Close()
-	c := &tls.Config{Certificates: server.TLS.Certificates, MaxVersion: most} //nolint:gosec // 0 is the newest
+	c := &tls.Config{Certificates: server.TLS.Certificates, MaxVersion: most}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
