@@ -51,7 +51,7 @@ func TestWhoeverIsNotTheReceiverGetsNothing(t *testing.T) {
 	address, ca, got := newTLSReceiver(t, nil)
 	strict, strictCA, strictGot := newTLSReceiver(t, func(c *tls.Config) { c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool() })
 	old, oldCA, _ := newTLSReceiver(t, func(c *tls.Config) { c.MaxVersion = tls.VersionTLS11 })
-	plain := httptest.NewServer(nil)                                                            // what answers in clear
+	plain := httptest.NewServer(nil) // what answers in clear
 	t.Cleanup(plain.Close)
 	h := newHouse(t, quick("127.0.0.1"))
 	for label, c := range map[string]struct {
