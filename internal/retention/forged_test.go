@@ -174,6 +174,24 @@ func TestTwoProcessesWorkOnOneRun(t *testing.T) {
 	h.whole()
 }
 
+// A server whose day has come while a command works on a removal lets it work, and leaves no refusal behind.
+func TestTheDayWaitsForAnotherProcess(t *testing.T) {
+	h := aged(t)
+	h.lock = filepath.Join(t.TempDir(), "lock")
+	h.start()
+	_, err := h.Prune(t.Context(), admin())
+	require.NoError(t, err)
+	release, mine, err := h.alone()
+	require.NoError(t, err)
+	require.True(t, mine)
+	before := h.lastRow().Seq
+	require.NoError(t, h.Turn(t.Context()))
+	require.Equal(t, before, h.lastRow().Seq)
+	require.NoError(t, release())
+	require.NoError(t, h.Turn(t.Context()))
+	require.Equal(t, int64(41), h.count(`SELECT min(seq) FROM audit_events`))
+}
+
 // threat U4: the log says how each removal ended: what went, and under which tombstones.
 func TestARemovalHasAClosingRow(t *testing.T) {
 	h := aged(t)

@@ -97,8 +97,8 @@ func (s *Service) Watch(ctx context.Context) {
 
 // turn does what is to be done now.
 func (s *Service) turn(ctx context.Context) error {
-	if _, err := s.Resume(ctx); err != nil {
-		return err
+	if going, err := s.Resume(ctx); err != nil || going {
+		return err // what is to go next is looked for in the next turn
 	}
 	last, err := readLook(ctx, s.d.DB)
 	if err != nil {
