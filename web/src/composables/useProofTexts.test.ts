@@ -48,6 +48,16 @@ const sentences = [
   "checkpoint 3 stands in the anchor folder and is missing in the database",
   "the tombstone of row 4 names an audit row that is not that of its removal",
   "the confirmation of the clock up to checkpoint 3 is not what a row of the log says",
+  "the confirmation of the clock up to checkpoint 3 stands in the log and is missing in the database",
+  "hold hld_01 was set in the log and is missing in the database",
+  "a hold is in the database, and the log has no row that set it",
+  "hold hld_01 is not what the row of the log says that set it",
+  "hold hld_01 has ended in the database, and the log has no row that ended it",
+  "hold hld_01 has ended in the log, and not in the database",
+  "hold hld_01 did not end as the row of the log says that ended it",
+  "the scheduled export xps_01 was added in the log and is missing in the database",
+  "a scheduled export is not what a row of the log says that added it",
+  "the setting retention.audit in the database is not what the row of its last change says",
 ];
 
 it("says in Chinese what the server says in English of the whole log", async () => {
