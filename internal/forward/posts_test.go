@@ -20,12 +20,12 @@ func TestAPostThatIsMadeAgainIsTheSame(t *testing.T) {
 	target := h.create(toHook("hook", hook.URL))
 	h.append(3)
 	h.run()
-	require.Eventually(t, func() bool { return hook.posts() > 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return hook.posts() > 0 }, 20*time.Second, time.Millisecond)
 	h.append(4)
 	more := hook.posts()
-	require.Eventually(t, func() bool { return hook.posts() > more+1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return hook.posts() > more+1 }, 20*time.Second, time.Millisecond)
 	hook.answer(http.StatusNoContent)
-	h.current(target.ID, 5*time.Second)
+	h.current(target.ID, 20*time.Second)
 	hook.mu.Lock()
 	defer hook.mu.Unlock()
 	held := map[string]string{}
@@ -55,7 +55,7 @@ func TestAPostIsBoundedInBytes(t *testing.T) {
 		require.NoError(t, err)
 	}
 	h.run()
-	h.current(target.ID, 10*time.Second)
+	h.current(target.ID, time.Minute)
 	require.Equal(t, h.all(), hook.ids())
 	hook.mu.Lock()
 	defer hook.mu.Unlock()
@@ -78,9 +78,9 @@ func TestAReceiverThatAsksToWaitIsLeftAlone(t *testing.T) {
 	require.Eventually(t, func() bool {
 		target, err := h.Find(context.Background(), target.ID)
 		return err == nil && target.Error == "status_429"
-	}, 5*time.Second, time.Millisecond)
+	}, 20*time.Second, time.Millisecond)
 	first := time.Now()
-	require.Eventually(t, func() bool { return hook.posts() > 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return hook.posts() > 1 }, 30*time.Second, time.Millisecond)
 	require.Greater(t, time.Since(first), 5*o.RetryMost, "an attempt came early")
-	h.current(target.ID, 5*time.Second)
+	h.current(target.ID, 20*time.Second)
 }

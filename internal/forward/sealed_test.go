@@ -45,12 +45,12 @@ func TestAWebhooksAddressIsStoredSealed(t *testing.T) {
 	target := h.create(toHook("hook", hook.URL+"/services/T0KEN?x=T0KEN"))
 	h.append(3)
 	stop := h.run()
-	h.current(target.ID, 5*time.Second)
+	h.current(target.ID, 20*time.Second)
 	require.Equal(t, "/services/T0KEN?x=T0KEN", hook.path())
 	next := hook.URL + "/services/T0KEN2"
 	_, err := h.Change(t.Context(), system(), target.ID, forward.Change{URL: &next})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { h.append(1); return hook.path() == "/services/T0KEN2" }, 5*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { h.append(1); return hook.path() == "/services/T0KEN2" }, 20*time.Second, 20*time.Millisecond)
 	stop()
 	require.NotContains(t, h.stored(target.ID), "T0KEN")
 	files, err := filepath.Glob(path + "*")
@@ -76,7 +76,7 @@ func TestAnAddressInClearIsSealedAtTheStart(t *testing.T) {
 	h.store(broken.ID, `[]`)
 	h.append(3)
 	h.run()
-	require.Eventually(t, func() bool { return hook.path() == "/services/T0KEN" }, 5*time.Second, 5*time.Millisecond, "%s", h.said)
+	require.Eventually(t, func() bool { return hook.path() == "/services/T0KEN" }, 20*time.Second, 5*time.Millisecond, "%s", h.said)
 	require.NotContains(t, h.stored(target.ID), "T0KEN")
 	require.Contains(t, h.stored(target.ID), `"scope":"all"`, "what it is sent stays")
 }
