@@ -24,7 +24,7 @@ function checkArea(area, { pages = [], walks = [] }) {
   assert.ok(pages.length + walks.length > 0, `${area} has neither pages nor walks`);
 }
 
-const most = 4; // pages in a job: more would leave the last worker alone with a long one
+const most = 6; // pages in a job: more would leave the last worker alone with a long one
 
 /** Jobs, the long ones first: some pages of an area, or its walks, each job in a house of its own. */
 export async function readAreas(only) {
@@ -38,8 +38,9 @@ export async function readAreas(only) {
     const pages = (module.pages ?? []).filter((p) => asked(area, p.name));
     const walks = (module.walks ?? []).filter((w) => asked(area, w.name));
     const empty = module.empty === true;
-    for (let i = 0; i < pages.length; i += most) {
-      const some = pages.slice(i, i + most);
+    const each = Math.ceil(pages.length / Math.ceil(pages.length / most)); // no job of one page beside one of six
+    for (let i = 0; i < pages.length; i += each) {
+      const some = pages.slice(i, i + each);
       jobs.push({ name: `${area} pages ${some.map((p) => p.name).join(", ")}`, empty, pages: some, walks: [], weight: some.length * 3 });
     }
     if (walks.length > 0) jobs.push({ name: area + " walks", empty, pages: [], walks, weight: walks.length });

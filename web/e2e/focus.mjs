@@ -29,13 +29,36 @@ function install() {
   };
   const covered = (e) => {
     const r = box(e);
-    const [x, y] = [r.left + r.width / 2, r.top + Math.min(r.height / 2, 60)];
+    const fills = r.top < 0 && r.bottom > innerHeight; // a long list, of which the browser shows the middle
+    const [x, y] = [r.left + r.width / 2, fills ? innerHeight / 2 : r.top + Math.min(r.height / 2, 60)];
     if (x < 0 || y < 0 || x > innerWidth || y > innerHeight) return "outside the window";
     const top = document.elementFromPoint(x, y);
     if (!top || e.contains(top) || top.contains(e) || top.closest("label")?.contains(e)) return null;
     return frame(e)?.contains(top) ? null : "covered by " + label(top);
   };
-  const state = { last: null, dressed: "", reached: new Set(), found: [] };
+  const state = { last: null, dressed: "", reached: new Set(), found: [], begun: false, done: false };
+  /** Looks at what has the focus; true while there is something new. */
+  const step = () => {
+    document.body.getBoundingClientRect(); // styles are computed, and what they set moving ends now
+    for (const a of document.getAnimations()) if (Number.isFinite(a.effect?.getComputedTiming().endTime)) a.finish();
+    const e = document.activeElement;
+    if (state.last && state.last.isConnected && state.last !== e && dress(state.last) === state.dressed) state.found.push(`${label(state.last)} does not show that it has the focus`);
+    if (e && e === state.last && e.matches("input[type=date],input[type=time],input[type=datetime-local]")) return true; // from its day to its month
+    if (!e || e === document.body || e === document.documentElement || state.reached.has(e)) return false;
+    const hidden = covered(e);
+    if (hidden) state.found.push(`${label(e)} has the focus and is ${hidden}`);
+    if (state.last?.isConnected && before(state.last, e)) state.found.push(`${label(e)} comes after ${label(state.last)} and is read before it`);
+    state.reached.add(e);
+    state.last = e;
+    state.dressed = dress(e);
+    return true;
+  };
+  /** Before Tab goes on, where it has come to is looked at: nobody has to ask after each press. */
+  const onTab = (event) => {
+    if (event.key !== "Tab" || state.done) return;
+    if (state.begun) state.done = !step();
+    state.begun = true;
+  };
   globalThis.ghFocus = {
     begin: () => {
       if (scope() === document.body) {
@@ -44,40 +67,37 @@ function install() {
         document.body.removeAttribute("tabindex");
       }
       for (const e of tabbable()) if (e.tabIndex > 0) state.found.push(`${label(e)} has a tabindex of its own`);
+      addEventListener("keydown", onTab, { capture: true });
     },
-    /** Looks at what has the focus; true while there is something new. */
-    step: async () => {
-      for (let i = 0; i < 2; i++) await new Promise((r) => requestAnimationFrame(() => r())); // even the shortest transition takes a frame
-      const e = document.activeElement;
-      if (state.last && state.last.isConnected && state.last !== e && dress(state.last) === state.dressed) state.found.push(`${label(state.last)} does not show that it has the focus`);
-      if (e && e === state.last && e.matches("input[type=date],input[type=time],input[type=datetime-local]")) return true; // from its day to its month
-      if (!e || e === document.body || e === document.documentElement || state.reached.has(e)) return false;
-      const hidden = covered(e);
-      if (hidden) state.found.push(`${label(e)} has the focus and is ${hidden}`);
-      if (state.last?.isConnected && before(state.last, e)) state.found.push(`${label(e)} comes after ${label(state.last)} and is read before it`);
-      state.reached.add(e);
-      state.last = e;
-      state.dressed = dress(e);
-      return true;
-    },
+    isDone: () => state.done,
     end: () => {
+      removeEventListener("keydown", onTab, { capture: true });
       for (const e of tabbable()) if (!state.reached.has(e) && ![...state.reached].some((r) => r.getAttribute("role") === "radio" && r.parentElement === e.parentElement)) state.found.push(`${label(e)} is not reached with Tab`);
       return [state.found, state.reached.size];
     },
   };
 }
 
+const most = 400;
+const frames = () => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(() => r())));
+
+/** Presses Tab to the end, several times at once or, patiently, with two frames after each. Answers what is wrong, and how many were reached. */
+async function tabThrough(page, batch) {
+  await page.mouse.move(0, 0);
+  await page.evaluate(install);
+  await page.evaluate(() => globalThis.ghFocus.begin());
+  for (let i = 0; i < most && !(await page.evaluate(() => globalThis.ghFocus.isDone())); i += batch) {
+    await Promise.all(Array.from({ length: batch }, () => page.keyboard.press("Tab")));
+    if (batch === 1) await page.evaluate(frames);
+  }
+  return page.evaluate(() => globalThis.ghFocus.end());
+}
+
 export async function checkFocus(page, name, problems) {
   for (const [width, height] of [sizes[0], sizes[2]]) {
     await page.setViewportSize({ width, height });
-    await page.mouse.move(0, 0);
-    await page.evaluate(install);
-    await page.evaluate(() => globalThis.ghFocus.begin());
-    for (let i = 0; i < 400; i++) {
-      await page.keyboard.press("Tab");
-      if (!(await page.evaluate(() => globalThis.ghFocus.step()))) break;
-    }
-    const [found, reached] = await page.evaluate(() => globalThis.ghFocus.end());
+    let [found, reached] = await tabThrough(page, 10);
+    if (found.length > 0 || reached === 0) [found, reached] = await tabThrough(page, 1); // what is wrong is wrong for slow fingers
     if (reached === 0) problems.push(`at ${width}: nothing can be reached with Tab`);
     problems.push(...[...new Set(found)].slice(0, 8).map((f) => `at ${width}: ${f}`));
   }

@@ -25,31 +25,39 @@ async function piece(name, result, watch, run) {
 
 const signedIn = async (house, as) => (as === "nobody" ? [] : house.roles[as].cookies());
 
-/** The contexts of a job's pages by person and look: what a browser keeps is fetched once, what a page remembers is cleared. */
-function pageContexts(browser, house) {
+/** The tabs of a job's pages by person and look: what a browser keeps is fetched once, what a page remembers is cleared. */
+function pageTabs(browser, house) {
   const known = new Map();
   return async ({ as }, { look, more = {} }) => {
     const key = JSON.stringify([as, look, more]);
     if (!known.has(key)) {
       const watch = newWatch();
-      known.set(key, { watch, context: await lookContext(browser, { url: house.url, cookies: await signedIn(house, as), look, watch, more }) });
+      const context = await lookContext(browser, { url: house.url, cookies: await signedIn(house, as), look, watch, more });
+      known.set(key, { watch, tab: await context.newPage() });
     }
     return known.get(key);
   };
 }
 
-async function visitPage(contextOf, house, page, result) {
+/** A tab as it was when it was opened. */
+async function leave(tab, { more = {} }) {
+  await tab.evaluate(() => (localStorage.clear(), sessionStorage.clear())).catch(() => {});
+  await tab.goto("about:blank");
+  await tab.unrouteAll({ behavior: "ignoreErrors" });
+  await tab.emulateMedia({ media: null, forcedColors: null, reducedMotion: more.reducedMotion ?? null });
+  await tab.setViewportSize(more.viewport ?? { width: 1440, height: 900 });
+}
+
+async function visitPage(tabOf, house, page, result) {
   for (const visit of visits(page)) {
-    const { context, watch } = await contextOf(page, visit);
+    const { tab, watch } = await tabOf(page, visit);
     watch.forget();
-    const tab = await context.newPage();
     for (const { look, manner, run } of visit.steps) {
       const name = `${page.name}.${look}${manner ? "." + manner : ""}`;
       const good = await piece(name, result, watch, (problems) => run(tab, { house, watch, name, page, look, problems }));
       if (!good && out) await tab.screenshot({ path: `${out}/stopped.${name}.png` }).catch(() => {});
     }
-    await tab.evaluate(() => localStorage.clear()).catch(() => {});
-    await tab.close();
+    await leave(tab, visit);
   }
 }
 
@@ -68,21 +76,23 @@ async function walk(browser, house, way, result) {
   for (const context of contexts) await context.close();
 }
 
-/** What passed, what failed, every problem by the name of its page, and how long each piece took. A house that does not open fails its job. */
-export async function runJob(job, houses, launch) {
+/**
+ * What passed, what failed, every problem by the name of its page, and how long each piece took. A house that does not open fails its
+ * job. The browser is left as it was: without contexts.
+ */
+export async function runJob(job, houses, browser) {
   const result = { passed: 0, failed: 0, problems: [], times: [] };
-  let browser, house;
+  let house;
   try {
-    browser = await launch();
     house = await houses.open({ empty: job.empty });
-    const contextOf = pageContexts(browser, house);
-    for (const page of job.pages) await visitPage(contextOf, house, page, result);
+    const tabOf = pageTabs(browser, house);
+    for (const page of job.pages) await visitPage(tabOf, house, page, result);
     for (const way of job.walks) await walk(browser, house, way, result);
   } catch (e) {
     result.failed++;
     result.problems.push(`${job.name}: stopped: ${errorLine(e)}`);
   } finally {
-    await browser?.close();
+    await Promise.all(browser.contexts().map((context) => context.close().catch(() => {})));
     await house?.close();
   }
   return result;

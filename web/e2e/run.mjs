@@ -22,16 +22,20 @@ const tally = { passed: 0, failed: 0 };
 const problems = new Set();
 const times = [];
 
+/** One browser for all jobs of a worker, another where it fell over. */
 async function work() {
+  let browser = await launch();
   for (let job = jobs.shift(); job; job = jobs.shift()) {
     const began = Date.now();
-    const found = await runJob(job, houses, launch);
+    if (!browser.isConnected()) browser = await launch();
+    const found = await runJob(job, houses, browser);
     tally.passed += found.passed;
     tally.failed += found.failed;
     times.push(...found.times);
     found.problems.forEach((p) => problems.add(p));
     console.log(`${seconds(began)}  ${job.name}: ${found.passed} good, ${found.failed} not`);
   }
+  await browser.close();
 }
 
 await Promise.all(Array.from({ length: workers }, work));

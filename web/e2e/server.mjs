@@ -24,7 +24,7 @@ export async function startServer(binary, { from } = {}) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("GUARDHOUSE_")));
   const exports = data + "-exports"; // where schedules write, apart from the server's own files
   mkdirSync(exports, { recursive: true, mode: 0o750 });
-  const settings = { GUARDHOUSE_LISTEN: `127.0.0.1:${port}`, GUARDHOUSE_AUDIT_EXPORT_DIR: exports, GUARDHOUSE_AUDIT_FORWARD_HOSTS: "127.0.0.1" };
+  const settings = { GUARDHOUSE_LISTEN: `127.0.0.1:${port}`, GUARDHOUSE_AUDIT_EXPORT_DIR: exports, GUARDHOUSE_AUDIT_FORWARD_HOSTS: "127.0.0.1", GUARDHOUSE_AUDIT_CHECKPOINT_ROWS: "20" };
   const child = spawn(binary, ["serve", "--data", data], { env: { ...env, ...settings }, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   let exited = null;

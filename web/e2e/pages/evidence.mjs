@@ -122,7 +122,8 @@ async function states(page, ctx) {
     await ctx.seen(name + "-empty");
     await never(page, pattern);
     await ctx.go(path, ".sk");
-    await ctx.seen(name + "-loading");
+    await ctx.picture(name + "-loading");
+    await ctx.audit(name + "-loading");
     await page.unroute(pattern);
     await page.route(pattern, fail);
     await ctx.go(path, by("error"));
@@ -133,7 +134,7 @@ async function states(page, ctx) {
     await page.locator(empty).first().waitFor();
     const stranger = await ctx.as("reviewer", path);
     await stranger.locator(by("ask-whom")).waitFor();
-    await ctx.seen(name + "-forbidden", stranger);
+    if (name === "exports") await ctx.seen("evidence-forbidden", stranger);
     await stranger.close();
   }
   await page.route(schedules, (route) => route.fulfill({ json: { items: [], folder_problem: "folder_unset" } }));
