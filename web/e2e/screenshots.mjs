@@ -32,6 +32,18 @@ async function checkedChain(page) {
   await page.locator("tbody tr .node.deny").first().click();
   await page.locator("[data-test=recomputed][data-result=equal]").waitFor();
 }
+async function proven(page) {
+  await page.locator("[data-test=verify]").click();
+  await page.locator("[data-test=proof-result][data-result=whole]").waitFor();
+}
+/** A schedule of every day beside what is exported now. */
+async function scheduled(page, { house }) {
+  const path = "/api/v1/audit/export/schedules";
+  const { api } = house.roles.admin;
+  if ((await api("GET", path, undefined, 200)).body.items.length === 0) await api("POST", path, { name: "archive", format: "jsonl", every: "day", at: "02:30" }, 201);
+  await page.reload();
+  await page.locator("[data-test=schedule-archive]").waitFor();
+}
 async function triedOut(page) {
   await page.locator("[data-test=send]").click();
   await page.locator("[data-test=reply-body]").waitFor();
@@ -47,14 +59,16 @@ const pictures = [
   { name: "overview", path: "/overview" },
   { name: "moderate", path: "/moderate", prepare: judged },
   { name: "audit", path: "/audit", prepare: checkedChain },
+  { name: "proof", path: "/audit/proof", prepare: proven },
+  { name: "exports", path: "/audit/exports", prepare: scheduled },
   { name: "roles", path: "/roles" },
   { name: "models", path: "/models/guard-nano" },
   { name: "api", path: "/api#createModeration", prepare: triedOut },
   { name: "rules", path: "/rules/guard-nano", prepare: rules },
 ];
 const views = [
-  { look: "en-light", suffix: ".png", names: ["overview", "moderate", "audit", "roles", "models", "api"] },
-  { look: "zh-dark", suffix: ".zh.png", names: ["overview", "moderate", "audit", "roles"] },
+  { look: "en-light", suffix: ".png", names: ["overview", "moderate", "audit", "proof", "exports", "roles", "models", "api"] },
+  { look: "zh-dark", suffix: ".zh.png", names: ["overview", "moderate", "audit", "proof", "exports", "roles"] },
   // Last, for the rules are others from then on.
   { look: "en-light", suffix: ".png", names: ["rules"] },
   { look: "zh-dark", suffix: ".zh.png", names: ["rules"] },
