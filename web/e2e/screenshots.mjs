@@ -68,7 +68,7 @@ const pictures = [
 ];
 const views = [
   { look: "en-light", suffix: ".png", names: ["overview", "moderate", "audit", "proof", "exports", "roles", "models", "api"] },
-  { look: "zh-dark", suffix: ".zh.png", names: ["overview", "moderate", "audit", "proof", "exports", "roles"] },
+  { look: "zh-dark", suffix: ".zh.png", names: ["overview", "moderate", "audit", "roles"] },
   // Last, for the rules are others from then on.
   { look: "en-light", suffix: ".png", names: ["rules"] },
   { look: "zh-dark", suffix: ".zh.png", names: ["rules"] },
