@@ -60,18 +60,8 @@ func (s *Service) Begin(ctx context.Context, p access.Principal, from, to time.T
 	return &Pack{s, x, from, to}, nil
 }
 
-// FileName answers what the file is called: the days of its bounds in UTC, begin and now where it has no bound.
-func (p *Pack) FileName() string {
-	const day = "20060102"
-	from, to := "begin", "now"
-	if !p.from.IsZero() {
-		from = p.from.UTC().Format(day)
-	}
-	if !p.until.IsZero() {
-		to = p.until.UTC().Format(day)
-	}
-	return "guardhouse-evidence-" + from + "-" + to + ".zip"
-}
+// Bounds answers the first moment of the pack and the first one after it; zero where it has no bound.
+func (p *Pack) Bounds() (from, until time.Time) { return p.from, p.until }
 
 // Abandon ends a pack of which nothing was written, for a reason that its row tells.
 func (p *Pack) Abandon(why error) error { return p.x.Abandon(why) }

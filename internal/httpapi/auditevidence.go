@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -38,7 +39,7 @@ func (e evidencePack) VisitExportEvidenceResponse(w http.ResponseWriter) error {
 	exchangeOf(e.c).opened = e.s.now()
 	h := w.Header()
 	h.Set("Content-Type", "application/zip")
-	h.Set("Content-Disposition", `attachment; filename="`+e.p.FileName()+`"`)
+	h.Set("Content-Disposition", packAttached(e.p.Bounds()))
 	h.Set("X-Accel-Buffering", "no") // a proxy that gathers what it passes on would hide how fast it is taken
 	w.WriteHeader(http.StatusOK)
 	if _, err := e.p.Write(ctx, &exportSink{w, http.NewResponseController(unwrapped(w))}); err != nil {
@@ -46,4 +47,17 @@ func (e evidencePack) VisitExportEvidenceResponse(w http.ResponseWriter) error {
 		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's own way to drop a connection
 	}
 	return nil
+}
+
+// packAttached answers the header that names a pack: the days of its bounds in UTC, begin and now where it has none.
+func packAttached(from, until time.Time) string {
+	const day = "20060102"
+	first, last := "begin", "now"
+	if !from.IsZero() {
+		first = from.UTC().Format(day)
+	}
+	if !until.IsZero() {
+		last = until.UTC().Format(day)
+	}
+	return `attachment; filename="guardhouse-evidence-` + first + `-` + last + `.zip"`
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -37,9 +38,10 @@ func handWritten(t *testing.T) map[string]*ast.File {
 }
 
 // threat W2: the server names no file after what somebody sent. gin's way of doing that is not used, and whoever writes the
-// header writes a constant, so that `a";x=` can never stand in it.
+// header writes a constant or what a function makes of times alone, so that `a";x=` can never stand in it.
 func TestFileNamesInHeadersAreTheServersOwn(t *testing.T) {
-	for name, file := range handWritten(t) {
+	files := handWritten(t)
+	for name, file := range files {
 		ast.Inspect(file, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
 			if !ok {
@@ -62,11 +64,36 @@ func TestFileNamesInHeadersAreTheServersOwn(t *testing.T) {
 				}
 				require.Len(t, call.Args, i+2, name)
 				_, constant := call.Args[i+1].(*ast.BasicLit)
-				require.True(t, constant, "%s makes a file name out of something", name)
+				require.True(t, constant || ofTimesAlone(files, call.Args[i+1]), "%s makes a file name out of something", name)
 			}
 			return true
 		})
 	}
+}
+
+// ofTimesAlone answers whether e calls a function of this package all of whose parameters are time.Time.
+func ofTimesAlone(files map[string]*ast.File, e ast.Expr) bool {
+	call, ok := e.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	callee, ok := call.Fun.(*ast.Ident)
+	if !ok {
+		return false
+	}
+	for _, file := range files {
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || f.Recv != nil || f.Name.Name != callee.Name {
+				continue
+			}
+			return !slices.ContainsFunc(f.Type.Params.List, func(p *ast.Field) bool {
+				sel, ok := p.Type.(*ast.SelectorExpr)
+				return !ok || sel.Sel.Name != "Time"
+			})
+		}
+	}
+	return false
 }
 
 // threat W2: no answer of any route carries a file name that was sent.
