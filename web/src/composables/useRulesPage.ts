@@ -5,6 +5,7 @@ import { useCatalog } from "@/stores/catalog";
 import { coveredBy } from "@/lib/ruleCovers";
 import { endsFirst, refusalOf, refusedName, type Refusal } from "@/lib/ruleRefusal";
 import { withField, type RuleField, type RuleText } from "@/lib/rules";
+import { useAccess } from "./useAccess";
 import { useExplain } from "./useExplain";
 import { useHygiene, useRuleHits } from "./useHygiene";
 import { useRehearsal } from "./useRehearsal";
@@ -19,6 +20,7 @@ import { useToast } from "./useToast";
 export function useRulesPage() {
   const { t } = useI18n();
   const toast = useToast();
+  const { can } = useAccess();
   const catalog = useCatalog();
   const policy = useRulePolicy();
   const edits = useRuleEdits(policy.data);
@@ -76,7 +78,7 @@ export function useRulesPage() {
   const stored = computed(() => edits.base.value?.rules ?? []);
   const hits = useRuleHits(stored, computed(() => place.opened.value?.before?.id ?? ""));
 
-  void catalog.load();
+  if (can("model.view")) void catalog.load();
   const models = computed(() => [...new Set([...catalog.models.map((m) => m.id), ...stored.value.flatMap((r) => r.models ?? []).filter((m) => !m.includes("*"))])].sort());
   /** Whether whoever matches no rule is refused here, whatever the default. */
   const closed = computed(() => place.inView.value.some((r) => r.before?.mode === "enforce"));

@@ -53,6 +53,17 @@ describe("CommandPalette", () => {
     expect(asked.some((a) => a.includes("/users"))).toBe(false);
   });
 
+  it("asks for the models only where they may be seen", async () => {
+    const opened = async (...actions: string[]) => {
+      page.done();
+      asked = [];
+      page = await mountFor({ setup: () => ((useSession().actions = actions), () => h(CommandPalette, { modelValue: true })) });
+      return asked.filter((a) => a.endsWith("/models"));
+    };
+    expect(await opened("audit.read")).toEqual([]);
+    expect(await opened("audit.read", "model.view")).toEqual(["/api/v1/models"]);
+  });
+
   it("finds deeds and pages by the words of either language, counts them, and Enter does the chosen one", async () => {
     await open("audit.read");
     await type("verify");
