@@ -19,8 +19,8 @@ const only = (li: HTMLElement | null) => li?.querySelector<HTMLElement>("[data-t
 
 it("says in words which rows a schedule is for, where it is not for all", async () => {
   const filter = { reason: "rate_limited", decision: "deny", actor: "w.zhao" } as const;
-  expect(only(await row("en", { filter }))).toBe("Only rows with: Who: w.zhao; Decision: Refused; Reason: limit reached");
-  expect(only(await row("zh-CN", { filter }))).toBe("仅含符合以下条件的记录：操作者：w.zhao；决定：拒绝；原因：已达到限额");
+  expect(only(await row("en", { filter }))).toBe("Only rows with Who: w.zhao; Decision: Refused; Reason: limit reached");
+  expect(only(await row("zh-CN", { filter }))).toBe("仅导出以下记录：操作者为“w.zhao”，决定为“拒绝”，原因为“已达到限额”");
   expect(only(await row("en", {}))).toBeUndefined();
 });
 
