@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	mrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -48,14 +49,22 @@ func program(t testing.TB, name string) string {
 	return ""
 }
 
+// freePort answers one below those that the system gives to connections: a daemon that comes back must find it free, and while it
+// is away nobody's connection may have taken it.
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = l.Close() }()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
-	return port
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+mrand.IntN(12000)))
+		if err != nil {
+			continue
+		}
+		defer func() { _ = l.Close() }()
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		require.NoError(t, err)
+		return port
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 func rsyslog(t testing.TB, transport string) *daemon {
@@ -105,22 +114,34 @@ log { source(s); destination(d); };
 	return d
 }
 
+// start starts the daemon, again where it does not listen: a machine with much to do takes its time, and a port may be held by
+// what the one before has left.
 func (d *daemon) start() {
 	d.t.Helper()
-	d.cmd = exec.Command(d.command[0], d.command[1:]...)
-	d.cmd.Env = append(os.Environ(), d.env...)
 	var said strings.Builder
-	d.cmd.Stdout, d.cmd.Stderr = &said, &said
-	require.NoError(d.t, d.cmd.Start())
-	running := d.cmd
-	d.t.Cleanup(func() { _ = running.Process.Kill(); _ = running.Wait() })
-	require.Eventually(d.t, func() bool {
-		c, err := net.Dial("tcp", d.address)
-		if err == nil {
-			_ = c.Close()
+	for range 3 {
+		d.cmd = exec.Command(d.command[0], d.command[1:]...)
+		d.cmd.Env = append(os.Environ(), d.env...)
+		d.cmd.Stdout, d.cmd.Stderr = &said, &said
+		require.NoError(d.t, d.cmd.Start())
+		running := d.cmd
+		d.t.Cleanup(func() { _ = running.Process.Kill(); _ = running.Wait() })
+		if d.listens(60 * time.Second) {
+			return
 		}
-		return err == nil
-	}, 20*time.Second, 20*time.Millisecond, "%v", &said)
+		d.end(syscall.SIGKILL)
+	}
+	d.t.Fatalf("%s does not listen: %s", d.command[0], said.String())
+}
+
+func (d *daemon) listens(within time.Duration) bool {
+	for until := time.Now().Add(within); time.Now().Before(until); <-time.After(20 * time.Millisecond) {
+		if c, err := net.Dial("tcp", d.address); err == nil {
+			_ = c.Close()
+			return true
+		}
+	}
+	return false
 }
 
 func (d *daemon) end(how syscall.Signal) {

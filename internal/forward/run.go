@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"guardhouse/internal/fault"
+	"guardhouse/internal/forward/syslog"
 	"guardhouse/internal/forward/webhook"
 )
 
@@ -160,6 +161,10 @@ func codeOf(err error) string {
 	var network net.Error
 	if errors.As(err, &network) && network.Timeout() {
 		return "timeout"
+	}
+	var handshake syslog.HandshakeError // a refusal may come as a mere end of the connection
+	if errors.As(err, &handshake) {
+		return "tls_failed"
 	}
 	return "broken"
 }

@@ -48,6 +48,25 @@ func (l *link) write(ctx context.Context, b []byte) error {
 	return err
 }
 
+// toldWithin is how long what the other side said before its end may take to be read: it lies there already.
+const toldWithin = time.Second
+
+// told answers err, behind what the other side said before it ended where err is of a connection that it ended: the alert of a
+// receiver that refuses us comes after our handshake is over, and a write that fails knows nothing of it.
+func (l *link) told(err error) error {
+	if !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.ENOTCONN) {
+		return err
+	}
+	enough := time.NewTimer(toldWithin)
+	defer enough.Stop()
+	select {
+	case <-l.gone:
+		return errors.Join(l.why, err)
+	case <-enough.C:
+		return err
+	}
+}
+
 // longAgo is a deadline that is over.
 func longAgo() time.Time { return time.Unix(1, 0) }
 

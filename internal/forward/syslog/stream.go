@@ -83,8 +83,8 @@ func (s *Stream) Send(ctx context.Context, messages [][]byte) error {
 		s.current.began = s.o.Now()
 	}
 	if err := s.current.write(ctx, out); err != nil {
-		s.broken = err
-		return err
+		s.broken = s.current.told(err)
+		return s.broken
 	}
 	s.current.messages += len(messages)
 	s.sent += int64(len(messages))
@@ -171,7 +171,7 @@ func (s *Stream) turn(ctx context.Context) error {
 // finish waits until the receiver has read the current connection to its end.
 func (s *Stream) finish(ctx context.Context) error {
 	if err := s.current.end(); err != nil {
-		return err
+		return s.current.told(err)
 	}
 	patience := s.o.Close
 	if s.silent {
@@ -239,6 +239,12 @@ func (s *Stream) alive() error {
 	}
 }
 
+// HandshakeError is a connection that the two sides did not agree on, or that ended before they had.
+type HandshakeError struct{ error }
+
+// Unwrap answers what went wrong.
+func (e HandshakeError) Unwrap() error { return e.error }
+
 func (s *Stream) open(ctx context.Context) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialWithin)
 	defer cancel()
@@ -249,7 +255,7 @@ func (s *Stream) open(ctx context.Context) (*link, error) {
 	if s.o.TLS != nil {
 		secure := tls.Client(conn, s.o.TLS)
 		if err := secure.HandshakeContext(ctx); err != nil {
-			return nil, errors.Join(err, conn.Close())
+			return nil, HandshakeError{errors.Join(err, conn.Close())}
 		}
 		conn = secure
 	}

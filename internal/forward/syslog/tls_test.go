@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"net/http/httptest"
@@ -62,6 +63,64 @@ func TestAConnectionOfTLSEndsWithAWord(t *testing.T) {
 	for range 2 {
 		require.EqualValues(t, 21, <-seen, "the last record of each connection is an alert")
 	}
+}
+
+// A receiver that wants our certificate says no when our handshake is over already: what it said is the reason, and not that the
+// connection broke under the first write or in mid-handshake.
+func TestATLSReceiverThatRefusesUs(t *testing.T) {
+	for name, within := range map[string]bool{"behind the handshake": false, "within the handshake": true} {
+		t.Run(name, func(t *testing.T) {
+			address, ended := refusing(t, within)
+			s := syslog.NewStream(syslog.Options{
+				Dial: func(ctx context.Context) (net.Conn, error) {
+					var d net.Dialer
+					return d.DialContext(ctx, "tcp", address)
+				},
+				TLS: &tls.Config{InsecureSkipVerify: true},
+				Now: func() time.Time { // asked between the handshake and the first write
+					<-ended
+					return time.Now()
+				},
+			})
+			t.Cleanup(func() { _ = s.Close() })
+			err := s.Send(t.Context(), [][]byte{[]byte("a")})
+			var said *net.OpError
+			var handshake syslog.HandshakeError
+			require.Error(t, err)
+			if within {
+				require.ErrorAs(t, err, &handshake)
+				return
+			}
+			require.True(t, errors.As(err, &handshake) || errors.As(err, &said) && said.Op == "remote error", "%v", err)
+		})
+	}
+}
+
+// refusing answers the address of a receiver that wants a certificate that nobody has, or ends before it says anything, and then
+// resets the connection.
+func refusing(t *testing.T, early bool) (address string, ended <-chan struct{}) {
+	t.Helper()
+	server := httptest.NewTLSServer(nil) // for its certificate
+	server.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		raw, err := l.Accept()
+		if err != nil {
+			return
+		}
+		if early {
+			_, _ = raw.Read(make([]byte, 1))
+		} else {
+			_ = tls.Server(raw, &tls.Config{Certificates: server.TLS.Certificates, ClientAuth: tls.RequireAnyClientCert}).Handshake()
+		}
+		_ = raw.(*net.TCPConn).SetLinger(0)
+		_ = raw.Close()
+	}()
+	return l.Addr().String(), over
 }
 
 // overTLS answers the address of a receiver of TLS that ends without a word, and the kind of the last record of each connection.
