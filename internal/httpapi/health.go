@@ -32,8 +32,11 @@ func (s *Server) GetReady(ctx context.Context, _ gen.GetReadyRequestObject) (gen
 
 // degraded answers what somebody should mend although verdicts are given: what they are is proved by others' copies later.
 func (s *Server) degraded() (out []gen.DegradedReason) {
+	if known := s.deps.Audit.Stats(); !known.VerifiedAt.IsZero() && !known.VerifiedOK {
+		out = append(out, gen.DegradedReason{Code: gen.ChainBroken, Detail: "The last full check of the audit log found something wrong."})
+	}
 	if s.deps.Checkpoints == nil {
-		return nil
+		return out
 	}
 	state := s.deps.Checkpoints.State()
 	if state.Problem != "" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"guardhouse/internal/audit"
 	"guardhouse/internal/httpapi"
 	"guardhouse/internal/proof"
 )
@@ -54,4 +55,19 @@ func TestReadyNamesAnAnchorThatIsAway(t *testing.T) {
 	require.NoError(t, os.Remove(anchor))
 	require.NoError(t, b.checkpoints.Write(t.Context(), proof.CauseManual))
 	require.JSONEq(t, `{"status":"ready"}`, b.do(call{method: "GET", path: "/readyz"}).Body.String())
+}
+
+// threat U1: that the log's last full check found something is said to whoever watches, and stops nobody.
+func TestReadyNamesAChainThatIsBroken(t *testing.T) {
+	b := newBench(t)
+	_, err := b.log.Verify(t.Context(), audit.Anchor{Seq: 1, Hash: audit.Genesis})
+	require.NoError(t, err)
+	w := b.do(call{method: "GET", path: "/readyz"})
+	require.Equal(t, http.StatusOK, w.Code)
+	require.JSONEq(t, `{"status":"ready","degraded":[{"code":"chain_broken","detail":"The last full check of the audit log found something wrong."}]}`, w.Body.String())
+	require.Equal(t, []string{"chain_broken"}, b.server.Degraded())
+	require.Empty(t, b.server.NotReady(t.Context()))
+	_, err = b.log.Verify(t.Context())
+	require.NoError(t, err)
+	require.JSONEq(t, `{"status":"ready"}`, b.do(call{method: "GET", path: "/readyz"}).Body.String(), "the next check that finds nothing ends it")
 }

@@ -348,6 +348,7 @@ func (e Decision) Valid() bool {
 // Defines values for DegradedReasonCode.
 const (
 	AnchorFailing     DegradedReasonCode = "anchor_failing"
+	ChainBroken       DegradedReasonCode = "chain_broken"
 	CheckpointFailing DegradedReasonCode = "checkpoint_failing"
 )
 
@@ -355,6 +356,8 @@ const (
 func (e DegradedReasonCode) Valid() bool {
 	switch e {
 	case AnchorFailing:
+		return true
+	case ChainBroken:
 		return true
 	case CheckpointFailing:
 		return true

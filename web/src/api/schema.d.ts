@@ -2034,7 +2034,7 @@ export interface components {
         };
         DegradedReason: {
             /** @enum {string} */
-            code: "checkpoint_failing" | "anchor_failing";
+            code: "checkpoint_failing" | "anchor_failing" | "chain_broken";
             detail: string;
         };
         OpenAIErrorBody: {
