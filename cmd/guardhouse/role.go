@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -100,6 +101,7 @@ func newRoleSet(sh *shared) *cobra.Command {
 				if err != nil {
 					return err
 				}
+				sh.warnNoSignIn(r)
 				if sh.json {
 					return sh.printJSON(roleJSON(r))
 				}
@@ -114,6 +116,13 @@ func newRoleSet(sh *shared) *cobra.Command {
 	f.StringVar(&description, "description", "", "what it is for")
 	f.BoolVar(&sh.json, "json", false, "print JSON")
 	return cmd
+}
+
+// warnNoSignIn says beside the answer that people of a role are not let into the console.
+func (sh *shared) warnNoSignIn(r access.Role) {
+	if !slices.Contains(r.Actions, access.SessionOwn) {
+		fmt.Fprintf(sh.err, "warning: role %s has no %s: whoever has it cannot sign in to the console; add --action %[2]s\n", printable(r.Name), access.SessionOwn)
+	}
 }
 
 func newRoleDelete(sh *shared) *cobra.Command {

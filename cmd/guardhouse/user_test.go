@@ -86,7 +86,10 @@ func TestRoleIsAdministeredFromTheShell(t *testing.T) {
 		require.Contains(t, cell["changed_by"], "cli:")
 		require.Contains(t, cell["event_id"], "evt_")
 	}
-	require.Equal(t, "set role auditor with 1 actions\n", on(t, data, exitGood, "", "role", "set", "auditor", "--action", "audit.read").out)
+	shut := on(t, data, exitGood, "", "role", "set", "auditor", "--action", "audit.read")
+	require.Equal(t, "set role auditor with 1 actions\n", shut.out)
+	require.Contains(t, shut.err, "warning: role auditor has no session.own: whoever has it cannot sign in")
+	require.NotContains(t, on(t, data, exitGood, "", "role", "set", "auditor", "--action", "audit.read", "--action", "session.own").err, "warning")
 	require.Contains(t, on(t, data, exitGood, "", "role", "list").out, "auditor")
 	require.Len(t, parsed(t, on(t, data, exitGood, "", "role", "list", "--json"))["items"], 6)
 	require.Contains(t, on(t, data, exitGood, "", "role", "show", "auditor").out, "audit.read")
