@@ -25,7 +25,10 @@ export function useRuleVersions(model: Ref<string>, asked: Ref<string>, first: R
   if (getCurrentScope()) onScopeDispose(off);
 
   const opened = computed(() => asked.value || (first.value ? String(list.items.value.find(opens)?.version ?? "") : ""));
-  const detail = useResource<PolicyVersionDetail>((signal) => unwrap(api.GET("/api/v1/acl/versions/{version}", { params: { path: { version: Number(opened.value) } }, signal })), { key: () => opened.value, on: ["policy"] });
+  /** The opened one where it changed no rule: nothing is asked of it, the server has no more than its line. */
+  const still = computed(() => list.items.value.find((v) => String(v.version) === opened.value && !opens(v)) ?? null);
+  const looked = computed(() => ((list.loaded.value || list.error.value !== null) && still.value === null ? opened.value : ""));
+  const detail = useResource<PolicyVersionDetail>((signal) => unwrap(api.GET("/api/v1/acl/versions/{version}", { params: { path: { version: Number(opened.value) } }, signal })), { key: () => looked.value, on: ["policy"] });
   const undo = useAsyncAction((_signal, version: number) => undoVersion(version));
-  return { list, opened, detail, undo, shown: computed(() => (detail.data.value && String(detail.data.value.version) === opened.value ? detail.data.value : null)) };
+  return { list, opened, still, detail, undo, shown: computed(() => (detail.data.value && String(detail.data.value.version) === opened.value ? detail.data.value : null)) };
 }

@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { ref } from "vue";
 import type { PolicyVersion, PolicyVersionDetail } from "@/api/types";
 import { mountFor, type Mounted } from "@/lib/mountFor";
+import RuleHistory from "./RuleHistory.vue";
 import VersionList from "./VersionList.vue";
 import VersionPage from "./VersionPage.vue";
 
@@ -12,6 +13,7 @@ let page: Mounted | null = null;
 afterEach(() => {
   page?.done();
   page = null;
+  vi.unstubAllGlobals();
 });
 const text = () => page?.host.textContent?.replace(/\s+/g, " ") ?? "";
 async function list(items: PolicyVersion[], model: string, language: "en" | "zh-CN" = "en", more = false): Promise<void> {
@@ -35,6 +37,37 @@ describe("the list of versions", () => {
     page?.done();
     await list([version(9), version(7)], "guard-nano", "zh-CN", true);
     expect(gaps()).toEqual(["第 8 版与 guard-nano 无关。"]);
+  });
+});
+
+describe("the history", () => {
+  const at = async (version: string, items: PolicyVersion[], language: "en" | "zh-CN" = "en") => {
+    const asked: string[] = [];
+    vi.stubGlobal("fetch", async (request: Request) => {
+      const path = new URL(request.url).pathname;
+      asked.push(path);
+      const body = path.endsWith("/versions") ? { items, next_cursor: null } : { code: "not_found" };
+      return new Response(JSON.stringify(body), { status: "items" in body ? 200 : 404, headers: { "Content-Type": "application/json" } });
+    });
+    page = await mountFor(RuleHistory, { model: "", version, current: 3, to: () => "/here", readOnly: false }, { language, routes: ["reviews"] });
+    await vi.waitFor(() => expect(page?.host.querySelector("[data-test=version-still], [data-test=error]")).not.toBeNull());
+    return asked;
+  };
+
+  it("says what a version was that changed no rule, and asks for no such change", async () => {
+    const asked = await at("3", [other(3, "role_changed", "auditor"), version(2)]);
+    expect(text()).toContain("No rule changed in this version: the role auditor was changed.");
+    expect(asked).toEqual(["/api/v1/acl/versions"]);
+    page?.done();
+    await at("3", [other(3, "role_changed", "auditor")], "zh-CN");
+    expect(page?.host.querySelector("[data-test=version-still]")?.textContent).toContain("这一版没有改动规则");
+  });
+
+  it("has no error page for one that is not in the first of many", async () => {
+    const asked = await at("1", [version(3)]);
+    expect(asked).toContain("/api/v1/acl/versions/1");
+    expect(page?.host.querySelector("[data-test=error]")).toBeNull();
+    expect(text()).toContain("or there is no such version");
   });
 });
 
