@@ -31,6 +31,7 @@ describe("the draft of the matrix", () => {
       { role: "nurse", action: "model.view", give: false }, { role: "nurse", action: "chat.run", give: true }, { role: "guest", action: "model.view", give: true },
     ]);
     expect(draft.people.value).toBe(5);
+    expect([draft.holds("nurse", "model.view"), draft.holds("nurse", "chat.run"), draft.holds("guest", "chat.run")]).toEqual([false, true, false]);
     draft.toggle("nurse", "model.view");
     expect(draft.changed("nurse", "model.view")).toBeUndefined();
     roles.value = [role("nurse", ["model.view", "chat.run"], 2), role("guest", [], 1, 3)];

@@ -31,6 +31,8 @@ export function useRoleDraft(roles: Ref<readonly Role[]>) {
     roles.value.flatMap((r) => r.cells.filter((c) => wished.value[key(r.name, c.action)] === !c.allowed).map((c) => ({ role: r.name, action: c.action, give: !c.allowed }))),
   );
   const changed = (role: string, action: string) => changes.value.find((c) => c.role === role && c.action === action);
+  /** Whether a role holds an action once this is saved. */
+  const willHold = (role: string, action: string) => changed(role, action)?.give ?? holds(role, action);
   const touched = computed(() => roles.value.filter((r) => changes.value.some((c) => c.role === r.name)));
   const people = computed(() => touched.value.reduce((sum, r) => sum + r.users, 0));
 
@@ -93,5 +95,5 @@ export function useRoleDraft(roles: Ref<readonly Role[]>) {
     }
     return done;
   }
-  return { changes, changed, touched, people, toggle, discard, save, pending, error, met };
+  return { changes, changed, holds: willHold, touched, people, toggle, discard, save, pending, error, met };
 }

@@ -58,6 +58,21 @@ describe("session", () => {
     expect(reloaded.endsAt).toBeGreaterThan(0);
   });
 
+  it("says of a right password whose role may not use the console that the role lacks it", async () => {
+    replies["GET /api/v1/auth/me"] = [403, { code: "forbidden", request_id: "req_1" }];
+    const session = useSession();
+    await session.load();
+    await expect(session.signIn("dr.chen", "a long and private sentence")).rejects.toMatchObject({ code: "forbidden" });
+    expect([session.state, session.barred]).toEqual(["out", true]);
+    replies["POST /api/v1/auth/login"] = [401, { code: "unauthenticated", request_id: "req_2" }];
+    await expect(session.signIn("dr.chen", "wrong")).rejects.toMatchObject({ code: "unauthenticated" });
+    expect(session.barred).toBe(false);
+
+    localStorage.setItem("gh.signed-in", "1");
+    expect(await session.load()).toBe("out");
+    expect(session.barred).toBe(true);
+  });
+
   it("keeps no credential anywhere a script can read it", async () => {
     replies["POST /api/v1/auth/login"] = [200, { user: person, expires_in: 1800, access_token: "secret-1", refresh_token: "secret-2" }];
     const session = useSession();

@@ -59,6 +59,8 @@ export const useSession = defineStore("session", () => {
   const confirmedUntil = ref(0);
   const server = shallowRef<SetupState | null>(null);
   const expired = ref(false);
+  /** The password was right, and the role may not use the console. */
+  const barred = ref(false);
   const id = ref("");
   const lastUser = ref("");
   const lifetimeMs = ref(0);
@@ -94,7 +96,11 @@ export const useSession = defineStore("session", () => {
   }
 
   async function enter(): Promise<void> {
-    const me = await unwrap(api.GET("/api/v1/auth/me"), true);
+    barred.value = false;
+    const me = await unwrap(api.GET("/api/v1/auth/me"), true).catch((thrown) => {
+      barred.value = thrown instanceof ApiError && thrown.code === "forbidden";
+      throw thrown;
+    });
     const prefs = usePrefs();
     if (me.user.language && !prefs.languageChosen()) prefs.language = me.user.language;
     take(me);
@@ -132,7 +138,7 @@ export const useSession = defineStore("session", () => {
       if (!hint()) return (state.value = "out");
       await enter();
     } catch (thrown) {
-      if (thrown instanceof ApiError && thrown.status === 401) end(false);
+      if (barred.value || (thrown instanceof ApiError && thrown.status === 401)) end(false);
       else {
         failure.value = thrown instanceof ApiError ? thrown : null;
         state.value = "down";
@@ -147,6 +153,7 @@ export const useSession = defineStore("session", () => {
   }
 
   async function signIn(username: string, password: string): Promise<void> {
+    barred.value = false;
     const answer = await unwrap(api.POST("/api/v1/auth/login", { body: { username, password } }), true);
     await enter();
     live(answer.expires_in);
@@ -176,5 +183,5 @@ export const useSession = defineStore("session", () => {
     }
   }
 
-  return { state, id, user, actions, ask, tiers, confirmedUntil, server, expired, lastUser, endsAt, failure, load, refresh, close, signIn, setUp, prolong, signOut };
+  return { state, id, user, actions, ask, tiers, confirmedUntil, server, expired, barred, lastUser, endsAt, failure, load, refresh, close, signIn, setUp, prolong, signOut };
 });
