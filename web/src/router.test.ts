@@ -1,5 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { createPinia, setActivePinia } from "pinia";
+import { describe, expect, it, vi } from "vitest";
 import { opens } from "@/pages";
+import { useSession } from "@/stores/session";
 import { router, pages, safeNext, startPage } from "./router";
 
 describe("safeNext", () => {
@@ -16,6 +18,24 @@ describe("startPage", () => {
     expect(startPage("guest", ["example.read"])).toEqual({ name: "examples" });
     expect(startPage("nurse", ["example.read", "model.view"])).toEqual({ name: "models" });
     expect(startPage("porter", [])).toEqual({ name: "nothing" });
+  });
+});
+
+describe("the page of keys", () => {
+  it("leads who has no keys to the sessions, and asks the server for no keys", async () => {
+    const asked: string[] = [];
+    vi.stubGlobal("fetch", async (request: Request) => (asked.push(new URL(request.url).pathname), new Response("{}", { headers: { "Content-Type": "application/json" } })));
+    setActivePinia(createPinia());
+    const session = useSession();
+    session.state = "in";
+    session.actions = ["audit.read", "audit.export", "session.own"];
+    await router.push("/keys");
+    expect(router.currentRoute.value.name).toBe("sessions");
+    session.actions = ["key.own", "session.own"];
+    await router.push("/keys");
+    expect(router.currentRoute.value.name).toBe("keys");
+    expect(asked).toEqual([]);
+    vi.unstubAllGlobals();
   });
 });
 

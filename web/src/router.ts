@@ -85,6 +85,8 @@ router.beforeEach(async (to) => {
   }
   const start = startPage(session.user?.role ?? "", session.actions);
   if (to.meta.gate) return safeNext(to.query.next) ?? start;
+  // One row of the navigation for both: who has no keys is led to the sessions.
+  if (to.name === "keys" && !session.actions.includes("key.own") && session.actions.includes("session.own")) return { name: "sessions" };
   if (to.name === "start" || (to.name === "nothing" && start.name !== "nothing")) return start;
   return true;
 });

@@ -2,6 +2,7 @@ import { computed, getCurrentScope, onScopeDispose, toValue, watch, type MaybeRe
 import { api, unwrap } from "@/api/client";
 import type { Key } from "@/api/types";
 import { useLive } from "@/stores/live";
+import { useAccess } from "./useAccess";
 import { usePagination } from "./usePagination";
 
 /** Whether a key that works lies unused for so long that somebody should ask whether it is needed. */
@@ -22,8 +23,11 @@ export function stateOf(key: Key, now: number): KeyState {
 export function useKeyring(owner: MaybeRefOrGetter<string | null>) {
   const list = usePagination<Key>((cursor, signal) =>
     unwrap(api.GET("/api/v1/keys", { params: { query: { limit: 100, ...(cursor ? { cursor } : {}), ...(toValue(owner) ? { user_id: toValue(owner) ?? "" } : {}) } }, signal })));
-  watch(() => toValue(owner), () => (list.reset(), void list.reload()), { immediate: true });
-  const soon = () => void list.reload();
+  const { can } = useAccess();
+  /** Asked without the right, the server would refuse and the log would have a row of it. */
+  const read = () => void (can("key.own") && list.reload());
+  watch([() => toValue(owner), () => can("key.own")], () => (list.reset(), read()), { immediate: true });
+  const soon = read;
   const off = useLive().on({ key: soon, reset: soon });
   if (getCurrentScope()) onScopeDispose(off);
   return { ...list, live: computed(() => list.items.value.filter((k) => !k.revoked_at)) };
