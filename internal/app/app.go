@@ -83,6 +83,8 @@ type App struct {
 
 	Metrics *metrics.Registry
 
+	server  bool         // this process serves the folder
+	began   time.Time    // when it was opened
 	release func() error // lets a restore have the folder
 	options Options
 	log     *slog.Logger
@@ -124,7 +126,7 @@ func open(ctx context.Context, c *config.Config, o Options, server bool) (_ *App
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
-	a := &App{Config: c, options: o, log: o.Log, now: o.Now}
+	a := &App{Config: c, options: o, log: o.Log, now: o.Now, server: server, began: o.Now()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())

@@ -271,31 +271,8 @@ func (l *lived) making(t *testing.T, still func(context.Context, access.Principa
 	}}
 	exports := export.New(export.Deps{DB: l.DB, Guard: l.Guard, Log: l.Audit, Prover: prover, Still: still, Now: l.now})
 	return evidence.New(evidence.Deps{
-		Exports: exports, Prover: prover, Guard: l.Guard, Auth: l.Auth, Policy: l.Policy, Catalog: l.Catalog, Settings: l.settingsInForce, Targets: l.targets,
+		Exports: exports, Prover: prover, Guard: l.Guard, Auth: l.Auth, Policy: l.Policy, Catalog: l.Catalog, InForce: l.inForce, Targets: l.targets,
 	})
-}
-
-// Tombstones are a member of their own where there are any.
-func TestAPackWithTombstones(t *testing.T) {
-	l := live(t)
-	install, err := l.Checkpoints.Install(t.Context())
-	require.NoError(t, err)
-	text, err := proof.Tombstone{
-		Install: install, First: 1, Last: 2, Rows: 2, Previous: proof.Zero, Hash: strings.Repeat("ab", 32), From: time.Now(), To: time.Now(), At: time.Now(), Rule: "365 days", Event: "evt_1",
-	}.Text()
-	require.NoError(t, err)
-	stone, err := l.Checkpoints.Sign(text)
-	require.NoError(t, err)
-	s := l.making(t, nil, func(_, _ int64, each func(string, []byte) error) error { return each("tombstone", stone) })
-	p, err := s.Begin(t.Context(), SystemPrincipal("test"), time.Time{}, time.Time{})
-	require.NoError(t, err)
-	var out bytes.Buffer
-	_, err = p.Write(t.Context(), &out)
-	require.NoError(t, err)
-	found, err := verify.PackFrom(t.Context(), bytes.NewReader(out.Bytes()), int64(out.Len()), proof.Keys{})
-	require.NoError(t, err)
-	require.EqualValues(t, 1, found.Tombstones)
-	require.Contains(t, found.Evidence.Files[len(found.Evidence.Files)-1].Name, "tombstones.notes")
 }
 
 // slow takes blocks and turns the clock by so much with each.

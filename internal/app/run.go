@@ -12,12 +12,13 @@ import (
 )
 
 // runAll serves, watches and loads until ctx ends or a listener fails, and waits for all of it.
-func (a *App) runAll(ctx context.Context, e *edge) error {
+func (a *App) runAll(ctx context.Context, e *edge, left *serving) error {
 	// The helpers outlive the signal: until the last accepted request is answered, rules, models and refusals are theirs.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var work sync.WaitGroup
 	work.Go(func() { a.Settings.Watch(background) })
+	work.Go(func() { left.keep(background) })
 	work.Go(func() { a.Guard.Watch(background) })
 	work.Go(func() { a.Checkpoints.Run(background) })
 	work.Go(func() { a.Policy.Watch(background) })

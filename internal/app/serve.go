@@ -49,6 +49,11 @@ func (a *App) serve(ctx context.Context, announce func(Notice)) (err error) {
 	if err := a.Checkpoints.Start(ctx); err != nil {
 		return err
 	}
+	left, err := a.leave(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, left.end()) }()
 	e, err := a.newEdge()
 	if err != nil {
 		return err
@@ -69,7 +74,7 @@ func (a *App) serve(ctx context.Context, announce func(Notice)) (err error) {
 		return errors.Join(err, e.close())
 	}
 	announce(notice)
-	return a.runAll(ctx, e)
+	return a.runAll(ctx, e, left)
 }
 
 func (a *App) notice(ctx context.Context, e *edge) (Notice, error) {

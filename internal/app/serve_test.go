@@ -61,11 +61,14 @@ type running struct {
 
 func serve(t *testing.T, data string, further ...string) *running {
 	t.Helper()
-	c := settings(t, data, further...)
+	return serveAs(t, settings(t, data, further...), Options{Engine: engine(t), Log: slog.New(slog.DiscardHandler)})
+}
+
+func serveAs(t *testing.T, c *config.Config, o Options) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{stop: cancel, done: make(chan error, 1)}
 	said := make(chan Notice, 1)
-	o := Options{Engine: engine(t), Log: slog.New(slog.DiscardHandler)}
 	go func() { r.done <- Serve(ctx, c, o, func(n Notice) { said <- n }) }()
 	select {
 	case r.Notice = <-said:

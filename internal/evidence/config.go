@@ -20,6 +20,20 @@ type Setting struct {
 	EventID   string     `json:"event_id"`
 }
 
+// Whose settings are in a pack.
+const (
+	OfServer  = "server"
+	OfCommand = "command" // no server ran: those of the command that made the pack
+)
+
+// InForce is what a process runs with, since when, and what it is made of.
+type InForce struct {
+	Of       string
+	Started  time.Time
+	Settings []Setting
+	Software Software
+}
+
 // Target is where the log is sent to. Address ends with the host: what follows it may be a secret.
 type Target struct {
 	ID        string    `json:"id"`
@@ -51,8 +65,11 @@ type schedule struct {
 // config writes what is set: keys with their sources, where the log is sent to, and exports at set times.
 func (m *making) config(w io.Writer) error {
 	o := &object{w: w}
-	o.value("version", m.s.d.Software.Version)
-	list(o, "settings", once(m.ctx, m.s.d.Settings))
+	o.value("version", m.of.Software.Version)
+	o.value("commit", m.of.Software.Commit)
+	o.value("of", m.of.Of)
+	o.value("started", moment(&m.of.Started))
+	list(o, "settings", func(string) ([]Setting, string, error) { return m.of.Settings, "", nil })
 	list(o, "forwarding", once(m.ctx, m.s.d.Targets))
 	list(o, "schedules", func(string) ([]schedule, string, error) {
 		all, err := m.s.d.Exports.Schedules(m.ctx)

@@ -26,11 +26,11 @@ type Deps struct {
 	Auth    *auth.Service
 	Policy  *policy.Service
 	Catalog *catalog.Service
-	// Settings answers what is in force and where each value comes from, secrets out.
-	Settings func(ctx context.Context) ([]Setting, error)
+	// InForce answers what the server runs with, secrets out, or this command where there is none.
+	InForce func(ctx context.Context) (InForce, error)
 	// Targets answers where the log is sent to, secrets out.
-	Targets  func(ctx context.Context) ([]Target, error)
-	Software Software
+	Targets func(ctx context.Context) ([]Target, error)
+	Version string // of the program that makes packs
 }
 
 // Service makes packs. All methods may be called from any goroutine.
@@ -48,6 +48,7 @@ type Pack struct {
 	s           *Service
 	x           *export.Export
 	from, until time.Time
+	of          InForce
 }
 
 // Begin lets a holder of audit.export in, with the rows between two times, either zero for none. It refuses what export refuses: times
@@ -57,11 +58,14 @@ func (s *Service) Begin(ctx context.Context, p access.Principal, from, to time.T
 	if err != nil {
 		return nil, err
 	}
-	return &Pack{s, x, from, to}, nil
+	return &Pack{s: s, x: x, from: from, until: to}, nil
 }
 
 // Bounds answers the first moment of the pack and the first one after it; zero where it has no bound.
 func (p *Pack) Bounds() (from, until time.Time) { return p.from, p.until }
+
+// Server says whether the settings in a pack that was written are a running server's, and since when it runs.
+func (p *Pack) Server() (runs bool, since time.Time) { return p.of.Of == OfServer, p.of.Started }
 
 // Abandon ends a pack of which nothing was written, for a reason that its row tells.
 func (p *Pack) Abandon(why error) error { return p.x.Abandon(why) }
@@ -85,7 +89,10 @@ type making struct {
 
 // run writes the members in their order, and the note about them. What stands now comes before the rows, so that it is as of the
 // beginning; notes come behind, because which of them are needed follows from the rows.
-func (m *making) run() error {
+func (m *making) run() (err error) {
+	if m.of, err = m.s.d.InForce(m.ctx); err != nil {
+		return err
+	}
 	for _, member := range []struct {
 		name  string
 		write func(w io.Writer) error
@@ -173,7 +180,7 @@ func (m *making) note() error {
 	}
 	head := m.x.Head()
 	e := proof.Evidence{
-		Install: install, Version: proof.Plain(m.s.d.Software.Version), At: m.x.Began(), By: proof.Plain(m.x.By()), From: m.from, To: m.until,
+		Install: install, Version: proof.Plain(m.s.d.Version), At: m.x.Began(), By: proof.Plain(m.x.By()), From: m.from, To: m.until,
 		HeadSeq: head.Seq, HeadHash: head.Hash, Bytes: n, SHA256: sum,
 	}
 	for _, f := range files {

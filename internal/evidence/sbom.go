@@ -74,9 +74,9 @@ func (m *making) sbom(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	b := bom{Format: "CycloneDX", SpecVersion: "1.6", Version: 1, Metadata: metadata{moment(&began), m.s.d.Software.component()}}
-	b.Components = append(b.Components, m.s.d.Software.modules()...)
-	packages, err := m.s.d.Software.packages()
+	b := bom{Format: "CycloneDX", SpecVersion: "1.6", Version: 1, Metadata: metadata{moment(&began), m.of.Software.component()}}
+	b.Components = append(b.Components, m.of.Software.modules()...)
+	packages, err := m.of.Software.packages()
 	if err != nil {
 		return err
 	}

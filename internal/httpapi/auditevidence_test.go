@@ -25,11 +25,11 @@ const evidencePath = "/api/v1/audit/evidence"
 func withEvidence(d *httpapi.Deps, s *services) {
 	d.Evidence = evidence.New(evidence.Deps{
 		Exports: s.exporting, Guard: d.Guard, Auth: d.Auth, Policy: d.Policy, Catalog: d.Catalog,
-		Settings: func(context.Context) ([]evidence.Setting, error) {
-			return []evidence.Setting{{Key: "listen", Value: "x", Source: "flag"}}, nil
+		InForce: func(context.Context) (evidence.InForce, error) {
+			return evidence.InForce{Of: evidence.OfServer, Settings: []evidence.Setting{{Key: "listen", Value: "x", Source: "flag"}}, Software: evidence.Software{Version: "1.2.0"}}, nil
 		},
-		Targets:  func(context.Context) ([]evidence.Target, error) { return nil, nil },
-		Software: evidence.Software{Version: "1.2.0"},
+		Targets: func(context.Context) ([]evidence.Target, error) { return nil, nil },
+		Version: "1.2.0",
 		Prover: export.Prover{
 			Install: func(context.Context) (string, error) { return "ward", nil }, Sign: s.signer.Sign,
 			Notes: func(_ context.Context, _, _ int64, each func(string, []byte) error) error {

@@ -50,6 +50,9 @@ func New(ctx context.Context, d *db.DB, g *access.Guard, o Options) (*Service, e
 	return s, nil
 }
 
+// Version counts what is stored: it is another one whenever something else is.
+func (s *Service) Version() int64 { return s.current.Load().version }
+
 // Stored answers the stored values, those that are not in force among them.
 func (s *Service) Stored() map[string]string { return s.current.Load().values() }
 
