@@ -32,7 +32,7 @@ func newAuditEvidence(sh *shared) *cobra.Command {
 				return err
 			}
 			return sh.within(cmd.Context(), func(a *app.App) error {
-				return sh.evidenceTo(cmd.Context(), a, r.Filter.From, r.Filter.To, newFile{name: out, force: force})
+				return errors.Join(sh.warnOfFinding(cmd.Context(), a), sh.evidenceTo(cmd.Context(), a, r.Filter.From, r.Filter.To, newFile{name: out, force: force}))
 			})
 		},
 	}
@@ -60,17 +60,12 @@ func (sh *shared) evidenceTo(ctx context.Context, a *app.App, from, to time.Time
 	if err = file.finish(part, err); err != nil {
 		return err
 	}
-	served, since := p.Server()
 	if sh.json {
 		return sh.printJSON(map[string]any{
-			"file": file.name, "of_server": served, "rows": sum.Rows, "first_seq": sum.First, "last_seq": sum.Last, "bytes": sum.Bytes, "sha256": sum.SHA256,
+			"file": file.name, "rows": sum.Rows, "first_seq": sum.First, "last_seq": sum.Last, "bytes": sum.Bytes, "sha256": sum.SHA256,
 		})
 	}
-	whose := "this command: no server runs on the data folder"
-	if served {
-		whose = "the server that runs since " + since.UTC().Format(time.RFC3339)
-	}
-	_, err = fmt.Fprintf(sh.out, "wrote    %s (%d bytes, sha256 %s)\nrows     %d, %d to %d\nsettings of %s\ncheck    guardhouse audit verify --evidence %s --public-key PUBLIC-KEYS\n",
-		printable(file.name), sum.Bytes, sum.SHA256, sum.Rows, sum.First, sum.Last, whose, printable(file.name))
+	_, err = fmt.Fprintf(sh.out, "wrote    %s (%d bytes, sha256 %s)\nrows     %d, %d to %d\ncheck    guardhouse audit verify --evidence %s --public-key PUBLIC-KEYS\n",
+		printable(file.name), sum.Bytes, sum.SHA256, sum.Rows, sum.First, sum.Last, printable(file.name))
 	return err
 }

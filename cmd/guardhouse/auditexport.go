@@ -87,7 +87,9 @@ func newAuditExport(sh *shared) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return sh.within(cmd.Context(), func(a *app.App) error { return sh.exportTo(cmd.Context(), a, r, out) })
+			return sh.within(cmd.Context(), func(a *app.App) error {
+				return errors.Join(sh.warnOfFinding(cmd.Context(), a), sh.exportTo(cmd.Context(), a, r, out))
+			})
 		},
 	}
 	f.register(cmd)

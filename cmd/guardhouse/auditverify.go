@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"syscall"
@@ -46,6 +45,22 @@ func newAuditVerify(sh *shared) *cobra.Command {
 }
 
 func (sh *shared) auditVerify(ctx context.Context, p proofs) error {
+	err := sh.verifyOne(ctx, p)
+	if sh.json && !answered(err) {
+		body := map[string]any{"ok": false, "finding": nil, "problem": oneLine(err)}
+		return errors.Join(err, sh.printJSON(body))
+	}
+	return err
+}
+
+// answered says that a report was printed, or that there was nothing to report on.
+func answered(err error) bool {
+	var found findingError
+	var usage usageError
+	return err == nil || errors.As(err, &found) || errors.As(err, &usage)
+}
+
+func (sh *shared) verifyOne(ctx context.Context, p proofs) error {
 	keys, err := readPublicKeys(p.publicKey)
 	if err != nil {
 		return err
@@ -64,7 +79,7 @@ func (sh *shared) auditVerify(ctx context.Context, p proofs) error {
 	if err != nil {
 		return err
 	}
-	return sh.verdict(verify.Report{Report: f.Report, Checkpoints: f.Checkpoints, TrustedBy: verify.Given})
+	return sh.verdict(verify.Report{Report: f.Report, Checkpoints: f.Checkpoints, TrustedBy: verify.Given}, "")
 }
 
 // readPublicKeys reads the keys that somebody holds; "" is none.
@@ -95,7 +110,7 @@ func (sh *shared) verifyDatabase(ctx context.Context, p proofs, keys proof.Keys)
 	sh.logTo(c.LogLevel)
 	look, done, lacks := doctor.LookAt(ctx, c.Data)
 	if look == nil {
-		return lacks
+		return unreadable(lacks)
 	}
 	defer done()
 	known, err := anchored(ctx, c, p.anchor, keys)
@@ -104,13 +119,13 @@ func (sh *shared) verifyDatabase(ctx context.Context, p proofs, keys proof.Keys)
 	}
 	report, err := verify.Database(ctx, audit.New(look, nil), known)
 	if err != nil {
-		return err
+		return unreadable(err)
 	}
 	if report.OK() && lacks != nil {
 		// Whoever took the guards away changed the file, whatever he did behind them.
 		report.Finding, report.Detail = audit.Edited, fault.From(lacks).Message
 	}
-	if err := sh.verdict(report); err != nil || p.anchor == "" || report.Copies > 0 {
+	if err := sh.verdict(report, notLookedAt); err != nil || p.anchor == "" || report.Copies > 0 {
 		return err
 	}
 	return usageError{errors.New("--anchor names nothing to compare: there is no copy of a checkpoint (files *.notes or *.note)")}
@@ -123,57 +138,5 @@ func anchored(ctx context.Context, c *config.Config, given string, keys proof.Ke
 		return verify.Options{Keys: keys, Anchor: given, Outside: true}, nil
 	}
 	outside, err := checkpoint.Outside(ctx, c.Data, c.Anchor)
-	return verify.Options{Keys: keys, Anchor: checkpoint.AnchorDir(c.Data, c.Anchor), Outside: outside}, err
-}
-
-// verdict prints what was walked, and answers the finding as an error.
-func (sh *shared) verdict(r verify.Report) error {
-	if err := printReport(sh, r); err != nil || r.OK() {
-		return err
-	}
-	return fmt.Errorf("%s%s: %s", r.Finding, r.Place(), r.Detail)
-}
-
-func printReport(sh *shared, r verify.Report) error {
-	if sh.json {
-		return sh.printJSON(reportJSON(r))
-	}
-	var errs []error
-	say := func(format string, args ...any) {
-		_, err := fmt.Fprintf(sh.out, format+"\n", args...)
-		errs = append(errs, err)
-	}
-	say("rows         %d", r.Rows)
-	if r.Rows > 0 {
-		say("range        %d to %d, %s to %s", r.First, r.Last, when(&r.From), when(&r.To))
-		if r.LastHash != "" {
-			say("head         %s", r.LastHash)
-		}
-	}
-	say("checkpoints  %d", r.Checkpoints)
-	if r.Anchored {
-		say("copies       %d", r.Copies)
-	}
-	if r.Tombstones > 0 {
-		say("removed      %d rows under %d tombstones", r.Pruned, r.Tombstones)
-	}
-	for _, line := range r.NotProvable {
-		say("not provable: %s", line)
-	}
-	return errors.Join(errs...)
-}
-
-func reportJSON(r verify.Report) map[string]any {
-	body := map[string]any{
-		"ok": r.OK(), "rows": r.Rows, "first_seq": r.First, "last_seq": r.Last, "head_hash": r.LastHash, "from": nil, "to": nil,
-		"checkpoints": r.Checkpoints, "copies": r.Copies, "keys": r.Keys, "keys_from": r.TrustedBy, "tombstones": r.Tombstones, "removed": r.Pruned,
-		"not_provable": r.NotProvable, "finding": nil,
-	}
-	if r.Rows > 0 {
-		body["from"], body["to"] = r.From, r.To
-	}
-	if !r.OK() {
-		body["finding"] = map[string]any{"kind": r.Finding, "seq": r.At, "detail": r.Detail}
-	}
-	return body
+	return verify.Options{Keys: keys, Anchor: checkpoint.AnchorDir(c.Data, c.Anchor), Outside: outside, Set: c.Anchor != ""}, err
 }

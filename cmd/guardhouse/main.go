@@ -59,7 +59,8 @@ func harden() {
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 }
 
-// run answers the exit code: 0 good, 1 failed, 2 wrong usage. Errors are one line on stderr.
+// run answers the exit code: 0 good, 1 failed, 2 wrong usage. Errors are one line on stderr; what audit verify finds has a
+// second one, with what to do next.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	// Whatever a name or a file holds, a terminal gets nothing that it would obey (threat W3).
 	raw := out
@@ -71,6 +72,10 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		return exitGood
 	}
 	fmt.Fprintln(errOut, "guardhouse: "+oneLine(err))
+	var found findingError
+	if errors.As(err, &found) && found.next != "" {
+		fmt.Fprintln(errOut, "next: "+found.next)
+	}
 	var usage usageError
 	if errors.As(err, &usage) {
 		return exitUsage

@@ -25,13 +25,14 @@ const (
 
 // Anchor is a hash of a row that something else than the row names: a verdict's audit_hash, a checkpoint. Outside says that it
 // was kept where whoever writes the database does not, Restored that the database would know it if it were not an older copy of
-// itself. By says what it is, for the finding.
+// itself. By says what it is, for the finding, and At when it was made; zero where that is not known.
 type Anchor struct {
 	Seq      int64
 	Hash     string
 	Outside  bool
 	Restored bool
 	By       string
+	At       time.Time
 }
 
 // Gap stands for rows that retention removed: First to Last, after a row with hash Previous; Hash is that of Last.

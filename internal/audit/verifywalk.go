@@ -202,6 +202,9 @@ func (v *verifier) unproven() []string {
 		out = append(out, fmt.Sprintf("%s: rows %d to %d could have been computed anew; no anchor outside this database covers them",
 			Rebuilt, covered+1, v.report.Last))
 	}
+	if v.report.Finding == RestoredOld {
+		return out // an anchor is newer: that is the finding
+	}
 	return append(out,
 		fmt.Sprintf("%s: rows could have followed row %d; no anchor outside this database is newer", TailCut, v.report.Last),
 		fmt.Sprintf("%s: the whole database could be an older copy of itself; no anchor outside it is newer", RestoredOld))
@@ -225,12 +228,22 @@ func (v *verifier) tail() (*Finding, error) {
 		switch {
 		case m.Seq <= end:
 		case m.Restored:
-			outside = &Finding{RestoredOld, end + 1, fmt.Sprintf("%s refers to row %d and the log ends at %d: the whole database is an older copy, or its end was removed together with its checkpoints", m.By, m.Seq, end)}
+			outside = &Finding{RestoredOld, end + 1, fmt.Sprintf("%s refers to row %d and the log ends at %d: the whole database is an older copy, or its end was removed together with its checkpoints%s",
+				m.By, m.Seq, end, v.times(m))}
 		default:
 			return &Finding{TailCut, end + 1, fmt.Sprintf("%s refers to row %d and the log ends at %d", m.By, m.Seq, end)}, nil
 		}
 	}
 	return outside, nil
+}
+
+// times says of when the end of the log and what refers beyond it are: a copy that was taken a moment before the other looks as one
+// that was put back does.
+func (v *verifier) times(m Anchor) string {
+	if m.At.IsZero() || v.report.Rows == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; the newest row here is of %s, what refers beyond it of %s", v.report.To.UTC().Format(timeLayout), m.At.UTC().Format(timeLayout))
 }
 
 // end answers the last number that a row or a gap stands for, and the last that must be there.

@@ -67,6 +67,16 @@ func unwritable(code sqlite3.ErrNo) bool {
 	return false
 }
 
+// Damaged says that SQLite could not make a database of the bytes that are there: pages of different moments, a file cut short, or
+// something else than a database.
+func Damaged(err error) bool {
+	var se sqlite3.Error
+	if !errors.As(err, &se) {
+		return false
+	}
+	return se.Code == sqlite3.ErrCorrupt || se.Code == sqlite3.ErrNotADB || se.ExtendedCode == sqlite3.ErrIoErrShortRead
+}
+
 func isConstraint(err error) bool {
 	var se sqlite3.Error
 	return errors.As(err, &se) && se.Code == sqlite3.ErrConstraint

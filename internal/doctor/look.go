@@ -35,3 +35,7 @@ func LookAt(ctx context.Context, data string) (look *db.DB, done func(), err err
 	}
 	return look, done, nil
 }
+
+// Torn says of an error of a look, or of reading what was looked at, that no database can be made of the bytes that are there: mostly
+// a copy of which the parts are of different moments.
+func Torn(err error) bool { return db.Damaged(err) }

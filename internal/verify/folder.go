@@ -36,6 +36,7 @@ type folder struct {
 	refused []refusal
 	finding *audit.Finding
 	known   int64
+	missing bool // the settings name it, and it is not there
 }
 
 // page is what stands in one file.
@@ -68,7 +69,8 @@ func readFolder(o Options) (f folder, err error) {
 	}
 	dir, names, err := namesOf(o.Anchor)
 	if errors.Is(err, fs.ErrNotExist) && !o.Outside {
-		return f, nil // the data folder's own, before the first checkpoint
+		f.missing = o.Set
+		return f, nil // the data folder's own, before the first checkpoint, or one that is not mounted
 	}
 	if err != nil {
 		return f, fault.Wrap(err, fault.Invalid, "The anchor folder can't be read.")

@@ -253,7 +253,7 @@ func (g *gathering) readCheckpoints(ctx context.Context, tx *sql.Tx) error {
 // mark holds the walk to the row that a checkpoint names.
 func (g *gathering) mark(c proof.Checkpoint, outside, restored bool, by string) {
 	if c.Seq > 0 {
-		g.found.Anchors = append(g.found.Anchors, audit.Anchor{Seq: c.Seq, Hash: c.Hash, Outside: outside, Restored: restored, By: by})
+		g.found.Anchors = append(g.found.Anchors, audit.Anchor{Seq: c.Seq, Hash: c.Hash, Outside: outside, Restored: restored, By: by, At: c.At})
 	}
 	g.folder.known = max(g.folder.known, c.Number)
 }

@@ -15,11 +15,12 @@ import (
 
 // Options says what is known outside the database. Keys are public keys that somebody holds; none means those of the anchor
 // folder, or, where it has none, those that the database itself names. Anchor is a folder of copies of checkpoints, or one file, ""
-// for none; Outside says that whoever writes the database does not write it.
+// for none; Outside says that whoever writes the database does not write it, Set that the settings name it: that it is missing is said.
 type Options struct {
 	Keys    proof.Keys
 	Anchor  string
 	Outside bool
+	Set     bool
 }
 
 // Report is what a walk found, with the proofs that it was held against.
@@ -80,7 +81,10 @@ func (g *gathering) unproven() (out []string) {
 	}
 	out = append(out, g.unvouched...)
 	out = append(out, g.torn...)
-	if g.o.Anchor != "" && g.o.Outside && g.report.Copies == 0 {
+	switch {
+	case g.folder.missing:
+		out = append(out, fmt.Sprintf("the anchor folder %s is missing: nothing outside this database was compared; mount it, or give --anchor", g.o.Anchor))
+	case g.o.Anchor != "" && (g.o.Outside || g.o.Set) && g.report.Copies == 0:
 		out = append(out, "the anchor folder holds no copy of a checkpoint (files *.notes or *.note): nothing outside this database was compared")
 	}
 	return out
