@@ -54,11 +54,20 @@ type Pack struct {
 // Begin lets a holder of audit.export in, with the rows between two times, either zero for none. It refuses what export refuses: times
 // that are no range (Invalid), and a pack or export too many at a time (Busy), with their row.
 func (s *Service) Begin(ctx context.Context, p access.Principal, from, to time.Time) (*Pack, error) {
+	from, to = whole(from), whole(to)
 	x, err := s.d.Exports.BeginPack(ctx, p, from, to)
 	if err != nil {
 		return nil, err
 	}
 	return &Pack{s: s, x: x, from: from, until: to}, nil
+}
+
+// whole answers the first whole millisecond from a moment on: rows have no others, and the note about a pack names its bounds so.
+func whole(at time.Time) time.Time {
+	if cut := at.Truncate(time.Millisecond); cut.Before(at) {
+		return cut.Add(time.Millisecond)
+	}
+	return at
 }
 
 // Bounds answers the first moment of the pack and the first one after it; zero where it has no bound.
@@ -155,16 +164,15 @@ func (m *making) audit(w io.Writer) (err error) {
 	return err
 }
 
-// notes writes the notes of one kind that the rows need.
+// notes writes the notes of one kind that stand with the rows.
 func (m *making) notes(kind string) func(w io.Writer) error {
 	return func(w io.Writer) error {
-		return m.s.d.Notes(m.ctx, m.sum.First, m.sum.Last, func(of string, note []byte) error {
-			if of != kind {
-				return nil
-			}
-			_, err := w.Write(note)
-			return err
-		})
+		notes := m.x.Notes(kind)
+		if len(notes) == 0 {
+			return nil
+		}
+		_, err := w.Write(notes)
+		return err
 	}
 }
 
@@ -191,6 +199,9 @@ func (m *making) note() error {
 		return err
 	}
 	note, err := m.s.d.Sign(text)
+	if err == nil {
+		err = m.x.Signed(note)
+	}
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,10 @@ type Deps struct {
 	Guard *access.Guard
 	Log   *audit.Log
 	Prover
+	// Span widens rows that were written to all that there were between two times, those that are gone included; nil = it does not.
+	Span func(ctx context.Context, from, to time.Time, first, last int64) (int64, int64, error)
+	// Ready sees to it that the log has a key, without which nobody can check a pack; nil = it has.
+	Ready func(ctx context.Context) error
 	// Still answers a caller as he is now, and refuses him whose credential is no longer good; nil where nobody can say. Parts of
 	// the machine itself are not asked about.
 	Still func(ctx context.Context, p access.Principal) (access.Principal, error)
@@ -85,9 +89,11 @@ func New(d Deps) *Service {
 	return &Service{d: d, turns: make(chan struct{}, AtOnce), fsync: (*os.File).Sync}
 }
 
-// Sum is what an export came to. Bytes and SHA256 are of everything before the manifest.
+// Sum is what an export came to. Bytes and SHA256 are of everything before the manifest. Missing is the first row that should be in it and is not
+// in the log, under no tombstone, or was written again; 0 where none is, and where a filter leaves rows out.
 type Sum struct {
 	Rows, First, Last int64
+	Missing           int64
 	Bytes             int64
 	SHA256            string
 }
@@ -104,6 +110,8 @@ type Export struct {
 	r       Request
 	began   time.Time
 	head    Head
+	packed  bool              // it is part of a larger file
+	notes   map[string][]byte // of a pack, by their kind
 	release func()
 }
 
@@ -154,7 +162,7 @@ func (s *Service) open(ctx context.Context, p access.Principal, pass *access.Pas
 	default:
 		return nil, noPlace()
 	}
-	x := &Export{ID: id, Format: r.Format, s: s, p: p, pass: pass, r: r, began: s.d.Now(), release: func() { <-s.turns }}
+	x := &Export{ID: id, Format: r.Format, s: s, p: p, pass: pass, r: r, began: s.d.Now(), notes: map[string][]byte{}, release: func() { <-s.turns }}
 	details := map[string]any{"change": "begin", "format": string(r.Format), "filter": r.all()}
 	for name, value := range more {
 		details[name] = value
@@ -188,10 +196,14 @@ func (x *Export) Write(ctx context.Context, w io.Writer) (Sum, error) {
 }
 
 func (x *Export) details(sum Sum) map[string]any {
-	return map[string]any{
+	out := map[string]any{
 		"change": "end", "rows": sum.Rows, "first_seq": sum.First, "last_seq": sum.Last, "bytes": sum.Bytes, "sha256": sum.SHA256,
 		"head_seq": x.head.Seq,
 	}
+	if sum.Missing > 0 {
+		out["missing_seq"] = sum.Missing
+	}
+	return out
 }
 
 // broken leaves the closing row of an export that did not come to its end, and answers why.

@@ -28,7 +28,17 @@ func (s *Service) BeginPack(ctx context.Context, p access.Principal, from, to ti
 	if err := r.check(s.d.Now()); err != nil {
 		return nil, err
 	}
-	return s.open(ctx, p, pass, id, r, map[string]any{"format": packFormat})
+	if s.d.Ready != nil {
+		if err := s.d.Ready(ctx); err != nil {
+			return nil, err
+		}
+	}
+	x, err := s.open(ctx, p, pass, id, r, map[string]any{"format": packFormat})
+	if err != nil {
+		return nil, err
+	}
+	x.packed = true
+	return x, nil
 }
 
 // Head answers the end of the chain that the export ends with: its own opening row.
@@ -51,7 +61,7 @@ func (x *Export) Enclose(ctx context.Context, out io.Writer, fill func(ctx conte
 		inner = sum
 		return sum, err
 	})
-	sum := Sum{Rows: inner.Rows, First: inner.First, Last: inner.Last, Bytes: own.sum.Bytes, SHA256: hex.EncodeToString(own.hash.Sum(nil))}
+	sum := Sum{Rows: inner.Rows, First: inner.First, Last: inner.Last, Missing: inner.Missing, Bytes: own.sum.Bytes, SHA256: hex.EncodeToString(own.hash.Sum(nil))}
 	if err != nil {
 		return sum, x.broken(sum, err)
 	}

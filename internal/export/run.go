@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -185,6 +186,9 @@ type file struct {
 	f   *os.File
 	low func() bool
 }
+
+// Disk answers a file as exports write into it: what fails there is said as what it is, and the room that the log needs is left.
+func (s *Service) Disk(f *os.File) io.Writer { return &file{f, s.d.DiskLow} }
 
 // Write is part of io.Writer.
 func (f *file) Write(p []byte) (int, error) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -37,6 +38,8 @@ type writer struct {
 	previous, last string
 	gap            bool
 	checked        time.Time
+	bridged        map[int64]bool // first rows of the tombstones that rows were written around
+	kept           int
 }
 
 func (x *Export) write(ctx context.Context, out io.Writer) (Sum, error) {
@@ -54,7 +57,7 @@ func (x *Export) write(ctx context.Context, out io.Writer) (Sum, error) {
 func newWriter(ctx context.Context, x *Export, out io.Writer) *writer {
 	return &writer{
 		x: x, ctx: ctx, out: out, buf: make([]byte, 0, block+block/4), hash: sha256.New(), previous: audit.Genesis, last: audit.Genesis,
-		checked: x.began,
+		checked: x.began, bridged: map[int64]bool{},
 	}
 }
 
@@ -75,13 +78,13 @@ func (w *writer) rows() error {
 	if err != nil {
 		return err
 	}
-	last = min(last, w.x.head.Seq)
+	filter, first, last := w.stretched(first, min(last, w.x.head.Seq))
 	for next := max(first, w.x.r.After+1, 1); next <= last; {
 		if err := w.allowed(); err != nil {
 			return err
 		}
 		until := min(next+stretch-1, last)
-		page, err := w.x.s.d.Log.Walk(w.ctx, w.x.r.Filter, next, until, pageRows)
+		page, err := w.x.s.d.Log.Walk(w.ctx, filter, next, until, pageRows)
 		if err != nil {
 			return err
 		}
@@ -147,8 +150,12 @@ func (w *writer) row(ev *audit.Event) error {
 	}
 	if w.sum.Rows == 0 {
 		w.sum.First, w.previous = ev.Seq, ev.PrevHash
-	} else if ev.Seq != w.sum.Last+1 || ev.PrevHash != w.last {
-		w.gap = true
+	}
+	if ev.Seq != w.sum.Last+1 || ev.PrevHash != w.last {
+		w.gap = w.gap || w.sum.Rows > 0
+		if err := w.gone(ev); err != nil {
+			return err
+		}
 	}
 	w.sum.Rows, w.sum.Last, w.last = w.sum.Rows+1, ev.Seq, ev.Hash
 	return w.full()
@@ -184,17 +191,35 @@ func (w *writer) send(part []byte) error {
 		if fault.CodeOf(err) != fault.Internal {
 			return err
 		}
+		if full := written(err); WhyOf(full) == WhyFull {
+			return full
+		}
 		return fault.Wrap(err, fault.Canceled, "the export was not taken")
 	}
 	return nil
 }
 
+// span answers the rows whose notes are written: with those of a time rows that were removed belong to it too.
+func (w *writer) span() (first, last int64, err error) {
+	if w.x.s.d.Span == nil || !w.unfiltered() || w.x.r.After > 0 {
+		return w.sum.First, w.sum.Last, nil
+	}
+	return w.x.s.d.Span(w.ctx, w.x.r.Filter.From, w.x.r.Filter.To, w.sum.First, w.sum.Last)
+}
+
 // notes writes what the rows need to be checked. A table has no place for them: its manifest has to do.
 func (w *writer) notes() error {
 	if w.x.Format == JSONL && w.x.s.d.Notes != nil {
-		err := w.x.s.d.Notes(w.ctx, w.sum.First, w.sum.Last, func(kind string, note []byte) error {
+		first, last, err := w.span()
+		if err != nil {
+			return err
+		}
+		err = w.x.s.d.Notes(w.ctx, first, last, func(kind string, note []byte) error {
 			line, err := noteLine(kind, note)
 			if err != nil {
+				return err
+			}
+			if err := w.keep(kind, note); err != nil {
 				return err
 			}
 			w.buf = append(w.buf, line...)
@@ -234,7 +259,7 @@ func (w *writer) manifest() error {
 	}
 	if w.x.Format == JSONL {
 		line, err := noteLine("manifest", note)
-		if err != nil {
+		if err = errors.Join(err, w.keep("manifest", note)); err != nil {
 			return err
 		}
 		return w.send(line)

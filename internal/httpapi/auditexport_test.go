@@ -37,7 +37,7 @@ func (s *services) exports(t testing.TB, folder string) *export.Service {
 		DB: s.db, Guard: s.guard, Log: s.log, Still: s.auth.Recheck, Folder: folder,
 		Prover: export.Prover{
 			Install: func(context.Context) (string, error) { return "ward", nil }, Sign: s.signer.Sign,
-			Notes: func(context.Context, int64, int64, func(string, []byte) error) error { return nil },
+			Notes: func(_ context.Context, _, _ int64, each func(string, []byte) error) error { return each("key", s.keyNote) },
 		},
 	})
 }

@@ -70,3 +70,10 @@ func Peek(signed []byte) (Fields, bool) {
 	fields, err := parseLines(string(signed[:end+1]), kind)
 	return fields, err == nil
 }
+
+// SignerOf answers the name in a note's first signature, "" where there is none. It proves nothing.
+func SignerOf(signed []byte) string {
+	_, rest, _ := bytes.Cut(signed, []byte("\n\n\u2014 "))
+	name, _, _ := bytes.Cut(rest, []byte(" "))
+	return string(name)
+}

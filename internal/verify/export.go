@@ -56,21 +56,27 @@ func openPlain(path, what string) (*os.File, int64, error) {
 
 // ExportFrom is Export of what can be read more than once.
 func ExportFrom(ctx context.Context, file io.ReadSeeker, keys proof.Keys) (File, error) {
-	return exportFrom(ctx, file, keys, map[int64]string{})
+	return exportFrom(newChecker(ctx, file, keys))
 }
 
-// exportFrom is ExportFrom with hashes of rows that signed checkpoints elsewhere name.
-func exportFrom(ctx context.Context, file io.ReadSeeker, keys proof.Keys, marks map[int64]string) (File, error) {
-	if keys.Len() == 0 {
+// exportFrom checks what a checker was made for.
+func exportFrom(c *checker) (File, error) {
+	if c.keys.Len() == 0 {
 		return File{}, fault.New(fault.Invalid, "An export is checked with the public keys of the log that it was made of: give them.")
 	}
-	c := &checker{ctx: ctx, file: file, keys: keys, marks: marks, reign: newReigns()}
 	first := make([]byte, 1)
-	if _, err := io.ReadFull(file, first); err != nil {
+	if _, err := io.ReadFull(c.file, first); err != nil {
 		return File{}, notOurs(0, "it is empty")
 	}
 	err := c.run(first[0] == '{')
 	return c.out, err
+}
+
+func newChecker(ctx context.Context, file io.ReadSeeker, keys proof.Keys) *checker {
+	return &checker{
+		ctx: ctx, file: file, keys: keys, marks: map[int64]string{}, reign: newReigns(),
+		notes: map[string]hash.Hash{"key": sha256.New(), "checkpoint": sha256.New(), "tombstone": sha256.New()},
+	}
 }
 
 // checker is one walk over a file.
@@ -93,6 +99,13 @@ type checker struct {
 		hash    string
 	}
 	back *audit.Finding
+
+	pack   *proof.Evidence      // that the rows belong to, nil for an export by itself
+	notes  map[string]hash.Hash // of the notes of a kind, one behind the other
+	news   int                  // how many keys it brings
+	stones []proof.Tombstone
+	times  bool // it was asked for by times alone
+	jumped bool // rows between its rows are under no tombstone of it
 }
 
 func notOurs(line int64, why string) error {
@@ -114,7 +127,7 @@ func (c *checker) run(jsonl bool) error {
 		if err := c.table(); err != nil {
 			return err
 		}
-		c.finish()
+		c.finish("csv")
 		return nil
 	}
 	for _, pass := range []func(n int64, line []byte) error{c.keyLine, c.noteLine, c.rowLine} {
@@ -122,7 +135,7 @@ func (c *checker) run(jsonl bool) error {
 			return err
 		}
 	}
-	c.finish()
+	c.finish("jsonl")
 	return nil
 }
 
@@ -183,6 +196,11 @@ func (c *checker) keyLine(_ int64, line []byte) error {
 	if !ok || kind != "key" {
 		return nil // noteLine says so
 	}
+	c.notes[kind].Write(note)
+	if c.news++; c.news > mostTurns {
+		c.found(audit.Edited, 0, "it brings more keys than a log has")
+		return nil
+	}
 	k, err := c.keys.Learn(note)
 	switch {
 	case err == nil && !c.reign.introduce(k):
@@ -212,16 +230,15 @@ func (c *checker) noteLine(n int64, line []byte) error {
 	switch kind {
 	case "key":
 	case "tombstone":
-		var t proof.Tombstone
-		var signer string
-		if t, signer, err = proof.ParseTombstone(note, c.keys); err == nil {
-			c.reign.bury(t.Event, signer)
-		}
+		c.notes[kind].Write(note)
+		err = c.tombstone(note)
 	case "checkpoint":
+		c.notes[kind].Write(note)
 		err = c.checkpoint(note)
 	case "manifest":
 		if c.out.Manifest, c.signer, err = proof.ParseManifest(note, c.keys); err == nil {
 			c.reign.sign(c.signer, c.out.Manifest.HeadSeq, "the manifest")
+			c.times = onlyTimes(c.out.Manifest.Filter)
 		}
 	default:
 		return notOurs(n, "is a note of a kind that exports do not have")

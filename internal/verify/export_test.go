@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -30,6 +31,16 @@ type paper struct {
 	notes    []string // lines behind the rows
 	filtered bool
 	before   string // the last checkpoint's note
+	ends     bool   // the log ends with the last row
+	filter   string // "" is none
+}
+
+// headSeq is the end of the log when the paper is written.
+func (p *paper) headSeq() int64 {
+	if p.ends {
+		return p.events[len(p.events)-1].Seq
+	}
+	return 99
 }
 
 func newPaper(t testing.TB, n int) *paper {
@@ -104,7 +115,7 @@ func (p *paper) manifest(format, text string) []byte {
 	sum := sha256.Sum256([]byte(text))
 	return p.sign(proof.Manifest{
 		Install: install, Format: format, Rows: int64(len(p.events)), First: first.Seq, Last: last.Seq, Bytes: int64(len(text)), SHA256: hex.EncodeToString(sum[:]),
-		Contiguous: !p.filtered, Previous: first.PrevHash, Hash: last.Hash, Filter: "{}", At: began, By: "rita", HeadSeq: 99, HeadHash: last.Hash,
+		Contiguous: !p.filtered, Previous: first.PrevHash, Hash: last.Hash, Filter: cmp.Or(p.filter, "{}"), At: began, By: "rita", HeadSeq: p.headSeq(), HeadHash: last.Hash,
 	}.Text())
 }
 

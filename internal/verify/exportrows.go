@@ -23,6 +23,7 @@ func (c *checker) row(ev audit.Event) {
 		c.found(audit.Rebuilt, ev.Seq, "row %d is right in itself but is not the row that a checkpoint names", ev.Seq)
 	}
 	c.reign.row(ev)
+	c.place(ev)
 	c.count(ev.Seq, ev.At, ev.PrevHash, ev.Hash)
 	c.last.hash = ev.Hash
 }
@@ -49,11 +50,14 @@ func (c *checker) count(seq int64, at time.Time, previous, hash string) {
 	c.last.seq, c.last.at = seq, at.UnixMilli()
 }
 
-// finish holds the whole against the manifest.
-func (c *checker) finish() {
+// finish holds the whole against the manifest, which speaks of a file of one form.
+func (c *checker) finish(form string) {
 	r, m := &c.out.Report, c.out.Manifest
 	if m.Format == "" && r.Finding == "" {
 		c.found(audit.TailCut, r.Last, "the file does not end with its manifest")
+	}
+	if r.Finding == "" && m.Format != form {
+		c.found(audit.Edited, 0, "the manifest is one of another form of file")
 	}
 	if r.Finding != "" {
 		return
@@ -73,11 +77,19 @@ func (c *checker) finish() {
 		c.found(audit.Edited, 0, "the rows are not those that the manifest speaks of")
 	case c.bytes != m.Bytes || c.hexSum() != m.SHA256:
 		c.found(audit.Edited, 0, "the bytes before the manifest are not those that it was made for")
-	case c.back != nil:
-		r.Finding, r.At, r.Detail = c.back.Name, c.back.Seq, c.back.Detail
+	}
+	if r.Finding == "" && c.pack == nil { // a pack has more that comes before
+		c.turnedBack()
 	}
 	if r.Finding == "" {
 		r.NotProvable = c.unproven()
+	}
+}
+
+// turnedBack says that the clock was set back, which is found in a chain that is whole otherwise.
+func (c *checker) turnedBack() {
+	if c.back != nil {
+		c.found(c.back.Name, c.back.Seq, "%s", c.back.Detail)
 	}
 }
 
@@ -85,8 +97,8 @@ func (c *checker) finish() {
 func (c *checker) unproven() []string {
 	m := c.out.Manifest
 	out := []string{fmt.Sprintf("%s: rows could have followed row %d after the export was made; the log then ended with row %d", audit.TailCut, m.Last, m.HeadSeq)}
-	if !m.Contiguous {
-		out = append(out, audit.Deleted+": rows between those in the file are not in it; that none is missing which the filter finds is the word of whoever signed the manifest")
+	if !m.Contiguous && (c.jumped || !c.times || m.Format == "csv") {
+		out = append(out, audit.Deleted+": not contiguous: rows between those in the file are not in it; that none is missing which the filter finds is the word of whoever signed the manifest")
 	}
 	if m.Format == "csv" {
 		out = append(out, audit.Edited+": a table is proved as a whole, by the manifest; hashes of single rows are checked in JSONL exports")

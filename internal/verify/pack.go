@@ -2,11 +2,11 @@ package verify
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 
 	"guardhouse/internal/audit"
@@ -36,6 +36,7 @@ type Packed struct {
 	Evidence                proof.Evidence
 	Key, TrustedBy          string
 	Checkpoints, Tombstones int64
+	Removed                 int64 // rows that the tombstones stand for
 }
 
 // Pack checks an evidence pack, with nothing but public keys: that every byte of the file is the one that was signed for, that its members are
@@ -58,7 +59,7 @@ func PackFrom(ctx context.Context, file io.ReaderAt, size int64, keys proof.Keys
 	}
 	p := &unpacker{ctx: ctx, a: a, keys: keys, marks: map[int64]string{}}
 	p.out.TrustedBy = Given
-	for _, step := range []func() error{p.settle, p.note, p.bytes, p.members, p.signed, p.rows} {
+	for _, step := range []func() error{p.settle, p.note, p.bytes, p.listed, p.members, p.signed, p.rows} {
 		if err := step(); err != nil || p.stop {
 			return p.out, err
 		}
@@ -113,14 +114,28 @@ func (p *unpacker) settle() error {
 			return p.last(audit.Edited, "%s holds no public key", keysMember)
 		}
 	}
+	return p.learn(text)
+}
+
+// learn takes in the keys of the pack, as far as a known one vouches for them.
+func (p *unpacker) learn(text []byte) error {
+	n, reign := 0, newReigns()
 	for note := range proof.Notes(text) {
+		if n++; n > mostTurns {
+			return p.last(audit.Edited, "%s holds more keys than a log has", keysMember)
+		}
 		k, err := p.keys.Learn(note)
 		switch {
+		case err == nil && !reign.introduce(k):
+			return p.last(audit.Rebuilt, "two keys in %s follow the same one: one of them is not the log's", keysMember)
 		case err == nil:
 			p.line = append(p.line, k.ID)
 		case !errors.Is(err, proof.ErrUnknownKey):
-			p.found(refusedBy(err), "a key's note in %s %s", keysMember, because(err))
+			return p.last(refusedBy(err), "a key's note in %s %s", keysMember, because(err))
 		}
+	}
+	if len(p.line) == 0 {
+		return p.last(audit.Deleted, "%s holds no key that a known one vouches for", keysMember)
 	}
 	return nil
 }
@@ -139,11 +154,11 @@ func ownKeys(notes []byte) string {
 // note opens what was signed about the whole.
 func (p *unpacker) note() (err error) {
 	p.out.Evidence, p.out.Key, err = proof.ParseEvidence(p.a.Note(), p.keys)
-	switch i := slices.Index(p.line, p.out.Key); {
+	switch {
 	case err != nil:
 		return p.last(refusedBy(err), "the note about the pack %s", because(err))
-	case i >= 0 && i < len(p.line)-1:
-		p.found(audit.Rebuilt, "the note about the pack is signed with a key that had been replaced")
+	case p.out.Key != p.line[len(p.line)-1]:
+		return p.last(audit.Rebuilt, "the note about the pack is signed with a key that had been replaced, or that is not in %s", keysMember)
 	}
 	return nil
 }
@@ -162,67 +177,89 @@ func (p *unpacker) bytes() error {
 	return nil
 }
 
-// signed opens the notes of the pack's own members.
+// signed opens the notes of the pack's own members. It ends with the first that is wrong.
 func (p *unpacker) signed() error {
 	var before proof.Checkpoint
 	var beforeNote []byte
 	err := p.notes(checkpointsMember, func(n int, note []byte) error {
 		c, _, err := proof.ParseCheckpoint(note, p.keys)
 		switch {
+		case n > mostNotes:
+			return p.last(audit.Edited, "%s holds more than a pack may", checkpointsMember)
 		case err != nil:
-			p.found(refusedBy(err), "checkpoint %d of %s %s", n, checkpointsMember, because(err))
-			return nil
-		case p.out.Checkpoints > 0 && !c.Follows(before, beforeNote):
-			p.found(audit.Deleted, "checkpoint %d of %s does not follow the one before it", n, checkpointsMember)
+			return p.last(refusedBy(err), "checkpoint %d of %s %s", n, checkpointsMember, because(err))
+		case n > 1 && !c.Follows(before, beforeNote):
+			return p.last(audit.Deleted, "checkpoint %d of %s does not follow the one before it", n, checkpointsMember)
 		}
 		before, beforeNote = c, append(beforeNote[:0], note...)
 		p.out.Checkpoints++
 		p.marks[c.Seq] = c.Hash
 		return nil
 	})
-	if err != nil {
+	if err != nil || p.stop {
 		return err
 	}
 	return p.notes(tombstonesMember, func(n int, note []byte) error {
-		if _, _, err := proof.ParseTombstone(note, p.keys); err != nil {
-			p.found(refusedBy(err), "tombstone %d of %s %s", n, tombstonesMember, because(err))
+		t, _, err := proof.ParseTombstone(note, p.keys)
+		switch {
+		case n > mostNotes:
+			return p.last(audit.Edited, "%s holds more than a pack may", tombstonesMember)
+		case err != nil:
+			return p.last(refusedBy(err), "tombstone %d of %s %s", n, tombstonesMember, because(err))
 		}
 		p.out.Tombstones++
+		p.out.Removed += t.Rows
 		return nil
 	})
 }
 
 // rows checks the export in the pack, and that it is the one that the note speaks of.
 func (p *unpacker) rows() error {
-	c, ok := p.a.Content(rowsMember)
-	if !ok {
-		return p.last(audit.Deleted, "there is no %s", rowsMember)
-	}
-	own := maps.Clone(p.marks)
-	f, err := exportFrom(p.ctx, c, p.keys, p.marks)
+	content, _ := p.a.Content(rowsMember)
+	c := newChecker(p.ctx, content, p.keys)
+	c.marks, c.pack = p.marks, &p.out.Evidence
+	f, err := exportFrom(c)
 	if err != nil {
 		return fault.Wrap(err, fault.CodeOf(err), rowsMember+": "+fault.From(err).Message)
 	}
-	before := p.out.Report
-	p.out.Report = f.Report
-	if before.Finding != "" {
-		p.out.Finding, p.out.At, p.out.Detail = before.Finding, before.At, before.Detail
+	if c.out.Finding == "" {
+		p.belongs(c, f.Manifest)
 	}
-	if !maps.Equal(own, overlap(own, p.marks)) {
-		p.found(audit.Rebuilt, "%s and %s hold two checkpoints of one row", checkpointsMember, rowsMember)
+	if c.out.Finding == "" {
+		c.ending()
+		c.turnedBack()
 	}
-	e, m := p.out.Evidence, f.Manifest
-	if m.Install != e.Install || m.HeadSeq != e.HeadSeq || m.HeadHash != e.HeadHash || !m.At.Equal(e.At) || !sameRange(m.Filter, e) {
-		p.found(audit.Edited, "%s is not the export that was made for this pack", rowsMember)
+	if p.out.Report = c.out.Report; p.out.Finding != "" {
+		p.out.NotProvable = nil
+	} else {
+		p.out.NotProvable = append(p.out.NotProvable, c.bounds()...)
 	}
 	return nil
 }
 
-// overlap answers what of says about the keys of own.
-func overlap(own, of map[int64]string) map[int64]string {
-	out := make(map[int64]string, len(own))
-	for seq := range own {
-		out[seq] = of[seq]
+// belongs holds an export to the note about the pack, and its notes to the members that have them.
+func (p *unpacker) belongs(c *checker, m proof.Manifest) {
+	e := p.out.Evidence
+	switch {
+	case c.signer != p.out.Key:
+		c.found(audit.Rebuilt, 0, "%s is signed with another key than the pack", rowsMember)
+	case m.Install != e.Install || m.HeadSeq != e.HeadSeq || m.HeadHash != e.HeadHash || !m.At.Equal(e.At) || m.By != e.By || m.Filter != rangeOf(e):
+		c.found(audit.Edited, 0, "%s is not the export that was made for this pack", rowsMember)
 	}
-	return out
+	for kind, name := range map[string]string{"key": keysMember, "checkpoint": checkpointsMember, "tombstone": tombstonesMember} {
+		if hex.EncodeToString(c.notes[kind].Sum(nil)) != p.hashOf(name) {
+			c.found(audit.Edited, 0, "a member with notes does not hold those of %s", rowsMember)
+		}
+	}
+}
+
+// hashOf answers the hash of a member, that of nothing where there is none.
+func (p *unpacker) hashOf(name string) string {
+	for _, f := range p.out.Evidence.Files {
+		if f.Name == name {
+			return f.SHA256
+		}
+	}
+	sum := sha256.Sum256(nil)
+	return hex.EncodeToString(sum[:])
 }

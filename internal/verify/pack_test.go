@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,23 +36,45 @@ type member struct{ name, text string }
 func newBundle(t testing.TB, rows int) *bundle {
 	t.Helper()
 	b := &bundle{paper: newPaper(t, rows), at: began}
-	b.members = []member{
-		{"README.md", "read me\n"},
-		{"config.json", "{}\n"},
-		{"audit.jsonl", b.jsonl()},
-		{"keys.notes", strings.Join(b.signing.notes, "")},
-		{"checkpoints.notes", strings.Join(b.marks(), "")},
-	}
+	b.paper.ends = true
+	b.fill()
 	return b
 }
 
-// marks are two checkpoints that follow each other.
-func (b *bundle) marks() []string {
-	first, last := b.events[4], b.events[len(b.events)-1]
-	one := b.sign(proof.Checkpoint{Install: install, Number: 1, Seq: first.Seq, Hash: first.Hash, At: first.At, Cause: proof.CauseRows, Previous: proof.Zero}.Text())
-	two := b.sign(proof.Checkpoint{Install: install, Number: 2, Seq: last.Seq, Hash: last.Hash, At: last.At, Cause: proof.CauseRows, Previous: proof.Hash(one)}.Text())
-	return []string{string(one), string(two)}
+// fill makes the members of the paper as it stands.
+func (b *bundle) fill() {
+	b.t.Helper()
+	b.members = nil
+	for _, name := range []string{"README.md", "verify.py", "config.json", "people.json", "policy.jsonl", "models.json", "sbom.json"} {
+		b.members = append(b.members, member{name, name + "\n"})
+	}
+	b.members = append(b.members, member{"audit.jsonl", b.jsonl()})
+	for _, kind := range []string{"key", "checkpoint", "tombstone"} {
+		var text strings.Builder
+		for _, n := range b.notesOf(kind) {
+			text.WriteString(n)
+		}
+		if kind != "tombstone" || text.Len() > 0 {
+			b.members = append(b.members, member{kind + "s.notes", text.String()})
+		}
+	}
 }
+
+// notesOf answers the notes of a kind that stand behind the rows.
+func (b *bundle) notesOf(kind string) (out []string) {
+	b.t.Helper()
+	for _, l := range b.notes {
+		var one map[string]string
+		require.NoError(b.t, json.Unmarshal([]byte(l), &one))
+		if note, ok := one[kind]; ok {
+			out = append(out, note)
+		}
+	}
+	return out
+}
+
+// marks are the checkpoints of the pack.
+func (b *bundle) marks() []string { return b.notesOf("checkpoint") }
 
 func (b *bundle) set(name, text string) {
 	for i := range b.members {
@@ -59,6 +82,10 @@ func (b *bundle) set(name, text string) {
 			b.members[i].text = text
 		}
 	}
+}
+
+func (b *bundle) drop(name string) {
+	b.members = slices.DeleteFunc(b.members, func(m member) bool { return m.name == name })
 }
 
 func (b *bundle) raw() []byte {
@@ -74,7 +101,7 @@ func (b *bundle) raw() []byte {
 	files, n, sum, err := w.Members()
 	require.NoError(b.t, err)
 	head := b.events[len(b.events)-1]
-	e := proof.Evidence{Install: install, Version: "1.2.0", At: began, By: "rita", HeadSeq: 99, HeadHash: head.Hash, Bytes: n, SHA256: sum}
+	e := proof.Evidence{Install: install, Version: "1.2.0", At: began, By: "rita", HeadSeq: b.headSeq(), HeadHash: head.Hash, Bytes: n, SHA256: sum}
 	for _, f := range files {
 		e.Files = append(e.Files, proof.File(f2(f)))
 	}
@@ -171,7 +198,7 @@ def good(data):
         return True
     except SystemExit:
         return False
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError, NotImplementedError, verify.struct.error, verify.zlib.error, verify.zipfile.BadZipFile):
+    except (verify.Wrong, ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError, NotImplementedError, verify.struct.error, verify.zlib.error, verify.zipfile.BadZipFile):
         return False
 assert good(raw)
 begin, end = raw.index(b"audit.jsonl") + 11, raw.index(b"keys.notes") - 46
@@ -209,20 +236,20 @@ func TestPacksThatDoNotFit(t *testing.T) {
 			other := newBundle(t, 12)
 			b.signing.notes, b.members = other.signing.notes, other.members
 			b.signers = append(b.signers[:1:1], other.signers...)
-		}, audit.Rebuilt, "known key"},
-		"no rows":            {func(b *bundle) { b.members = append(b.members[:2:2], b.members[3:]...) }, audit.Deleted, "audit.jsonl"},
-		"no keys":            {func(b *bundle) { b.members = append(b.members[:3:3], b.members[4:]...) }, audit.Deleted, "keys.notes"},
+		}, audit.Deleted, "known one"},
+		"no rows":            {func(b *bundle) { b.drop("audit.jsonl") }, audit.Deleted, "audit.jsonl"},
+		"no keys":            {func(b *bundle) { b.drop("keys.notes") }, audit.Deleted, "keys.notes"},
 		"rubbish for keys":   {func(b *bundle) { b.set("keys.notes", strings.Repeat("x", 5<<20)) }, audit.Edited, "longer than keys"},
 		"other bytes":        {func(b *bundle) { b.more = func(e *proof.Evidence) { e.SHA256 = strings.Repeat("0", 64) } }, audit.Edited, "byte for byte"},
 		"another time":       {func(b *bundle) { b.at = began.Add(time.Hour) }, audit.Edited, "another time"},
 		"a file less":        {func(b *bundle) { b.more = func(e *proof.Evidence) { e.Files = e.Files[1:] } }, audit.Edited, "members"},
 		"another name":       {func(b *bundle) { b.more = func(e *proof.Evidence) { e.Files[0].Name = "x" } }, audit.Edited, "member 1"},
 		"another length":     {func(b *bundle) { b.more = func(e *proof.Evidence) { e.Files[1].Size++ } }, audit.Edited, "member 2"},
-		"another hash":       {func(b *bundle) { b.more = func(e *proof.Evidence) { e.Files[1].SHA256 = strings.Repeat("1", 64) } }, audit.Edited, "config.json"},
+		"another hash":       {func(b *bundle) { b.more = func(e *proof.Evidence) { e.Files[2].SHA256 = strings.Repeat("1", 64) } }, audit.Edited, "config.json"},
 		"another range":      {func(b *bundle) { b.more = func(e *proof.Evidence) { e.From = began } }, audit.Edited, "not the export"},
 		"another head":       {func(b *bundle) { b.more = func(e *proof.Evidence) { e.HeadSeq = 98 } }, audit.Edited, "not the export"},
 		"a changed row":      {func(b *bundle) { b.set("audit.jsonl", strings.Replace(b.jsonl(), `"items":7`, `"items":8`, 1)) }, audit.Edited, "row 8"},
-		"a checkpoint less":  {func(b *bundle) { b.set("checkpoints.notes", b.marks()[1]) }, "", ""},
+		"a checkpoint less":  {func(b *bundle) { b.set("checkpoints.notes", b.marks()[1]) }, audit.Edited, "those of audit.jsonl"},
 		"checkpoints turned": {func(b *bundle) { m := b.marks(); b.set("checkpoints.notes", m[1]+m[0]) }, audit.Deleted, "checkpoint 2"},
 		"no checkpoint":      {func(b *bundle) { b.set("checkpoints.notes", "guardhouse/checkpoint/v1\nx y\n") }, audit.Edited, "checkpoint 1"},
 		"endless notes":      {func(b *bundle) { b.set("checkpoints.notes", strings.Repeat("x", 1<<20)) }, audit.Edited, "no note"},
@@ -230,8 +257,10 @@ func TestPacksThatDoNotFit(t *testing.T) {
 		"an old key":         {func(b *bundle) { b.signers = append(b.signers, b.signers[0]) }, audit.Rebuilt, "had been replaced"},
 		"another row": {func(b *bundle) {
 			ev := b.events[4]
-			one := b.sign(proof.Checkpoint{Install: install, Number: 1, Seq: ev.Seq, Hash: strings.Repeat("ab", 32), At: ev.At, Cause: proof.CauseRows, Previous: proof.Zero}.Text())
-			b.set("checkpoints.notes", string(one))
+			ev.Hash = strings.Repeat("ab", 32)
+			one := b.sign(proof.Checkpoint{Install: install, Number: 1, Seq: ev.Seq, Hash: ev.Hash, At: ev.At, Cause: proof.CauseRows, Previous: proof.Zero}.Text())
+			b.notes = []string{b.notes[0], b.notes[2], line("checkpoint", string(one))}
+			b.fill()
 		}, audit.Rebuilt, "checkpoint"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,12 +2,12 @@ package verify
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"guardhouse/internal/audit"
@@ -17,6 +17,37 @@ import (
 
 // longestNote is more than any note of those that stand in a pack by the thousand.
 const longestNote = 64 << 10
+
+// names are the members that packs have, in their order; only tombstones may be missing.
+func names() []string {
+	return []string{
+		"README.md", "verify.py", "config.json", "people.json", "policy.jsonl", "models.json", "sbom.json", rowsMember, keysMember, checkpointsMember,
+		tombstonesMember,
+	}
+}
+
+// listed holds the names of the members to the closed list.
+func (p *unpacker) listed() error {
+	var got []string
+	for _, m := range p.a.Members() {
+		if got = append(got, m.Name); !slices.Contains(names(), m.Name) {
+			return p.last(audit.Inserted, "member %d is none that packs have", len(got))
+		}
+	}
+	want := names()
+	if n := len(want) - 1; !slices.Contains(got, want[n]) {
+		want = want[:n]
+	}
+	for _, name := range want {
+		if !slices.Contains(got, name) {
+			return p.last(audit.Deleted, "there is no %s", name)
+		}
+	}
+	if !slices.Equal(got, want) {
+		return p.last(audit.Edited, "its members are not in their order")
+	}
+	return nil
+}
 
 // members unpacks each member and holds it against what the note says of it.
 func (p *unpacker) members() error {
@@ -70,12 +101,11 @@ func (p *unpacker) notes(member string, each func(n int, note []byte) error) err
 	for {
 		line, err := r.ReadSlice('\n')
 		if err != nil && !errors.Is(err, io.EOF) || len(note)+len(line) > longestNote {
-			p.found(audit.Edited, "%s holds what is no note", member)
-			return p.ctx.Err()
+			return errors.Join(p.last(audit.Edited, "%s holds what is no note", member), p.ctx.Err())
 		}
 		if done := len(line) == 0; len(note) > 0 && (done || proof.KindOf(line) != "") {
 			n++
-			if err := each(n, note); err != nil {
+			if err := each(n, note); err != nil || p.stop {
 				return err
 			}
 			note = note[:0]
@@ -87,21 +117,16 @@ func (p *unpacker) notes(member string, each func(n int, note []byte) error) err
 	}
 }
 
-// sameRange says that the filter of an export is the range of a pack, and nothing else.
-func sameRange(filter string, e proof.Evidence) bool {
-	var said map[string]string
-	if json.NewDecoder(bytes.NewBufferString(filter)).Decode(&said) != nil {
-		return false
-	}
-	for name, at := range map[string]time.Time{"from": e.From, "to": e.To} {
-		text, there := said[name]
-		delete(said, name)
-		if there == at.IsZero() {
-			return false
-		}
-		if got, err := time.Parse(time.RFC3339Nano, text); there && (err != nil || !got.Truncate(time.Millisecond).Equal(at)) {
-			return false
+// rangeOf answers the one filter of the export in a pack: its period, and nothing else.
+func rangeOf(e proof.Evidence) string {
+	var parts []string
+	for _, bound := range []struct {
+		name string
+		at   time.Time
+	}{{"from", e.From}, {"to", e.To}} {
+		if !bound.at.IsZero() {
+			parts = append(parts, `"`+bound.name+`":"`+bound.at.UTC().Format(time.RFC3339Nano)+`"`)
 		}
 	}
-	return len(said) == 0
+	return "{" + strings.Join(parts, ",") + "}"
 }
