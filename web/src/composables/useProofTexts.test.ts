@@ -76,6 +76,11 @@ it("keeps what it does not know, and says in which language that is", async () =
   expect((await texts("en")).said("checkpoint 5 is missing")).toEqual({ text: "checkpoint 5 is missing" });
 });
 
+it("begins no line on what cannot be ruled out with the name of a finding", async () => {
+  const { said } = await texts("en");
+  for (const text of sentences.slice(0, 2)) expect(said(text).text).not.toMatch(/^(?:tail-cut|restored-old)/);
+});
+
 it("says why checkpoints are not copied by its code, and in English as the server does", async () => {
   const zh = await texts("zh-CN");
   expect(zh.why("folder_silent", "The folder of copies of checkpoints does not answer.")).toBe("锚点目录没有应答。");

@@ -62,6 +62,9 @@ const wrongs: readonly Shape[] = [
   [/^names an audit row that is not/, "noRow"],
 ];
 
+/** Lines that begin with the name of what cannot be ruled out, which reads as if it had been found. */
+const named = /^(?:rebuilt|tail-cut|restored-old): |^the anchor folder holds two/;
+
 /** What the server says in English of proofs, in the language of the page; what is not known here stays as it is. */
 export function useProofTexts() {
   const { t, te, locale } = useI18n();
@@ -89,7 +92,7 @@ export function useProofTexts() {
   return {
     /** A sentence, and its language where that is not the page's. */
     said: (text: string): { text: string; lang?: "en" } => {
-      if (locale.value === "en") return { text };
+      if (locale.value === "en") return { text: named.test(text) ? (translated(text) ?? text) : text };
       const own = translated(text);
       return own === null ? { text, lang: "en" } : { text: own };
     },

@@ -57,7 +57,8 @@ export function useWatch() {
     const text = [row, since].filter(Boolean).join(" · ");
     if (chain.state === "broken") {
       const verified = chain.chain?.verified;
-      const title = verified?.finding_seq ? t("watch.brokenAt", { row: verified.finding_seq }) : t("watch.broken");
+      const at = verified ? findingRow(verified) : null;
+      const title = at ? t("watch.brokenAt", { row: at }) : t("watch.broken");
       return { lamp: "broken", title, text: t("finding." + findingKey(verified?.finding ?? "")) };
     }
     if (chain.state === "whole") return { lamp: "lit", title: t("watch.whole"), text };
@@ -73,4 +74,9 @@ const findings = new Set(["edited", "deleted", "inserted", "reordered", "tail-cu
 export function findingKey(finding: string): string {
   const word = finding.split(/[\s:]/)[0] ?? "";
   return findings.has(word) ? word : "other";
+}
+
+/** The row that a finding is about. An older copy that was put back breaks at none: its end moves with every row that follows. */
+export function findingRow(verified: { finding: string; finding_seq: number | null }): number | null {
+  return findingKey(verified.finding) === "restored-old" ? null : verified.finding_seq;
 }

@@ -49,6 +49,12 @@ it("has a pack of the period saved once the server would let it in", async () =>
   expect(find("evidence-key")?.textContent).toContain("new");
 });
 
+it("says whose days they are, and with what the key is compared", async () => {
+  await open(["audit.export", "audit.read"]);
+  expect(find("evidence-zone")?.textContent).toContain(new Intl.DateTimeFormat().resolvedOptions().timeZone);
+  expect([...document.querySelectorAll("code")].map((e) => e.textContent)).toContain("guardhouse audit key");
+});
+
 it("asks for no pack whose end comes before its beginning", async () => {
   await open(["audit.export"]);
   await write("evidence-from", "2026-11-20");
