@@ -42,6 +42,12 @@ export function useFormat() {
       const d = new Date(at);
       return today(d) ? second.value.format(d) : `${dayMonth.value.format(d)} ${minute.value.format(d)}`;
     },
+    /** The same to the second, as rows of a log are told apart by it. */
+    stamp: (at: string) => {
+      const d = new Date(at);
+      if (today(d)) return second.value.format(d);
+      return `${prefs.language === "zh-CN" ? iso(d).slice(5) : dayMonth.value.format(d)} ${second.value.format(d)}`;
+    },
     full: (at: string) => {
       const d = new Date(at);
       return prefs.language === "zh-CN" ? `${iso(d)} ${second.value.format(d)}` : `${day(d)}, ${second.value.format(d)}`;

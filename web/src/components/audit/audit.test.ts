@@ -41,6 +41,12 @@ describe("AuditTable", () => {
     expect(host.querySelector("td.skipped")).not.toBeNull();
   });
 
+  it("tells rows of one minute apart, and calls no alert allowed", () => {
+    const host = mount(AuditTable, { events: [event(2, { at: "2020-11-21T09:00:07.000Z" }), event(1, { at: "2020-11-21T09:00:05.000Z", action: "alert.raise", reason: "chain_broken", actor: { type: "system", id: "", name: "server" } })], selected: "", filtered: false });
+    expect([...host.querySelectorAll("time")].map((e) => e.textContent?.slice(-3))).toEqual([":07", ":05"]);
+    expect([...host.querySelectorAll("tbody tr")].map((e) => e.textContent?.includes("Allowed"))).toEqual([true, false]);
+  });
+
   // threat W1
   it("shows names, actions and reasons as text", () => {
     const hostile = "<img src=x onerror=alert(1)>";
