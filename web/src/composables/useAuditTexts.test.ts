@@ -27,6 +27,12 @@ function texts(locale: "en" | "zh-CN"): ReturnType<typeof useAuditTexts> {
 beforeEach(() => setActivePinia(createPinia()));
 
 describe("sentences of administration", () => {
+  it("has no blank between Chinese words, and keeps those beside names", () => {
+    const nobody: AuditEvent = { ...event, action: "auth.login", resource: "", decision: "deny", actor: { type: "anonymous", id: "", name: "" } };
+    expect(texts("zh-CN").sentence(nobody)).toBe("有人登录失败");
+    expect(texts("zh-CN").sentence({ ...nobody, actor: { type: "user", id: "usr_1", name: "rita" } })).toBe("rita 登录失败");
+  });
+
   it("names no model where there was none", () => {
     const refused: AuditEvent = { ...event, action: "moderation.run", resource: "", decision: "deny" };
     expect(texts("en").sentence(refused)).toBe("alice was not allowed to have a text judged");

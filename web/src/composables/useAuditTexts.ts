@@ -62,7 +62,7 @@ export function useAuditTexts() {
 
   const reason = (event: AuditEvent): string => (event.reason ? words("reason", event.reason) : "");
 
-  /** An act of administration by what it changed of which kind of thing; several changes at once are told in general. */
+  /** An act of administration by what it changed of which kind of thing; several changes at once are told in general. Between Chinese words stands no blank. */
   const sentence = (event: AuditEvent): string => {
     const [kind = "", name = ""] = event.resource.split(":");
     const said = (key: string): string => (typeof event.details[key] === "string" ? String(event.details[key]) : "");
@@ -72,7 +72,7 @@ export function useAuditTexts() {
     const general = `sentence.${event.decision}.${slug(event.action)}`;
     const exact = [general, kind, event.details.change].filter(Boolean).join("_");
     const key = [exact === general ? "" : exact, event.model ? "" : general + "_bare", general].find((k) => k !== "" && te(k));
-    return t(key ?? `sentence.${event.decision}.other`, values);
+    return t(key ?? `sentence.${event.decision}.other`, values).replace(/(\p{Script=Han}) (?=\p{Script=Han})/gu, "$1");
   };
 
   /** What came out of it, for the last column: a reason, a count, or nothing to say. */

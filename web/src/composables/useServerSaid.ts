@@ -36,11 +36,14 @@ const known: readonly (readonly [shape: RegExp, key: string])[] = [
   [/^A checkpoint that would decide what goes/, "unproved"],
 ];
 
+/** Of these the page's words are the better ones in English too. */
+const reworded = new Set(["noQuestion", "reversed"]);
+
 /** What the server says of a refusal, to follow the page's own words: in the page's language where the sentence is a known one. */
 export function useServerSaid() {
   const { t, locale } = useI18n();
   return (detail: string): string => {
-    const key = locale.value === "en" ? undefined : known.find(([shape]) => shape.test(detail))?.[1];
-    return key ? t("serverSaid." + key) : t("error.server", { detail });
+    const key = known.find(([shape]) => shape.test(detail))?.[1];
+    return key && (locale.value !== "en" || reworded.has(key)) ? t("serverSaid." + key) : t("error.server", { detail });
   };
 }
