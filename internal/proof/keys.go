@@ -97,11 +97,15 @@ func idOf(public []byte) string {
 type Keys struct{ byName map[string]note.Verifier }
 
 // ParseKeys reads public keys, one a line, as `guardhouse audit key` prints them; empty lines and lines that begin with # are
-// left out. It refuses a text without a key, and any line that is none.
+// left out, and so is a mark of UTF-8 before all. It refuses a text in UTF-16, one without a key, and any line that is none.
 func ParseKeys(text []byte) (Keys, error) {
 	if len(text) > maxKeyText {
 		return Keys{}, fault.Wrap(ErrForm, fault.Invalid, "The file of public keys is too long.")
 	}
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		return Keys{}, fault.Wrap(ErrForm, fault.Invalid, "The file of public keys is in UTF-16: save it as UTF-8.")
+	}
+	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
 	keys := Keys{byName: map[string]note.Verifier{}}
 	for line := range bytes.Lines(text) {
 		line = bytes.TrimSpace(line)
