@@ -2120,7 +2120,7 @@ type AuditAnchor struct {
 	// Number The newest checkpoint that is copied; 0 for none yet.
 	Number int64 `json:"number"`
 
-	// Outside The folder lies on another file system than the data folder.
+	// Outside The folder lies on another file system than the data folder. Not known, and false, where problem_code says that it is missing, unreadable or silent.
 	Outside bool `json:"outside"`
 
 	// Problem Why copies cannot be made; empty in good order.

@@ -3695,7 +3695,7 @@ export interface components {
             note: string;
         };
         AuditAnchor: {
-            /** @description The folder lies on another file system than the data folder. */
+            /** @description The folder lies on another file system than the data folder. Not known, and false, where problem_code says that it is missing, unreadable or silent. */
             outside: boolean;
             /**
              * Format: int64
