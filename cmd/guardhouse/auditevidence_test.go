@@ -30,16 +30,18 @@ func TestAuditEvidenceOnTheCommandLine(t *testing.T) {
 	require.Contains(t, r.out, "one of --public-key")
 	require.Contains(t, r.out, "period       2020-01-01 00:00:00Z to the pack's own row")
 	r = guardhouse(t, "", "audit", "verify", "--evidence", pack)
-	require.Equal(t, exitGood, r.code, r.err)
+	require.Equal(t, exitUsage, r.code, "anybody can make one that is whole by its own keys")
+	require.Contains(t, r.err, "nobody outside vouches")
 	require.Contains(t, r.out, "believed on the pack's own word")
 	require.Contains(t, r.out, "not provable: the keys are the pack's own word")
 	var body struct {
-		OK       bool   `json:"ok"`
+		OK       *bool  `json:"ok"`
 		KeysFrom string `json:"keys_from"`
 		Evidence struct{ Key, By string }
 	}
 	require.NoError(t, json.Unmarshal([]byte(guardhouse(t, "", "audit", "verify", "--evidence", pack, "--json").out), &body))
-	require.True(t, body.OK)
+	require.Nil(t, body.OK)
+	require.Equal(t, exitGood, guardhouse(t, "", "audit", "verify", "--evidence", pack, "--trust-own-keys").code)
 	require.Equal(t, "pack", body.KeysFrom)
 	require.True(t, strings.HasPrefix(body.Evidence.Key, "ak"))
 	words, err := exec.CommandContext(t.Context(), "python3", "../../docs/verify.py", pack, keys).CombinedOutput()
@@ -67,6 +69,14 @@ func TestAuditEvidenceReplacesNothing(t *testing.T) {
 	text, err := os.ReadFile(pack)
 	require.NoError(t, err)
 	require.Equal(t, "mine", string(text))
+	before := on(t, data, exitGood, "", "audit", "export", "--action", "audit.export").out
+	left := filepath.Join(out, "left.zip")
+	require.NoError(t, os.WriteFile(left+".part", nil, 0o600))
+	r := on(t, data, exitFailed, "", "audit", "evidence", "--out", left, "--force")
+	require.Contains(t, r.err, "remove it and try again")
+	require.NoError(t, os.Remove(left+".part"))
+	after := on(t, data, exitGood, "", "audit", "export", "--action", "audit.export").out
+	require.Equal(t, strings.Count(before, `"change":"begin"`)+1, strings.Count(after, `"change":"begin"`), "the name is looked at before the log has a row")
 	on(t, data, exitGood, "", "audit", "evidence", "--out", pack, "--force")
 	info, err := os.Stat(pack)
 	require.NoError(t, err)
@@ -79,9 +89,9 @@ func TestAuditEvidenceReplacesNothing(t *testing.T) {
 	on(t, data, exitFailed, "", "audit", "evidence", "--from", "2026-11-22", "--to", "2026-11-21", "--out", filepath.Join(out, "x"))
 	on(t, data, exitUsage, "", "audit", "evidence", "--from", "yesterday", "--out", filepath.Join(out, "x"))
 	on(t, data, exitUsage, "", "audit", "evidence")
-	left, err := filepath.Glob(filepath.Join(out, "*"))
+	there, err := filepath.Glob(filepath.Join(out, "*"))
 	require.NoError(t, err)
-	require.Equal(t, []string{link, pack}, left)
+	require.Equal(t, []string{link, pack}, there)
 }
 
 // What is no pack is refused at once, whatever it is: nothing waits for a pipe, and no byte of it reaches a terminal.
@@ -98,4 +108,9 @@ func TestAuditVerifyRefusesWhatIsNoPack(t *testing.T) {
 	for _, more := range [][]string{{"--export", odd}, {"--anchor", out}} {
 		require.Equal(t, exitUsage, guardhouse(t, "", append([]string{"audit", "verify", "--evidence", odd}, more...)...).code)
 	}
+}
+
+// threat W3: what a pack says of who made it obeys nobody on a terminal, and shows that there is something.
+func TestWordsOfAPackAreWrittenOut(t *testing.T) {
+	require.Equal(t, `王伟 \u202eeve\x1b[31m\u2066`, escaped("王伟 \u202eeve\x1b[31m\u2066"))
 }

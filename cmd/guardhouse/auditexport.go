@@ -123,7 +123,7 @@ func (sh *shared) exportTo(ctx context.Context, a *app.App, r export.Request, ou
 	if err != nil {
 		return x.Abandon(err)
 	}
-	sum, err := x.Write(ctx, io.Writer(part))
+	sum, err := x.Write(ctx, a.Export.Disk(part))
 	if err = file.finish(part, err); err != nil {
 		return err
 	}

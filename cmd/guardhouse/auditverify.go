@@ -19,7 +19,10 @@ import (
 )
 
 // proofs is what `audit verify` is told to check, and with what.
-type proofs struct{ export, evidence, publicKey, anchor string }
+type proofs struct {
+	export, evidence, publicKey, anchor string
+	trustOwn                            bool
+}
 
 func newAuditVerify(sh *shared) *cobra.Command {
 	var p proofs
@@ -28,7 +31,7 @@ func newAuditVerify(sh *shared) *cobra.Command {
 		Long: "Walk the chain of the log, with its checkpoints, keys and tombstones: exit 0 if it is whole, else 1 and the first thing wrong.\n" +
 			"Nothing is written into the data folder: it may be the live one, beside a running server, or a copy.\n" +
 			"With --export it checks a file that audit export wrote, with --evidence one that audit evidence wrote, and needs nothing else than the\n" +
-			"public keys. Without --public-key the keys in an evidence pack are believed, and that is said.",
+			"public keys. Without --public-key nobody outside vouches for an evidence pack: it is checked against its own keys, and the exit status is 2.",
 		Example: "  guardhouse audit verify --data /srv/guardhouse\n" +
 			"  guardhouse audit verify --data /mnt/copy --anchor /mnt/anchor\n" +
 			"  guardhouse audit verify --anchor /media/usb\n" +
@@ -39,6 +42,7 @@ func newAuditVerify(sh *shared) *cobra.Command {
 	cmd.Flags().StringVar(&p.export, "export", "", "check this export instead of a database")
 	cmd.Flags().StringVar(&p.evidence, "evidence", "", "check this evidence pack instead of a database")
 	cmd.Flags().StringVar(&p.publicKey, "public-key", "", "file with the public keys that you hold, as guardhouse audit key prints them")
+	cmd.Flags().BoolVar(&p.trustOwn, "trust-own-keys", false, "exit 0 for a pack that is whole by its own keys, though anybody can make such a one")
 	cmd.Flags().StringVar(&p.anchor, "anchor", "", "folder with copies of checkpoints, or one file of them (default the one of the settings)")
 	cmd.Flags().BoolVar(&sh.json, "json", false, "print JSON")
 	return cmd

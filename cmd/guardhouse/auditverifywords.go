@@ -56,7 +56,7 @@ func finding(r audit.Report) error {
 // whole says in a line that nothing is wrong. Rows of a filter stand apart: of those between them nothing is said.
 func whole(r audit.Report) string {
 	switch {
-	case r.Rows == 0 && r.Pruned == 0:
+	case r.Rows == 0 && r.Last == 0:
 		return "no rows, nothing wrong found"
 	case r.Rows+r.Pruned < r.Last-r.First+1:
 		return fmt.Sprintf("%d of the rows %d to %d, nothing wrong found", r.Rows, r.First, r.Last)

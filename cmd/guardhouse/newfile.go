@@ -16,8 +16,16 @@ type newFile struct {
 
 func (f newFile) part() string { return f.name + ".part" }
 
-// free refuses a name that something has already.
+// free refuses a name that something has already, and one whose unfinished file is still there.
 func (f newFile) free() error {
+	if _, err := os.Lstat(f.part()); err == nil {
+		return fmt.Errorf("%s is there: a run that was killed left it, or one is writing it now. If none is running, remove it and try again", printable(f.part()))
+	}
+	return f.unnamed()
+}
+
+// unnamed refuses a name that something has already.
+func (f newFile) unnamed() error {
 	info, err := os.Lstat(f.name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -55,7 +63,7 @@ func (f newFile) finish(part *os.File, failed error) error {
 // take gives the whole file its name. Without force a link does it: it never replaces what came meanwhile.
 func (f newFile) take() error {
 	if f.force {
-		if err := f.free(); err != nil {
+		if err := f.unnamed(); err != nil {
 			return err
 		}
 		return os.Rename(f.part(), f.name)
