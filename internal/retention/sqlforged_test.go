@@ -233,9 +233,9 @@ func TestAnIndexHidesNothingFromRetention(t *testing.T) {
 // threat U4: for how long something is kept is what the newest row of its change says.
 func TestDaysAreWhatTheLogSays(t *testing.T) {
 	h := aged(t)
-	set := func(days string) string {
+	set := func(resource, days string) string {
 		ev, err := h.log.Record(audit.Entry{
-			Actor: audit.Actor{Type: "user", Name: "alice"}, Action: "settings.manage", Resource: "setting:retention.audit", Decision: audit.Allow,
+			Actor: audit.Actor{Type: "user", Name: "alice"}, Action: "settings.manage", Resource: resource, Decision: audit.Allow,
 			Details: map[string]any{"change": "settings", "version": 1, "settings": map[string]any{"retention.audit": map[string]any{"from": "0", "to": days}}},
 		})
 		require.NoError(t, err)
@@ -247,18 +247,26 @@ func TestDaysAreWhatTheLogSays(t *testing.T) {
 	}
 	store("180", "evt_x")
 	require.Equal(t, audit.Edited, h.found().Finding, "no row set it")
-	first := set("180")
+	first := set("setting:retention.audit", "180")
 	store("180", first)
 	require.Empty(t, h.found().Finding, h.found().Detail)
 	store("200", first)
 	require.Equal(t, audit.Edited, h.found().Finding)
-	second := set("2190")
+	second := set("settings", "2190")
 	store("180", first)
 	require.Equal(t, audit.Edited, h.found().Finding, "a later row says otherwise")
 	store("2190", second)
 	require.Empty(t, h.found().Finding, h.found().Detail)
+	typed, err := h.log.Record(audit.Entry{
+		Actor: audit.Actor{Type: "user", Name: "alice"}, Action: "settings.manage", Resource: "forward-target:siem", Decision: audit.Allow,
+		Details: map[string]any{"name": `"retention.audit" of the ward`},
+	})
+	require.NoError(t, err)
+	h.rows(10, "alice") // up to a checkpoint, from which age is counted
 	h.pass(400 * day)
 	h.rows(1, "alice")
 	h.prune()
 	require.Empty(t, h.found().Finding, "these rows stay")
+	require.EqualValues(t, 2, h.count(`SELECT count(*) FROM audit_events WHERE id IN (?, ?)`, first, second))
+	require.Zero(t, h.count(`SELECT count(*) FROM audit_events WHERE id = ?`, typed.ID), "what somebody typed keeps no row")
 }

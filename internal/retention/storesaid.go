@@ -13,7 +13,7 @@ import (
 const (
 	aboutHolds   = `a.action = 'settings.manage' AND a.decision = 'allow' AND a.resource >= 'hold:' AND a.resource < 'hold;'`
 	aboutClock   = `a.action = 'settings.manage' AND a.decision = 'allow' AND a.resource = '` + resource + `' AND instr(a.details, '"change":"clock"') > 0`
-	aboutDays    = `a.action = 'settings.manage' AND a.decision = 'allow' AND instr(a.details, '"retention.') > 0`
+	aboutDays    = `a.action = 'settings.manage' AND a.decision = 'allow' AND (a.resource = 'settings' OR a.resource >= 'setting:' AND a.resource < 'setting;') AND instr(a.details, '"retention.') > 0`
 	aboutExports = `a.action = 'settings.manage' AND a.decision = 'allow' AND a.resource >= 'export-schedule:' AND a.resource < 'export-schedule;'`
 	// rests is true for any of them.
 	rests = `(` + aboutHolds + ` OR ` + aboutClock + ` OR ` + aboutDays + ` OR ` + aboutExports + `)`
