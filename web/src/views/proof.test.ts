@@ -104,5 +104,5 @@ it("has the database alone copied, never the keys beside it", async () => {
   const commands = [...document.querySelectorAll("ol code")].map((e) => e.textContent ?? "");
   expect(commands.some((c) => /^mkdir COPY && cp DATA\/guardhouse\.db DATA\/guardhouse\.db-wal COPY\/$/.test(c))).toBe(true);
   expect(commands.join(" ")).not.toMatch(/cp -r|\.key|secrets/);
-  expect(document.querySelector("ol")?.textContent).toContain("hold private keys");
+  expect(document.querySelector("ol")?.textContent).toContain("holds private keys");
 });
