@@ -211,9 +211,10 @@ class Reigns:
                 self.before[fresh] = before
 
     def line(self, key):
-        out = []
+        out = set()
         while key and key not in out:
-            out, key = out + [key], self.before.get(key)
+            out.add(key)
+            key = self.before.get(key)
         return out
 
     def over(self, key, fresh, before):  # it was replaced by fresh, or is another that came from the same
@@ -318,7 +319,7 @@ def check(source, keys, pack=None):
     kinds = {"key": "key", "checkpoint": "checkpoint", "tombstone": "tombstone", "manifest": "export"}
     marks, manifest, checkpoints, newest, reigns, stones = dict(pack["marks"]) if pack else {}, None, 0, None, Reigns(), Stones()
     seen, copies = pack["seen"] if pack else set(), {kind: hashlib.sha256() for kind in kinds}
-    brought, known_keys = 0, set()
+    brought, known_keys, once = 0, set(), set()
     for number, line in lines(source):  # a key may stand behind what it signed
         if not line.startswith(b'{"key":'):
             continue
@@ -340,9 +341,14 @@ def check(source, keys, pack=None):
         copies[name].update(note.encode())
         if name == "key":
             continue
-        where = f"line {number}, the {name},"
+        where, digest = f"line {number}, the {name},", hashlib.sha256(note.encode()).digest()
+        if name == "tombstone" and digest in once:
+            need(not pack, f"reordered: {where} stands there twice")
+            continue
         said = open_note(keys, note, kinds[name], where, seen)
         if name == "tombstone":
+            once.add(digest)
+            need(len(once) <= MOST_CHECKPOINTS, "edited: the file has more tombstones than a log")
             reigns.acts.setdefault(said["event"], set()).add(said["signer"])
             stones.add(said)
         if name == "checkpoint":
