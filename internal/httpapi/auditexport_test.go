@@ -37,7 +37,9 @@ func (s *services) exports(t testing.TB, folder string) *export.Service {
 		DB: s.db, Guard: s.guard, Log: s.log, Still: s.auth.Recheck, Folder: folder,
 		Prover: export.Prover{
 			Install: func(context.Context) (string, error) { return "ward", nil }, Sign: s.signer.Sign,
-			Notes: func(_ context.Context, _, _ int64, each func(string, []byte) error) error { return each("key", s.keyNote) },
+			Notes: func(_ context.Context, _, _ int64, each func(string, []byte) error) error {
+				return each("key", s.keyNote)
+			},
 		},
 	})
 }
@@ -60,7 +62,8 @@ func TestExportOfTheLog(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.Code)
 	lines := strings.Split(strings.TrimSuffix(w.Body.String(), "\n"), "\n")
 	require.Contains(t, lines[len(lines)-1], `{"manifest":"guardhouse/export/v1\n`)
-	for i, line := range lines[:len(lines)-1] {
+	require.Contains(t, lines[len(lines)-2], `{"key":"guardhouse/key/v1\n`)
+	for i, line := range lines[:len(lines)-2] {
 		var ev audit.Event
 		require.NoError(t, json.Unmarshal([]byte(line), &ev))
 		require.EqualValues(t, i+1, ev.Seq)
