@@ -74,7 +74,7 @@ func exportFrom(c *checker) (File, error) {
 
 func newChecker(ctx context.Context, file io.ReadSeeker, keys proof.Keys) *checker {
 	return &checker{
-		ctx: ctx, file: file, keys: keys, marks: map[int64]string{}, reign: newReigns(),
+		ctx: ctx, file: file, keys: keys, marks: map[int64]string{}, reign: newReigns(), seen: map[[sha256.Size]byte]bool{},
 		notes: map[string]hash.Hash{"key": sha256.New(), "checkpoint": sha256.New(), "tombstone": sha256.New()},
 	}
 }
@@ -104,6 +104,7 @@ type checker struct {
 	notes  map[string]hash.Hash // of the notes of a kind, one behind the other
 	news   int                  // how many keys it brings
 	stones []proof.Tombstone
+	seen   map[[sha256.Size]byte]bool // tombstones, by the hash of their notes
 	times  bool // it was asked for by times alone
 	jumped bool // rows between its rows are under no tombstone of it
 }
