@@ -105,8 +105,8 @@ type checker struct {
 	news   int                  // how many keys it brings
 	stones []proof.Tombstone
 	seen   map[[sha256.Size]byte]bool // tombstones, by the hash of their notes
-	times  bool // it was asked for by times alone
-	jumped bool // rows between its rows are under no tombstone of it
+	times  bool                       // it was asked for by times alone
+	jumped bool                       // rows between its rows are under no tombstone of it
 }
 
 func notOurs(line int64, why string) error {
