@@ -30,7 +30,7 @@ type File struct {
 }
 
 // Export checks a file that `audit export` wrote, with nothing but public keys: every row's hash, their order, the links between
-// neighbours, the checkpoints in the file and the manifest; of a CSV file the manifest with what it says of bytes, count and order. What is
+// neighbours, the checkpoints in the file and the manifest; of a CSV file the same but the checkpoints, which it does not carry. What is
 // wrong with the log is a finding; it refuses (Invalid) a file that is none, without holding more of it than one line.
 func Export(ctx context.Context, path string, keys proof.Keys) (out File, err error) {
 	f, _, err := openPlain(path, "export")
@@ -98,7 +98,8 @@ type checker struct {
 		seq, at int64
 		hash    string
 	}
-	back *audit.Finding
+	back   *audit.Finding
+	before string // hash of the row before the first
 
 	pack   *proof.Evidence      // that the rows belong to, nil for an export by itself
 	notes  map[string]hash.Hash // of the notes of a kind, one behind the other

@@ -262,7 +262,7 @@ func TestChangedTablesAreFound(t *testing.T) {
 	for name, c := range map[string]struct{ text, finding string }{
 		"a cell":            {strings.Replace(whole, "moderation.run", "moderation.rum", 1), audit.Edited},
 		"a record away":     {strings.Replace(whole, records[5], "", 1), audit.Deleted},
-		"records swapped":   {strings.Join([]string{records[0], records[2], records[1]}, "") + strings.Join(records[3:], ""), ""},
+		"records swapped":   {strings.Join([]string{records[0], records[2], records[1]}, "") + strings.Join(records[3:], ""), audit.Reordered},
 		"the manifest away": {strings.Join(records[:13], ""), audit.TailCut},
 		"half of it":        {whole[:len(whole)/2], audit.TailCut},
 		"one behind it":     {whole + records[3], audit.Inserted},
@@ -277,6 +277,24 @@ func TestChangedTablesAreFound(t *testing.T) {
 			}
 		})
 	}
+}
+
+// threat U1: the server signs what it is shown; a row that was changed in its database is found in a table as in JSON lines.
+func TestATableOfAnEditedLogIsFound(t *testing.T) {
+	p := newPaper(t, 12)
+	p.events[4].Decision = "error"
+	f, err := p.check(p.csv())
+	require.NoError(t, err)
+	require.Equal(t, audit.Edited, f.Finding, f.Detail)
+	require.EqualValues(t, 5, f.At)
+
+	p = newPaper(t, 12)
+	p.events[4].Decision = "error"
+	p.events[4].Hash = p.events[4].ComputeHash()
+	f, err = p.check(p.csv())
+	require.NoError(t, err)
+	require.Equal(t, audit.Edited, f.Finding, f.Detail)
+	require.EqualValues(t, 5, f.At)
 }
 
 // endless answers the same bytes for ever.

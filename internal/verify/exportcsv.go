@@ -4,14 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"guardhouse/internal/audit"
 	"guardhouse/internal/fault"
@@ -28,7 +25,6 @@ func (c *checker) table() error {
 	c.sum = sha256.New()
 	r := &records{in: bufio.NewReaderSize(c.file, longestLine)}
 	columns := audit.Columns()
-	at := func(column string) int { return slices.Index(columns, column) }
 	for n := int64(1); ; n++ {
 		raw, whole, err := r.next()
 		if errors.Is(err, io.EOF) {
@@ -55,7 +51,7 @@ func (c *checker) table() error {
 			return notOurs(n, "has more than a manifest")
 		case cells[0] == manifestMark:
 			if c.out.Manifest, c.signer, err = proof.ParseManifest([]byte(cells[1]), c.keys); err != nil {
-				c.found(refusedBy(err), 0, "the manifest %s", because(err))
+				c.found(refusedBy(err), 0, "the manifest %s; a table brings no keys, so those of when it was made are wanted", because(err))
 				return nil
 			}
 			c.reign.sign(c.signer, c.out.Manifest.HeadSeq, "the manifest")
@@ -68,32 +64,21 @@ func (c *checker) table() error {
 			}
 			continue
 		}
-		c.record(n, cells[at("seq")], cells[at("at")])
-		if strings.HasPrefix(cells[at("resource")], keyResource) {
-			ev := audit.Event{Seq: c.last.seq, Action: cells[at("action")], Resource: cells[at("resource")], Decision: cells[at("decision")]}
-			if json.Unmarshal([]byte(cells[at("details")]), &ev.Details) == nil {
-				c.reign.row(ev)
-			}
-		}
+		c.record(n, cells)
 	}
 }
 
-func (c *checker) record(n int64, seqText, atText string) {
-	seq, at, ok := placeOf(seqText, atText)
-	switch {
-	case !ok:
-		c.found(audit.Edited, 0, "record %d has no number and time of a row", n)
+// record is a row of a table. Each cell may have one more mark before it, which keeps spreadsheets from computing with it.
+func (c *checker) record(n int64, cells []string) {
+	for i := range cells {
+		cells[i] = strings.TrimPrefix(cells[i], "'")
+	}
+	ev, err := audit.FromCells(cells)
+	if err != nil {
+		c.found(audit.Edited, 0, "record %d is no row as the log writes them", n)
 		return
-	case c.out.Rows > 0 && seq <= c.last.seq:
-		c.found(audit.Reordered, seq, "row %d stands behind row %d", seq, c.last.seq)
 	}
-	c.count(seq, at, "", "")
-}
-
-func placeOf(seqText, atText string) (seq int64, at time.Time, ok bool) {
-	seq, err := strconv.ParseInt(seqText, 10, 64)
-	at, atErr := time.Parse("2006-01-02T15:04:05.000Z", atText)
-	return seq, at, err == nil && atErr == nil && seq > 0
+	c.row(ev)
 }
 
 // records cuts a file at the ends of records, which are line ends outside quotes.
@@ -124,17 +109,49 @@ func (r *records) next() (raw []byte, whole bool, err error) {
 	}
 }
 
-// cellsOf reads one record of so many cells. The first may have a byte order mark before it.
+// cellsOf reads one record of so many cells (RFC 4180), every character as it stands. The first may have a byte order mark before it.
 func cellsOf(raw []byte, first bool, n int) ([]string, bool) {
 	if first {
 		raw = bytes.TrimPrefix(raw, []byte("\uFEFF"))
 	}
-	in := csv.NewReader(bytes.NewReader(raw))
-	in.FieldsPerRecord = n
-	cells, err := in.Read()
-	if err != nil {
-		return nil, false
+	raw = bytes.TrimSuffix(bytes.TrimSuffix(raw, []byte("\n")), []byte("\r"))
+	cells := make([]string, 0, n)
+	for len(cells) < n {
+		cell, rest, ok := cellOf(raw)
+		if !ok {
+			return nil, false
+		}
+		cells = append(cells, cell)
+		if len(rest) == 0 {
+			return cells, len(cells) == n
+		}
+		raw = rest[1:]
 	}
-	_, err = in.Read()
-	return cells, errors.Is(err, io.EOF)
+	return nil, false
+}
+
+// cellOf answers a cell and what follows it: nothing, or a comma and more.
+func cellOf(raw []byte) (cell string, rest []byte, ok bool) {
+	if len(raw) == 0 || raw[0] != '"' {
+		end := bytes.IndexByte(raw, ',')
+		if end < 0 {
+			end = len(raw)
+		}
+		return string(raw[:end]), raw[end:], !bytes.ContainsRune(raw[:end], '"')
+	}
+	var b []byte
+	for rest = raw[1:]; ; {
+		end := bytes.IndexByte(rest, '"')
+		if end < 0 {
+			return "", nil, false
+		}
+		b, rest = append(b, rest[:end]...), rest[end+1:]
+		if len(rest) == 0 || rest[0] == ',' {
+			return string(b), rest, true
+		}
+		if rest[0] != '"' {
+			return "", nil, false
+		}
+		b, rest = append(b, '"'), rest[1:]
+	}
 }
