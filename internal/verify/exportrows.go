@@ -73,7 +73,7 @@ func (c *checker) finish(form string) {
 		c.found(audit.Deleted, 0, "the manifest speaks of %d rows, and the file has %d", m.Rows, r.Rows)
 	case r.Rows > m.Rows:
 		c.found(audit.Inserted, 0, "the manifest speaks of %d rows, and the file has %d", m.Rows, r.Rows)
-	case r.First != m.First || r.Last != m.Last || r.LastHash != m.Hash || r.Rows > 0 && c.before != m.Previous:
+	case r.First != m.First || r.Last != m.Last || r.Rows > 0 && (r.LastHash != m.Hash || c.before != m.Previous):
 		c.found(audit.Edited, 0, "the rows are not those that the manifest speaks of")
 	case c.bytes != m.Bytes || c.hexSum() != m.SHA256:
 		c.found(audit.Edited, 0, "the bytes before the manifest are not those that it was made for")
