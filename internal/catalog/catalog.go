@@ -14,9 +14,10 @@ import (
 	"guardhouse/internal/db"
 )
 
-// The kinds of models. This release runs guards only.
+// The kinds of models, and where they come from.
 const (
-	KindGuard = "guard"
+	KindGuard = "guard" // answers with a verdict
+	KindChat  = "chat"  // answers with text
 
 	OriginEmbedded = "embedded"
 	OriginImported = "imported"
