@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"time"
 
@@ -32,25 +33,16 @@ type evidencePack struct {
 	p *evidence.Pack
 }
 
-// VisitExportEvidenceResponse writes the pack. One that is broken off ends the connection, so that nobody takes it for whole.
+// VisitExportEvidenceResponse writes the pack.
 func (e evidencePack) VisitExportEvidenceResponse(w http.ResponseWriter) error {
-	ctx, end := e.s.streamContext(e.c)
-	defer end()
-	exchangeOf(e.c).opened = e.s.now()
-	h := w.Header()
-	h.Set("Content-Type", "application/zip")
-	h.Set("Content-Disposition", packAttached(e.p.Bounds()))
-	h.Set("X-Accel-Buffering", "no") // a proxy that gathers what it passes on would hide how fast it is taken
-	w.WriteHeader(http.StatusOK)
-	if _, err := e.p.Write(ctx, &exportSink{w, http.NewResponseController(unwrapped(w))}); err != nil {
-		e.s.logFault(e.c, fault.From(err), e.s.statuses[fault.CodeOf(err)])
-		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's own way to drop a connection
-	}
-	return nil
+	return e.s.attach(e.c, w, attachment{"application/zip", packName(e.p.Bounds())}, func(ctx context.Context, out io.Writer) error {
+		_, err := e.p.Write(ctx, out)
+		return err
+	})
 }
 
-// packAttached answers the header that names a pack: the days of its bounds in UTC, begin and now where it has none.
-func packAttached(from, until time.Time) string {
+// packName answers what a pack is called: the days of its bounds in UTC, begin and now where it has none.
+func packName(from, until time.Time) string {
 	const day = "20060102"
 	first, last := "begin", "now"
 	if !from.IsZero() {
@@ -59,5 +51,5 @@ func packAttached(from, until time.Time) string {
 	if !until.IsZero() {
 		last = until.UTC().Format(day)
 	}
-	return `attachment; filename="guardhouse-evidence-` + first + `-` + last + `.zip"`
+	return "guardhouse-evidence-" + first + "-" + last + ".zip"
 }

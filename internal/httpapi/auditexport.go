@@ -2,8 +2,8 @@ package httpapi
 
 import (
 	"context"
+	"io"
 	"net/http"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -63,41 +63,16 @@ type auditExport struct {
 	x *export.Export
 }
 
-// VisitExportAuditResponse writes the export. One that is broken off ends the connection, so that nobody takes it for whole.
+// VisitExportAuditResponse writes the export.
 func (e auditExport) VisitExportAuditResponse(w http.ResponseWriter) error {
-	ctx, end := e.s.streamContext(e.c)
-	defer end()
-	exchangeOf(e.c).opened = e.s.now()
-	h := w.Header()
-	h.Set("Content-Type", e.x.Format.ContentType())
+	name := "guardhouse-audit.jsonl"
 	if e.x.Format == export.CSV {
-		h.Set("Content-Disposition", `attachment; filename="guardhouse-audit.csv"`)
-	} else {
-		h.Set("Content-Disposition", `attachment; filename="guardhouse-audit.jsonl"`)
+		name = "guardhouse-audit.csv"
 	}
-	h.Set("X-Accel-Buffering", "no") // a proxy that gathers what it passes on would hide how fast it is taken
-	w.WriteHeader(http.StatusOK)
-	if _, err := e.x.Write(ctx, &exportSink{w, http.NewResponseController(unwrapped(w))}); err != nil {
-		e.s.logFault(e.c, fault.From(err), e.s.statuses[fault.CodeOf(err)])
-		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's own way to drop a connection
-	}
-	return nil
-}
-
-// exportSink is one response as a place for blocks: each has to be taken in time.
-type exportSink struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-}
-
-// Write is part of io.Writer.
-func (s *exportSink) Write(p []byte) (int, error) {
-	_ = s.control.SetWriteDeadline(time.Now().Add(writeTimeout)) //nolint:forbidigo // the socket's clock; a test's writer has none
-	n, err := s.w.Write(p)
-	if err != nil {
-		return n, err
-	}
-	return n, s.control.Flush()
+	return e.s.attach(e.c, w, attachment{e.x.Format.ContentType(), name}, func(ctx context.Context, out io.Writer) error {
+		_, err := e.x.Write(ctx, out)
+		return err
+	})
 }
 
 // ListExportSchedules answers the schedules, and whether anything could be written for them.

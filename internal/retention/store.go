@@ -101,11 +101,16 @@ func (r reader) segments(p *Plan) error {
 
 // tombstones answers what is gone already up to a row.
 func (r reader) tombstones(last int64) ([]span, error) {
-	return r.spans(`SELECT first_seq, last_seq FROM audit_tombstones WHERE first_seq <= ? ORDER BY first_seq`, last)
+	return spans(r.ctx, r.tx, `SELECT first_seq, last_seq FROM audit_tombstones WHERE first_seq <= ? ORDER BY first_seq`, last)
 }
 
-func (r reader) spans(query string, args ...any) (out []span, err error) {
-	rows, err := r.tx.QueryContext(r.ctx, query, args...)
+// querier is a transaction, or the database outside of one.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func spans(ctx context.Context, q querier, query string, args ...any) (out []span, err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, db.Translate(err)
 	}

@@ -135,21 +135,9 @@ func insertTombstone(tx *db.Tx, t tombstone, rule, event string) error {
 }
 
 // leftUnder answers what is still there of the rows under tombstones: the end of each.
-func leftUnder(ctx context.Context, d *db.DB) (out []span, err error) {
-	rows, err := d.ReadSQL().QueryContext(ctx, `SELECT (SELECT min(seq) FROM audit_events WHERE seq BETWEEN first_seq AND last_seq), last_seq
+func leftUnder(ctx context.Context, d *db.DB) ([]span, error) {
+	return spans(ctx, d.ReadSQL(), `SELECT (SELECT min(seq) FROM audit_events WHERE seq BETWEEN first_seq AND last_seq), last_seq
 		FROM audit_tombstones WHERE EXISTS (SELECT 1 FROM audit_events WHERE seq = last_seq) ORDER BY first_seq`)
-	if err != nil {
-		return nil, db.Translate(err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var s span
-		if err := rows.Scan(&s.first, &s.last); err != nil {
-			return nil, db.Translate(err)
-		}
-		out = append(out, s)
-	}
-	return out, db.Translate(rows.Err())
 }
 
 // nextVerdict answers the first audit row after one that has verdicts which no hold keeps, 0 where none up to last has.
