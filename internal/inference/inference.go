@@ -71,6 +71,8 @@ type Description struct {
 	Kernels string
 	// Device is where it computes: "cpu".
 	Device string
+	// Runtime names the code that computes: the engine's module and version, and the commit of llama.cpp in it.
+	Runtime string
 }
 
 // Memory is what a model holds, in bytes. Beside it stands only what does not grow with the model: threads' stacks, the

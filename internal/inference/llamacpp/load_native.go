@@ -45,7 +45,7 @@ func (e *Engine) Load(ctx context.Context, s inference.Spec) (inference.Model, e
 		w.free()
 		return nil, err
 	}
-	m.description.Kernels = kernel.Name()
+	m.description.Kernels, m.description.Runtime = kernel.Name(), thisRuntime()
 	return m, nil
 }
 
