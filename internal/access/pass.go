@@ -39,6 +39,8 @@ const (
 	busy          // a row is being written
 	failed        // nothing was kept: nothing more may be committed, and Close owes the row
 	settled       // the row is durable
+	running       // the row of a stream's beginning is durable, and the use goes on
+	ended         // the closing row is durable too
 )
 
 // Outcome is what the operation came to. Empty members keep what Enter was told; Decision "" means allow. As is who an
@@ -56,14 +58,14 @@ type Outcome struct {
 
 var errPass = errors.New("not a valid pass")
 
-// Valid answers an error for a pass that is nil, was not made by Enter, or has been committed or closed.
+// Valid answers an error for a pass that is nil, was not made by Enter, or has been committed, ended or closed.
 func (p *Pass) Valid() error {
 	if p == nil || p.guard == nil {
 		return fault.Wrap(errPass, fault.Internal, "the operation has no pass")
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.state != open {
+	if p.state != open && p.state != running {
 		return fault.Wrap(errPass, fault.Internal, "the operation's pass is used up")
 	}
 	return nil
@@ -123,11 +125,13 @@ func (p *Pass) settle() {
 // Canceled (or Timeout) is answered. When fn fails nothing is kept, and Close leaves the row. NotInForce is answered beside the
 // event when all of it is durable, and the policy that it changed could not be read anew.
 func (p *Pass) Commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audit.Event) error) (audit.Event, error) {
-	if err := p.Valid(); err != nil {
-		return audit.Event{}, err
-	}
-	if !p.move(open, busy) {
-		return audit.Event{}, fault.Wrap(errPass, fault.Internal, "the operation's pass is used up")
+	return p.commit(ctx, o, fn, settled)
+}
+
+// commit leaves the pass in the state after, or settled where the caller had left.
+func (p *Pass) commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audit.Event) error, after state) (audit.Event, error) {
+	if p == nil || p.guard == nil || !p.move(open, busy) {
+		return audit.Event{}, fault.Wrap(errPass, fault.Internal, "the operation has no pass, or it is used up")
 	}
 	e := p.guard.audit.Prepare(p.entry(o), p.guard.now())
 	var ev audit.Event
@@ -159,8 +163,12 @@ func (p *Pass) Commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audi
 		p.move(busy, failed)
 		return audit.Event{}, err
 	}
-	p.move(busy, settled)
-	p.settle()
+	if gone != nil {
+		after = settled
+	}
+	if p.move(busy, after); after == settled {
+		p.settle()
+	}
 	if gone != nil {
 		return ev, fault.From(gone)
 	}
@@ -186,25 +194,27 @@ func (p *Pass) keep(refused *audit.Entry, err error) {
 	p.refused = refused
 }
 
-// Close settles a pass that was not committed, with an error row: canceled when *err is the caller's leaving, the
-// refusal's where the check refused, else failed.
+// Close settles a pass that was not committed, or was opened and not ended, with an error row: canceled when *err is the
+// caller's leaving, the refusal's where the check refused, else failed.
 // Use it as `defer pass.Close(&err)`. Where an answer without a row would leave, it replaces *err.
 func (p *Pass) Close(err *error) {
-	if p == nil || p.guard == nil || !(p.move(open, busy) || p.move(failed, busy)) {
+	if p == nil || p.guard == nil {
+		return
+	}
+	back := failed
+	if p.move(running, busy) {
+		back = running
+	} else if !p.move(open, busy) && !p.move(failed, busy) {
 		return
 	}
 	p.settle()
-	e := p.entry(Outcome{Decision: audit.Error, Reason: reasonFailed})
-	if p.refused != nil {
-		e = *p.refused
-		e.Duration = p.guard.elapsed(p.start)
-	}
+	e := p.owed(back == running)
 	if err != nil && *err != nil {
 		e = because(e, *err)
 	}
 	if _, werr := p.guard.audit.Record(e); werr != nil {
 		p.guard.log.Error("appending the row of a failed operation", "request_id", e.RequestID, "err", werr)
-		p.move(busy, failed)
+		p.move(busy, back)
 		if err != nil {
 			*err = werr
 		}
@@ -214,6 +224,20 @@ func (p *Pass) Close(err *error) {
 	if err != nil && *err == nil {
 		*err = fault.Wrap(errPass, fault.Internal, "the operation ended without its record")
 	}
+}
+
+// owed is the row of a use that came to nothing, or to nothing more.
+func (p *Pass) owed(opened bool) audit.Entry {
+	broken := Outcome{Decision: audit.Error, Reason: reasonFailed}
+	switch {
+	case opened:
+		return p.closing(broken)
+	case p.refused != nil:
+		e := *p.refused
+		e.Duration = p.guard.elapsed(p.start)
+		return e
+	}
+	return p.entry(broken)
 }
 
 func (p *Pass) entry(o Outcome) audit.Entry {
