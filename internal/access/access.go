@@ -155,6 +155,7 @@ type Options struct {
 	Default   string
 	Limits    Limits
 	Uncounted bool
+	Recheck   time.Duration // how often Pass.While asks again; 0 = 5 s
 	Now       func() time.Time
 	Log       *slog.Logger
 }
@@ -170,7 +171,8 @@ type Guard struct {
 	reloadMu   sync.Mutex
 	limits     atomic.Pointer[limits]
 	limiter    *limit.Limiter // nil where nothing is counted
-	refusals   refusals       // of strangers, by address
+	recheck    time.Duration
+	refusals   refusals // of strangers, by address
 	freeShare  func() (float64, error)
 	lowDisk    atomic.Bool
 }
@@ -183,6 +185,9 @@ func New(ctx context.Context, d *db.DB, log *audit.Log, o Options) (*Guard, erro
 	g := &Guard{db: d, audit: log, allowByDef: o.Default == "allow", now: o.Now, log: o.Log, freeShare: d.FreeShare}
 	if g.now == nil {
 		g.now = time.Now //nolint:forbidigo // the clock of whoever hands in none
+	}
+	if g.recheck = o.Recheck; g.recheck <= 0 {
+		g.recheck = recheckEvery
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)

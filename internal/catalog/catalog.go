@@ -74,6 +74,8 @@ type Service struct {
 	mu     sync.Mutex
 	states map[string]state
 
+	downloads chan struct{} // a token for each that is under way
+
 	memfd func(name string, data []byte) (*File, error) // nil = sealedMemory
 }
 
@@ -82,7 +84,7 @@ func New(d *db.DB, g *access.Guard, o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
 	}
-	return &Service{db: d, guard: g, o: o, states: map[string]state{}, memfd: sealedMemory}
+	return &Service{db: d, guard: g, o: o, states: map[string]state{}, downloads: make(chan struct{}, downloadsAtOnce), memfd: sealedMemory}
 }
 
 // Refresh reads the table again and answers whether anything changed: another process may have imported
