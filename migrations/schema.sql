@@ -389,6 +389,17 @@ CREATE TABLE audit_sums (
 ) STRICT, WITHOUT ROWID;
 
 -- The text itself is never here in this release; its keyed hash stands in the audit row.
+CREATE TABLE runtimes (
+    id       INTEGER PRIMARY KEY NOT NULL,
+    build    TEXT NOT NULL,
+    engine   TEXT NOT NULL,
+    device   TEXT NOT NULL,
+    kernels  TEXT NOT NULL,
+    flash    INTEGER NOT NULL CHECK (flash IN (0, 1)),
+    kv_cache TEXT NOT NULL,
+    UNIQUE (build, engine, device, kernels, flash, kv_cache)
+) STRICT;
+
 CREATE TABLE verdicts (
     id              TEXT PRIMARY KEY NOT NULL,
     audit_seq       INTEGER NOT NULL REFERENCES audit_events (seq),
@@ -422,6 +433,7 @@ CREATE TABLE verdicts (
     passes          INTEGER NOT NULL,
     windows         INTEGER NOT NULL,
     deciding_window INTEGER NOT NULL DEFAULT 0 CHECK (deciding_window >= 0),
+    runtime_id      INTEGER REFERENCES runtimes (id),
     UNIQUE (audit_seq, item)
 ) STRICT;
 CREATE INDEX verdicts_owner ON verdicts (owner_id, id);

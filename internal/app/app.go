@@ -211,7 +211,7 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 		Mode: c.Mode, KeepContent: c.KeepContent, MaxInputTokens: c.MaxInputTokens,
 		Slots: c.Slots, Lanes: c.Lanes, Batch: c.Batch, FlashAttention: c.FlashAttention, KVCache: c.KVCache,
 		Threads: c.Threads, Kernels: c.Kernels, Deadline: c.Deadline, Now: o.Now,
-		CacheEntries: c.CacheEntries, CacheTTL: c.CacheTTL, CacheShareServices: c.CacheShareServices,
+		CacheEntries: c.CacheEntries, CacheTTL: c.CacheTTL, CacheShareServices: c.CacheShareServices, Build: o.Build.name(),
 	})
 	a.Examples = examples.New(a.Guard, a.Moderation, o.Now)
 	a.Events = events.New(events.Deps{

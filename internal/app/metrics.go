@@ -14,6 +14,9 @@ import (
 // Build says what program this is.
 type Build struct{ Version, Commit, Engine string }
 
+// name is the build in one line, as verdicts carry it.
+func (b Build) name() string { return cmp.Or(b.Version, "unknown") + " " + cmp.Or(b.Commit, "unknown") }
+
 // askWithin bounds what a scrape waits for reads of the database; the probe of the disk has a bound of its own.
 const askWithin = 2 * time.Second
 

@@ -36,7 +36,7 @@ func historyDTO(r moderation.HistoryRow) gen.HistoryRow {
 	return gen.HistoryRow{
 		ID: r.ID, RequestID: r.RequestID, CreatedAt: wire.At(r.CreatedAt), Actor: actorDTO(r.Actor), Model: verdictModel(r.Model),
 		Severity: gen.Severity(r.Severity), Categories: orEmpty(r.Categories), Refusal: r.Refusal, Flagged: r.Flagged,
-		Action: gen.VerdictAction(r.Action), Cached: r.Cached, Scores: scoresDTO(r.Scores), Policy: verdictPolicy(r.Policy),
+		Action: gen.VerdictAction(r.Action), Cached: r.Cached, Scores: scoresDTO(r.Scores), Policy: verdictPolicy(r.Policy), Runtime: verdictRuntime(r.Runtime),
 		AuditSeq: r.AuditSeq, AuditID: r.AuditID, AuditHash: r.AuditHash, Timings: timings(r.Timings),
 		DecidingWindow: orNone(r.DecidingWindow),
 	}

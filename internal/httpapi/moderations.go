@@ -67,7 +67,7 @@ func verdictDTO(v moderation.Verdict) gen.Verdict {
 	return gen.Verdict{
 		ID: v.ID, CreatedAt: wire.At(v.CreatedAt), RequestID: v.RequestID, Severity: gen.Severity(v.Severity),
 		Categories: orEmpty(v.Categories), Refusal: v.Refusal, Flagged: v.Flagged, Action: gen.VerdictAction(v.Action),
-		Scores: scoresDTO(v.Scores), Model: verdictModel(v.Model), Policy: verdictPolicy(v.Policy), Cached: v.Cached,
+		Scores: scoresDTO(v.Scores), Model: verdictModel(v.Model), Policy: verdictPolicy(v.Policy), Runtime: verdictRuntime(v.Runtime), Cached: v.Cached,
 		AuditHash: v.AuditHash, Timings: timings(v.Timings), DecidingWindow: orNone(v.DecidingWindow),
 	}
 }
@@ -90,6 +90,14 @@ func verdictModel(m moderation.ModelRef) gen.VerdictModel {
 
 func verdictPolicy(p moderation.PolicyRef) gen.VerdictPolicy {
 	return gen.VerdictPolicy{Version: p.Version, Mode: gen.PolicyMode(p.Mode)}
+}
+
+// verdictRuntime answers null for rows that are older than its being kept.
+func verdictRuntime(r *moderation.RuntimeRef) *gen.VerdictRuntime {
+	if r == nil {
+		return nil
+	}
+	return &gen.VerdictRuntime{Build: r.Build, Engine: r.Engine, Device: r.Device, Kernels: r.Kernels, Flash: r.Flash, KvCache: r.KVCache}
 }
 
 func timings(t moderation.Timings) gen.Timings {

@@ -42,6 +42,14 @@ func (w *keyWriter) number(n uint64) {
 	w.buf = binary.BigEndian.AppendUint64(w.buf, n)
 }
 
+func (w *keyWriter) flag(is bool) {
+	if is {
+		w.number(1)
+	} else {
+		w.number(0)
+	}
+}
+
 func (w *keyWriter) part(s string) {
 	w.number(uint64(len(s)))
 	for len(s) > 0 {
@@ -64,6 +72,8 @@ type keyScope struct {
 	owner, model, template string // model and template by their SHA-256
 	policyVersion          int64
 	mode                   string
+	// runtime changes the numbers: a remembered verdict is answered only by what it was computed with.
+	runtime RuntimeRef
 }
 
 // of answers the key of one conversation, as normalize gives it to the model. Whether it holds a marker is read from what
@@ -75,16 +85,13 @@ func (k *cacheKeys) of(in keyScope, msgs []prompt.Message, normalize func(string
 	}
 	defer k.writers.Put(w)
 	w.mac.Reset()
-	for _, s := range []string{in.owner, in.model, in.template, in.mode} {
+	for _, s := range []string{in.owner, in.model, in.template, in.mode, in.runtime.Engine, in.runtime.Device, in.runtime.Kernels, in.runtime.KVCache} {
 		w.part(s)
 	}
+	w.flag(in.runtime.Flash)
 	w.number(uint64(in.policyVersion))
 	w.number(uint64(len(msgs)))
-	if marked(msgs) {
-		w.number(1)
-	} else {
-		w.number(0)
-	}
+	w.flag(marked(msgs))
 	for _, m := range msgs {
 		w.part(m.Role)
 		w.part(normalize(m.Content))

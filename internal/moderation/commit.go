@@ -20,6 +20,10 @@ func (j *job) commit(ctx context.Context, m catalog.Model) ([]Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
+	runtime, err := j.s.runtimeID(j.runtime)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Verdict, len(j.items))
 	for i := range out {
 		out[i] = j.verdict(i, ids[i], m)
@@ -30,7 +34,7 @@ func (j *job) commit(ctx context.Context, m catalog.Model) ([]Verdict, error) {
 		o.Resource = "moderation:" + out[0].ID
 	}
 	ev, err := j.pass.Commit(ctx, o, func(tx *db.Tx, ev audit.Event) error {
-		return insertVerdicts(tx, ev, j.pass.Principal(), out)
+		return insertVerdicts(tx, ev, j.pass.Principal(), out, runtime)
 	})
 	if err != nil {
 		return nil, err
@@ -47,13 +51,13 @@ func (j *job) commit(ctx context.Context, m catalog.Model) ([]Verdict, error) {
 }
 
 func (j *job) verdict(i int, id string, m catalog.Model) Verdict {
-	o := j.items[i]
+	o, computed := j.items[i], j.runtime
 	return Verdict{
 		ID: id, RequestID: j.pass.Principal().Origin.RequestID,
 		Severity: o.severity, Categories: o.categories, Refusal: o.refusal, Flagged: flagged(o.severity, j.mode),
 		Action: o.action, Scores: o.scores, Cached: j.known[i].hit,
 		Model:  refOf(m),
-		Policy: PolicyRef{Version: j.pass.PolicyVersion(), Mode: j.mode},
+		Policy: PolicyRef{Version: j.pass.PolicyVersion(), Mode: j.mode}, Runtime: &computed,
 		Timings: Timings{
 			QueueMS: millis(o.queue), ModelMS: millis(o.compute), TotalMS: millis(j.totals[i]),
 			PromptTokens: o.tokens, Passes: o.passes, Windows: o.windows, QueuePosition: o.place,

@@ -42,7 +42,7 @@ func TestAVerdictHasThePublishedShape(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{
 		"id", "created_at", "request_id", "severity", "categories", "refusal", "flagged", "action", "scores", "model", "policy",
-		"cached", "audit_hash", "timings", "deciding_window",
+		"cached", "audit_hash", "timings", "deciding_window", "runtime",
 	}, keysOf(m))
 	require.ElementsMatch(t, []string{"safe", "controversial", "unsafe", "other"}, keysOf(m["scores"]))
 	require.ElementsMatch(t, []string{"id", "sha256", "quantization", "template_sha256"}, keysOf(m["model"]))

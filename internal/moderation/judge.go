@@ -25,6 +25,8 @@ type job struct {
 	totals []time.Duration // from the request's start to each item's verdict
 	known  []recalled      // what the cache said of each item
 	priced priced          // what price has found, if it was asked
+	// runtime is what the verdicts are computed with, or were.
+	runtime RuntimeRef
 	// refused is why price found nothing, where that refuses the use.
 	refused error
 	// reference asks for the unforced answers too, which go into references beside items.
@@ -39,6 +41,7 @@ func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) (err e
 	if err != nil {
 		return err
 	}
+	j.runtime = runtimeOf(j.s.o.Build, l.what)
 	if j.recall(m, l, inputs) {
 		return nil
 	}

@@ -92,9 +92,12 @@ type Verdict struct {
 	Scores     Scores    `json:"scores"`
 	Model      ModelRef  `json:"model"`
 	Policy     PolicyRef `json:"policy"`
-	Cached     bool      `json:"cached"`
-	AuditHash  string    `json:"audit_hash"`
-	Timings    Timings   `json:"timings"`
+	// Runtime is what computed it; nil in rows that are older than its being kept. A remembered verdict has that of the run
+	// which gave it.
+	Runtime   *RuntimeRef `json:"runtime"`
+	Cached    bool        `json:"cached"`
+	AuditHash string      `json:"audit_hash"`
+	Timings   Timings     `json:"timings"`
 	// DecidingWindow is the window whose severity and scores these are, 1 to Timings.Windows; 0 in rows that are older than
 	// its being kept.
 	DecidingWindow int `json:"deciding_window"`

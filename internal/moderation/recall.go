@@ -23,7 +23,7 @@ func (j *job) recall(m catalog.Model, l *loaded, inputs []Input) (all bool) {
 	}
 	in := keyScope{
 		owner: cacheOwner(j.pass.Principal(), j.tuning.CacheShareServices), model: m.SHA256, template: m.TemplateSHA256,
-		policyVersion: j.pass.PolicyVersion(), mode: j.mode,
+		policyVersion: j.pass.PolicyVersion(), mode: j.mode, runtime: j.runtime,
 	}
 	all = true
 	for i := range inputs {

@@ -45,7 +45,21 @@ type row struct {
 	DecidingWindow int
 	AuditID        string
 	AuditHash      string
+	RuntimeBuild   *string // nil in old rows, as what follows
+	RuntimeEngine  string
+	RuntimeDevice  string
+	RuntimeKernels string
+	RuntimeFlash   bool
+	RuntimeKVCache string `gorm:"column:runtime_kv_cache"`
 }
+
+// shown are a verdict's columns with those of its audit row and of what computed it, and whence are their tables.
+const (
+	shown = `v.*, a.id AS audit_id, a.hash AS audit_hash, r.build AS runtime_build, coalesce(r.engine, '') AS runtime_engine,
+		coalesce(r.device, '') AS runtime_device, coalesce(r.kernels, '') AS runtime_kernels, coalesce(r.flash, 0) AS runtime_flash,
+		coalesce(r.kv_cache, '') AS runtime_kv_cache`
+	whence = "JOIN audit_events AS a ON a.seq = v.audit_seq LEFT JOIN runtimes AS r ON r.id = v.runtime_id"
+)
 
 // query is a filter with the decision of who may read what: owner "" is everybody, and a key that is
 // narrowed to models reads of no other.
@@ -58,8 +72,7 @@ type query struct {
 
 func (s *Service) find(ctx context.Context, q query) ([]HistoryRow, error) {
 	tx := s.d.DB.Read(ctx).Table("verdicts AS v").
-		Select("v.*, a.id AS audit_id, a.hash AS audit_hash").
-		Joins("JOIN audit_events AS a ON a.seq = v.audit_seq").
+		Select(shown).Joins(whence).
 		Order("v.id DESC").Limit(q.limit)
 	for _, w := range q.conditions() {
 		tx = tx.Where(w.sql, w.args...)
@@ -137,7 +150,7 @@ func (r row) history() (HistoryRow, error) {
 			Categories: names, Refusal: r.Refusal, Flagged: r.Flagged, Action: r.Action,
 			Scores: Scores{Safe: r.ScoreSafe, Controversial: r.ScoreContro, Unsafe: r.ScoreUnsafe, Other: r.ScoreOther},
 			Model:  ModelRef{ID: r.ModelID, SHA256: r.ModelSHA256, Quantization: r.Quantization, TemplateSHA256: r.TemplateSHA256},
-			Policy: PolicyRef{Version: r.PolicyVersion, Mode: r.Mode}, Cached: r.Cached, AuditHash: r.AuditHash,
+			Policy: PolicyRef{Version: r.PolicyVersion, Mode: r.Mode}, Runtime: r.runtime(), Cached: r.Cached, AuditHash: r.AuditHash,
 			Timings: Timings{
 				QueueMS: float64(r.QueueUS) / 1e3, ModelMS: float64(r.ModelUS) / 1e3, TotalMS: float64(r.TotalUS) / 1e3,
 				PromptTokens: r.PromptTokens, Passes: r.Passes, Windows: r.Windows,
@@ -147,4 +160,13 @@ func (r row) history() (HistoryRow, error) {
 		Actor:    audit.Actor{Type: r.ActorType, ID: r.ActorID, Name: r.ActorName},
 		AuditSeq: r.AuditSeq, AuditID: r.AuditID,
 	}, nil
+}
+
+func (r row) runtime() *RuntimeRef {
+	if r.RuntimeBuild == nil {
+		return nil
+	}
+	return &RuntimeRef{
+		Build: *r.RuntimeBuild, Engine: r.RuntimeEngine, Device: r.RuntimeDevice, Kernels: r.RuntimeKernels, Flash: r.RuntimeFlash, KVCache: r.RuntimeKVCache,
+	}
 }

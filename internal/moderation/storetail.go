@@ -14,8 +14,7 @@ type ownedRow struct {
 func (s *Service) tail(ctx context.Context, after, upTo int64, limit int) ([]OwnedRow, error) {
 	var rows []ownedRow
 	err := s.d.DB.Read(ctx).Table("verdicts AS v").
-		Select("v.*, a.id AS audit_id, a.hash AS audit_hash").
-		Joins("JOIN audit_events AS a ON a.seq = v.audit_seq").
+		Select(shown).Joins(whence).
 		Where("v.audit_seq > ? AND v.audit_seq <= ?", after, upTo).
 		Order("v.audit_seq, v.item").Limit(limit).Find(&rows).Error
 	if err != nil {

@@ -2813,9 +2813,12 @@ type HistoryRow struct {
 	Policy         VerdictPolicy `json:"policy"`
 	Refusal        *bool         `json:"refusal"`
 	RequestID      string        `json:"request_id"`
-	Scores         Scores        `json:"scores"`
-	Severity       Severity      `json:"severity"`
-	Timings        Timings       `json:"timings"`
+
+	// Runtime Null in rows that are older than its being kept.
+	Runtime  *VerdictRuntime `json:"runtime"`
+	Scores   Scores          `json:"scores"`
+	Severity Severity        `json:"severity"`
+	Timings  Timings         `json:"timings"`
 }
 
 // HitCount defines model for HitCount.
@@ -4616,11 +4619,14 @@ type Verdict struct {
 	Policy         VerdictPolicy `json:"policy"`
 
 	// Refusal Whether a judged response refuses; null when none was judged.
-	Refusal   *bool    `json:"refusal"`
-	RequestID string   `json:"request_id"`
-	Scores    Scores   `json:"scores"`
-	Severity  Severity `json:"severity"`
-	Timings   Timings  `json:"timings"`
+	Refusal   *bool  `json:"refusal"`
+	RequestID string `json:"request_id"`
+
+	// Runtime Null in rows that are older than its being kept.
+	Runtime  *VerdictRuntime `json:"runtime"`
+	Scores   Scores          `json:"scores"`
+	Severity Severity        `json:"severity"`
+	Timings  Timings         `json:"timings"`
 }
 
 // VerdictAction defines model for VerdictAction.
@@ -4638,6 +4644,27 @@ type VerdictModel struct {
 type VerdictPolicy struct {
 	Mode    PolicyMode `json:"mode"`
 	Version int64      `json:"version"`
+}
+
+// VerdictRuntime What computed a verdict, so far as it changes the numbers. A remembered verdict has that of the run which gave it.
+type VerdictRuntime struct {
+	// Build This program: version and commit.
+	Build string `json:"build"`
+
+	// Device Where it was computed: cpu.
+	Device string `json:"device"`
+
+	// Engine The engine's module and the commit of llama.cpp in it.
+	Engine string `json:"engine"`
+
+	// Flash Flash attention.
+	Flash bool `json:"flash"`
+
+	// Kernels Who computed products; none = the engine's own.
+	Kernels string `json:"kernels"`
+
+	// KvCache What keys and values were kept in.
+	KvCache string `json:"kv_cache"`
 }
 
 // WayToPass defines model for WayToPass.

@@ -2712,6 +2712,21 @@ export interface components {
             version: number;
             mode: components["schemas"]["PolicyMode"];
         };
+        /** @description What computed a verdict, so far as it changes the numbers. A remembered verdict has that of the run which gave it. */
+        VerdictRuntime: {
+            /** @description This program: version and commit. */
+            build: string;
+            /** @description The engine's module and the commit of llama.cpp in it. */
+            engine: string;
+            /** @description Where it was computed: cpu. */
+            device: string;
+            /** @description Who computed products; none = the engine's own. */
+            kernels: string;
+            /** @description Flash attention. */
+            flash: boolean;
+            /** @description What keys and values were kept in. */
+            kv_cache: string;
+        };
         Timings: {
             /**
              * Format: double
@@ -2747,6 +2762,8 @@ export interface components {
             scores: components["schemas"]["Scores"];
             model: components["schemas"]["VerdictModel"];
             policy: components["schemas"]["VerdictPolicy"];
+            /** @description Null in rows that are older than its being kept. */
+            runtime: components["schemas"]["VerdictRuntime"] | null;
             cached: boolean;
             audit_hash: string;
             timings: components["schemas"]["Timings"];
@@ -2774,6 +2791,8 @@ export interface components {
             cached: boolean;
             scores: components["schemas"]["Scores"];
             policy: components["schemas"]["VerdictPolicy"];
+            /** @description Null in rows that are older than its being kept. */
+            runtime: components["schemas"]["VerdictRuntime"] | null;
             /** Format: int64 */
             audit_seq: number;
             audit_id: string;

@@ -11,6 +11,7 @@ export type Session = Schemas["Session"];
 export type Key = Schemas["Key"];
 export type CreatedKey = Schemas["CreatedKey"];
 export type Verdict = Schemas["Verdict"];
+export type VerdictRuntime = Schemas["VerdictRuntime"];
 export type HistoryRow = Schemas["HistoryRow"];
 export type Message = Schemas["Message"];
 export type Model = Schemas["Model"];

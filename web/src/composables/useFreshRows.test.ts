@@ -10,7 +10,7 @@ const row = (n: number, severity: "Safe" | "Unsafe" = "Safe"): HistoryRow => ({
   id: "mod_" + String(n).padStart(4, "0"), request_id: "req_1", created_at: "2026-11-21T09:00:00.000Z", actor: { type: "user", id: "usr_1", name: "rita" },
   severity, categories: [], refusal: null, flagged: false, action: "allow", cached: false, scores: { safe: 1, controversial: 0, unsafe: 0, other: 0 },
   model: { id: "guard-nano", sha256: "a", quantization: "Q8_0", template_sha256: "b" }, policy: { version: 1, mode: "strict" }, audit_seq: n, audit_id: "evt_1", audit_hash: "c",
-  timings: { queue_ms: 0, model_ms: 1, total_ms: 1, prompt_tokens: 1, passes: 1, windows: 1 }, deciding_window: 1,
+  timings: { queue_ms: 0, model_ms: 1, total_ms: 1, prompt_tokens: 1, passes: 1, windows: 1 }, deciding_window: 1, runtime: null,
 });
 
 let handlers: Handlers;

@@ -10,6 +10,7 @@ const base: ShownVerdict = {
   id: "mod_1", created_at: "2026-11-21T09:00:00.000Z", request_id: "req_1", severity: "Unsafe", categories: ["Violent"], refusal: null, flagged: true, action: "block",
   scores: { safe: 0.006, controversial: 0.041, unsafe: 0.952, other: 0.001 }, model: { id: "guard-nano", sha256: "ab".repeat(32), quantization: "Q8_0", template_sha256: "cd".repeat(32) },
   policy: { version: 12, mode: "strict" }, cached: false, audit_hash: "ef".repeat(32), timings: { queue_ms: 0.1, model_ms: 7.9, total_ms: 9, prompt_tokens: 31, passes: 1, windows: 1 }, deciding_window: 1,
+  runtime: { build: "1.0 abc", engine: "ollama v0.24.0 llama.cpp ec98e2002", device: "cpu", kernels: "avx2", flash: true, kv_cache: "f16" },
 };
 
 const page = { render: () => null };
@@ -40,6 +41,11 @@ describe("VerdictCard", () => {
     expect(text).toContain("Held, not passed");
     expect(text).toContain("31 % of the probability");
     expect(text).not.toContain("Action:");
+  });
+
+  it("says who computed it, and that an old row does not tell", () => {
+    expect(render(base, "en").querySelector("[data-test=runtime]")?.textContent).toBe("cpu · avx2 · kv f16 · ollama v0.24.0 llama.cpp ec98e2002");
+    expect(render({ ...base, runtime: null }, "en").textContent).toContain("Computed bynot recorded at the time");
   });
 
   // threat W1
