@@ -136,6 +136,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 
 	"internal/filters": {imports: []string{"internal/db", "internal/fault"}, reason: "a person's bookmarks: opens nothing, so it asks nobody; auth ends them with the account"},
 
+	"internal/gpu":       {reason: "decides which library may be loaded, and how much of a model goes on a GPU: loads nothing itself"},
 	"internal/gguf":      {imports: []string{"internal/fault"}, reason: "reads hostile files: as little around it as possible"},
 	"internal/tokenizer": {imports: []string{"internal/fault", "internal/gguf"}, reason: "its vocabulary comes out of a model file"},
 	"internal/prompt":    {imports: []string{"internal/fault", "internal/gguf", "internal/tokenizer"}, reason: "pure: text and a model file in, token ids out"},
@@ -237,7 +238,7 @@ var fences = map[string]fence{ //nolint:gochecknoglobals // a constant in all bu
 	"github.com/oklog/ulid/v2":        {in: []string{"internal"}, reason: "ids"},
 	"golang.org/x/text":               {in: []string{"internal"}, reason: "normalisation and case folding"},
 	"golang.org/x/mod":                {in: []string{"internal/proof"}, reason: "the signed note, and nothing else of it"},
-	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/checkpoint", "internal/db", "internal/doctor", "internal/forward/syslog", "internal/policy", engine}, tests: true, reason: "locks, memfd, terminal, what a machine can do"},
+	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/checkpoint", "internal/db", "internal/doctor", "internal/forward/syslog", "internal/gpu", "internal/policy", engine}, tests: true, reason: "locks, memfd, terminal, what a machine can do"},
 	"github.com/stretchr/testify":     {in: []string{"internal/apptest"}, tests: true, reason: "assertions"},
 	"pgregory.net/rapid":              {tests: true, reason: "property tests"},
 	"C":                               {in: []string{engine, "internal/isa"}, reason: "cgo of our own is the engine's shim, and what must run before Go does"},
