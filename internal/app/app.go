@@ -32,6 +32,7 @@ import (
 	"guardhouse/internal/httpapi"
 	"guardhouse/internal/hygiene"
 	"guardhouse/internal/inference"
+	"guardhouse/internal/manager"
 	"guardhouse/internal/metrics"
 	"guardhouse/internal/moderation"
 	"guardhouse/internal/policy"
@@ -65,6 +66,7 @@ type App struct {
 	Auth        *auth.Service
 	Catalog     *catalog.Service
 	Scheduler   *inference.Scheduler
+	Models      *manager.Service
 	Moderation  *moderation.Service
 	Events      *events.Hub
 	Forward     *forward.Service
@@ -204,15 +206,17 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 		Revoke: a.Auth.RevokeKey, Now: o.Now,
 	})
 	a.Scheduler = inference.New(inference.Options{Queue: c.Queue, Weights: c.Weights, Now: o.Now})
+	a.Models = manager.New(manager.Deps{Catalog: a.Catalog, Scheduler: a.Scheduler, Engine: o.Engine, Log: o.Log}, manager.Options{Now: o.Now})
 	a.Moderation = moderation.New(moderation.Deps{
-		DB: a.DB, Guard: a.Guard, Catalog: a.Catalog, Scheduler: a.Scheduler, Engine: o.Engine, Log: o.Log,
+		DB: a.DB, Guard: a.Guard, Catalog: a.Catalog, Models: a.Models, Scheduler: a.Scheduler, Log: o.Log,
 		CacheKey: keys.Sub("cache"),
 	}, moderation.Options{
 		Mode: c.Mode, KeepContent: c.KeepContent, MaxInputTokens: c.MaxInputTokens,
 		Slots: c.Slots, Lanes: c.Lanes, Batch: c.Batch, FlashAttention: c.FlashAttention, KVCache: c.KVCache,
 		Threads: c.Threads, Kernels: c.Kernels, Deadline: c.Deadline, Now: o.Now,
-		CacheEntries: c.CacheEntries, CacheTTL: c.CacheTTL, CacheShareServices: c.CacheShareServices, Build: o.Build.name(),
+		CacheEntries: c.CacheEntries, CacheTTL: c.CacheTTL, CacheShareServices: c.CacheShareServices,
 	})
+	a.Models.Handle(catalog.KindGuard, a.Moderation.Open)
 	a.Examples = examples.New(a.Guard, a.Moderation, o.Now)
 	a.Events = events.New(events.Deps{
 		Log: a.Audit, Guard: a.Guard, History: a.Moderation, Models: a.Catalog, Recheck: a.Auth.Recheck, Verdict: httpapi.HistoryJSON,
@@ -236,7 +240,7 @@ func SystemPrincipal(osUser string) access.Principal {
 }
 
 // LoadModel loads one model of the catalogue, the default guard for "", for a command that needs no other.
-func (a *App) LoadModel(ctx context.Context, id string) error { return a.Moderation.LoadModel(ctx, id) }
+func (a *App) LoadModel(ctx context.Context, id string) error { return a.Models.LoadModel(ctx, id) }
 
 // Close stops the engine, signs the log's end where this is a server that was started, and closes the database: nothing is
 // appended behind the last checkpoint. It may be called on a half-built App.

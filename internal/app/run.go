@@ -86,7 +86,7 @@ const refreshEvery = 400 * time.Millisecond
 // keeps readiness off if it is the default one; it does not stop the server.
 func (a *App) keepModels(ctx context.Context) {
 	began := a.now()
-	if err := a.Moderation.Load(ctx); err != nil && ctx.Err() == nil {
+	if err := a.Models.Load(ctx); err != nil && ctx.Err() == nil {
 		a.log.Error("loading the default model", "err", err)
 	} else if err == nil {
 		a.log.Info("models loaded", "duration_ms", a.now().Sub(began).Milliseconds())
@@ -99,7 +99,7 @@ func (a *App) keepModels(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			err := a.Moderation.Refresh(ctx)
+			err := a.Models.Refresh(ctx)
 			if err != nil && fault.CodeOf(err) != fault.Canceled {
 				a.log.Warn("reading the catalogue", "err", err)
 			}

@@ -27,7 +27,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/app": {
 		imports: []string{
 			"internal/access", "internal/alert", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/catalog", "internal/checkpoint", "internal/config", "internal/db", "internal/doctor", "internal/events", "internal/evidence", "internal/examples",
-			"internal/export", "internal/fault", "internal/filters", "internal/forward", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/hygiene", "internal/inference", "internal/limit", "internal/metrics",
+			"internal/export", "internal/fault", "internal/filters", "internal/forward", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/hygiene", "internal/inference", "internal/limit", "internal/manager", "internal/metrics",
 			"internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/proof", "internal/rehearsal", "internal/request", "internal/retention", "internal/review", "internal/rule", "internal/settings", "internal/usage", "internal/verify", "web",
 		},
 		reason:      "the one composition: knows every package but the engine, which is handed in, so that it builds without C++",
@@ -141,6 +141,8 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/tokenizer": {imports: []string{"internal/fault", "internal/gguf"}, reason: "its vocabulary comes out of a model file"},
 	"internal/prompt":    {imports: []string{"internal/fault", "internal/gguf", "internal/tokenizer"}, reason: "pure: text and a model file in, token ids out"},
 
+	"internal/sandbox": {imports: []string{"internal/fault"}, reason: "a child of this program and what confines it: as little in it as possible, for hostile bytes meet native code there"},
+
 	"internal/inference":      {imports: []string{"internal/access", "internal/fault", "internal/tally"}, reason: "asks for a Pass before anything runs; knows no text"},
 	"internal/inference/fake": {imports: []string{"internal/fault", "internal/inference"}, reason: "the deterministic engine of everybody's tests"},
 	engine:                    {imports: []string{"internal/fault", "internal/inference", engine + "/kernel"}, reason: "native code behind one adapter", nativeTests: true},
@@ -155,9 +157,13 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		},
 		reason: "an import proves that file, vocabulary and template work together before the model is listed",
 	},
+	"internal/manager": {
+		imports: []string{"internal/catalog", "internal/fault", "internal/inference"},
+		reason:  "which models are in memory and when: what a model is for, its kind's Loader knows",
+	},
 	"internal/moderation": {
 		imports: []string{
-			"internal/access", "internal/audit", "internal/catalog", "internal/db", "internal/fault", "internal/inference", "internal/limit", "internal/prompt",
+			"internal/access", "internal/audit", "internal/catalog", "internal/db", "internal/fault", "internal/inference", "internal/limit", "internal/manager", "internal/prompt",
 			"internal/tally", "internal/tokenizer",
 		},
 		reason:      "the verdict: the only domain that leases a model in this release",
@@ -194,7 +200,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/httpapi": {
 		imports: []string{
 			"internal/access", "internal/alert", "internal/audit", "internal/auth", "internal/catalog", "internal/checkpoint", "internal/doctor", "internal/events", "internal/evidence", "internal/examples", "internal/export", "internal/fault", "internal/filters", "internal/forward", "internal/httpapi/gen", "internal/httpapi/strictjson",
-			"internal/httpapi/wire", "internal/hygiene", "internal/limit", "internal/metrics", "internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/rehearsal", "internal/request", "internal/retention", "internal/review",
+			"internal/httpapi/wire", "internal/hygiene", "internal/inference", "internal/limit", "internal/manager", "internal/metrics", "internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/rehearsal", "internal/request", "internal/retention", "internal/review",
 			"internal/rule", "internal/settings", "internal/usage", "internal/verify",
 		},
 		reason: "translates between HTTP and the domain; of audit only reading, never a model",
@@ -238,9 +244,9 @@ var fences = map[string]fence{ //nolint:gochecknoglobals // a constant in all bu
 	"github.com/oklog/ulid/v2":        {in: []string{"internal"}, reason: "ids"},
 	"golang.org/x/text":               {in: []string{"internal"}, reason: "normalisation and case folding"},
 	"golang.org/x/mod":                {in: []string{"internal/proof"}, reason: "the signed note, and nothing else of it"},
-	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/checkpoint", "internal/db", "internal/doctor", "internal/forward/syslog", "internal/gpu", "internal/policy", engine}, tests: true, reason: "locks, memfd, terminal, what a machine can do"},
+	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/checkpoint", "internal/db", "internal/doctor", "internal/forward/syslog", "internal/gpu", "internal/policy", "internal/sandbox", engine}, tests: true, reason: "locks, memfd, terminal, what a machine can do, what a child may not"},
 	"github.com/stretchr/testify":     {in: []string{"internal/apptest"}, tests: true, reason: "assertions"},
 	"pgregory.net/rapid":              {tests: true, reason: "property tests"},
-	"C":                               {in: []string{engine, "internal/isa"}, reason: "cgo of our own is the engine's shim, and what must run before Go does"},
+	"C":                               {in: []string{engine, "internal/isa", "internal/sandbox"}, reason: "cgo of our own is the engine's shim, and what must run before Go does"},
 	"net/http":                        {in: []string{"internal/httpapi", "internal/app", "internal/apptest", "internal/bench", "internal/forward", "internal/health"}, tests: true, reason: "domain packages know nothing of HTTP"},
 }

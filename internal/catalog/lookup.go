@@ -62,6 +62,12 @@ func (s *Service) Exists(ctx context.Context, id string) error {
 // Resolve answers the model that a request's name means: an id, an alias, or the default guard for "".
 // It decides nothing about who may use it.
 func (s *Service) Resolve(ctx context.Context, name string) (Model, error) {
+	return s.ResolveFor(ctx, KindGuard, name)
+}
+
+// ResolveFor is Resolve for requests that want a model of a kind: "" is the kind's default. A model of another kind is answered
+// to whoever names it: that it is of no use may be said only to those who may see it.
+func (s *Service) ResolveFor(ctx context.Context, kind, name string) (Model, error) {
 	all, err := s.All(ctx)
 	if err != nil {
 		return Model{}, err
@@ -75,10 +81,10 @@ func (s *Service) Resolve(ctx context.Context, name string) (Model, error) {
 		}
 		return Model{}, unknown()
 	}
-	if name != "" && !isAlias(name) {
+	if name != "" && (kind != KindGuard || !isAlias(name)) {
 		return Model{}, unknown()
 	}
-	if m, ok := find(all, func(m Model) bool { return m.Default && m.Kind == KindGuard }); ok {
+	if m, ok := find(all, func(m Model) bool { return m.Default && m.Kind == kind }); ok {
 		return m, nil
 	}
 	return Model{}, unknown()

@@ -156,9 +156,9 @@ func newLimited(t testing.TB, o access.Options) (*bench, *apptest.Clock) {
 	s.catalog = catalog.New(s.db, s.guard, catalog.Options{
 		ModelsDir: filepath.Join(dir, "models"), RunDir: filepath.Join(dir, "run"), Aliases: map[string]string{"house-guard": "guard-nano"},
 	})
-	s.judge = moderation.New(moderation.Deps{
-		DB: s.db, Guard: s.guard, Catalog: s.catalog, Scheduler: s.scheduler, Engine: s.engine, CacheKey: []byte("a test's"),
-	}, moderation.Options{CacheEntries: 100})
+	s.judge, s.models = judging(moderation.Deps{
+		DB: s.db, Guard: s.guard, Catalog: s.catalog, Scheduler: s.scheduler, CacheKey: []byte("a test's"),
+	}, s.engine, moderation.Options{CacheEntries: 100})
 	return newBenchOf(t, dir, r, s), now
 }
 

@@ -21,10 +21,10 @@ func newRemembering(t testing.TB) *bench {
 	b := newBench(t, func(bo *httpapi.Options, bd *httpapi.Deps) { o, d = *bo, *bd })
 	places := inference.New(inference.Options{Queue: 8})
 	t.Cleanup(func() { require.NoError(t, places.Close(context.Background())) })
-	d.Moderation = moderation.New(moderation.Deps{
-		DB: b.db, Guard: b.guard, Catalog: b.catalog, Scheduler: places, Engine: b.engine, CacheKey: []byte("a test's"),
-	}, moderation.Options{CacheEntries: 100})
-	require.NoError(t, d.Moderation.Load(t.Context()))
+	d.Moderation, d.Models = judging(moderation.Deps{
+		DB: b.db, Guard: b.guard, Catalog: b.catalog, Scheduler: places, CacheKey: []byte("a test's"),
+	}, b.engine, moderation.Options{CacheEntries: 100})
+	require.NoError(t, d.Models.Load(t.Context()))
 	var err error
 	b.server, err = httpapi.New(d, o)
 	require.NoError(t, err)

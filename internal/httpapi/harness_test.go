@@ -29,6 +29,7 @@ import (
 	"guardhouse/internal/httpapi"
 	"guardhouse/internal/inference"
 	"guardhouse/internal/inference/fake"
+	"guardhouse/internal/manager"
 	"guardhouse/internal/moderation"
 	"guardhouse/internal/policy"
 	"guardhouse/internal/proof"
@@ -122,6 +123,7 @@ type services struct {
 	catalog     *catalog.Service
 	scheduler   *inference.Scheduler
 	judge       *moderation.Service
+	models      *manager.Service
 	engine      *fake.Engine
 
 	exporting    *export.Service
@@ -167,10 +169,16 @@ func openGuarded(dir string, engine *fake.Engine, o access.Options) (*services, 
 		return nil, err
 	}
 	s.scheduler = inference.New(inference.Options{Queue: 8})
-	s.judge = moderation.New(moderation.Deps{
-		DB: s.db, Guard: s.guard, Catalog: s.catalog, Scheduler: s.scheduler, Engine: engine,
-	}, moderation.Options{})
+	s.judge, s.models = judging(moderation.Deps{DB: s.db, Guard: s.guard, Catalog: s.catalog, Scheduler: s.scheduler}, engine, moderation.Options{})
 	return s, nil
+}
+
+// judging answers a service and the manager that brings its guards into the engine.
+func judging(d moderation.Deps, e inference.Engine, o moderation.Options) (*moderation.Service, *manager.Service) {
+	d.Models = manager.New(manager.Deps{Catalog: d.Catalog, Scheduler: d.Scheduler, Engine: e}, manager.Options{})
+	svc := moderation.New(d, o)
+	d.Models.Handle(catalog.KindGuard, svc.Open)
+	return svc, d.Models
 }
 
 func (s *services) modelIDs(ctx context.Context) ([]string, error) {
@@ -258,11 +266,11 @@ func newBenchAt(t testing.TB, dir string, r ready, settings ...setting) *bench {
 func newBenchOf(t testing.TB, dir string, r ready, s *services, settings ...setting) *bench {
 	t.Helper()
 	t.Cleanup(func() { require.NoError(t, s.close()) })
-	require.NoError(t, s.judge.Load(t.Context()))
+	require.NoError(t, s.models.Load(t.Context()))
 	b := &bench{t: t, services: s, ready: r, logs: &apptest.Lines{}}
 	b.keys = maps.Clone(r.keys)
 	o := httpapi.Options{ServerName: "ward-server", TrustedHosts: []string{"Guard.Example"}, TLS: true, Log: slog.New(slog.NewJSONHandler(b.logs, nil))}
-	d := httpapi.Deps{Auth: s.auth, Guard: s.guard, Moderation: s.judge, Catalog: s.catalog, Audit: s.log, Filters: filters.Open(s.db), Settings: stored(t, s), UI: builtUI()}
+	d := httpapi.Deps{Auth: s.auth, Guard: s.guard, Moderation: s.judge, Models: s.models, Catalog: s.catalog, Audit: s.log, Filters: filters.Open(s.db), Settings: stored(t, s), UI: builtUI()}
 	d.Overview = s.overview(dir)
 	s.checkpoints = checkpoint.New(s.db, s.guard, checkpoint.Options{DataDir: dir, Rows: 1000, Every: 10 * time.Minute, Now: time.Now})
 	d.Checkpoints = s.checkpoints

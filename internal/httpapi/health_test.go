@@ -104,7 +104,7 @@ func TestReadyNamesAllThatIsWrong(t *testing.T) {
 	fresh := newBench(t, func(_ *httpapi.Options, d *httpapi.Deps) {
 		d.DiskLow = func() bool { return true }
 		d.Writable = func() error { return errors.New("write /srv/data/guardhouse.db: no space left on device") }
-		d.Moderation = moderation.New(moderation.Deps{DB: b.db, Guard: b.guard, Catalog: b.catalog, Scheduler: b.scheduler}, moderation.Options{})
+		d.Moderation, d.Models = judging(moderation.Deps{DB: b.db, Guard: b.guard, Catalog: b.catalog, Scheduler: b.scheduler}, b.engine, moderation.Options{})
 		d.Catalog = b.catalog
 	})
 	w = fresh.do(call{method: "GET", path: "/readyz"})

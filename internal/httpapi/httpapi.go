@@ -34,6 +34,7 @@ import (
 	"guardhouse/internal/forward"
 	"guardhouse/internal/httpapi/gen"
 	"guardhouse/internal/hygiene"
+	"guardhouse/internal/manager"
 	"guardhouse/internal/metrics"
 	"guardhouse/internal/moderation"
 	"guardhouse/internal/overview"
@@ -61,6 +62,7 @@ type Deps struct {
 	Auth          *auth.Service
 	Guard         *access.Guard
 	Moderation    *moderation.Service
+	Models        *manager.Service
 	Checkpoints   *checkpoint.Service
 	Catalog       *catalog.Service
 	Audit         *audit.Log

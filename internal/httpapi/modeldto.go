@@ -7,7 +7,7 @@ import (
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/httpapi/gen"
 	"guardhouse/internal/httpapi/wire"
-	"guardhouse/internal/moderation"
+	"guardhouse/internal/inference"
 )
 
 // modelFor answers a model as p may see it: how it runs tells of the machine, and is for those who look after it.
@@ -16,7 +16,7 @@ func (s *Server) modelFor(p access.Principal, m catalog.Model) gen.Model {
 	if !s.deps.Guard.Can(p, access.ModelManage) && !s.deps.Guard.Can(p, access.MetricsRead) {
 		return out
 	}
-	if l, loaded := s.deps.Moderation.Layout(m.ID); loaded && m.State == catalog.StateReady {
+	if l, loaded := s.deps.Models.Layout(m.ID); loaded && m.State == catalog.StateReady {
 		addLayout(&out, l)
 	}
 	return out
@@ -39,7 +39,7 @@ func modelDTO(m catalog.Model) gen.Model {
 	return out
 }
 
-func addLayout(out *gen.Model, l moderation.Layout) {
+func addLayout(out *gen.Model, l inference.Description) {
 	out.Device, out.Kernels, out.Layout = orNil(l.Device), orNil(l.Kernels), orNil(l.Choice.Why)
 	out.Slots, out.Lanes, out.Threads, out.SlotTokens = &l.Slots, &l.Lanes, &l.Threads, &l.SlotTokens
 	m := l.Memory

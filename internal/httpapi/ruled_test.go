@@ -77,7 +77,7 @@ func (b *bench) imports(id string) {
 	require.NoError(b.t, err)
 	_, err = b.catalog.Refresh(b.t.Context())
 	require.NoError(b.t, err)
-	require.NoError(b.t, b.judge.Load(b.t.Context()))
+	require.NoError(b.t, b.models.Load(b.t.Context()))
 }
 
 // bearing answers the header of an API key.

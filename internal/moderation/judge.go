@@ -8,15 +8,16 @@ import (
 	"time"
 
 	"guardhouse/internal/access"
-	"guardhouse/internal/catalog"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/inference"
+	"guardhouse/internal/manager"
 	"guardhouse/internal/prompt"
 )
 
 // job is one request on its way from pass to verdicts.
 type job struct {
 	s      *Service
+	held   *manager.Hold
 	pass   *access.Pass
 	start  time.Time
 	tuning *Tuning // what was in force when the request began
@@ -25,8 +26,6 @@ type job struct {
 	totals []time.Duration // from the request's start to each item's verdict
 	known  []recalled      // what the cache said of each item
 	priced priced          // what price has found, if it was asked
-	// runtime is what the verdicts are computed with, or were.
-	runtime RuntimeRef
 	// refused is why price found nothing, where that refuses the use.
 	refused error
 	// reference asks for the unforced answers too, which go into references beside items.
@@ -36,12 +35,12 @@ type job struct {
 
 // judge fills items. The lease is given back before anything is written: a slot of the model is not
 // held while a disk flushes.
-func (j *job) judge(ctx context.Context, m catalog.Model, inputs []Input) (err error) {
-	l, err := j.s.usable(m)
+func (j *job) judge(ctx context.Context, inputs []Input) (err error) {
+	m := j.held.Model
+	l, err := guardOf(j.held.Resident())
 	if err != nil {
 		return err
 	}
-	j.runtime = runtimeOf(j.s.o.Build, l.what)
 	if j.recall(m, l, inputs) {
 		return nil
 	}

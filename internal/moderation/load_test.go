@@ -46,23 +46,23 @@ func TestReadyOnlyAfterACanary(t *testing.T) {
 	require.Len(t, r.rows(t), 1)
 
 	r.engine.Fail(errors.New("no"))
-	require.Error(t, r.svc.Load(t.Context()), "the canary cannot be judged")
+	require.Error(t, r.models.Load(t.Context()), "the canary cannot be judged")
 	require.Equal(t, fault.Loading, fault.CodeOf(r.svc.Ready()))
 	require.Equal(t, catalog.StateFailed, r.state(t, "guard-nano"))
 
 	r.engine.Fail(nil)
-	require.NoError(t, r.svc.Load(t.Context()))
+	require.NoError(t, r.models.Load(t.Context()))
 	require.NoError(t, r.svc.Ready())
 	require.Equal(t, catalog.StateReady, r.state(t, "guard-nano"))
 	require.Len(t, r.asked.all(), 1, "one canary")
-	require.NoError(t, r.svc.Load(t.Context()), "a second load does nothing")
+	require.NoError(t, r.models.Load(t.Context()), "a second load does nothing")
 	require.Len(t, r.asked.all(), 1)
 }
 
 func TestAnEngineThatCannotLoad(t *testing.T) {
 	r := newRig(t, notLoaded())
 	r.engine.FailLoad(fault.New(fault.NotAvailable, "this build has no engine"))
-	err := r.svc.Load(t.Context())
+	err := r.models.Load(t.Context())
 	require.Equal(t, fault.NotAvailable, fault.CodeOf(err))
 	m, err := r.cat.Resolve(t.Context(), "")
 	require.NoError(t, err)
@@ -75,13 +75,13 @@ func TestARunningServerLoadsWhatAnotherProcessImported(t *testing.T) {
 	q := moderation.Request{Model: "second", Inputs: []moderation.Input{text("a bomb")}}
 	_, err := r.svc.Evaluate(t.Context(), rita(), q)
 	require.Equal(t, fault.NotFound, fault.CodeOf(err), "not seen yet")
-	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.NoError(t, r.models.Refresh(t.Context()))
 	vs, err := r.svc.Evaluate(t.Context(), rita(), q)
 	require.NoError(t, err)
 	require.Equal(t, "second", vs[0].Model.ID)
 	require.Equal(t, "block", vs[0].Action)
 	require.Equal(t, catalog.StateReady, r.state(t, "second"))
-	require.NoError(t, r.svc.Refresh(t.Context()), "nothing changed: nothing to do")
+	require.NoError(t, r.models.Refresh(t.Context()), "nothing changed: nothing to do")
 }
 
 // swapping is an engine before which an attacker overwrites the file in place while it is loaded.
@@ -114,11 +114,8 @@ func overwrite(t *testing.T, path string) {
 func TestAFileOverwrittenDuringTheLoadIsRefused(t *testing.T) {
 	first := newRig(t, notLoaded())
 	m := first.imported(t, "target", "role:reviewer")
-	svc := moderation.New(moderation.Deps{
-		DB: first.db, Guard: first.guard, Catalog: first.cat, Scheduler: first.sched,
-		Engine: swapping{first.engine, m.Path, t},
-	}, moderation.Options{})
-	require.NoError(t, svc.Load(t.Context()), "the default guard is whole")
+	svc, models := first.service(swapping{first.engine, m.Path, t}, moderation.Options{})
+	require.NoError(t, models.Load(t.Context()), "the default guard is whole")
 	require.Equal(t, catalog.StateFailed, first.state(t, "target"))
 	_, err := svc.Evaluate(t.Context(), rita(), moderation.Request{Model: "target", Inputs: []moderation.Input{text("hello")}})
 	require.Equal(t, fault.Loading, fault.CodeOf(err))
@@ -132,7 +129,7 @@ func TestReadinessIsOffWhenTheDefaultGuardsFileChanges(t *testing.T) {
 	_, err := r.db.ReadSQL().ExecContext(t.Context(), "UPDATE models SET is_default = 0")
 	require.Error(t, err, "the read pool cannot write")
 	r.makeDefault(t, "production")
-	require.NoError(t, r.svc.Load(t.Context()))
+	require.NoError(t, r.models.Load(t.Context()))
 	require.NoError(t, r.svc.Ready())
 	v := r.judge(t, text("hello"))
 	require.Equal(t, "production", v.Model.ID)
@@ -147,12 +144,12 @@ func TestReadinessIsOffWhenTheDefaultGuardsFileChanges(t *testing.T) {
 func TestAnImportedModelWhoseFileChangesIsWithdrawn(t *testing.T) {
 	r := newRig(t)
 	m := r.imported(t, "second", "role:reviewer")
-	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.NoError(t, r.models.Refresh(t.Context()))
 	q := moderation.Request{Model: "second", Inputs: []moderation.Input{text("hello")}}
 	_, err := r.svc.Evaluate(t.Context(), rita(), q)
 	require.NoError(t, err)
 	overwrite(t, m.Path)
-	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.NoError(t, r.models.Refresh(t.Context()))
 	_, err = r.svc.Evaluate(t.Context(), rita(), q)
 	require.Equal(t, fault.Loading, fault.CodeOf(err))
 	require.Contains(t, fault.From(err).Message, "could not be loaded", "not: wait a moment")
@@ -164,7 +161,7 @@ func TestAnImportedModelWhoseFileChangesIsWithdrawn(t *testing.T) {
 func TestAWithdrawnModelIsFreedAndComesBackWithItsBytes(t *testing.T) {
 	r := newRig(t)
 	m := r.imported(t, "second", "role:reviewer")
-	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.NoError(t, r.models.Refresh(t.Context()))
 	q := moderation.Request{Model: "second", Inputs: []moderation.Input{text("hello")}}
 	judges := func() error { _, err := r.svc.Evaluate(t.Context(), rita(), q); return err }
 	require.NoError(t, judges())
@@ -176,27 +173,27 @@ func TestAWithdrawnModelIsFreedAndComesBackWithItsBytes(t *testing.T) {
 	go func() { running <- judges() }()
 	until(t, "the engine to be asked", func() bool { return r.engine.Running() == 1 })
 	overwrite(t, m.Path)
-	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.NoError(t, r.models.Refresh(t.Context()))
 	require.Equal(t, catalog.StateFailed, r.state(t, "second"))
 	require.Equal(t, 2, r.engine.Held(), "not freed under somebody who judges with it")
 	release()
 	require.NoError(t, <-running)
-	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.NoError(t, r.models.Refresh(t.Context()))
 	require.Equal(t, 1, r.engine.Held(), "freed")
 	require.Equal(t, fault.Loading, fault.CodeOf(judges()))
 
 	require.NoError(t, os.Remove(m.Path))
-	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.NoError(t, r.models.Refresh(t.Context()))
 	require.Equal(t, catalog.StateFailed, r.state(t, "second"))
 	require.NoError(t, os.WriteFile(m.Path, models.GuardNano, 0o400))
-	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.NoError(t, r.models.Refresh(t.Context()))
 	require.NoError(t, judges(), "its bytes are back")
 	require.Equal(t, catalog.StateReady, r.state(t, "second"))
 	require.Equal(t, 2, r.engine.Held())
 	require.NoError(t, r.svc.Ready())
 
 	overwrite(t, m.Path)
-	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.NoError(t, r.models.Refresh(t.Context()))
 	require.Equal(t, fault.Loading, fault.CodeOf(judges()), "and watched as before")
 }
 
@@ -206,7 +203,7 @@ func TestAVerdictNamesTheBytesThatMadeIt(t *testing.T) {
 		_, err := tx.Exec("UPDATE models SET sha256 = ? WHERE id = 'guard-nano'", strings.Repeat("ab", 32))
 		return err
 	}))
-	require.Error(t, r.svc.Refresh(t.Context()), "the new bytes are not these")
+	require.Error(t, r.models.Refresh(t.Context()), "the new bytes are not these")
 	_, err := r.svc.Evaluate(t.Context(), rita(), ask(text("hello")))
 	require.Equal(t, fault.Loading, fault.CodeOf(err))
 	require.Equal(t, fault.Loading, fault.CodeOf(r.svc.Ready()))

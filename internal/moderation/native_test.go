@@ -150,7 +150,7 @@ func TestTinyGuardAgreesWithTheReference(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.NoError(t, r.guard.Reload(t.Context()))
-	require.NoError(t, r.svc.Load(t.Context()))
+	require.NoError(t, r.models.Load(t.Context()))
 	require.Equal(t, catalog.StateReady, r.state(t, m.ID))
 	formats, blank := 0, 0
 	for _, c := range cases {
@@ -204,7 +204,7 @@ func TestHostileTextsAreAnsweredOrRefused(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.NoError(t, r.guard.Reload(t.Context()))
-	require.NoError(t, r.svc.Load(t.Context()))
+	require.NoError(t, r.models.Load(t.Context()))
 	answered := 0
 	for _, c := range cases {
 		if c.Parts == nil {

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"guardhouse/internal/access"
-	"guardhouse/internal/catalog"
 )
 
 const (
@@ -29,14 +28,15 @@ type priced struct {
 // the model's time as much as so many tokens took it so far. It is one of each an input where that can't be known, because the
 // model is not there or the request is refused for its texts, which judge then says. A large request waits for its turn; where it
 // gets none, or the model's queue has no room for the account, judge refuses what is not remembered.
-func (j *job) price(ctx context.Context, account string, m catalog.Model, inputs []Input) (c access.Cost) {
+func (j *job) price(ctx context.Context, account string, inputs []Input) (c access.Cost) {
 	least := access.Cost{Tokens: int64(len(inputs)), ComputeMS: int64(len(inputs))}
 	defer func() {
 		if recover() != nil { // what breaks here breaks in judge again, where it leaves its row
 			j.priced, c = priced{}, least
 		}
 	}()
-	l, err := j.s.usable(m)
+	m := j.held.Model
+	l, err := guardOf(j.held.Resident())
 	if err != nil {
 		return least
 	}

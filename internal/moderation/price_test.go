@@ -77,7 +77,7 @@ func TestManyAtOncePassNoQuotaOnTokens(t *testing.T) {
 		release <- struct{}{}
 		close(open)
 	}()
-	require.NoError(t, r.svc.Load(t.Context()))
+	require.NoError(t, r.models.Load(t.Context()))
 	<-open
 
 	answers := make(chan error, all)
@@ -229,7 +229,7 @@ func TestALargeRequestIsNotPricedForAFullQueue(t *testing.T) {
 		<-started
 		release <- struct{}{}
 	}()
-	require.NoError(t, r.svc.Load(t.Context()))
+	require.NoError(t, r.models.Load(t.Context()))
 	known, long := text(strings.Repeat("Bread needs salt. ", 240)), text(strings.Repeat("Bread needs flour. ", 240))
 	require.False(t, r.judge(t, known).Cached)
 	slow := make(chan error, 1)

@@ -38,19 +38,19 @@ func TestLoadingSaysHowFarItIs(t *testing.T) {
 		return m
 	}
 	require.Equal(t, catalog.StageWaiting, look().Stage)
-	_, loaded := r.svc.Layout("guard-nano")
+	_, loaded := r.models.Layout("guard-nano")
 	require.False(t, loaded)
 	var half, all catalog.Model
 	e := slow{r.engine, func() { half = look() }, func(s inference.Spec) error { s.Progress(1); all = look(); return nil }}
 	again := newRig(t, notLoaded(), func(s *settings) { s.engine = e })
 	r.cat = again.cat
-	require.NoError(t, again.svc.Load(t.Context()))
+	require.NoError(t, again.models.Load(t.Context()))
 	require.Equal(t, catalog.StageReading, half.Stage)
 	require.InDelta(t, 0.35+0.55/2, half.Progress, 1e-9)
 	require.Equal(t, catalog.StagePreparing, all.Stage)
 	require.InDelta(t, 0.9, all.Progress, 1e-9)
 	require.Equal(t, catalog.StateReady, look().State)
-	layout, loaded := again.svc.Layout("guard-nano")
+	layout, loaded := again.models.Layout("guard-nano")
 	require.True(t, loaded)
 	require.Equal(t, "cpu", layout.Device)
 }
@@ -66,7 +66,7 @@ func TestWhyAModelFailedHasAWord(t *testing.T) {
 		t.Run(word, func(t *testing.T) {
 			r := newRig(t, notLoaded())
 			r.engine.FailLoad(err)
-			require.Error(t, r.svc.Load(t.Context()))
+			require.Error(t, r.models.Load(t.Context()))
 			m, err := r.cat.Get(t.Context(), access.System("tester"), "guard-nano")
 			require.NoError(t, err)
 			require.Equal(t, word, m.StateCode)

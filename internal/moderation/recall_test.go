@@ -171,7 +171,7 @@ func TestAnotherModeOrModelIsANewVerdict(t *testing.T) {
 		_, err := tx.Exec("UPDATE models SET template_sha256 = ? WHERE id = 'second'", strings.Repeat("ab", 32))
 		return err
 	}))
-	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.NoError(t, r.models.Refresh(t.Context()))
 	for _, q := range []moderation.Request{{}, {Mode: moderation.Loose}, {Model: "second"}} {
 		q.Inputs = []moderation.Input{text("a lie")}
 		for _, cached := range []bool{false, true} {
@@ -190,12 +190,12 @@ func TestAnotherModeOrModelIsANewVerdict(t *testing.T) {
 func TestAWithdrawnModelRemembersNothing(t *testing.T) {
 	r := newRig(t, remembering())
 	m := r.imported(t, "second", "role:reviewer")
-	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.NoError(t, r.models.Refresh(t.Context()))
 	q := moderation.Request{Model: "second", Inputs: []moderation.Input{text("hello")}}
 	_, err := r.svc.Evaluate(t.Context(), rita(), q)
 	require.NoError(t, err)
 	overwrite(t, m.Path)
-	require.NoError(t, r.svc.Refresh(t.Context()))
+	require.NoError(t, r.models.Refresh(t.Context()))
 	require.Equal(t, catalog.StateFailed, r.state(t, "second"))
 	_, err = r.svc.Evaluate(t.Context(), rita(), q)
 	require.Equal(t, fault.Loading, fault.CodeOf(err))

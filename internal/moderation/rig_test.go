@@ -17,6 +17,7 @@ import (
 	"guardhouse/internal/db"
 	"guardhouse/internal/inference"
 	"guardhouse/internal/inference/fake"
+	"guardhouse/internal/manager"
 	"guardhouse/internal/moderation"
 	"guardhouse/internal/prompt"
 	"guardhouse/models"
@@ -34,6 +35,7 @@ type rig struct {
 	guard  *access.Guard
 	cat    *catalog.Service
 	sched  *inference.Scheduler
+	models *manager.Service
 	engine *fake.Engine
 	svc    *moderation.Service
 	dir    string
@@ -98,12 +100,22 @@ func newRig(t testing.TB, opts ...option) *rig {
 	if s.engine != nil {
 		e = s.engine
 	}
-	r.svc = moderation.New(moderation.Deps{DB: r.db, Guard: r.guard, Catalog: r.cat, Scheduler: r.sched, Engine: e, CacheKey: []byte("cache key of a test")}, s.Options)
+	r.svc, r.models = r.service(e, s.Options)
 	if !s.idle {
-		require.NoError(t, r.svc.Load(t.Context()))
+		require.NoError(t, r.models.Load(t.Context()))
 		r.asked.prompts = nil // the canary is nobody's question
 	}
 	return r
+}
+
+// service answers a service over the rig's catalogue and scheduler, and the manager that brings its guards.
+func (r *rig) service(e inference.Engine, o moderation.Options) (*moderation.Service, *manager.Service) {
+	models := manager.New(manager.Deps{Catalog: r.cat, Scheduler: r.sched, Engine: e}, manager.Options{Now: o.Now})
+	svc := moderation.New(moderation.Deps{
+		DB: r.db, Guard: r.guard, Catalog: r.cat, Models: models, Scheduler: r.sched, CacheKey: []byte("cache key of a test"),
+	}, o)
+	models.Handle(catalog.KindGuard, svc.Open)
+	return svc, models
 }
 
 func person(name, role string) access.Principal {

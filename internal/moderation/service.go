@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"guardhouse/internal/fault"
 	"guardhouse/internal/inference"
 	"guardhouse/internal/limit"
+	"guardhouse/internal/manager"
 )
 
 // Deps are the services that moderation stands on.
@@ -25,8 +25,8 @@ type Deps struct {
 	DB        *db.DB
 	Guard     *access.Guard
 	Catalog   *catalog.Service
+	Models    *manager.Service // brings guards as Open says
 	Scheduler *inference.Scheduler
-	Engine    inference.Engine
 	CacheKey  []byte       // secret of the verdict cache; without one there is none
 	Log       *slog.Logger // nil = none; ids and timings only
 }
@@ -47,7 +47,6 @@ type Options struct {
 	CacheTTL       time.Duration // for how long; 0 = 10 minutes
 	// CacheShareServices makes all service accounts one owner of remembered verdicts.
 	CacheShareServices bool
-	Build              string // this program's version and commit, for the provenance of verdicts
 	Now                func() time.Time
 }
 
@@ -69,16 +68,10 @@ type Service struct {
 	cache   *cache // nil = verdicts are not remembered
 	tuning  atomic.Pointer[Tuning]
 
-	loading sync.Mutex // one load at a time
-	mu      sync.RWMutex
-	models  map[string]*loaded
-	// withdrawn are not among models.
-	withdrawn map[string]*withdrawn
-	pricing   *limit.Places // for whoever finds out the price of a large request
-	runtimes  runtimes
+	pricing *limit.Places // for whoever finds out the price of a large request
 }
 
-// New answers a service without models: Load brings them.
+// New answers a service that judges with what Deps.Models has in memory.
 func New(d Deps, o Options) *Service {
 	if o.WindowCap <= 0 {
 		o.WindowCap = defaultWindowCap
@@ -91,10 +84,9 @@ func New(d Deps, o Options) *Service {
 	}
 	t := o.tuning()
 	s := &Service{
-		d: d, o: o, stats: newStats(), cache: newCache(o.Now(), t, d.CacheKey), models: map[string]*loaded{}, withdrawn: map[string]*withdrawn{},
-		runtimes: runtimes{id: map[RuntimeRef]int64{}},
-		pricing:  limit.NewPlaces(pricing, "Several of your requests are being measured against your quota. Send fewer at a time."),
-		entropy:  &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
+		d: d, o: o, stats: newStats(), cache: newCache(o.Now(), t, d.CacheKey),
+		pricing: limit.NewPlaces(pricing, "Several of your requests are being measured against your quota. Send fewer at a time."),
+		entropy: &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
 	}
 	s.tuning.Store(&t)
 	return s
@@ -114,7 +106,7 @@ func (s *Service) Evaluate(ctx context.Context, p access.Principal, r Request) (
 	if err := r.check(); err != nil {
 		return nil, s.reject(ctx, p, op, err)
 	}
-	m, err := s.d.Catalog.Resolve(ctx, r.Model)
+	held, err := s.d.Models.Take(ctx, catalog.KindGuard, r.Model)
 	switch {
 	case fault.CodeOf(err) == fault.NotFound:
 		op.Unknown = true
@@ -124,10 +116,11 @@ func (s *Service) Evaluate(ctx context.Context, p access.Principal, r Request) (
 	case err != nil:
 		return nil, s.reject(ctx, p, op, err)
 	default:
-		op.Model, op.ModelSHA256 = m.ID, m.SHA256
+		defer held.Done()
+		op.Model, op.ModelSHA256 = held.Model.ID, held.Model.SHA256
 	}
-	job := job{s: s, start: start, tuning: tuning, mode: cmp.Or(r.Mode, tuning.Mode), reference: r.Reference}
-	op.Price = func(ctx context.Context) access.Cost { return job.price(ctx, p.Account(), m, r.Inputs) }
+	job := job{s: s, held: held, start: start, tuning: tuning, mode: cmp.Or(r.Mode, tuning.Mode), reference: r.Reference}
+	op.Price = func(ctx context.Context) access.Cost { return job.price(ctx, p.Account(), r.Inputs) }
 	pass, enterErr := s.d.Guard.Enter(ctx, p, op)
 	if enterErr != nil {
 		return nil, enterErr
@@ -137,10 +130,10 @@ func (s *Service) Evaluate(ctx context.Context, p access.Principal, r Request) (
 		return nil, err
 	}
 	job.pass = pass
-	if err := job.judge(ctx, m, r.Inputs); err != nil {
+	if err := job.judge(ctx, r.Inputs); err != nil {
 		return nil, err
 	}
-	return job.commit(ctx, m)
+	return job.commit(ctx, held.Model)
 }
 
 // bound ends ctx when the time of a request is over: the caller's own or the setting's, whichever is shorter.

@@ -14,14 +14,15 @@ type Standard struct {
 
 // Standard answers what it is now. It refuses with fault.Loading while the default guard cannot judge.
 func (s *Service) Standard(ctx context.Context) (Standard, error) {
-	m, err := s.d.Catalog.Resolve(ctx, "")
+	h, err := s.d.Models.Take(ctx, catalog.KindGuard, "")
 	if err != nil {
 		return Standard{}, err
 	}
-	if _, err := s.usable(m); err != nil {
+	defer h.Done()
+	if _, err := h.Resident(); err != nil {
 		return Standard{}, err
 	}
-	return Standard{refOf(m), PolicyRef{Version: s.d.Guard.PolicyVersion(), Mode: s.tuning.Load().Mode}}, nil
+	return Standard{refOf(h.Model), PolicyRef{Version: s.d.Guard.PolicyVersion(), Mode: s.tuning.Load().Mode}}, nil
 }
 
 func refOf(m catalog.Model) ModelRef {

@@ -62,8 +62,8 @@ func TestTheFilesTemperatureIsTheEngines(t *testing.T) {
 	g, err := nano()
 	require.NoError(t, err)
 	engine := &asking{Engine: r.engine, specs: map[string]inference.Spec{}}
-	svc := moderation.New(moderation.Deps{DB: r.db, Guard: r.guard, Catalog: r.cat, Scheduler: r.sched, Engine: engine, CacheKey: []byte("cache key of a test")}, moderation.Options{})
-	require.NoError(t, svc.Load(t.Context()))
+	_, models := r.service(engine, moderation.Options{})
+	require.NoError(t, models.Load(t.Context()))
 	require.InDelta(t, 1.75, engine.specs["calm"].Temperature, 0)
 	require.InDelta(t, g.Temperature(), engine.specs["guard-nano"].Temperature, 0)
 }

@@ -70,7 +70,7 @@ func around(t *testing.T, want int, o moderation.Options) (*rig, *meeting) {
 	e := &meeting{want: want}
 	r := newRig(t, with(o), notLoaded(), func(s *settings) { s.engine = e })
 	e.Engine = r.engine
-	require.NoError(t, r.svc.Load(t.Context()))
+	require.NoError(t, r.models.Load(t.Context()))
 	return r, e
 }
 

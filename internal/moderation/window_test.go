@@ -25,7 +25,7 @@ func small(t testing.TB, window int) *loaded {
 	t.Helper()
 	g, err := inspected()
 	require.NoError(t, err)
-	return newLoaded(catalog.Model{}, g, nil, window)
+	return newLoaded(catalog.Model{}, g, window)
 }
 
 func conversation(turns ...string) []prompt.Message {

@@ -1,4 +1,4 @@
-package moderation
+package manager
 
 import (
 	"errors"
@@ -49,16 +49,13 @@ func reasonOf(err error) string {
 	}
 }
 
-// Layout is how a loaded model runs.
-type Layout = inference.Description
-
-// Layout answers how a model runs; false where it is not loaded. It decides nothing about who may know.
-func (s *Service) Layout(id string) (Layout, bool) {
+// Layout answers how a model runs; false where it is not in memory. It decides nothing about who may know.
+func (s *Service) Layout(id string) (inference.Description, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	l, ok := s.models[id]
+	r, ok := s.models[id]
 	if !ok {
-		return Layout{}, false
+		return inference.Description{}, false
 	}
-	return l.what, true
+	return r.What, true
 }

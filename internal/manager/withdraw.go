@@ -1,4 +1,4 @@
-package moderation
+package manager
 
 import (
 	"context"
@@ -11,37 +11,37 @@ import (
 
 // withdrawn is a model whose file changed in use. It changes under Service.loading alone.
 type withdrawn struct {
-	l     *loaded     // nil once its memory is free
+	r     *Resident   // nil once its memory is free
 	tried bool        // loading it again was tried,
 	seen  os.FileInfo // with this file; nil = there was none
 }
 
-// leasesEnd is how long one Refresh waits for those who still judge with a withdrawn model; the next one goes on.
+// leasesEnd is how long one Refresh waits for those who still use a withdrawn model; the next one goes on.
 const leasesEnd = 200 * time.Millisecond
 
 // confirmAll holds every loaded model's file against what was hashed.
 func (s *Service) confirmAll(ctx context.Context) {
 	s.mu.RLock()
-	all := make([]*loaded, 0, len(s.models))
-	for _, l := range s.models {
-		all = append(all, l)
+	all := make([]*Resident, 0, len(s.models))
+	for _, r := range s.models {
+		all = append(all, r)
 	}
 	s.mu.RUnlock()
-	for _, l := range all {
-		if err := l.file.Confirm(ctx); err != nil && ctx.Err() == nil {
-			s.withdraw(l, err)
+	for _, r := range all {
+		if err := r.file.Confirm(ctx); err != nil && ctx.Err() == nil {
+			s.withdraw(r, err)
 		}
 	}
 }
 
-// withdraw stops the use of a model whose file changed under it. Its memory is freed by Refresh, once nobody judges with it.
-func (s *Service) withdraw(l *loaded, err error) {
-	id := l.model.ID
+// withdraw stops the use of a model whose file changed under it. Its memory is freed by Refresh, once nobody uses it.
+func (s *Service) withdraw(r *Resident, err error) {
+	id := r.Model.ID
 	s.mu.Lock()
-	current := s.models[id] == l
+	current := s.models[id] == r
 	if current {
 		delete(s.models, id)
-		s.withdrawn[id] = &withdrawn{l: l}
+		s.withdrawn[id] = &withdrawn{r: r}
 	}
 	s.mu.Unlock()
 	if !current {
@@ -90,7 +90,7 @@ func (s *Service) free(ctx context.Context, id string) error {
 	s.mu.RLock()
 	w := s.withdrawn[id]
 	s.mu.RUnlock()
-	if w == nil || w.l == nil {
+	if w == nil || w.r == nil {
 		return nil
 	}
 	wait, cancel := context.WithTimeout(ctx, leasesEnd)
@@ -98,8 +98,8 @@ func (s *Service) free(ctx context.Context, id string) error {
 	if err := s.d.Scheduler.Remove(wait, id); err != nil {
 		return err
 	}
-	file := w.l.file
-	w.l = nil
+	file := w.r.file
+	w.r = nil
 	return file.Close()
 }
 
