@@ -21,6 +21,7 @@ type threat struct{ id, what string }
 var threats = []threat{ //nolint:gochecknoglobals // a constant in all but type
 	{"M1", "size arithmetic of a model file"},
 	{"M2", "metadata of a model file with another type than C reads"},
+	{"M3", "native code that a hostile file took over"},
 	{"M4", "a model file swapped after it was hashed"},
 	{"M5", "a chat template as a program"},
 	{"M6", "a planted library"},
