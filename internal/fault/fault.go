@@ -29,7 +29,9 @@ const (
 	UnsupportedMedia     Code = "unsupported_media"   // 415
 	Misdirected          Code = "misdirected"         // 421
 	Unprocessable        Code = "unprocessable"       // 422
+	PayloadRefused       Code = "payload_refused"     // 422: it ended the model's process twice, alone
 	RateLimited          Code = "rate_limited"        // 429
+	CrashStopped         Code = "crash_stopped"       // 429: one's inputs ended the model's process too often
 	Canceled             Code = "canceled"            // 499: the client left
 	Internal             Code = "internal"            // 500
 	SetupRequired        Code = "setup_required"      // 503
@@ -45,7 +47,7 @@ func Codes() []Code {
 	return []Code{
 		Invalid, Unauthenticated, Forbidden, NotFound, NotAvailable, MethodNotAllowed, Conflict, Stale, TooLarge,
 		UnsupportedMedia, Misdirected, Unprocessable, RateLimited, Canceled, Internal, SetupRequired, Busy, Loading,
-		AuditUnavailable, Timeout, ConfirmationRequired, NotInForce,
+		AuditUnavailable, Timeout, ConfirmationRequired, NotInForce, PayloadRefused, CrashStopped,
 	}
 }
 

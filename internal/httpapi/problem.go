@@ -36,7 +36,9 @@ func statuses() map[fault.Code]int {
 		fault.UnsupportedMedia:     http.StatusUnsupportedMediaType,
 		fault.Misdirected:          http.StatusMisdirectedRequest,
 		fault.Unprocessable:        http.StatusUnprocessableEntity,
+		fault.PayloadRefused:       http.StatusUnprocessableEntity,
 		fault.RateLimited:          http.StatusTooManyRequests,
+		fault.CrashStopped:         http.StatusTooManyRequests,
 		fault.Canceled:             statusClientLeft,
 		fault.Internal:             http.StatusInternalServerError,
 		fault.SetupRequired:        http.StatusServiceUnavailable,
@@ -117,7 +119,7 @@ func setRetry(h http.Header, f *fault.Error) {
 func retryAfter(f *fault.Error) string {
 	after := f.RetryAfter
 	switch f.Code { //nolint:exhaustive // the codes that a second try can change
-	case fault.RateLimited, fault.Busy, fault.Loading, fault.AuditUnavailable, fault.SetupRequired:
+	case fault.RateLimited, fault.CrashStopped, fault.Busy, fault.Loading, fault.AuditUnavailable, fault.SetupRequired:
 		after = max(after, time.Second)
 	}
 	if after <= 0 {

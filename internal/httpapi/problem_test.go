@@ -36,8 +36,8 @@ func answer(s *Server, path string, err error) *httptest.ResponseRecorder {
 func TestEveryCodeHasAStatus(t *testing.T) {
 	want := map[fault.Code]int{
 		"invalid": 400, "unauthenticated": 401, "forbidden": 403, "not_found": 404, "not_available": 404, "method_not_allowed": 405,
-		"conflict": 409, "precondition_failed": 412, "too_large": 413, "unsupported_media": 415, "misdirected": 421, "unprocessable": 422,
-		"rate_limited": 429, "canceled": 499, "internal": 500, "setup_required": 503, "busy": 503, "loading": 503, "audit_unavailable": 503, "not_in_force": 503, "timeout": 504,
+		"conflict": 409, "precondition_failed": 412, "too_large": 413, "unsupported_media": 415, "misdirected": 421, "unprocessable": 422, "payload_refused": 422,
+		"rate_limited": 429, "crash_stopped": 429, "canceled": 499, "internal": 500, "setup_required": 503, "busy": 503, "loading": 503, "audit_unavailable": 503, "not_in_force": 503, "timeout": 504,
 		"confirmation_required": 403,
 	}
 	require.Len(t, fault.Codes(), len(want))

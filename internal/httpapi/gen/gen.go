@@ -373,6 +373,7 @@ const (
 	ErrorCodeCanceled             ErrorCode = "canceled"
 	ErrorCodeConfirmationRequired ErrorCode = "confirmation_required"
 	ErrorCodeConflict             ErrorCode = "conflict"
+	ErrorCodeCrashStopped         ErrorCode = "crash_stopped"
 	ErrorCodeForbidden            ErrorCode = "forbidden"
 	ErrorCodeInternal             ErrorCode = "internal"
 	ErrorCodeInvalid              ErrorCode = "invalid"
@@ -382,6 +383,7 @@ const (
 	ErrorCodeNotAvailable         ErrorCode = "not_available"
 	ErrorCodeNotFound             ErrorCode = "not_found"
 	ErrorCodeNotInForce           ErrorCode = "not_in_force"
+	ErrorCodePayloadRefused       ErrorCode = "payload_refused"
 	ErrorCodePreconditionFailed   ErrorCode = "precondition_failed"
 	ErrorCodeRateLimited          ErrorCode = "rate_limited"
 	ErrorCodeSetupRequired        ErrorCode = "setup_required"
@@ -405,6 +407,8 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeConflict:
 		return true
+	case ErrorCodeCrashStopped:
+		return true
 	case ErrorCodeForbidden:
 		return true
 	case ErrorCodeInternal:
@@ -422,6 +426,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeNotFound:
 		return true
 	case ErrorCodeNotInForce:
+		return true
+	case ErrorCodePayloadRefused:
 		return true
 	case ErrorCodePreconditionFailed:
 		return true

@@ -1968,7 +1968,7 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** @enum {string} */
-        ErrorCode: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "not_available" | "method_not_allowed" | "conflict" | "precondition_failed" | "too_large" | "unsupported_media" | "misdirected" | "unprocessable" | "rate_limited" | "canceled" | "internal" | "setup_required" | "busy" | "loading" | "audit_unavailable" | "timeout" | "confirmation_required" | "not_in_force";
+        ErrorCode: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "not_available" | "method_not_allowed" | "conflict" | "precondition_failed" | "too_large" | "unsupported_media" | "misdirected" | "unprocessable" | "rate_limited" | "canceled" | "internal" | "setup_required" | "busy" | "loading" | "audit_unavailable" | "timeout" | "confirmation_required" | "not_in_force" | "payload_refused" | "crash_stopped";
         Problem: {
             type: string;
             title: string;

@@ -6,6 +6,7 @@ import { useServerSaid } from "./useServerSaid";
 const known = new Set([
   "invalid", "unauthenticated", "forbidden", "not_found", "not_available", "method_not_allowed", "conflict", "precondition_failed", "too_large", "unsupported_media", "misdirected", "unprocessable",
   "rate_limited", "canceled", "internal", "setup_required", "busy", "loading", "audit_unavailable", "timeout", "offline", "confirmation_required", "not_in_force",
+  "payload_refused", "crash_stopped",
 ]);
 
 /** Texts are made here from the code; the server's English detail is added only where it names a limit or a field. */
