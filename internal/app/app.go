@@ -47,6 +47,8 @@ import (
 // Options is what the settings do not say.
 type Options struct {
 	Engine inference.Engine
+	// Try loads a model file once in a process of its own before it is imported; nil = none can be imported.
+	Try func(ctx context.Context, f *os.File, prompt []int32) error
 	Now    func() time.Time // nil = the clock
 	Log    *slog.Logger     // nil = slog.Default
 	// LogDropped counts the lines that the log file did not take; nil = there is no file.
@@ -189,7 +191,7 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 		return err
 	}
 	a.Catalog = catalog.New(a.DB, a.Guard, catalog.Options{
-		ModelsDir: c.ModelsDir, RunDir: filepath.Join(c.Data, "run"), Aliases: c.Aliases, Now: o.Now,
+		ModelsDir: c.ModelsDir, RunDir: filepath.Join(c.Data, "run"), Aliases: c.Aliases, Now: o.Now, Try: o.Try,
 	})
 	if err := a.Catalog.Sync(ctx); err != nil {
 		return err
@@ -214,7 +216,7 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 		Mode: c.Mode, KeepContent: c.KeepContent, MaxInputTokens: c.MaxInputTokens,
 		Slots: c.Slots, Lanes: c.Lanes, Batch: c.Batch, FlashAttention: c.FlashAttention, KVCache: c.KVCache,
 		Threads: c.Threads, Kernels: c.Kernels, Deadline: c.Deadline, Now: o.Now,
-		CacheEntries: c.CacheEntries, CacheTTL: c.CacheTTL, CacheShareServices: c.CacheShareServices,
+		CacheEntries: c.CacheEntries, CacheTTL: c.CacheTTL, CacheShareServices: c.CacheShareServices, Build: o.Build.name(),
 	})
 	a.Models.Handle(catalog.KindGuard, a.Moderation.Open)
 	a.Examples = examples.New(a.Guard, a.Moderation, o.Now)

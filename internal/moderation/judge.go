@@ -26,6 +26,8 @@ type job struct {
 	totals []time.Duration // from the request's start to each item's verdict
 	known  []recalled      // what the cache said of each item
 	priced priced          // what price has found, if it was asked
+	// runtime is what the verdicts are computed with, or were.
+	runtime RuntimeRef
 	// refused is why price found nothing, where that refuses the use.
 	refused error
 	// reference asks for the unforced answers too, which go into references beside items.
@@ -41,6 +43,7 @@ func (j *job) judge(ctx context.Context, inputs []Input) (err error) {
 	if err != nil {
 		return err
 	}
+	j.runtime = runtimeOf(j.s.o.Build, l.what)
 	if j.recall(m, l, inputs) {
 		return nil
 	}
@@ -139,9 +142,9 @@ func (l *loaded) readOne(ctx context.Context, j judger, w window) (reading, erro
 }
 
 // failed hides what the engine said about our own prompt: an invalid query is our mistake, not the
-// caller's. Leaving, waiting too long and a full queue stay what they are.
+// caller's. Leaving, waiting too long, a full queue and what crashed before stay what they are.
 func failed(err error) error {
-	if slices.Contains([]fault.Code{fault.Canceled, fault.Timeout, fault.Busy, fault.Loading}, fault.CodeOf(err)) {
+	if slices.Contains([]fault.Code{fault.Canceled, fault.Timeout, fault.Busy, fault.Loading, fault.PayloadRefused, fault.CrashStopped}, fault.CodeOf(err)) {
 		return err
 	}
 	return fault.Wrap(err, fault.Internal, "the model could not judge this")

@@ -47,6 +47,7 @@ type Options struct {
 	CacheTTL       time.Duration // for how long; 0 = 10 minutes
 	// CacheShareServices makes all service accounts one owner of remembered verdicts.
 	CacheShareServices bool
+	Build              string // this program's version and commit, for the provenance of verdicts
 	Now                func() time.Time
 }
 
@@ -68,7 +69,8 @@ type Service struct {
 	cache   *cache // nil = verdicts are not remembered
 	tuning  atomic.Pointer[Tuning]
 
-	pricing *limit.Places // for whoever finds out the price of a large request
+	pricing  *limit.Places // for whoever finds out the price of a large request
+	runtimes runtimes
 }
 
 // New answers a service that judges with what Deps.Models has in memory.
@@ -85,8 +87,9 @@ func New(d Deps, o Options) *Service {
 	t := o.tuning()
 	s := &Service{
 		d: d, o: o, stats: newStats(), cache: newCache(o.Now(), t, d.CacheKey),
-		pricing: limit.NewPlaces(pricing, "Several of your requests are being measured against your quota. Send fewer at a time."),
-		entropy: &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
+		runtimes: runtimes{id: map[RuntimeRef]int64{}},
+		pricing:  limit.NewPlaces(pricing, "Several of your requests are being measured against your quota. Send fewer at a time."),
+		entropy:  &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},
 	}
 	s.tuning.Store(&t)
 	return s
