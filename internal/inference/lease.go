@@ -45,8 +45,9 @@ type Status struct {
 // Waits are how long queries waited for a place, in seconds, by how they ended.
 type Waits struct{ Judged, Failed, Left, Late tally.Distribution }
 
-// Work is what the model computed: ids, and of them those that were guessed ahead and those guessed right.
-type Work struct{ Evaluated, Drafted, Accepted uint64 }
+// Work is what the model computed: ids, of them those that were guessed ahead and those guessed right, and those written by
+// generations.
+type Work struct{ Evaluated, Drafted, Accepted, Written uint64 }
 
 // Lease is the right to run queries on one model under one pass, until Release.
 type Lease struct {
@@ -67,21 +68,31 @@ func (l *Lease) Judge(ctx context.Context, q Query) (a Answer, err error) {
 	if err := l.usable(); err != nil {
 		return Answer{}, err
 	}
+	m, err := l.mark(ctx, q.Prompt)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer func() { m.End(err == nil) }()
 	t, err := l.enter(ctx, q.cost())
 	if err != nil {
 		return Answer{}, err
 	}
 	var waited time.Duration
 	defer func() { l.leave(waited, a, err) }()
-	if t == nil {
-		return l.entry.model.Judge(ctx, q)
+	if t != nil {
+		waited = t.waited
+		if err := l.usable(); err != nil { // it ended while this waited
+			return Answer{}, err
+		}
 	}
-	waited = t.waited
-	if err := l.usable(); err != nil { // it ended while this waited
+	if err := m.Begin(ctx); err != nil {
 		return Answer{}, err
 	}
 	a, err = l.entry.model.Judge(ctx, q)
-	a.Queue, a.Place = a.Queue+waited, t.place
+	a.Queue += waited
+	if t != nil {
+		a.Place = t.place
+	}
 	return a, err
 }
 
@@ -178,12 +189,17 @@ func (e *entry) count(waited time.Duration, a Answer, err error) {
 	e.work.Evaluated += uint64(max(0, a.Evaluated))
 	e.work.Drafted += uint64(max(0, a.Drafted))
 	e.work.Accepted += uint64(max(0, a.Accepted))
+	e.serve(a.Compute)
+}
+
+// serve notes how long a place was held. The caller holds the scheduler's lock.
+func (e *entry) serve(held time.Duration) {
 	const weight = 16 // of the past: a burst of long texts is forgotten after some twenty queries
 	if e.service == 0 {
-		e.service = a.Compute
+		e.service = held
 		return
 	}
-	e.service += (a.Compute - e.service) / weight
+	e.service += (held - e.service) / weight
 }
 
 // waiting answers how many requests hold a place in the queue.

@@ -17,6 +17,7 @@ type Options struct {
 	Queue int // leases that may wait per model, over those that its slots serve; 0 = none
 	// Weights are, by role, how many turns its people get for one of those of a role that is not named: 1 to 16.
 	Weights map[string]int
+	Marks   Marks // nil = nobody notes what is in flight
 	Now     func() time.Time // nil = the system's clock
 }
 
@@ -25,6 +26,7 @@ type Options struct {
 type Scheduler struct {
 	queue   int
 	weights map[string]int
+	marks   Marks
 	now     func() time.Time
 
 	mu      sync.Mutex
@@ -55,7 +57,10 @@ func New(o Options) *Scheduler {
 	if o.Now == nil {
 		o.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
 	}
-	return &Scheduler{queue: max(0, o.Queue), weights: maps.Clone(o.Weights), now: o.Now, entries: make(map[string]*entry), drained: make(chan struct{})}
+	if o.Marks == nil {
+		o.Marks = unmarked{}
+	}
+	return &Scheduler{queue: max(0, o.Queue), weights: maps.Clone(o.Weights), marks: o.Marks, now: o.Now, entries: make(map[string]*entry), drained: make(chan struct{})}
 }
 
 // Add loads a model and puts it in the table. While it loads, Acquire answers fault.Loading. It refuses
@@ -75,7 +80,9 @@ func (s *Scheduler) Add(ctx context.Context, engine Engine, spec Spec) error {
 	s.entries[spec.ModelID] = e
 	s.mu.Unlock()
 
+	done := s.marks.Company()
 	model, err := engine.Load(ctx, spec)
+	done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -107,6 +114,7 @@ func (s *Scheduler) Prime(ctx context.Context, modelID string, prefixes [][]int3
 	if err != nil {
 		return err
 	}
+	defer s.marks.Company()()
 	return e.model.Prime(ctx, prefixes)
 }
 
