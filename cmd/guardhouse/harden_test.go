@@ -16,12 +16,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"guardhouse/internal/sandbox"
 )
 
 // asProgram makes this test binary the program itself: what a process does to itself can be seen from another one only.
 const asProgram = "GH_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	if code, child := sandbox.Serve(os.Args[1:], children()); child {
+		os.Exit(code)
+	}
 	switch os.Getenv(asProgram) {
 	case "serve":
 		main() // ends the process

@@ -18,6 +18,7 @@ import (
 	"guardhouse/internal/config"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/logfile"
+	"guardhouse/internal/sandbox"
 )
 
 // version is set by the linker (-X main.version=…).
@@ -38,6 +39,9 @@ func (e usageError) Unwrap() error { return e.err }
 
 func main() {
 	harden()
+	if code, child := sandbox.Serve(os.Args[1:], children()); child {
+		os.Exit(code)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()

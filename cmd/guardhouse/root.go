@@ -15,6 +15,7 @@ import (
 	"guardhouse/internal/app"
 	"guardhouse/internal/config"
 	"guardhouse/internal/logfile"
+	"guardhouse/internal/trial"
 )
 
 type streams struct {
@@ -120,7 +121,7 @@ func (sh *shared) within(ctx context.Context, do func(a *app.App) error) error {
 
 func (sh *shared) onFolder(ctx context.Context, c *config.Config, do func(a *app.App) error) (err error) {
 	sh.logTo(c.LogLevel)
-	a, err := app.Open(ctx, c, app.Options{Engine: newEngine(), Build: thisBuild()})
+	a, err := app.Open(ctx, c, app.Options{Engine: newEngine(), Try: trial.Load, Build: thisBuild()})
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"cmd/guardhouse": {
 		imports: []string{
 			"internal/access", "internal/app", "internal/audit", "internal/auth", "internal/backup", "internal/bench", "internal/catalog", "internal/checkpoint", "internal/config",
-			"internal/doctor", "internal/export", "internal/fault", "internal/forward", "internal/gguf", "internal/health", "internal/hygiene", "internal/inference", engine, "internal/isa", "internal/limit", "internal/logfile", "internal/moderation", "internal/prompt", "internal/policy", "internal/proof", "internal/rehearsal", "internal/request", "internal/retention", "internal/review", "internal/rule", "internal/settings", "internal/usage", "internal/verify", "models",
+			"internal/doctor", "internal/export", "internal/fault", "internal/forward", "internal/gguf", "internal/health", "internal/hygiene", "internal/inference", engine, "internal/isa", "internal/limit", "internal/logfile", "internal/moderation", "internal/prompt", "internal/policy", "internal/proof", "internal/rehearsal", "internal/request", "internal/retention", "internal/review", "internal/rule", "internal/sandbox", "internal/settings", "internal/trial", "internal/usage", "internal/verify", "models",
 		},
 		reason:      "hands the engine to app and speaks to the services that app built; the only one that links the engine",
 		nativeTests: true,
@@ -143,6 +143,8 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/prompt":    {imports: []string{"internal/fault", "internal/gguf", "internal/tokenizer"}, reason: "pure: text and a model file in, token ids out"},
 
 	"internal/sandbox": {imports: []string{"internal/fault"}, reason: "a child of this program and what confines it: as little in it as possible, for hostile bytes meet native code there"},
+
+	"internal/trial": {imports: []string{"internal/fault", "internal/inference", "internal/sandbox"}, reason: "loads a stranger's model in a child: both ends of it, without the catalogue"},
 
 	"internal/inference":      {imports: []string{"internal/access", "internal/fault", "internal/tally"}, reason: "asks for a Pass before anything runs; knows no text"},
 	"internal/inference/fake": {imports: []string{"internal/fault", "internal/inference"}, reason: "the deterministic engine of everybody's tests"},

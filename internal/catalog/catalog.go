@@ -6,6 +6,7 @@ package catalog
 
 import (
 	"context"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,8 @@ const (
 	StateLoading = "loading"
 	StateReady   = "ready"
 	StateFailed  = "failed"
+	// StateUnloaded is a model that is not in memory because it is not wanted there now.
+	StateUnloaded = "unloaded"
 )
 
 // Model is one row of the catalogue. Path is where the file lies and is never shown to a client.
@@ -48,6 +51,9 @@ type Model struct {
 	SizeBytes      int64
 	ContextLength  int
 	Default        bool
+	Next           bool   // becomes the default of its kind as soon as it is in memory
+	Wanted         string // of its place in memory: loaded, after or unloaded
+	AskedAt        int64  // when somebody last loaded or unloaded it, Unix milliseconds; 0 = never
 	CreatedAt      time.Time
 	Path           string
 	file           string
@@ -59,6 +65,8 @@ type Options struct {
 	RunDir    string // the embedded model, where the kernel has no sealed memory files
 	Aliases   map[string]string
 	Now       func() time.Time
+	// Try loads the model behind f once and asks it the prompt, where it can do no harm; nil = nothing can be imported.
+	Try func(ctx context.Context, f *os.File, prompt []int32) error
 }
 
 // Service answers which models there are. Its methods may be called from several goroutines.
@@ -73,6 +81,7 @@ type Service struct {
 
 	mu     sync.Mutex
 	states map[string]state
+	acting map[string]string // kind -> the model that was its default and in memory last
 
 	downloads chan struct{} // a token for each that is under way
 
@@ -84,7 +93,7 @@ func New(d *db.DB, g *access.Guard, o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
 	}
-	return &Service{db: d, guard: g, o: o, states: map[string]state{}, downloads: make(chan struct{}, downloadsAtOnce), memfd: sealedMemory}
+	return &Service{db: d, guard: g, o: o, states: map[string]state{}, acting: map[string]string{}, downloads: make(chan struct{}, downloadsAtOnce), memfd: sealedMemory}
 }
 
 // Refresh reads the table again and answers whether anything changed: another process may have imported

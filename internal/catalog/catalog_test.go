@@ -49,6 +49,7 @@ func (h house) options() catalog.Options {
 	return catalog.Options{
 		ModelsDir: filepath.Join(h.dir, "models"), RunDir: filepath.Join(h.dir, "run"),
 		Aliases: map[string]string{"house-guard": "guard-nano", "lost": "no-such-model"},
+		Try:     apptest.Tried,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -13,6 +14,7 @@ import (
 	"guardhouse/internal/audit"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/prompt"
 )
 
 // ImportRequest asks for a file to be taken into the catalogue. ID "" takes it from the file's name, Kind
@@ -29,8 +31,8 @@ type ImportRequest struct {
 
 // Import checks the file, copies it read-only into the folder of models and writes its row, the opening
 // rule and the audit row in one transaction. With Allow, a file that is already here under the same id is
-// only opened. It refuses what is not a sound guard, an id that was ever used for other bytes, and whatever
-// of the request this release cannot do. Nothing stays behind when it refuses.
+// only opened. It refuses what is not a sound guard, what a trial load
+// does not survive, an id that was ever used for other bytes, and whatever of the request this release cannot do. Nothing stays behind when it refuses.
 func (s *Service) Import(ctx context.Context, p access.Principal, r ImportRequest) (m Model, err error) {
 	id, idErr := idFor(r.ID, r.Path)
 	op := access.Op{Action: access.ModelManage}
@@ -116,10 +118,30 @@ func (s *Service) copyIn(ctx context.Context, src *os.File, size int64, id strin
 	if err != nil {
 		return Model{}, err
 	}
+	if err := s.try(ctx, dst.File, g); err != nil {
+		return Model{}, err
+	}
 	m = Model{ID: id, Kind: KindGuard, Origin: OriginImported, SHA256: sum, SizeBytes: size, file: sum + ".gguf"}
 	m.describe(g)
 	m.Path = filepath.Join(s.o.ModelsDir, m.file)
 	return m, dst.keep(m.Path)
+}
+
+// try has the copy loaded once, through a descriptor that cannot write (threat M3).
+func (s *Service) try(ctx context.Context, dst *os.File, g *Guard) (err error) {
+	if s.o.Try == nil {
+		return fault.New(fault.NotAvailable, "Models cannot be imported here: nothing can try them.")
+	}
+	f, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", dst.Fd()))
+	if err != nil {
+		return fmt.Errorf("opening the copy for a trial load: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	p, err := g.Prompt.Encode([]prompt.Message{{Role: "user", Content: "Hello."}})
+	if err != nil {
+		return err
+	}
+	return s.o.Try(ctx, f, slices.Concat(p.IDs, g.Prompt.LeadIn()))
 }
 
 // discard removes a copy that no row names; a row may name it since an earlier import of the same bytes.

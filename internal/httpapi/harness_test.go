@@ -164,7 +164,7 @@ func openGuarded(dir string, engine *fake.Engine, o access.Options) (*services, 
 	if s.auth, err = auth.New(s.db, s.guard, auth.Options{DataDir: dir, Root: keys}); err != nil {
 		return nil, err
 	}
-	s.catalog = catalog.New(s.db, s.guard, catalog.Options{ModelsDir: filepath.Join(dir, "models"), RunDir: filepath.Join(dir, "run")})
+	s.catalog = catalog.New(s.db, s.guard, catalog.Options{ModelsDir: filepath.Join(dir, "models"), RunDir: filepath.Join(dir, "run"), Try: apptest.Tried})
 	if err := s.catalog.Sync(ctx); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/apptest"
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
@@ -24,7 +25,7 @@ func (r *rig) imported(t testing.TB, id string, allow ...string) catalog.Model {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), id+".gguf")
 	require.NoError(t, os.WriteFile(path, models.GuardNano, 0o600))
-	other := catalog.New(r.db, r.guard, catalog.Options{ModelsDir: filepath.Join(r.dir, "models"), RunDir: filepath.Join(r.dir, "run")})
+	other := catalog.New(r.db, r.guard, catalog.Options{ModelsDir: filepath.Join(r.dir, "models"), RunDir: filepath.Join(r.dir, "run"), Try: apptest.Tried})
 	m, err := other.Import(t.Context(), access.System("tester"), catalog.ImportRequest{Path: path, ID: id, Allow: allow})
 	require.NoError(t, err)
 	require.NoError(t, r.guard.Reload(t.Context()))

@@ -83,7 +83,7 @@ func newRig(t testing.TB, opts ...option) *rig {
 	r.log = audit.New(r.db, []byte("content key of a test"))
 	r.guard, err = access.New(t.Context(), r.db, r.log, access.Options{Limits: s.limits})
 	require.NoError(t, err)
-	r.cat = catalog.New(r.db, r.guard, catalog.Options{ModelsDir: filepath.Join(r.dir, "models"), RunDir: filepath.Join(r.dir, "run")})
+	r.cat = catalog.New(r.db, r.guard, catalog.Options{ModelsDir: filepath.Join(r.dir, "models"), RunDir: filepath.Join(r.dir, "run"), Try: apptest.Tried})
 	require.NoError(t, r.cat.Sync(t.Context()))
 	r.sched = inference.New(inference.Options{Queue: s.queue})
 	t.Cleanup(func() { require.NoError(t, r.sched.Close(context.Background())) })
