@@ -28,6 +28,10 @@ func (m instant) Judge(context.Context, inference.Query) (inference.Answer, erro
 	return inference.Answer{Passes: 1}, nil
 }
 
+func (m instant) Generate(context.Context, inference.Generation) (inference.Generated, error) {
+	return inference.Generated{Reason: inference.Stopped, Stop: -1}, nil
+}
+
 // BenchmarkLease is what the scheduler adds to one query: Acquire, Judge and Release, alone and with many at once.
 func BenchmarkLease(b *testing.B) {
 	d := apptest.OpenDB(b)

@@ -50,6 +50,28 @@ func (m *paced) Judge(ctx context.Context, _ inference.Query) (inference.Answer,
 	}
 }
 
+// Generate takes a pass for each id, and gives its place back where it is asked to.
+func (m *paced) Generate(ctx context.Context, g inference.Generation) (inference.Generated, error) {
+	out := inference.Generated{Reason: inference.Length, Stop: -1, Prompt: len(g.Prompt), Cached: g.Written}
+	for len(out.IDs) < g.Max {
+		if _, err := m.Judge(ctx, inference.Query{}); err != nil {
+			out.Reason = inference.Canceled
+			return out, err
+		}
+		out.IDs = append(out.IDs, int32(g.Written+len(out.IDs)))
+		out.Compute += onePass
+		if g.Sink != nil && !g.Sink(inference.Token{ID: out.IDs[len(out.IDs)-1]}) {
+			out.Reason = inference.Stopped
+			return out, nil
+		}
+		if len(out.IDs)%inference.TurnIDs == 0 && len(out.IDs) < g.Max && g.Yield() {
+			out.Reason = inference.Yielded
+			return out, nil
+		}
+	}
+	return out, nil
+}
+
 func (m *paced) run() int { m.mu.Lock(); defer m.mu.Unlock(); return m.passes }
 
 // people answers one open pass for each of n users, made before a bubble begins.

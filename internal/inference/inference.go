@@ -48,6 +48,9 @@ type Model interface {
 	// Judge answers one query. It refuses ids, lengths and labels outside the model with fault.Invalid
 	// and observes ctx between forward passes. q must stay unchanged until Judge returns.
 	Judge(ctx context.Context, q Query) (Answer, error)
+	// Generate writes ids after a prompt. It refuses what Generation.Check refuses, hands each id to the sink, and ends within a
+	// pass of ctx. Beside an error it answers what was written until then. g must stay unchanged until Generate returns.
+	Generate(ctx context.Context, g Generation) (Generated, error)
 	Describe() Description
 	// Close ends running queries with fault.Canceled and frees the model. A second call does nothing.
 	Close() error

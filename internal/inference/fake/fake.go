@@ -16,6 +16,7 @@ type Options struct {
 	Decode  func(ids []int32) string
 	Encode  func(text string) []int32
 	Respond func(prompt string) string // text after the lead-in, such as " Safe\nCategories: None"; nil = Cues
+	Write   func(prompt string) string // the text that is written after a prompt; nil = the guard's answer, lead-in and all
 }
 
 // Engine is an inference.Engine whose models all follow one set of controls.
@@ -27,7 +28,9 @@ type Engine struct {
 	load    error
 	garbage bool
 	hold    chan struct{}
+	holdAt  int // id of a text that waits for hold
 	judged  int
+	written int
 	running int
 	held    int
 }
@@ -36,6 +39,9 @@ type Engine struct {
 func New(o Options) *Engine {
 	if o.Respond == nil {
 		o.Respond = Cues
+	}
+	if o.Write == nil {
+		o.Write = func(prompt string) string { return "Safety:" + o.Respond(prompt) }
 	}
 	return &Engine{o: o}
 }
@@ -53,7 +59,7 @@ func (e *Engine) Garbage(on bool) { e.mu.Lock(); e.garbage = on; e.mu.Unlock() }
 func (e *Engine) Hold() (release func()) {
 	ch := make(chan struct{})
 	e.mu.Lock()
-	e.hold = ch
+	e.hold, e.holdAt = ch, 0
 	e.mu.Unlock()
 	return sync.OnceFunc(func() {
 		e.mu.Lock()
@@ -65,10 +71,10 @@ func (e *Engine) Hold() (release func()) {
 	})
 }
 
-// Judged answers how many queries were answered; Running how many are inside Judge now.
+// Judged answers how many queries were answered.
 func (e *Engine) Judged() int { e.mu.Lock(); defer e.mu.Unlock(); return e.judged }
 
-// Running answers how many queries are inside Judge now.
+// Running answers how many queries and texts are inside a model now.
 func (e *Engine) Running() int { e.mu.Lock(); defer e.mu.Unlock(); return e.running }
 
 // Held answers how many models were loaded and not closed.

@@ -31,7 +31,7 @@ func (m *model) Close() error {
 
 func (m *model) Describe() inference.Description {
 	return inference.Description{
-		Vocabulary: math.MaxInt32, SlotTokens: m.spec.SlotTokens, Slots: max(1, m.spec.Slots),
+		Vocabulary: vocabulary, SlotTokens: m.spec.SlotTokens, Slots: max(1, m.spec.Slots),
 		Batch: m.spec.Batch, Threads: m.spec.Threads, Device: "cpu", Kernels: "none", Cache: "f16", Runtime: "fake engine",
 		Memory: inference.Memory{Weights: 4 << 20, Cache: 2 << 20, Compute: 1 << 20, Output: 1 << 10},
 	}

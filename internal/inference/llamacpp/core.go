@@ -15,6 +15,8 @@ type core interface {
 	wipe() error
 	// score reads the row of entry row of the last pass, which must have been wanted.
 	score(row int, temperature float64, labels []int32) (scores, error)
+	// logits answers the whole row of entry row of the last pass, in native memory: until the next pass, and no longer.
+	logits(row int) ([]float32, error)
 	// abort makes the running pass and later ones fail until it is called with false. Any goroutine may
 	// call it until close.
 	abort(on bool)

@@ -16,7 +16,7 @@ func (l *lane) admit(j *job) {
 	}
 	l.mu.Unlock()
 	j.unwatch = context.AfterFunc(j.ctx, func() { l.left(j) })
-	l.active++
+	l.count(1)
 	if err := l.seat(j); err != nil {
 		for _, s := range l.slots {
 			if s.job == j {
@@ -51,7 +51,7 @@ func (l *lane) answer(s *slot, err error, sound bool) {
 	}
 	l.mu.Unlock()
 	l.clear(s, sound)
-	l.active--
+	l.count(-1)
 	j.answer.Queue = j.started.Sub(j.queued)
 	j.answer.Compute = l.now().Sub(j.started)
 	if err != nil {

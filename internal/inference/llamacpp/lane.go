@@ -17,6 +17,7 @@ type lane struct {
 	temperature float64
 	now         func() time.Time
 	jobs        <-chan *job
+	own         chan *job // jobs whose account's text this lane keeps
 	primes      chan *primeJob
 	closing     <-chan struct{}
 	ended       chan struct{}
@@ -30,14 +31,18 @@ type lane struct {
 	asked  []int32 // room for the ids of one score
 	primed [][]int32
 	spoilt bool // the cells must be cleared before the next query
+	room   []candidate
 
 	mu      sync.Mutex
 	live    int // jobs whose caller still waits
 	stopped bool
+	filled  chan struct{} // closed when the last free slot is taken, nil while there is none
+	owners  []string      // of the texts that slots keep
 }
 
 func (l *lane) run() {
 	defer close(l.ended)
+	l.count(0)
 	for {
 		if l.active == 0 && !l.wait() {
 			return
@@ -70,6 +75,10 @@ func (l *lane) wait() bool {
 			l.crew.join()
 			p.done <- l.prime(p)
 			l.crew.leave()
+		case j := <-l.own:
+			if l.admit(j); l.active > 0 {
+				return true
+			}
 		case j := <-l.jobs:
 			if l.admit(j); l.active > 0 {
 				return true
@@ -80,6 +89,12 @@ func (l *lane) wait() bool {
 
 func (l *lane) admitMore() {
 	for l.active < len(l.slots) && !l.spoilt {
+		select {
+		case j := <-l.own:
+			l.admit(j)
+			continue
+		default:
+		}
 		select {
 		case j := <-l.jobs:
 			l.admit(j)
@@ -127,7 +142,7 @@ func (l *lane) decode() error {
 	return l.core.decode(&l.pass, g.threads)
 }
 
-// build fills the pass. Tails go first and together, since each id of them costs a pass; then prompts,
+// build fills the pass. Texts that are written get the one id they wait for. Tails go first and together, since each id of them costs a pass; then prompts,
 // at most chunk ids each: the oldest gets up to half of the batch, the rest goes to the shortest, so
 // that neither a long prompt nor a stream of short ones holds the other up. A prompt that a pass could
 // hold whole waits for one that has room for it: two passes for it would cost more than the room is worth. It waits for one
@@ -136,20 +151,22 @@ func (l *lane) decode() error {
 func (l *lane) build() {
 	l.pass.reset()
 	var tails, prompts []*slot
+	batch := l.core.info().batch // less the texts that are written: there is an id for every slot
 	for _, s := range l.slots {
 		s.share, s.row = 0, -1
 		switch {
 		case s.job == nil:
+		case s.tail && s.job.w != nil:
+			batch -= s.grow(1)
 		case s.tail:
 			tails = append(tails, s)
 		default:
 			prompts = append(prompts, s)
 		}
 	}
-	batch := l.core.info().batch
 	room, chosen := batch, tails
 	var oldest *slot // nil while there are tails: prompts wait for them
-	if len(tails) == 0 {
+	if len(tails) == 0 && len(prompts) > 0 {
 		chosen = prompts
 		slices.SortFunc(prompts, func(a, b *slot) int { return cmp.Compare(a.used, b.used) })
 		oldest = prompts[0]
@@ -191,8 +208,12 @@ func (s *slot) grow(room int) int {
 	return n
 }
 
-// read takes what a slot's rows say: the labels after the prompt, greedy ids after a tail.
+// read takes what a slot's rows say: the labels after the prompt, greedy ids after a tail, the next id of a text.
 func (l *lane) read(s *slot) {
+	if s.job.w != nil {
+		l.write(s)
+		return
+	}
 	if s.tail || s.job.q.Free {
 		l.readTail(s)
 		return

@@ -83,6 +83,14 @@ func (n *nativeLane) score(row int, temperature float64, labels []int32) (scores
 	return s, codeError(code)
 }
 
+func (n *nativeLane) logits(row int) ([]float32, error) {
+	p := C.gh_logits(n.c, C.int32_t(row))
+	if p == nil {
+		return nil, errInvalid
+	}
+	return unsafe.Slice((*float32)(p), n.i.vocab), nil
+}
+
 // row answers some logits of one entry of the last pass.
 func (n *nativeLane) row(i int, ids []int32) ([]float32, error) {
 	if len(ids) == 0 {

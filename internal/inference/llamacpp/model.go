@@ -37,7 +37,7 @@ func newModel(p plan, cores []core, now func() time.Time, release func()) *model
 		i := c.info()
 		l := &lane{
 			core: c, crew: m.crew, temperature: p.temperature, now: now, jobs: m.jobs,
-			primes: make(chan *primeJob), closing: m.closing, ended: make(chan struct{}),
+			own: make(chan *job), primes: make(chan *primeJob), closing: m.closing, ended: make(chan struct{}),
 		}
 		for id := range i.slots {
 			l.slots = append(l.slots, &slot{id: id, row: -1})
@@ -66,17 +66,8 @@ func (m *model) Judge(ctx context.Context, q inference.Query) (inference.Answer,
 	m.crew.join()
 	defer m.crew.leave()
 	j := &job{ctx: ctx, q: q, done: make(chan result, 1), queued: m.now()}
-	select {
-	case <-m.closing:
-		return inference.Answer{}, errClosed()
-	default:
-	}
-	select {
-	case m.jobs <- j:
-	case <-ctx.Done():
-		return inference.Answer{}, fault.From(ctx.Err())
-	case <-m.closing:
-		return inference.Answer{}, errClosed()
+	if err := m.send(ctx, j); err != nil {
+		return inference.Answer{}, err
 	}
 	// The lane reads the query's slices: it is always waited for. It ends within a pass of ctx.
 	r := <-j.done

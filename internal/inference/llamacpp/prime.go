@@ -26,6 +26,7 @@ func (l *lane) prime(p *primeJob) error {
 	l.primed = p.prefixes
 	for _, s := range slices.Concat(l.shelf, l.slots) {
 		s.resident, s.held = nil, 0
+		l.forget(s)
 		if err := l.core.keep(s.id, 0); err != nil {
 			return err
 		}

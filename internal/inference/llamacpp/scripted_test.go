@@ -142,6 +142,16 @@ func (c *scripted) score(row int, temperature float64, labels []int32) (scores, 
 	return scoreOf(h, labels), nil
 }
 
+func (c *scripted) logits(row int) ([]float32, error) {
+	defer c.alone()()
+	h, ok := c.rows[row]
+	if !ok {
+		c.t.Errorf("row %d was not wanted", row)
+		return nil, errInvalid
+	}
+	return rowOf(h), nil
+}
+
 func (c *scripted) close() {
 	defer c.alone()()
 	c.set(func() { c.closed = true })
@@ -158,6 +168,14 @@ func hashOf(ids []int32) uint64 {
 func logitOf(h uint64, id int32) float32 {
 	x := (h ^ uint64(id+1)*0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9
 	return float32((x^x>>31)%100003) / 1000
+}
+
+func rowOf(h uint64) []float32 {
+	row := make([]float32, scriptedVocab)
+	for id := range row {
+		row[id] = logitOf(h, int32(id))
+	}
+	return row
 }
 
 func scoreOf(h uint64, labels []int32) scores {

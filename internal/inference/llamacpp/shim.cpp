@@ -216,7 +216,7 @@ template <typename F> int guarded(char *err, size_t size, F f) {
 	return GH_EXCEPTION;
 }
 
-const float *row_of(gh_lane *e, int32_t i) {
+float *row_of(gh_lane *e, int32_t i) {
 	// An entry without a row would abort the process inside the engine.
 	if (i < 0 || i >= e->n_last || e->want[i] == 0) return nullptr;
 	return llama_get_logits_ith(e->ctx, i);
@@ -370,6 +370,14 @@ int gh_score(gh_lane *e, int32_t i, double temperature, const int32_t *labels, i
 		return GH_OK;
 	} catch (...) {
 		return GH_EXCEPTION;
+	}
+}
+
+float *gh_logits(gh_lane *e, int32_t i) {
+	try {
+		return row_of(e, i);
+	} catch (...) {
+		return nullptr;
 	}
 }
 

@@ -79,6 +79,8 @@ int gh_wipe(gh_lane *e);
 // gh_score reads the row of entry i of the last pass: per label its logit and its share of the softmax
 // over the whole vocabulary at the temperature, and the id with the largest logit.
 int gh_score(gh_lane *e, int32_t i, double temperature, const int32_t *labels, int32_t n, double *probs, float *logits, int32_t *best);
+// gh_logits answers the row of entry i of the last pass, n_vocab numbers that stay until the next pass, NULL where there is none.
+float *gh_logits(gh_lane *e, int32_t i);
 // gh_row copies the given ids' logits of entry i.
 int gh_row(gh_lane *e, int32_t i, const int32_t *ids, int32_t n, float *logits);
 

@@ -1,6 +1,7 @@
 package llamacpp
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 type job struct {
 	ctx     context.Context //nolint:containedctx // a message between goroutines, not a long-lived object
 	q       inference.Query
+	w       *writer     // nil where the query is judged
 	done    chan result // has room for the one result
 	queued  time.Time
 	started time.Time
@@ -27,12 +29,15 @@ type result struct {
 	err    error
 }
 
-// slot is one sequence of a context. Between queries it keeps the fixed prefix of the last one.
+// slot is one sequence of a context. Between queries it keeps the fixed prefix of the last one, or all of a text that its
+// account may go on with.
 type slot struct {
 	id       int
 	resident []int32 // the prefix that stays
 	held     int     // ids in the cache
 	used     uint64  // the lane's count when it was last seated
+	owner    string  // the account whose text it keeps, "" = none
+	text     []int32 // the ids of that text
 
 	job     *job
 	pending []int32 // ids to be computed, the guessed ones last
@@ -52,11 +57,19 @@ func (s *slot) fits(q inference.Query) bool {
 // seat puts a job on the best free slot: one that holds its prefix, else one that holds none, else the
 // one unused for longest, into which the prefix is copied from whoever holds it. There must be one.
 func (l *lane) seat(j *job) error {
-	s := l.pick(j.q)
+	s := l.pick(j)
 	l.seats++
 	s.used, s.job, s.tail, s.row, s.guess, s.guessed, s.passed = l.seats, j, false, -1, 0, nil, false
 	keep := min(s.held, j.q.Prefix, len(j.q.Prompt)-1) // the last id is always computed: its logits are wanted
-	if !s.fits(j.q) {
+	own := s.common(j)
+	l.forget(s)
+	switch fits := s.fits(j.q); {
+	case own > keep:
+		keep = own
+		if !fits {
+			s.resident = nil
+		}
+	case !fits:
 		keep = 0
 		s.resident = nil
 		if src := l.holder(j.q); src != nil {
@@ -71,14 +84,20 @@ func (l *lane) seat(j *job) error {
 	}
 	s.held = keep
 	s.pending = j.q.Prompt[keep:]
+	if j.w != nil {
+		j.w.out.Cached = keep
+	}
 	return nil
 }
 
-func (l *lane) pick(q inference.Query) *slot {
+// pick answers the free slot for a job. A text that is kept is taken last, and the one unused for longest first.
+func (l *lane) pick(j *job) *slot {
 	var best *slot
 	rank := func(s *slot) int {
-		switch {
-		case s.fits(q):
+		switch own := s.common(j); {
+		case own > j.q.Prefix:
+			return -own
+		case s.fits(j.q):
 			return 0
 		case s.resident == nil:
 			return 1
@@ -89,11 +108,26 @@ func (l *lane) pick(q inference.Query) *slot {
 		if s.job != nil {
 			continue
 		}
-		if best == nil || rank(s) < rank(best) || rank(s) == rank(best) && rank(s) == 2 && s.used < best.used {
+		if best == nil || cmp.Or(cmp.Compare(rank(s), rank(best)), s.older(best, rank(s) == 2)) < 0 {
 			best = s
 		}
 	}
 	return best
+}
+
+// older compares what two slots are worth to others: one without a text less than one with, and where age counts, the one
+// unused for longest less.
+func (s *slot) older(t *slot, age bool) int {
+	switch {
+	case (s.text == nil) != (t.text == nil):
+		if s.text == nil {
+			return -1
+		}
+		return 1
+	case age || s.text != nil:
+		return cmp.Compare(s.used, t.used)
+	}
+	return 0
 }
 
 // holder answers a slot, or a place on the shelf, whose cache starts with the query's prefix, nil if there is none.
@@ -112,7 +146,11 @@ func (l *lane) holder(q inference.Query) *slot {
 // failed pass nobody knows what the cache holds.
 func (l *lane) clear(s *slot, sound bool) {
 	keep := 0
+	var text []int32
 	if s.job != nil && sound {
+		if s.job.w != nil {
+			text = s.job.w.left(s.held)
+		}
 		if keep = s.job.q.Prefix; keep > s.held {
 			keep = 0
 		}
@@ -123,9 +161,14 @@ func (l *lane) clear(s *slot, sound bool) {
 	if keep == 0 {
 		s.resident = nil
 	}
+	if text != nil {
+		keep = s.held
+		l.belongs(s, s.job.w.g.Owner, text)
+	}
 	s.job, s.pending, s.share, s.row, s.guess, s.guessed = nil, nil, 0, -1, 0, nil
 	if err := l.core.keep(s.id, keep); err != nil {
 		s.resident, keep = nil, 0 // seat tries again and answers the error to the next query
+		l.forget(s)
 	}
 	s.held = keep
 }

@@ -10,7 +10,7 @@ import (
 // a number that is none in one of them spoils every text: nobody is seated any more until the cells were cleared.
 func (l *lane) unread(s *slot, err error) {
 	l.spoilt = l.spoilt || l.core.info().passesOver && errors.Is(err, errNotFinite)
-	l.answer(s, l.failure(s.job, err), true)
+	l.answer(s, l.failure(s.job, err), s.job.w == nil) // nobody goes on with a text whose numbers are none
 }
 
 // wipe clears the cells of a lane without queries, and computes its prefixes anew. Where that fails the queries compute them, or
@@ -22,6 +22,7 @@ func (l *lane) wipe() {
 	l.spoilt = false
 	for _, s := range slices.Concat(l.shelf, l.slots) {
 		s.resident, s.held = nil, 0
+		l.forget(s)
 	}
 	if len(l.primed) == 0 {
 		return
