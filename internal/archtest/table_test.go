@@ -148,7 +148,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 
 	"internal/inference":      {imports: []string{"internal/access", "internal/fault", "internal/tally"}, reason: "asks for a Pass before anything runs; knows no text"},
 	"internal/inference/fake": {imports: []string{"internal/fault", "internal/inference"}, reason: "the deterministic engine of everybody's tests"},
-	engine:                    {imports: []string{"internal/fault", "internal/inference", engine + "/kernel"}, reason: "native code behind one adapter", nativeTests: true},
+	engine:                    {imports: []string{"internal/fault", "internal/gguf", "internal/gpu", "internal/inference", engine + "/kernel"}, reason: "native code behind one adapter", nativeTests: true},
 	engine + "/kernel":        {reason: "plugs into the engine's C++ below the adapter; knows no model", nativeTests: true},
 	engine + "/kernel/kerneltest": {
 		imports: []string{engine + "/kernel"}, reason: "single products for tests and benchmarks; only _test files import it", nativeTests: true,

@@ -71,13 +71,8 @@ func fitting(d Device, s Sizes) int {
 	return 0
 }
 
-// Fewer answers what is tried after so many layers found no memory: about three quarters of them, in the end none.
-func Fewer(layers int) int {
-	if layers <= 2 {
-		return 0
-	}
-	return layers * 3 / 4
-}
+// Fewer answers what is tried after so many layers found no memory: half of them, in the end none.
+func Fewer(layers int) int { return layers / 2 }
 
 // String is the choice in a sentence.
 func (c Choice) String() string {

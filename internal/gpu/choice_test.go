@@ -72,7 +72,7 @@ func TestFewer(t *testing.T) {
 			require.Less(t, less, n)
 			n, steps = less, steps+1
 		}
-		require.LessOrEqual(t, steps, 18)
+		require.LessOrEqual(t, steps, 8)
 	}
-	require.Equal(t, 21, Fewer(29))
+	require.Equal(t, 14, Fewer(29))
 }

@@ -21,11 +21,15 @@ func (d Description) Lines() []string {
 	}
 	const mib = 1 << 20
 	m := d.Memory
-	return []string{
+	lines := []string{
 		fmt.Sprintf("lanes %d, threads %d, slots %d of %d tokens, passes of up to %d tokens, flash attention %s, cache %s, kernels %s",
 			d.Lanes, d.Threads, d.Slots, d.SlotTokens, d.Batch, attention, d.Cache, d.Kernels),
 		fmt.Sprintf("chosen: %s (%.1f s)", d.Choice.Why, d.Choice.Took.Seconds()),
 		fmt.Sprintf("memory: at most %.1f MiB: weights %.1f, repacked %.1f, cache %.1f, computing %.1f, logits %.1f",
 			float64(m.Total())/mib, float64(m.Weights)/mib, float64(m.Packed)/mib, float64(m.Cache)/mib, float64(m.Compute)/mib, float64(m.Output)/mib),
 	}
+	if m.GPU > 0 {
+		lines = append(lines, fmt.Sprintf("on %s: %.1f MiB", d.Device, float64(m.GPU)/mib))
+	}
+	return lines
 }

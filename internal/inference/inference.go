@@ -72,7 +72,7 @@ type Description struct {
 	Choice      Choice
 	// Kernels names who computes products: our kernels, or "none" where the engine's own do.
 	Kernels string
-	// Device is where it computes: "cpu".
+	// Device is where it computes: "cpu", or "cuda:" and the board's name where at least a part of it is there.
 	Device string
 	// Runtime names the code that computes: the engine's module and version, and the commit of llama.cpp in it.
 	Runtime string
@@ -86,9 +86,10 @@ type Memory struct {
 	Cache   int64 // keys and values of all slots, taken when the model is loaded
 	Compute int64 // between two operations of the largest pass, all lanes; most of it is never touched
 	Output  int64 // rows of logits of the largest pass, all lanes
+	GPU     int64 // what a GPU holds of all that, and the machine's memory does not
 }
 
-// Total answers the most that the model can need.
+// Total answers the most that the model can need of the machine's memory.
 func (m Memory) Total() int64 { return m.Weights + m.Packed + m.Cache + m.Compute + m.Output }
 
 // Choice is why a model is laid out as it is.

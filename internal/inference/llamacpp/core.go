@@ -45,6 +45,8 @@ type laneInfo struct {
 type memory struct {
 	plain, packed       int64 // weights as in the file, and in the form that kernels want
 	cache, compute, row int64 // row: the logits of one wanted id
+	// What of all that is on a GPU, and not counted above.
+	gpuModel, gpuCache, gpuCompute int64
 }
 
 // scores are read from one row of logits.

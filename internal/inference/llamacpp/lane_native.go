@@ -45,6 +45,7 @@ func openLane(w *weights, l laneLimits) (*nativeLane, error) {
 		memory: memory{
 			plain: int64(i.plain_bytes), packed: int64(i.packed_bytes), cache: int64(i.cache_bytes),
 			compute: int64(i.compute_bytes), row: int64(i.row_bytes),
+			gpuModel: int64(i.gpu_model_bytes), gpuCache: int64(i.gpu_cache_bytes), gpuCompute: int64(i.gpu_compute_bytes),
 		},
 	}
 	return n, nil

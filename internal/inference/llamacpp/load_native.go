@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"guardhouse/internal/fault"
+	"guardhouse/internal/gpu"
 	"guardhouse/internal/inference"
 	"guardhouse/internal/inference/llamacpp/kernel"
 )
@@ -31,7 +32,40 @@ func (e *Engine) Load(ctx context.Context, s inference.Spec) (inference.Model, e
 	if err := useKernels(s.Kernels); err != nil {
 		return nil, err
 	}
-	w, err := loadWeights(ctx, fmt.Sprintf("/proc/self/fd/%d", s.File.Fd()), sealed(s.File), s.Progress)
+	m, err := e.loadAnywhere(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	m.description.Kernels, m.description.Runtime = kernel.Name(), thisRuntime()
+	return m, nil
+}
+
+// loadAnywhere loads a model onto the GPU, if there is one, as far as it fits.
+func (e *Engine) loadAnywhere(ctx context.Context, s inference.Spec) (*model, error) {
+	if e.gpu == nil {
+		return e.loadOn(ctx, s, gpu.Choice{})
+	}
+	p, err := newPlan(onGPU(s), 0, 1)
+	if err != nil {
+		return nil, err
+	}
+	sizes, err := parts(s.File, p)
+	if err != nil {
+		return nil, err
+	}
+	choice := gpu.Choose(devices(), sizes, e.gpu.wanted)
+	return offload(ctx, e.gpu.log, s.ModelID, choice, func(c gpu.Choice) (*model, error) { return e.loadOn(ctx, s, c) })
+}
+
+// onGPU answers the spec as a device wants it: one pass at a time uses all of it, so that there is nothing to try.
+func onGPU(s inference.Spec) inference.Spec {
+	s.Lanes, s.Measure = max(1, s.Lanes), false
+	return s
+}
+
+// loadOn reads the weights and makes the contexts, with the chosen layers on their device.
+func (e *Engine) loadOn(ctx context.Context, s inference.Spec, c gpu.Choice) (*model, error) {
+	w, err := loadWeightsOn(ctx, fmt.Sprintf("/proc/self/fd/%d", s.File.Fd()), sealed(s.File), c, s.Progress)
 	runtime.KeepAlive(s.File)
 	if err != nil {
 		return nil, err
@@ -40,18 +74,20 @@ func (e *Engine) Load(ctx context.Context, s inference.Spec) (inference.Model, e
 	if len(cpus) > 0 {
 		s.Threads = min(s.Threads, len(cpus)) // more threads than processors only wait for each other
 	}
-	m, err := e.layOut(ctx, s, w, cpus)
+	if c.Layers > 0 {
+		s = onGPU(s)
+	}
+	m, err := e.layOut(ctx, s, w, cpus, c)
 	if err != nil {
 		w.free()
 		return nil, err
 	}
-	m.description.Kernels, m.description.Runtime = kernel.Name(), thisRuntime()
 	return m, nil
 }
 
 // layOut chooses how the model is laid out and makes its contexts. It refuses with fault.Unprocessable what does not fit
 // into the memory that is there.
-func (e *Engine) layOut(ctx context.Context, s inference.Spec, w *weights, cpus []int) (*model, error) {
+func (e *Engine) layOut(ctx context.Context, s inference.Spec, w *weights, cpus []int, c gpu.Choice) (*model, error) {
 	root := os.DirFS("/")
 	p, err := newPlan(s, w.bytes, computeCores(root, cpus))
 	if err != nil {
@@ -62,6 +98,9 @@ func (e *Engine) layOut(ctx context.Context, s inference.Spec, w *weights, cpus 
 		if cell = w.cell8; cell == 0 {
 			return nil, fault.New(fault.Unprocessable, "this model's keys and values do not divide into blocks of q8_0")
 		}
+	}
+	if c.Of > 1 { // the cache of a layer is where the layer is
+		cell -= cell * int64(min(c.Layers, c.Of-1)) / int64(c.Of-1)
 	}
 	p.need = need{cell: cell, vocab: w.vocab, heads: w.heads}
 	open := func(l laneLimits) (core, error) { return openLane(w, l) }
@@ -82,6 +121,14 @@ func (e *Engine) layOut(ctx context.Context, s inference.Spec, w *weights, cpus 
 			return nil, err
 		}
 		cores = append(cores, n)
+	}
+	if c.Layers > 0 {
+		if err := rehearse(cores, p.lane.share); err != nil {
+			for _, c := range cores {
+				c.close()
+			}
+			return nil, fault.Wrap(err, fault.Unprocessable, "the model does not run on the GPU")
+		}
 	}
 	return newModel(p, cores, e.now, w.free), nil
 }
@@ -107,7 +154,7 @@ func unwanted() []string {
 // quiet takes away what the environment could make native code do, here and in children. An empty
 // OLLAMA_LIBRARY_PATH is one that names no folder; without one the folder beside the binary counts.
 func quiet() error {
-	for _, name := range unwanted() {
+	for _, name := range append(unwanted(), unwantedByGPU()...) {
 		if err := os.Unsetenv(name); err != nil {
 			return err
 		}

@@ -22,6 +22,7 @@ import (
 	_ "github.com/ollama/ollama/llama"
 
 	"guardhouse/internal/fault"
+	"guardhouse/internal/gpu"
 	"guardhouse/internal/inference"
 )
 
@@ -38,9 +39,14 @@ type weights struct {
 	cell8 int64 // as q8_0; 0 = it cannot be
 }
 
-// loadWeights reads the model behind path. It refuses with fault.Unprocessable what the engine refuses,
-// and ends early with the context's error. told, where there is one, hears now and then how far it is, 0 to 1.
+// loadWeights is loadWeightsOn for the processor alone.
 func loadWeights(ctx context.Context, path string, mmap bool, told func(float64)) (*weights, error) {
+	return loadWeightsOn(ctx, path, mmap, gpu.Choice{}, told)
+}
+
+// loadWeightsOn reads the model behind path, the chosen layers onto their device. It refuses with fault.Unprocessable what the engine refuses,
+// and ends early with the context's error. told, where there is one, hears now and then how far it is, 0 to 1.
+func loadWeightsOn(ctx context.Context, path string, mmap bool, on gpu.Choice, told func(float64)) (*weights, error) {
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
 	words := (*C.char)(C.calloc(1, wordsSize))
@@ -60,7 +66,7 @@ func loadWeights(ctx context.Context, path string, mmap bool, told func(float64)
 	defer watch((*int32)(unsafe.Pointer(&flag.done)), told)()
 
 	w := &weights{}
-	if code := C.gh_load(name, C.bool(mmap), flag, &w.c, words, wordsSize); code != C.GH_OK {
+	if code := C.gh_load(name, C.bool(mmap), C.int32_t(on.Device.Index), C.int32_t(on.Layers), flag, &w.c, words, wordsSize); code != C.GH_OK {
 		if err := ctx.Err(); err != nil {
 			return nil, fault.From(err)
 		}

@@ -2,6 +2,7 @@
 
 #include "shim.h"
 #include "abi.h"
+#include "gpuabi.h"
 #include "kernel/kernel.h"
 #include "kernel/softmax.h"
 
@@ -116,6 +117,12 @@ uint64_t cell_size(const llama_model *model, uint64_t values, uint64_t bytes) {
 // account reads how large the context's buffers are.
 void account(gh_lane *e) {
 	for (const auto &[buft, bytes] : e->ctx->memory_breakdown()) {
+		if (gh_on_gpu(buft)) {
+			e->memory.gpu_model_bytes += bytes.model;
+			e->memory.gpu_cache_bytes += bytes.context;
+			e->memory.gpu_compute_bytes += bytes.compute;
+			continue;
+		}
 		const char *name = ggml_backend_buft_name(buft);
 		const bool plain = strcmp(name, "CPU") == 0 || strcmp(name, "CPU_Mapped") == 0;
 		(plain ? e->memory.plain_bytes : e->memory.packed_bytes) += bytes.model;
@@ -125,16 +132,23 @@ void account(gh_lane *e) {
 	e->memory.row_bytes = uint64_t(e->model->n_vocab) * sizeof(float);
 }
 
-int load(gh_model *m, const char *path, bool mmap, gh_flag *cancel) {
+int load(gh_model *m, const char *path, bool mmap, int32_t gpu, int32_t layers, gh_flag *cancel) {
 	llama_model_params mp = llama_model_default_params();
 	if (!same_layout(mp, llama_context_default_params())) return GH_LAYOUT;
-	mp.n_gpu_layers = 0;
+	// An empty list, and not none: without one the engine would use every device that it knows.
+	ggml_backend_device *devices[2] = {layers > 0 ? gh_gpu_device(gpu) : nullptr, nullptr};
+	if (layers > 0 && devices[0] == nullptr) return GH_INVALID;
+	mp.devices = devices;
+	mp.n_gpu_layers = layers;
 	mp.use_mmap = mmap;
 	mp.check_tensors = true;
 	mp.progress_callback = go_on;
 	mp.progress_callback_user_data = cancel;
 	m->c = llama_model_load_from_file(path, mp);
-	if (m->c == nullptr) return cancel->set != 0 ? GH_ABORTED : GH_FAILED;
+	if (m->c == nullptr) {
+		if (cancel->set != 0) return GH_ABORTED;
+		return last_words.find("unable to allocate") != std::string::npos ? GH_MEMORY : GH_FAILED;
+	}
 	if (llama_model_has_encoder(m->c) || !llama_model_has_decoder(m->c) ||
 		llama_model_is_recurrent(m->c) || llama_model_is_hybrid(m->c)) {
 		last_words = "not a plain decoder: slots could not be cut back to their prefix";
@@ -224,13 +238,13 @@ float *row_of(gh_lane *e, int32_t i) {
 
 } // namespace
 
-int gh_load(const char *path, bool mmap, gh_flag *cancel, gh_model **out, char *err, size_t err_size) {
+int gh_load(const char *path, bool mmap, int32_t gpu, int32_t layers, gh_flag *cancel, gh_model **out, char *err, size_t err_size) {
 	*out = nullptr;
 	gh_model *m = new (std::nothrow) gh_model;
 	if (m == nullptr) return GH_MEMORY;
 	const int code = guarded(err, err_size, [&] {
 		start_once();
-		return load(m, path, mmap, cancel);
+		return load(m, path, mmap, gpu, layers, cancel);
 	});
 	if (code == GH_OK) {
 		*out = m;

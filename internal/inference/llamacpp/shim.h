@@ -55,11 +55,13 @@ typedef struct gh_lane_info {
 	uint64_t plain_bytes, packed_bytes; // the model's buffers: as in the file, and in the form that kernels want
 	uint64_t compute_bytes;             // what lies between two operations, at the largest pass
 	uint64_t row_bytes;                 // one row of logits; a pass holds as many as it has wanted entries
+	uint64_t gpu_model_bytes, gpu_cache_bytes, gpu_compute_bytes; // what of all that is on a GPU, and counted nowhere else
 } gh_lane_info;
 
 // gh_load and gh_open fill *out, or answer a code and write the engine's last complaint into err. Lanes
-// are freed before their model.
-int gh_load(const char *path, bool mmap, gh_flag *cancel, gh_model **out, char *err, size_t err_size);
+// are freed before their model. So many of the model's last layers go on the GPU of that index (gpu.h), one more than it has for
+// its output too; with none no device has any part in it.
+int gh_load(const char *path, bool mmap, int32_t gpu, int32_t layers, gh_flag *cancel, gh_model **out, char *err, size_t err_size);
 void gh_unload(gh_model *m);
 void gh_describe(const gh_model *m, gh_info *out);
 int gh_open(gh_model *m, const gh_lane_params *p, gh_lane **out, char *err, size_t err_size);
