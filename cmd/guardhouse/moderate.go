@@ -19,7 +19,7 @@ import (
 const maxLine = 1 << 20
 
 type moderateFlags struct {
-	model, response, policy, as, jsonl string
+	model, response, policy, as, jsonl, reproduce string
 	reference                          bool
 }
 
@@ -35,6 +35,9 @@ func newModerate(sh *shared) *cobra.Command {
 			if f.jsonl != "" && f.response != "" {
 				return usageError{errors.New("--response goes with a TEXT: in a file, write the answer as a message with role assistant")}
 			}
+			if f.reproduce != "" && (f.jsonl != "" || f.model != "" || f.policy != "" || f.reference) {
+				return usageError{errors.New("--reproduce goes with a TEXT, --response and --as alone: model and policy are the verdict's own")}
+			}
 			return sh.with(cmd.Context(), func(a *app.App) error { return moderate(cmd.Context(), sh, a, f, args) })
 		},
 	}
@@ -43,6 +46,7 @@ func newModerate(sh *shared) *cobra.Command {
 	cmd.Flags().StringVar(&f.policy, "policy", "", "strict or loose (default: the setting)")
 	cmd.Flags().StringVar(&f.jsonl, "jsonl", "", "a file of {\"id\"?,\"input\"} lines, - for standard input")
 	cmd.Flags().BoolVar(&f.reference, "reference", false, "also decode without anything forced and say whether both agree (slow)")
+	cmd.Flags().StringVar(&f.reproduce, "reproduce", "", "judge TEXT again as the verdict with this id was judged, and say what differs (exit 1)")
 	cmd.Flags().StringVar(&f.as, "as", "", "apply this person's rules instead of the system's")
 	return cmd
 }
@@ -61,8 +65,17 @@ func moderate(ctx context.Context, sh *shared, a *app.App, f moderateFlags, args
 		who.Origin.UserAgent = who.Name
 		who = access.Principal{Kind: access.KindUser, UserID: u.ID, Name: u.Username, Role: u.Role, Origin: who.Origin}
 	}
+	model := f.model
+	if f.reproduce != "" {
+		row, err := a.Moderation.Get(ctx, who, f.reproduce)
+		if err == nil {
+			model = row.Model.ID
+		} else if fault.CodeOf(err) != fault.NotFound { // which the gate refuses too, and leaves the row
+			return err
+		}
+	}
 	// An unknown model is the gate's to refuse: the attempt owes its row.
-	if err := a.LoadModel(ctx, f.model); err != nil && fault.CodeOf(err) != fault.NotFound {
+	if err := a.LoadModel(ctx, model); err != nil && fault.CodeOf(err) != fault.NotFound {
 		return err
 	}
 	if f.jsonl != "" {
@@ -84,9 +97,27 @@ func moderate(ctx context.Context, sh *shared, a *app.App, f moderateFlags, args
 	if f.response != "" {
 		input.Messages = append(input.Messages, prompt.Message{Role: "assistant", Content: f.response})
 	}
+	if f.reproduce != "" {
+		return reproduce(ctx, sh, a, who, f.reproduce, input)
+	}
 	verdicts, err := a.Moderation.Evaluate(ctx, who, moderation.Request{Model: f.model, Mode: f.policy, Inputs: []moderation.Input{input}, Reference: f.reference})
 	if err != nil {
 		return err
 	}
 	return sh.printJSON(verdicts[0])
+}
+
+// reproduce prints what came of judging a verdict's text again. What is not equal ends with an error, so that a script need not read.
+func reproduce(ctx context.Context, sh *shared, a *app.App, who access.Principal, id string, input moderation.Input) error {
+	out, err := a.Moderation.Reproduce(ctx, who, id, input, 0)
+	if err != nil {
+		return err
+	}
+	if err := sh.printJSON(out); err != nil {
+		return err
+	}
+	if out.Equal {
+		return nil
+	}
+	return errors.New("the verdict was not reproduced: differences says why")
 }

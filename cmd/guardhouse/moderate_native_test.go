@@ -102,3 +102,27 @@ func TestModerateAsSomebody(t *testing.T) {
 	require.Equal(t, exitGood, report.code, report.err)
 	require.Contains(t, report.out, "rows         5", "two creations, the refusal, the verdict, the unknown model")
 }
+
+func TestModerateReproduces(t *testing.T) {
+	data := folder(t)
+	ask, answer := apptest.ViolentTexts()[0], "I cannot help with that."
+	r := guardhouse(t, "", "moderate", ask, "--response", answer, "--data", data)
+	require.Equal(t, exitGood, r.code, r.err)
+	var v struct {
+		ID      string
+		Runtime struct{ Engine, Device, Kernels, Build string }
+	}
+	require.NoError(t, json.Unmarshal([]byte(r.out), &v))
+	require.Contains(t, v.Runtime.Engine, "llama.cpp")
+	require.Equal(t, "cpu", v.Runtime.Device)
+	require.NotEmpty(t, v.Runtime.Build)
+	r = guardhouse(t, "", "moderate", ask, "--response", answer, "--reproduce", v.ID, "--data", data)
+	require.Equal(t, exitGood, r.code, r.err)
+	require.Contains(t, r.out, `"equal":true`)
+	require.Contains(t, r.out, `"text":"same"`)
+	r = guardhouse(t, "", "moderate", ask, "--reproduce", v.ID, "--data", data)
+	require.Equal(t, exitFailed, r.code)
+	require.Contains(t, r.out, `"text":"other"`)
+	require.Equal(t, exitFailed, guardhouse(t, "", "moderate", ask, "--reproduce", "mod_none", "--data", data).code)
+	require.Equal(t, exitUsage, guardhouse(t, "", "moderate", ask, "--reproduce", v.ID, "--policy", "loose", "--data", data).code)
+}

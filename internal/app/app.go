@@ -210,7 +210,7 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 	a.Scheduler = inference.New(inference.Options{Queue: c.Queue, Weights: c.Weights, Now: o.Now})
 	a.Models = manager.New(manager.Deps{Catalog: a.Catalog, Scheduler: a.Scheduler, Engine: o.Engine, Log: o.Log}, manager.Options{Now: o.Now})
 	a.Moderation = moderation.New(moderation.Deps{
-		DB: a.DB, Guard: a.Guard, Catalog: a.Catalog, Models: a.Models, Scheduler: a.Scheduler, Log: o.Log,
+		DB: a.DB, Guard: a.Guard, Catalog: a.Catalog, Models: a.Models, Scheduler: a.Scheduler, Audit: a.Audit, Log: o.Log,
 		CacheKey: keys.Sub("cache"),
 	}, moderation.Options{
 		Mode: c.Mode, KeepContent: c.KeepContent, MaxInputTokens: c.MaxInputTokens,

@@ -80,6 +80,8 @@ func TestAnswers(t *testing.T) {
 		{"keys", "listKeys", 200, call{method: "GET", path: "/api/v1/keys?limit=1", header: bearer}},
 		{"verdict", "createModeration", 200, call{method: "POST", path: moderations, as: "rita", body: `{"input":"zzviolent","policy":"strict"}`}},
 		{"history_row", "getModeration", 200, call{method: "GET", path: moderations + "/" + mod, as: "rita"}},
+		{"reproduction", "reproduceModeration", 200, call{method: "POST", path: moderations + "/" + mod + "/reproduce", as: "rita", body: `{"input":"zzviolent"}`}},
+		{"reproduction_other", "reproduceModeration", 200, call{method: "POST", path: moderations + "/" + mod + "/reproduce", as: "rita", body: `{"input":[{"role":"user","content":"zzharmless"}]}`}},
 		{"models", "listModels", 200, call{method: "GET", path: "/api/v1/models", as: "rita"}},
 		{"model", "getModel", 200, call{method: "GET", path: "/api/v1/models/guard-nano", as: "alice"}},
 		{"audit_event", "getAuditEvent", 200, call{method: "GET", path: "/api/v1/audit/events/" + event.ID, as: "alice"}},

@@ -169,7 +169,7 @@ func openGuarded(dir string, engine *fake.Engine, o access.Options) (*services, 
 		return nil, err
 	}
 	s.scheduler = inference.New(inference.Options{Queue: 8})
-	s.judge, s.models = judging(moderation.Deps{DB: s.db, Guard: s.guard, Catalog: s.catalog, Scheduler: s.scheduler}, engine, moderation.Options{})
+	s.judge, s.models = judging(moderation.Deps{DB: s.db, Guard: s.guard, Catalog: s.catalog, Scheduler: s.scheduler, Audit: s.log}, engine, moderation.Options{})
 	return s, nil
 }
 

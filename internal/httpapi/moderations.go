@@ -52,11 +52,11 @@ func text(content string) moderation.Input {
 }
 
 // messagesOf reads the two forms of input. The schema was checked, so the second form is what is left.
-func messagesOf(in gen.ModerationRequest_Input) ([]prompt.Message, error) {
-	if plain, err := in.AsModerationRequestInput0(); err == nil {
+func messagesOf(in gen.ModerationInput) ([]prompt.Message, error) {
+	if plain, err := in.AsModerationInput0(); err == nil {
 		return text(plain).Messages, nil
 	}
-	list, err := in.AsModerationRequestInput1()
+	list, err := in.AsModerationInput1()
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "The field input has none of the types that are allowed here.").WithField("input")
 	}

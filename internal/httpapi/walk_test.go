@@ -74,6 +74,7 @@ POST   /api/v1/keys/{id}/confirm         401  403   403   403   403    403   403
 GET    /api/v1/moderations               401  403   403   403   200    403   200    200 200  200
 POST   /api/v1/moderations               401  403   403   403   200    403   404    200 200  200
 GET    /api/v1/moderations/{id}          401  403   403   403   404    403   404    404 404  404
+POST   /api/v1/moderations/{id}/reproduce 401 403   403   403   404    403   404    404 404  404
 POST   /api/audit                        401  403   403   403   200    403   404    200 200  200
 POST   /v1/moderations                   401  403   403   403   200    403   404    200 200  200
 GET    /api/v1/examples                  401  404   404   404   404    403   404    404 404  404
@@ -199,7 +200,7 @@ func (b *bench) confirm() {
 func bodies() map[string]string {
 	open := `{"id":"shipped-guard-nano","effect":"allow","principals":["*"],"models":["guard-nano"],"operations":["view","infer"]}`
 	return map[string]string{
-		"createModeration": `{"input":"hello"}`, "openaiCreateModeration": `{"input":"hello"}`, "auditAlias": `{"text":"hello"}`,
+		"createModeration": `{"input":"hello"}`, "reproduceModeration": `{"input":"hello"}`, "openaiCreateModeration": `{"input":"hello"}`, "auditAlias": `{"text":"hello"}`,
 		"putModelACL": `{"rules":[` + open + `]}`, "putACLModel": `{"model":"guard-nano","rules":[` + open + `]}`, "putPolicy": `{"version":1,"rules":[` + open + `]}`,
 		"createRule": `{"effect":"deny","principals":["role:guest"],"models":["other-*"],"operations":["infer"]}`,
 		"putRule":    `{"effect":"deny","principals":["role:guest"],"models":["other-*"],"operations":["infer"]}`,

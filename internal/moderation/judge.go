@@ -33,6 +33,8 @@ type job struct {
 	// reference asks for the unforced answers too, which go into references beside items.
 	reference  bool
 	references []Reference
+	// fresh has the model asked whatever is remembered.
+	fresh bool
 }
 
 // judge fills items. The lease is given back before anything is written: a slot of the model is not

@@ -18,7 +18,7 @@ type recalled struct {
 func (j *job) recall(m catalog.Model, l *loaded, inputs []Input) (all bool) {
 	j.items, j.totals, j.known = make([]outcome, len(inputs)), make([]time.Duration, len(inputs)), make([]recalled, len(inputs))
 	c := j.s.cache
-	if !c.open() || j.reference { // what is compared must be computed
+	if !c.open() || j.reference || j.fresh { // what is compared must be computed
 		return false
 	}
 	in := keyScope{
@@ -40,7 +40,7 @@ func (j *job) recall(m catalog.Model, l *loaded, inputs []Input) (all bool) {
 // remember keeps the verdicts that the model gave. It runs when their rows are durable: what nobody was answered is not kept.
 func (j *job) remember() {
 	c := j.s.cache
-	if c == nil || j.reference {
+	if c == nil || j.reference || j.fresh {
 		return
 	}
 	now := j.s.o.Now()

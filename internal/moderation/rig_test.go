@@ -112,7 +112,7 @@ func newRig(t testing.TB, opts ...option) *rig {
 func (r *rig) service(e inference.Engine, o moderation.Options) (*moderation.Service, *manager.Service) {
 	models := manager.New(manager.Deps{Catalog: r.cat, Scheduler: r.sched, Engine: e}, manager.Options{Now: o.Now})
 	svc := moderation.New(moderation.Deps{
-		DB: r.db, Guard: r.guard, Catalog: r.cat, Models: models, Scheduler: r.sched, CacheKey: []byte("cache key of a test"),
+		DB: r.db, Guard: r.guard, Catalog: r.cat, Models: models, Scheduler: r.sched, Audit: r.log, CacheKey: []byte("cache key of a test"),
 	}, o)
 	models.Handle(catalog.KindGuard, svc.Open)
 	return svc, models

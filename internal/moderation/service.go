@@ -26,6 +26,7 @@ type Deps struct {
 	Guard     *access.Guard
 	Catalog   *catalog.Service
 	Models    *manager.Service // brings guards as Open says
+	Audit     *audit.Log       // says of a text whether it was a verdict's
 	Scheduler *inference.Scheduler
 	CacheKey  []byte       // secret of the verdict cache; without one there is none
 	Log       *slog.Logger // nil = none; ids and timings only

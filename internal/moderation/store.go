@@ -170,3 +170,9 @@ func (r row) runtime() *RuntimeRef {
 		Build: *r.RuntimeBuild, Engine: r.RuntimeEngine, Device: r.RuntimeDevice, Kernels: r.RuntimeKernels, Flash: r.RuntimeFlash, KVCache: r.RuntimeKVCache,
 	}
 }
+
+// ofMany says whether an audit row has several verdicts.
+func (s *Service) ofMany(ctx context.Context, auditSeq int64) (many bool, err error) {
+	err = s.d.DB.ReadSQL().QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM verdicts WHERE audit_seq = ? AND item > 0)`, auditSeq).Scan(&many)
+	return many, db.Translate(err)
+}

@@ -74,19 +74,19 @@ func (e AccessReviewDecision) Valid() bool {
 
 // Defines values for AccessReviewItemNow.
 const (
-	Edited AccessReviewItemNow = "edited"
-	Gone   AccessReviewItemNow = "gone"
-	Same   AccessReviewItemNow = "same"
+	AccessReviewItemNowEdited AccessReviewItemNow = "edited"
+	AccessReviewItemNowGone   AccessReviewItemNow = "gone"
+	AccessReviewItemNowSame   AccessReviewItemNow = "same"
 )
 
 // Valid indicates whether the value is a known member of the AccessReviewItemNow enum.
 func (e AccessReviewItemNow) Valid() bool {
 	switch e {
-	case Edited:
+	case AccessReviewItemNowEdited:
 		return true
-	case Gone:
+	case AccessReviewItemNowGone:
 		return true
-	case Same:
+	case AccessReviewItemNowSame:
 		return true
 	default:
 		return false
@@ -1302,6 +1302,45 @@ func (e RehearsedUseEffect) Valid() bool {
 	}
 }
 
+// Defines values for ReproductionText.
+const (
+	ReproductionTextNotProvable ReproductionText = "not_provable"
+	ReproductionTextOther       ReproductionText = "other"
+	ReproductionTextSame        ReproductionText = "same"
+)
+
+// Valid indicates whether the value is a known member of the ReproductionText enum.
+func (e ReproductionText) Valid() bool {
+	switch e {
+	case ReproductionTextNotProvable:
+		return true
+	case ReproductionTextOther:
+		return true
+	case ReproductionTextSame:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReproductionTextReason.
+const (
+	NotKept ReproductionTextReason = "not_kept"
+	OfMany  ReproductionTextReason = "of_many"
+)
+
+// Valid indicates whether the value is a known member of the ReproductionTextReason enum.
+func (e ReproductionTextReason) Valid() bool {
+	switch e {
+	case NotKept:
+		return true
+	case OfMany:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RetentionKindKind.
 const (
 	RetentionOfAudit    RetentionKindKind = "audit"
@@ -2451,6 +2490,14 @@ type DegradedReason struct {
 // DegradedReasonCode defines model for DegradedReason.Code.
 type DegradedReasonCode string
 
+// Difference defines model for Difference.
+type Difference struct {
+	// Field The field of the verdict, as scores.unsafe or model.sha256; text: it is another one; model: it is gone.
+	Field    string  `json:"field"`
+	Now      *string `json:"now"`
+	Recorded *string `json:"recorded"`
+}
+
 // ErrorCode defines model for ErrorCode.
 type ErrorCode string
 
@@ -3252,22 +3299,23 @@ type ModelRules struct {
 	Rules []RuleWrite `json:"rules"`
 }
 
-// ModerationRequest defines model for ModerationRequest.
-type ModerationRequest struct {
-	Input  ModerationRequest_Input `json:"input"`
-	Model  *string                 `json:"model,omitempty"`
-	Policy *PolicyMode             `json:"policy,omitempty"`
+// ModerationInput A text, or a conversation whose last message is judged.
+type ModerationInput struct {
+	union json.RawMessage
 }
 
-// ModerationRequestInput0 defines model for ModerationRequest.Input.0.
-type ModerationRequestInput0 = string
+// ModerationInput0 defines model for ModerationInput.0.
+type ModerationInput0 = string
 
-// ModerationRequestInput1 defines model for ModerationRequest.Input.1.
-type ModerationRequestInput1 = []Message
+// ModerationInput1 defines model for ModerationInput.1.
+type ModerationInput1 = []Message
 
-// ModerationRequest_Input defines model for ModerationRequest.Input.
-type ModerationRequest_Input struct {
-	union json.RawMessage
+// ModerationRequest defines model for ModerationRequest.
+type ModerationRequest struct {
+	// Input A text, or a conversation whose last message is judged.
+	Input  ModerationInput `json:"input"`
+	Model  *string         `json:"model,omitempty"`
+	Policy *PolicyMode     `json:"policy,omitempty"`
 }
 
 // NamedModelRules Either rules, or the members of the older spelling.
@@ -3935,6 +3983,60 @@ type RehearsedUse struct {
 
 // RehearsedUseEffect defines model for RehearsedUse.Effect.
 type RehearsedUseEffect string
+
+// Rejudged defines model for Rejudged.
+type Rejudged struct {
+	Action         VerdictAction   `json:"action"`
+	Categories     []string        `json:"categories"`
+	DecidingWindow *int            `json:"deciding_window"`
+	Flagged        bool            `json:"flagged"`
+	Model          VerdictModel    `json:"model"`
+	Policy         VerdictPolicy   `json:"policy"`
+	Refusal        *bool           `json:"refusal"`
+	Runtime        *VerdictRuntime `json:"runtime"`
+	Scores         Scores          `json:"scores"`
+	Severity       Severity        `json:"severity"`
+	Timings        Timings         `json:"timings"`
+}
+
+// ReproduceRequest defines model for ReproduceRequest.
+type ReproduceRequest struct {
+	// Input A text, or a conversation whose last message is judged.
+	Input ModerationInput `json:"input"`
+}
+
+// Reproduction defines model for Reproduction.
+type Reproduction struct {
+	AuditHash string `json:"audit_hash"`
+
+	// AuditID The row of this reproduction.
+	AuditID     string       `json:"audit_id"`
+	CreatedAt   Timestamp    `json:"created_at"`
+	Differences []Difference `json:"differences"`
+	Equal       bool         `json:"equal"`
+
+	// ID The verdict that was to be reproduced.
+	ID string `json:"id"`
+
+	// Now What the model says now; null where it was not asked.
+	Now       *Rejudged `json:"now"`
+	RequestID string    `json:"request_id"`
+
+	// Text Whether the text is the one, by its content hash.
+	Text ReproductionText `json:"text"`
+
+	// TextReason With not_provable: no hash was kept, or one covers all inputs of an array.
+	TextReason *ReproductionTextReason `json:"text_reason"`
+
+	// Tolerance How far a score may be off and count as the same.
+	Tolerance float64 `json:"tolerance"`
+}
+
+// ReproductionText Whether the text is the one, by its content hash.
+type ReproductionText string
+
+// ReproductionTextReason With not_provable: no hash was kept, or one covers all inputs of an array.
+type ReproductionTextReason string
 
 // Retention defines model for Retention.
 type Retention struct {
@@ -5249,6 +5351,15 @@ type CreateModerationParams struct {
 	XGuardhousePurpose *Purpose `json:"X-Guardhouse-Purpose,omitempty"`
 }
 
+// ReproduceModerationParams defines parameters for ReproduceModeration.
+type ReproduceModerationParams struct {
+	// Prefer RFC 7240: wait=N is how many seconds the caller waits for the answer, 1 or more; then it is 504. engine.deadline bounds it, and Preference-Applied says that it was heard. Other preferences are not looked at.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+	XGuardhousePurpose *Purpose `json:"X-Guardhouse-Purpose,omitempty"`
+}
+
 // GetOpenAPIParams defines parameters for GetOpenAPI.
 type GetOpenAPIParams struct {
 	// IfNoneMatch The ETag of the one that the caller has.
@@ -5492,6 +5603,9 @@ type PutModelACLJSONRequestBody = ModelRules
 // CreateModerationJSONRequestBody defines body for CreateModeration for application/json ContentType.
 type CreateModerationJSONRequestBody = ModerationRequest
 
+// ReproduceModerationJSONRequestBody defines body for ReproduceModeration for application/json ContentType.
+type ReproduceModerationJSONRequestBody = ReproduceRequest
+
 // PutRoleJSONRequestBody defines body for PutRole for application/json ContentType.
 type PutRoleJSONRequestBody = RoleChange
 
@@ -5516,22 +5630,22 @@ type PutACLModelJSONRequestBody = NamedModelRules
 // OpenaiCreateModerationJSONRequestBody defines body for OpenaiCreateModeration for application/json ContentType.
 type OpenaiCreateModerationJSONRequestBody = OpenAIModerationRequest
 
-// AsModerationRequestInput0 returns the union data inside the ModerationRequest_Input as a ModerationRequestInput0
-func (t ModerationRequest_Input) AsModerationRequestInput0() (ModerationRequestInput0, error) {
-	var body ModerationRequestInput0
+// AsModerationInput0 returns the union data inside the ModerationInput as a ModerationInput0
+func (t ModerationInput) AsModerationInput0() (ModerationInput0, error) {
+	var body ModerationInput0
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromModerationRequestInput0 overwrites any union data inside the ModerationRequest_Input as the provided ModerationRequestInput0
-func (t *ModerationRequest_Input) FromModerationRequestInput0(v ModerationRequestInput0) error {
+// FromModerationInput0 overwrites any union data inside the ModerationInput as the provided ModerationInput0
+func (t *ModerationInput) FromModerationInput0(v ModerationInput0) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeModerationRequestInput0 performs a merge with any union data inside the ModerationRequest_Input, using the provided ModerationRequestInput0
-func (t *ModerationRequest_Input) MergeModerationRequestInput0(v ModerationRequestInput0) error {
+// MergeModerationInput0 performs a merge with any union data inside the ModerationInput, using the provided ModerationInput0
+func (t *ModerationInput) MergeModerationInput0(v ModerationInput0) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -5542,22 +5656,22 @@ func (t *ModerationRequest_Input) MergeModerationRequestInput0(v ModerationReque
 	return err
 }
 
-// AsModerationRequestInput1 returns the union data inside the ModerationRequest_Input as a ModerationRequestInput1
-func (t ModerationRequest_Input) AsModerationRequestInput1() (ModerationRequestInput1, error) {
-	var body ModerationRequestInput1
+// AsModerationInput1 returns the union data inside the ModerationInput as a ModerationInput1
+func (t ModerationInput) AsModerationInput1() (ModerationInput1, error) {
+	var body ModerationInput1
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromModerationRequestInput1 overwrites any union data inside the ModerationRequest_Input as the provided ModerationRequestInput1
-func (t *ModerationRequest_Input) FromModerationRequestInput1(v ModerationRequestInput1) error {
+// FromModerationInput1 overwrites any union data inside the ModerationInput as the provided ModerationInput1
+func (t *ModerationInput) FromModerationInput1(v ModerationInput1) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeModerationRequestInput1 performs a merge with any union data inside the ModerationRequest_Input, using the provided ModerationRequestInput1
-func (t *ModerationRequest_Input) MergeModerationRequestInput1(v ModerationRequestInput1) error {
+// MergeModerationInput1 performs a merge with any union data inside the ModerationInput, using the provided ModerationInput1
+func (t *ModerationInput) MergeModerationInput1(v ModerationInput1) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -5568,12 +5682,12 @@ func (t *ModerationRequest_Input) MergeModerationRequestInput1(v ModerationReque
 	return err
 }
 
-func (t ModerationRequest_Input) MarshalJSON() ([]byte, error) {
+func (t ModerationInput) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *ModerationRequest_Input) UnmarshalJSON(b []byte) error {
+func (t *ModerationInput) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
@@ -5935,6 +6049,9 @@ type ServerInterface interface {
 	// GetModeration One row of history
 	// (GET /api/v1/moderations/{id})
 	GetModeration(c *gin.Context, id ID)
+	// ReproduceModeration Judge the text of a recorded verdict again and say what differs
+	// (POST /api/v1/moderations/{id}/reproduce)
+	ReproduceModeration(c *gin.Context, id ID, params ReproduceModerationParams)
 	// GetOpenAPI This document
 	// (GET /api/v1/openapi.json)
 	GetOpenAPI(c *gin.Context, params GetOpenAPIParams)
@@ -9132,6 +9249,74 @@ func (siw *ServerInterfaceWrapper) GetModeration(c *gin.Context) {
 	siw.Handler.GetModeration(c, id)
 }
 
+// ReproduceModeration operation middleware
+func (siw *ServerInterfaceWrapper) ReproduceModeration(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReproduceModerationParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = &Prefer
+
+	}
+
+	// ------------- Optional header parameter "X-Guardhouse-Purpose" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Guardhouse-Purpose")]; found {
+		var XGuardhousePurpose Purpose
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Guardhouse-Purpose, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Guardhouse-Purpose", valueList[0], &XGuardhousePurpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Guardhouse-Purpose: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XGuardhousePurpose = &XGuardhousePurpose
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReproduceModeration(c, id, params)
+}
+
 // GetOpenAPI operation middleware
 func (siw *ServerInterfaceWrapper) GetOpenAPI(c *gin.Context) {
 
@@ -10325,6 +10510,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/moderations", wrapper.ListModerations)
 	router.POST(options.BaseURL+"/api/v1/moderations", wrapper.CreateModeration)
 	router.GET(options.BaseURL+"/api/v1/moderations/:id", wrapper.GetModeration)
+	router.POST(options.BaseURL+"/api/v1/moderations/:id/reproduce", wrapper.ReproduceModeration)
 	router.GET(options.BaseURL+"/api/v1/examples", wrapper.ListExamples)
 	router.GET(options.BaseURL+"/api/v1/models", wrapper.ListModels)
 	router.GET(options.BaseURL+"/api/v1/models/:id", wrapper.GetModel)
@@ -14454,6 +14640,68 @@ func (response GetModerationdefaultApplicationProblemPlusJSONResponse) VisitGetM
 	return err
 }
 
+type ReproduceModerationRequestObject struct {
+	ID     ID `json:"id"`
+	Params ReproduceModerationParams
+	Body   *ReproduceModerationJSONRequestBody
+}
+
+type ReproduceModerationResponseObject interface {
+	VisitReproduceModerationResponse(w http.ResponseWriter) error
+}
+
+type ReproduceModeration200JSONResponse Reproduction
+
+func (response ReproduceModeration200JSONResponse) VisitReproduceModerationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReproduceModeration429ApplicationProblemPlusJSONResponse struct {
+	LimitedApplicationProblemPlusJSONResponse
+}
+
+func (response ReproduceModeration429ApplicationProblemPlusJSONResponse) VisitReproduceModerationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReproduceModerationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReproduceModerationdefaultApplicationProblemPlusJSONResponse) VisitReproduceModerationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetOpenAPIRequestObject struct {
 	Params GetOpenAPIParams
 }
@@ -16221,6 +16469,9 @@ type StrictServerInterface interface {
 	// GetModeration One row of history
 	// (GET /api/v1/moderations/{id})
 	GetModeration(ctx context.Context, request GetModerationRequestObject) (GetModerationResponseObject, error)
+	// ReproduceModeration Judge the text of a recorded verdict again and say what differs
+	// (POST /api/v1/moderations/{id}/reproduce)
+	ReproduceModeration(ctx context.Context, request ReproduceModerationRequestObject) (ReproduceModerationResponseObject, error)
 	// GetOpenAPI This document
 	// (GET /api/v1/openapi.json)
 	GetOpenAPI(ctx context.Context, request GetOpenAPIRequestObject) (GetOpenAPIResponseObject, error)
@@ -19259,6 +19510,51 @@ func (sh *strictHandler) GetModeration(ctx *gin.Context, id ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetModerationResponseObject); ok {
 		if err := validResponse.VisitGetModerationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReproduceModeration operation middleware
+func (sh *strictHandler) ReproduceModeration(ctx *gin.Context, id ID, params ReproduceModerationParams) {
+	var request ReproduceModerationRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body ReproduceModerationJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReproduceModeration(ctx, request.(ReproduceModerationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReproduceModeration")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReproduceModerationResponseObject); ok {
+		if err := validResponse.VisitReproduceModerationResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

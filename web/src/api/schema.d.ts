@@ -604,6 +604,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/moderations/{id}/reproduce": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Judge the text of a recorded verdict again and say what differs
+         * @description Needs moderation.read for the verdict (one's own, or moderation.read_all) and all that judging needs; it counts towards limits
+         *     and leaves one row of the log, no verdict. The model is asked past everything that is remembered, in the verdict's own mode.
+         *     `equal` is true where the same bytes of the same model say the same, scores within `tolerance`. `differences` names what is
+         *     another: fields that begin with `runtime.` and `policy.` explain and make nothing unequal. Where the content hash says that
+         *     the text is another one, and where the model is gone, the model is not asked and `now` is null.
+         */
+        post: operations["reproduceModeration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/examples": {
         parameters: {
             query?: never;
@@ -2677,8 +2701,60 @@ export interface components {
         };
         ModerationRequest: {
             model?: string;
-            input: string | components["schemas"]["Message"][];
+            input: components["schemas"]["ModerationInput"];
             policy?: components["schemas"]["PolicyMode"];
+        };
+        /** @description A text, or a conversation whose last message is judged. */
+        ModerationInput: string | components["schemas"]["Message"][];
+        ReproduceRequest: {
+            input: components["schemas"]["ModerationInput"];
+        };
+        Reproduction: {
+            /** @description The verdict that was to be reproduced. */
+            id: string;
+            equal: boolean;
+            /**
+             * @description Whether the text is the one, by its content hash.
+             * @enum {string}
+             */
+            text: "same" | "other" | "not_provable";
+            /**
+             * @description With not_provable: no hash was kept, or one covers all inputs of an array.
+             * @enum {string|null}
+             */
+            text_reason: "not_kept" | "of_many" | null;
+            differences: components["schemas"]["Difference"][];
+            /**
+             * Format: double
+             * @description How far a score may be off and count as the same.
+             */
+            tolerance: number;
+            /** @description What the model says now; null where it was not asked. */
+            now: components["schemas"]["Rejudged"] | null;
+            created_at: components["schemas"]["Timestamp"];
+            request_id: string;
+            /** @description The row of this reproduction. */
+            audit_id: string;
+            audit_hash: string;
+        };
+        Difference: {
+            /** @description The field of the verdict, as scores.unsafe or model.sha256; text: it is another one; model: it is gone. */
+            field: string;
+            recorded: string | null;
+            now: string | null;
+        };
+        Rejudged: {
+            severity: components["schemas"]["Severity"];
+            categories: string[];
+            refusal: boolean | null;
+            flagged: boolean;
+            action: components["schemas"]["VerdictAction"];
+            scores: components["schemas"]["Scores"];
+            model: components["schemas"]["VerdictModel"];
+            policy: components["schemas"]["VerdictPolicy"];
+            runtime: components["schemas"]["VerdictRuntime"] | null;
+            timings: components["schemas"]["Timings"];
+            deciding_window: number | null;
         };
         AuditTextRequest: {
             text: string;
@@ -5845,6 +5921,45 @@ export interface operations {
                     "application/json": components["schemas"]["HistoryRow"];
                 };
             };
+            default: components["responses"]["Problem"];
+        };
+    };
+    reproduceModeration: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description RFC 7240: wait=N is how many seconds the caller waits for the answer, 1 or more; then it is 504. engine.deadline bounds it, and Preference-Applied says that it was heard. Other preferences are not looked at.
+                 * @example wait=10
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+                /**
+                 * @description What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+                 * @example ward round
+                 */
+                "X-Guardhouse-Purpose"?: components["parameters"]["Purpose"];
+            };
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReproduceRequest"];
+            };
+        };
+        responses: {
+            /** @description What came of it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reproduction"];
+                };
+            };
+            429: components["responses"]["Limited"];
             default: components["responses"]["Problem"];
         };
     };
