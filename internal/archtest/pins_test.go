@@ -34,7 +34,7 @@ func TestWhatIsFetchedIsPinnedByHash(t *testing.T) {
 
 	hash := regexp.MustCompile(`--hash=sha256:[0-9a-f]{64}( \\)?$`)
 	for _, name := range []string{
-		"requirements-test.txt", "requirements-lint.txt", "requirements-node.txt", "guard-nano/requirements.txt",
+		"requirements-test.txt", "requirements-lint.txt", "requirements-node.txt", "requirements-models.txt", "guard-nano/requirements.txt",
 	} {
 		text, err := os.ReadFile(filepath.Join(root, "scripts", name))
 		require.NoError(t, err)

@@ -29,9 +29,9 @@ type hyper struct {
 func (f *File) CheckLlama() error {
 	h := hyper{arch: f.Architecture()}
 	switch h.arch {
-	case "qwen3", "qwen3vl", "qwen2":
+	case "qwen3", "qwen3vl", "qwen2", "llama":
 	default:
-		return refuse("only the architectures qwen3, qwen3vl and qwen2 are supported as text models")
+		return refuse("only the architectures qwen3, qwen3vl, qwen2 and llama are supported as text models")
 	}
 	if err := f.sizes(&h); err != nil {
 		return err

@@ -31,7 +31,10 @@ func wanted(h hyper) map[string]want {
 		m[b+"ffn_gate.weight"] = want{dims: [2]uint64{e, h.feed}}
 		m[b+"ffn_up.weight"] = want{dims: [2]uint64{e, h.feed}}
 		m[b+"ffn_down.weight"] = want{dims: [2]uint64{h.feed, e}}
-		if h.arch == "qwen2" {
+		switch h.arch {
+		case "llama": // without the biases and rope factors that some have
+			continue
+		case "qwen2":
 			m[b+"attn_q.bias"] = want{dims: [2]uint64{q, 1}}
 			m[b+"attn_k.bias"] = want{dims: [2]uint64{kv, 1}}
 			m[b+"attn_v.bias"] = want{dims: [2]uint64{kv, 1}}

@@ -48,7 +48,7 @@ func (f *File) checkVocab(h *hyper) error {
 	if len(ids) != len(tokens) {
 		return refuse("a token appears twice")
 	}
-	if err := checkBytes(ids, types); err != nil {
+	if err := checkBytes(ids, types, f.mayLackBytes()); err != nil {
 		return err
 	}
 	if err := f.checkMerges(ids, types); err != nil {
@@ -57,10 +57,32 @@ func (f *File) checkVocab(h *hyper) error {
 	return f.checkIDs(types)
 }
 
-// checkBytes demands one normal token for each of the 256 bytes.
-func checkBytes(ids map[string]int32, types []int64) error {
-	for _, r := range ByteAlphabet() {
-		if id, ok := ids[string(r)]; !ok || types[id] != TokenNormal {
+// mayLackBytes says that the vocabulary is of the family that was made without rare bytes. Its pre-tokenizer tells.
+func (f *File) mayLackBytes() bool {
+	pre, _ := f.String("tokenizer.ggml.pre")
+	return pre == "smollm"
+}
+
+// RareByte says whether no character that is assigned and printed needs the byte: control characters but for tabs and line breaks,
+// the lead bytes of unassigned planes, and what no UTF-8 text has.
+func RareByte(b byte) bool {
+	switch {
+	case b == '\t' || b == '\n' || b == '\r':
+		return false
+	case b < ' ', b == 0x7F, b == 0xC0, b == 0xC1, b == 0xF1, b == 0xF2, b >= 0xF5:
+		return true
+	}
+	return false
+}
+
+// checkBytes demands one normal token for each of the 256 bytes, where a family lacks rare ones for each of the others.
+func checkBytes(ids map[string]int32, types []int64, mayLack bool) error {
+	for b, r := range ByteAlphabet() {
+		id, ok := ids[string(r)]
+		if !ok && mayLack && RareByte(byte(b)) {
+			continue
+		}
+		if !ok || types[id] != TokenNormal {
 			return refuse("the byte alphabet is incomplete: some text could not be written in tokens")
 		}
 	}

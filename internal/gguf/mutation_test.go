@@ -144,7 +144,7 @@ func types() []mutation {
 		{"architecture missing", without("general.architecture"), "architecture"},
 		{"architecture strange", key("general.architecture", "qwen3\n"), "plain name"},
 		{"architecture unknown", key("general.architecture", "mamba"), "supported"},
-		{"architecture llama", key("general.architecture", "llama"), "supported"},
+		{"architecture phi3", key("general.architecture", "phi3"), "supported"},
 		{"block count a text", key("qwen3.block_count", "1"), "qwen3.block_count has a wrong type"},
 		{"block count UINT64", key("qwen3.block_count", uint64(1)), "wrong type"},
 		{"block count INT32", key("qwen3.block_count", int32(1)), "wrong type"},

@@ -39,6 +39,14 @@ func (t *Tokenizer) merge(dst []int32, w string) []int32 {
 			ranks[best], made[best] = t.merges.rank(ids[best], ids[best+1])
 		}
 	}
+	if t.holes {
+		for _, id := range ids[:n] {
+			if id != none {
+				dst = append(dst, id)
+			}
+		}
+		return dst
+	}
 	return append(dst, ids[:n]...)
 }
 
@@ -66,7 +74,9 @@ func (t *Tokenizer) mergeLong(dst []int32, w string) []int32 {
 		t.apply(list, &heap, int32(top>>32), int32(top&0xffffffff))
 	}
 	for i := int32(0); i >= 0; i = list[i].next {
-		dst = append(dst, list[i].id)
+		if list[i].id != none {
+			dst = append(dst, list[i].id)
+		}
 	}
 	return dst
 }

@@ -115,6 +115,9 @@ func (t *Tokenizer) run(s string, i int, want class) int {
 //	(?i:'s|'t|'re|'ve|'m|'ll|'d) | [^\r\n\p{L}\p{N}]?\p{L}+ | \p{N} | ?[^\s\p{L}\p{N}]+[\r\n]*
 //	| \s*[\r\n]+ | \s+(?!\S) | \s+
 func (t *Tokenizer) next(s string, i int) int {
+	if t.smollm {
+		return t.nextSmol(s, i)
+	}
 	c, n := t.at(s, i)
 	if c == letter {
 		return t.run(s, i+n, letter)

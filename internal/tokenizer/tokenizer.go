@@ -1,4 +1,4 @@
-// Package tokenizer turns text into token ids and back: byte-level BPE with the qwen2 pre-tokenizer,
+// Package tokenizer turns text into token ids and back: byte-level BPE with the qwen2 or the smollm pre-tokenizer,
 // exactly as the reference tokenizer does it and in time linear in the text, which neither the
 // engine's recursive regular expressions nor its Go port are. Ordinary text never becomes a control
 // or user-defined id. It imports gguf and fault besides the standard library.
@@ -47,7 +47,9 @@ type Tokenizer struct {
 	pieces  []string // bytes of each token
 	types   []int32
 	ids     map[string]int32 // token as it stands in the file
-	bytes   [256]int32
+	bytes   [256]int32       // none where the vocabulary has no token for the byte
+	holes   bool             // there are such bytes
+	smollm  bool             // the pre-tokenizer is smollm's, else qwen2's
 	merges  mergeTable
 	classes []class
 	special map[byte][]int32 // by first byte, longest first
@@ -68,17 +70,17 @@ const (
 	cacheWord  = 32
 )
 
-// New answers a tokenizer. It refuses another pre-tokenizer than qwen2, lists of different lengths,
+// New answers a tokenizer. It refuses another pre-tokenizer than qwen2 and smollm, lists of different lengths,
 // missing bytes, and merges that name unknown or special tokens.
 func New(v Vocab) (*Tokenizer, error) {
-	if v.Pre != "qwen2" {
-		return nil, fault.New(fault.Invalid, "only the qwen2 pre-tokenizer is supported")
+	if v.Pre != "qwen2" && v.Pre != "smollm" {
+		return nil, fault.New(fault.Invalid, "only the pre-tokenizers qwen2 and smollm are supported")
 	}
 	if len(v.Tokens) != len(v.Types) || v.EOS < 0 || int(v.EOS) >= len(v.Tokens) {
 		return nil, fault.New(fault.Invalid, "the vocabulary's lists do not fit each other")
 	}
 	t := &Tokenizer{
-		types: v.Types, eos: v.EOS, classes: newClasses(), seed: maphash.MakeSeed(),
+		types: v.Types, eos: v.EOS, smollm: v.Pre == "smollm", classes: newClasses(), seed: maphash.MakeSeed(),
 		cache: make([]atomic.Pointer[word], cacheSlots),
 	}
 	if err := t.addTokens(v.Tokens); err != nil {
@@ -112,6 +114,11 @@ func (t *Tokenizer) Ordinary(id int32) bool {
 	return id >= 0 && int(id) < len(t.types) && t.types[id] == gguf.TokenNormal
 }
 
+// Control says whether id is a mark that is no text, such as the end of a turn.
+func (t *Tokenizer) Control(id int32) bool {
+	return id >= 0 && int(id) < len(t.types) && t.types[id] == gguf.TokenControl
+}
+
 // Decode answers the text of ids; unknown ids add nothing.
 func (t *Tokenizer) Decode(ids []int32) string {
 	n := 0
@@ -130,7 +137,7 @@ func (t *Tokenizer) Decode(ids []int32) string {
 }
 
 // Encode answers the ids of ordinary text. Literals of special tokens in it stay text (threat T1);
-// bytes that are not UTF-8 become U+FFFD each.
+// bytes that are not UTF-8 become U+FFFD each, and those that the vocabulary has no token for are left out, as the reference does.
 func (t *Tokenizer) Encode(text string) []int32 {
 	return t.AppendEncode(make([]int32, 0, len(text)/3+4), text)
 }
@@ -188,7 +195,7 @@ func (t *Tokenizer) Words(text string, yield func(end int) bool) {
 }
 
 func (t *Tokenizer) appendWord(dst []int32, w string) []int32 {
-	if len(w) == 1 {
+	if len(w) == 1 && !t.holes {
 		return append(dst, t.bytes[w[0]])
 	}
 	if len(w) > cacheWord {

@@ -39,6 +39,10 @@ func (t *Tokenizer) addTokens(tokens []string) error {
 	}
 	for b, r := range alphabet {
 		id, ok := t.ids[string(r)]
+		if !ok && t.smollm && gguf.RareByte(byte(b)) {
+			t.bytes[b], t.holes = none, true
+			continue
+		}
 		if !ok || t.types[id] != gguf.TokenNormal {
 			return fault.New(fault.Invalid, "the vocabulary has no token for some byte")
 		}
@@ -46,6 +50,9 @@ func (t *Tokenizer) addTokens(tokens []string) error {
 	}
 	return nil
 }
+
+// none stands for a byte that has no token; nothing merges with it.
+const none = int32(-1)
 
 // plain answers the bytes that a token of the byte alphabet stands for; a token with any other
 // character stands for itself.

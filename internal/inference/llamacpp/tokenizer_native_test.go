@@ -80,7 +80,7 @@ func compare(t *testing.T, w *weights, tok *tokenizer.Tokenizer, text string) {
 }
 
 func TestTokenizerEqualsEngine(t *testing.T) {
-	for name, file := range map[string]func(testing.TB) string{"guard-nano": nano, "qwen3": tinyGuard} {
+	for name, file := range map[string]func(testing.TB) string{"guard-nano": nano, "qwen3": tinyGuard, "smollm": smol} {
 		t.Run(name, func(t *testing.T) {
 			w, err := loadWeights(t.Context(), file(t), true, nil)
 			require.NoError(t, err)
