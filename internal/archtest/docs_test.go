@@ -47,7 +47,11 @@ func settings() string {
 		if o.Default != "" {
 			value = "`" + o.Default + "`"
 		}
-		fmt.Fprintf(&built, "| `%s` | `%s` | %s | %s |\n", o.Key, o.Env(), value, o.Help)
+		variable := "`" + o.Env() + "`"
+		if o.File {
+			variable = "(file only)"
+		}
+		fmt.Fprintf(&built, "| `%s` | %s | %s | %s |\n", o.Key, variable, value, o.Help)
 	}
 	return "\n| key | environment | default | what |\n|---|---|---|---|\n" + built.String() +
 		"\nKeys of the contract that this release refuses at start, so that nobody relies on what is not there:\n\n| key | what |\n|---|---|\n" +

@@ -76,6 +76,9 @@ type Config struct {
 	Deadline              time.Duration
 	Weights               map[string]int // by role
 	Kernels               string         // auto | avx512 | avx2 | neon | none
+	GPULayers             int            // AllLayers = as many as fit
+	GPULibrary            string         // folder
+	GPUManifest           string         // its SHA-256, "" = any
 
 	CheckpointRows      int
 	CheckpointEvery     time.Duration

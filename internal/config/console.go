@@ -36,8 +36,11 @@ const (
 	Boolean  = "boolean"
 )
 
-// fromDefault is the source of a key that no layer says anything of.
-const fromDefault = "default"
+const (
+	// fromDefault is the source of a key that no layer says anything of.
+	fromDefault = "default"
+	inFile      = "file"
+)
 
 // Field is a key that the console shows, with what flag, environment or file say of it; Source is default where none does.
 type Field struct {

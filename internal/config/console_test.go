@@ -55,8 +55,8 @@ func TestStoredValuesThatCannotBe(t *testing.T) {
 		bad    map[string]string // key -> part of the reason
 	}{
 		"of a newer release":      {stored: map[string]string{"engine.warp": "9"}, bad: map[string]string{"engine.warp": "no setting of this release"}},
-		"not built":               {stored: map[string]string{"engine.gpu_layers": "9"}, bad: map[string]string{"engine.gpu_layers": "no setting of this release"}},
-		"never the console's":     {stored: map[string]string{"tls.key": "/x", "moderation.keep_content": "none"}, bad: map[string]string{"tls.key": "not set in the console", "moderation.keep_content": "not set in the console"}},
+		"not built":               {stored: map[string]string{"tls.client_ca": "9"}, bad: map[string]string{"tls.client_ca": "no setting of this release"}},
+		"never the console's":     {stored: map[string]string{"engine.gpu_layers": "9", "engine.gpu_library": "/x", "tls.key": "/x", "moderation.keep_content": "none"}, bad: map[string]string{"engine.gpu_layers": "not set in the console", "engine.gpu_library": "not set in the console", "tls.key": "not set in the console", "moderation.keep_content": "not set in the console"}},
 		"out of range":            {stored: map[string]string{"engine.deadline": "6m"}, bad: map[string]string{"engine.deadline": "wants a time from 100ms to 5m"}},
 		"no number":               {stored: map[string]string{"engine.queue": "many"}, bad: map[string]string{"engine.queue": "wants a whole number from 1 to 100000"}},
 		"no model's id":           {stored: map[string]string{"models.default": "../x"}, bad: map[string]string{"models.default": "wants the id of a model"}},

@@ -38,6 +38,9 @@ func listed(values []resolved, c *Config) (out []Setting) {
 			continue
 		}
 		e := Setting{Key: v.option.Key, Value: v.value, Source: v.source, Env: v.option.Env(), Secret: v.option.Secret}
+		if v.option.File {
+			e.Env = ""
+		}
 		switch {
 		case e.Secret:
 			e.Value = Secret(e.Value).String()

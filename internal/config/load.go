@@ -62,8 +62,11 @@ func resolve(s Sources) ([]resolved, error) {
 		for _, layer := range []struct {
 			name   string
 			values map[string]string
-		}{{"file", fromFile}, {"environment", fromEnv}, {"flag", s.Flags}} {
+		}{{inFile, fromFile}, {"environment", fromEnv}, {"flag", s.Flags}} {
 			if v, ok := layer.values[o.Key]; ok {
+				if o.File && layer.name != inFile {
+					return nil, fmt.Errorf("%s (from %s) is taken from the configuration file alone: put it there", o.Key, layer.name)
+				}
 				r.value, r.source = v, layer.name
 			}
 		}

@@ -19,6 +19,7 @@ type Option struct {
 	Default string
 	Help    string
 	Secret  bool
+	File    bool    // taken from the configuration file alone: what native code is loaded from is not for an environment to say (threat D2)
 	Console Console // whether the console shows the key and may change it
 	rule
 }
@@ -86,7 +87,9 @@ func ownOptions() []Option {
 		{Key: "engine.flash_attention", Default: "auto", Help: "on, off, or auto, which is on: without it every token is compared with the cells of all slots", Console: Shown, rule: choice(func(c *Config) *string { return &c.FlashAttention }, "auto", "on", "off")},
 		{Key: "engine.kv_cache", Default: "auto", Help: "how keys and values are kept: f16, q8_0 (half the memory; slower, and one verdict in 400 differs), or auto, which is f16", Console: Shown, rule: choice(func(c *Config) *string { return &c.KVCache }, "auto", "f16", "q8_0")},
 		{Key: "engine.kernels", Default: "auto", Help: "instructions that compute products with weights: avx512, avx2 or neon as far as the processor has them, none for the engine's own code, auto for the fastest", Console: Shown, rule: choice(func(c *Config) *string { return &c.Kernels }, "auto", "avx512", "avx2", "neon", "none")},
-		{Key: "engine.gpu_layers", Help: "layers on the GPU"},
+		{Key: "engine.gpu_layers", Default: "auto", Help: "layers of a model on the GPU: auto for as many as fit beside head-room, 0 for none, a number for so many where they fit", Console: Shown, rule: only(gpuLayers)},
+		{Key: "engine.gpu_library", Default: "/usr/lib/guardhouse", Help: "folder of the library for NVIDIA GPUs, which nobody but root and the server may write to, nor to what is above it", File: true, rule: only(absolute(func(c *Config) *string { return &c.GPULibrary }))},
+		{Key: "engine.gpu_library_sha256", Help: "SHA-256 of the file MANIFEST in engine.gpu_library: no other library is loaded. Any that root put there if empty", File: true, rule: only(digest(func(c *Config) *string { return &c.GPUManifest }))},
 		{Key: "engine.queue", Default: "256", Help: "requests that may wait for a model; more are answered 503", Console: Now, rule: integer(func(c *Config) *int { return &c.Queue }, 1, 100000)},
 		{Key: "engine.deadline", Default: "5m", Help: "longest time from a request to its verdict, waiting and judging together; then 504. 100ms to 5m; a caller may ask for less (Prefer: wait=N)", Console: Now, rule: duration(func(c *Config) *time.Duration { return &c.Deadline }, 100*time.Millisecond, 5*time.Minute)},
 		{Key: "engine.weights", Help: "turns at a model that people of a role get for one of everybody else's, role=N comma separated, 1 to 16", Console: Shown, rule: only(weights)},
