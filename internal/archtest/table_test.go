@@ -163,15 +163,22 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		reason: "an import proves that file, vocabulary and template work together before the model is listed",
 	},
 	"internal/manager": {
-		imports: []string{"internal/catalog", "internal/fault", "internal/inference"},
-		reason:  "which models are in memory and when: what a model is for, its kind's Loader knows",
+		imports:     []string{"internal/catalog", "internal/fault", "internal/gguf", "internal/inference"},
+		reason:      "which models are in memory and when: what a model is for, its kind's Loader knows",
+		nativeTests: true,
+	},
+	"internal/chat": {
+		imports: []string{
+			"internal/access", "internal/audit", "internal/catalog", "internal/fault", "internal/inference", "internal/limit", "internal/manager", "internal/prompt", "internal/tokenizer",
+		},
+		reason: "what models write: leases a model as the verdict does, and stores nothing but the log's rows",
 	},
 	"internal/moderation": {
 		imports: []string{
 			"internal/access", "internal/audit", "internal/catalog", "internal/db", "internal/fault", "internal/inference", "internal/limit", "internal/manager", "internal/prompt",
 			"internal/tally", "internal/tokenizer",
 		},
-		reason:      "the verdict: the only domain that leases a model in this release",
+		reason:      "the verdict: leases a guard and stores what it says",
 		nativeTests: true,
 	},
 
