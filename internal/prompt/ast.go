@@ -61,4 +61,9 @@ type (
 	}
 	raiseCall struct{ e expression }
 	rangeCall struct{ args []expression }
+	textCall  struct {
+		name string
+		e    expression
+		args []expression
+	}
 )

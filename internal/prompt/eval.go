@@ -222,13 +222,15 @@ func (e spaceCall) eval(r *run) (value, error) {
 	return n, r.step()
 }
 
+const refusesConversation = "the model's chat template refuses this conversation"
+
 // eval of raise_exception ends the rendering: the template does not take this conversation. Its words
 // may hold content, so they are not passed on.
 func (e raiseCall) eval(r *run) (value, error) {
 	if _, err := e.e.eval(r); err != nil {
 		return nil, err
 	}
-	return nil, fault.New(fault.Invalid, "the model's chat template refuses this conversation")
+	return nil, fault.New(fault.Invalid, refusesConversation)
 }
 
 func (e rangeCall) eval(r *run) (value, error) {

@@ -33,6 +33,8 @@ func (e apply) eval(r *run) (value, error) {
 		return fallback(v, args), nil
 	case "join":
 		return r.joinList(v, args)
+	case "tojson":
+		return nil, invalid("the filter tojson is not supported")
 	}
 	t, err := printed(v)
 	if err != nil {
@@ -155,6 +157,8 @@ func (e check) eval(r *run) (value, error) {
 		is = !missing
 	case "string":
 		_, is = v.(text)
+	case "true", "false":
+		is = v == (e.name == "true")
 	case "mapping":
 		_, is = v.(*record)
 	case "iterable":

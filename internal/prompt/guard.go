@@ -16,9 +16,8 @@ import (
 
 // Guard makes the prompts of one guard model. It is safe for many goroutines.
 type Guard struct {
+	coder
 	tpl        *Template
-	tok        *tokenizer.Tokenizer
-	form       norm.Form
 	plain      bool // contents are normalised, trimmed and freed of invisible characters
 	sha        string
 	vocabulary AnswerVocab
@@ -53,7 +52,7 @@ func NewGuard(f *gguf.File, tok *tokenizer.Tokenizer, templateOverride string) (
 		return nil, err
 	}
 	sum := sha256.Sum256([]byte(src))
-	g := &Guard{tpl: tpl, tok: tok, form: norm.NFC, sha: hex.EncodeToString(sum[:]), edges: map[string]edge{}}
+	g := &Guard{tpl: tpl, coder: coder{tok: tok, form: norm.NFC}, sha: hex.EncodeToString(sum[:]), edges: map[string]edge{}}
 	if err := g.setNormalization(f); err != nil {
 		return nil, err
 	}
@@ -68,7 +67,7 @@ func (g *Guard) setNormalization(f *gguf.File) error {
 	switch name {
 	case "", "nfc":
 	case "nfkc":
-		g.form, g.plain = norm.NFKC, true
+		g.form, g.plain, g.fixed = norm.NFKC, true, true
 	default:
 		return fault.New(fault.Invalid, "guardhouse.text_normalization is not nfc or nfkc")
 	}
@@ -117,7 +116,7 @@ func (g *Guard) Encode(msgs []Message) (Prompt, error) {
 		return Prompt{}, err
 	}
 	p, err := g.assemble(t)
-	p.Response = msgs[len(msgs)-1].Role == "assistant"
+	p.Response = msgs[len(msgs)-1].Role == roleAssistant
 	return p, err
 }
 
@@ -128,18 +127,18 @@ func checkShape(msgs []Message) error {
 	first := 0
 	for i, m := range msgs {
 		switch {
-		case m.Role == "system" && i > 0:
+		case m.Role == roleSystem && i > 0:
 			return fault.New(fault.Invalid, "a system message may only be the first").WithField("input")
-		case m.Role == "system":
+		case m.Role == roleSystem:
 			first = 1
-		case m.Role != "user" && m.Role != "assistant":
+		case m.Role != roleUser && m.Role != roleAssistant:
 			return fault.New(fault.Invalid, "a message has a role other than system, user and assistant").WithField("input")
 		}
 		if !utf8.ValidString(m.Content) {
 			return fault.New(fault.Invalid, "a message is not UTF-8 text").WithField("input")
 		}
 	}
-	if first == len(msgs) || msgs[first].Role != "user" {
+	if first == len(msgs) || msgs[first].Role != roleUser {
 		return fault.New(fault.Invalid, "the first turn of a conversation must be the user's").WithField("input")
 	}
 	return nil
@@ -188,48 +187,4 @@ func (g *Guard) assemble(t text) (Prompt, error) {
 	}
 	body := len(ids) - len(head.ids)
 	return Prompt{IDs: append(ids, tail.ids...), Prefix: len(head.ids), BodyIDs: body}, nil
-}
-
-// encode appends the ids of t. Literals of special tokens count only where they stand wholly in text
-// of the template: content is never parsed (threat T1). Between them, template text and content are
-// normalised and tokenised as one string, as the reference does.
-func (g *Guard) encode(dst []int32, t text) ([]int32, error) {
-	done, gap := 0, 0
-	for i := 0; i <= len(t.marks); i++ {
-		end := len(t.s)
-		if i < len(t.marks) {
-			end = t.marks[i].from
-		}
-		for gap < end {
-			start, stop, id, ok := g.tok.FindSpecial(t.s[gap:end])
-			if !ok {
-				break
-			}
-			var err error
-			if dst, err = g.piece(dst, t.s[done:gap+start]); err != nil {
-				return nil, err
-			}
-			dst, done = append(dst, id), gap+stop
-			gap = done
-		}
-		if i < len(t.marks) {
-			gap = max(gap, t.marks[i].to)
-		}
-	}
-	return g.piece(dst, t.s[done:])
-}
-
-// piece appends the ids of ordinary text. The check costs nothing and guards what everything rests on.
-func (g *Guard) piece(dst []int32, s string) ([]int32, error) {
-	if !g.plain {
-		s = normalize(g.form, s)
-	}
-	from := len(dst)
-	dst = g.tok.AppendEncode(dst, s)
-	for _, id := range dst[from:] {
-		if !g.tok.Ordinary(id) {
-			return nil, fault.New(fault.Internal, "a text became a special token")
-		}
-	}
-	return dst, nil
 }

@@ -34,6 +34,14 @@ func (p *parser) attribute(e expression) (expression, error) {
 		return nil, err
 	}
 	if next := p.peek(); next.kind == tokSign && next.s == "(" {
+		if p.chat && method(name.s) {
+			p.take()
+			args, err := p.arguments()
+			if err == nil && len(args) > 1 {
+				err = invalid("the method %s() has a wrong number of arguments", name.s)
+			}
+			return textCall{name.s, e, args}, err
+		}
 		return nil, invalid("the method %s() is not supported", name.word())
 	}
 	return attribute{e, name.s}, nil
@@ -96,6 +104,9 @@ func arity(filter string) (low, high int, ok bool) {
 func (p *parser) filter(e expression) (expression, error) {
 	name := p.take()
 	low, high, ok := arity(name.s)
+	if p.chat && name.s == "tojson" { // stands in branches for tools, which no conversation here has
+		low, high, ok = 0, 1, true
+	}
 	if name.kind != tokName || !ok {
 		return nil, invalid("the filter %s is not supported", name.word())
 	}
@@ -119,6 +130,11 @@ func (p *parser) test(e expression) (expression, error) {
 	case "defined", "undefined", "none", "string", "mapping", "iterable":
 		c.name = name.s
 		return c, nil
+	case "true", "false":
+		if p.chat {
+			c.name = name.s
+			return c, nil
+		}
 	}
 	return nil, invalid("the test %s is not supported", name.word())
 }

@@ -7,6 +7,7 @@ type parser struct {
 	tokens []token
 	at     int
 	depth  int
+	chat   bool // see compile
 }
 
 func (p *parser) peek() token { return p.tokens[p.at] }

@@ -1,4 +1,4 @@
-// Package prompt makes guard prompts: it renders a model's own chat template with a small Jinja subset
+// Package prompt makes the prompts of guards and of chat models: it renders a model's own chat template with a small Jinja subset
 // of ours, keeps apart what a caller sent from what the template says, normalises, and cuts the prompt
 // into prefix, body and suffix. A template comes out of a model file and is hostile until proved
 // otherwise: anything it may not do is refused by name, and size, depth, steps and output are bounded.
@@ -6,9 +6,17 @@
 package prompt
 
 import (
+	"maps"
 	"unicode/utf8"
 
 	"guardhouse/internal/fault"
+)
+
+// Who may speak.
+const (
+	roleSystem    = "system"
+	roleUser      = "user"
+	roleAssistant = "assistant"
 )
 
 // Message is one turn of a conversation.
@@ -32,12 +40,16 @@ const workFactor = 16
 
 // Template is a compiled chat template; it is immutable.
 type Template struct {
-	body []statement
+	body  []statement
+	fixed map[string]value // variables besides the conversation
 }
 
 // Compile answers a template. It refuses with fault.Invalid, naming the construct, everything outside
 // the subset: include, import, extends, macros, calls, unknown filters, tests and attributes.
-func Compile(src string) (*Template, error) {
+func Compile(src string) (*Template, error) { return compile(src, false) }
+
+// compile is Compile. Templates of chat models may also ask texts for a few of Python's methods.
+func compile(src string, chat bool) (*Template, error) {
 	if len(src) > maxSource {
 		return nil, fault.Newf(fault.Invalid, "the chat template is longer than %d KiB", maxSource>>10)
 	}
@@ -48,7 +60,7 @@ func Compile(src string) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{tokens: tokens}
+	p := &parser{tokens: tokens, chat: chat}
 	body, err := p.statements()
 	if err != nil {
 		return nil, err
@@ -68,6 +80,7 @@ func (t *Template) Render(msgs []Message) (string, error) {
 // render answers the prompt text with the places of the contents marked.
 func (t *Template) render(msgs []Message) (text, error) {
 	r := newRun(msgs)
+	maps.Copy(r.scopes[0], t.fixed)
 	for _, s := range t.body {
 		if err := s.exec(r); err != nil {
 			return text{}, err
