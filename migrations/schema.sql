@@ -326,7 +326,9 @@ CREATE TABLE models (
     template_sha256 TEXT NOT NULL,
     is_default      INTEGER NOT NULL DEFAULT 0 CHECK (is_default IN (0, 1)),
     created_at      INTEGER NOT NULL,
-    removed_at      INTEGER
+    removed_at      INTEGER,
+    wanted          TEXT NOT NULL DEFAULT 'loaded' CHECK (wanted IN ('loaded', 'after', 'unloaded')),
+    asked_at        INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE UNIQUE INDEX models_one_default ON models (kind) WHERE is_default = 1;
 

@@ -242,7 +242,7 @@ func SystemPrincipal(osUser string) access.Principal {
 }
 
 // LoadModel loads one model of the catalogue, the default guard for "", for a command that needs no other.
-func (a *App) LoadModel(ctx context.Context, id string) error { return a.Models.LoadModel(ctx, id) }
+func (a *App) LoadModel(ctx context.Context, id string) error { return a.Models.LoadModel(ctx, catalog.KindGuard, id) }
 
 // Close stops the engine, signs the log's end where this is a server that was started, and closes the database: nothing is
 // appended behind the last checkpoint. It may be called on a half-built App.

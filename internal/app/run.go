@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"guardhouse/internal/fault"
 	"guardhouse/internal/httpapi"
 )
 
@@ -79,31 +78,18 @@ func drain(servers []*http.Server) error {
 	return errors.Join(errs...)
 }
 
-// refreshEvery is how often the catalogue is asked for what another process imported: twice within the promised second.
+// refreshEvery is how often a server looks for what other processes changed: twice within the promised second.
 const refreshEvery = 400 * time.Millisecond
 
 // keepModels loads every model, then whatever appears later. A model that cannot be loaded is shown as failed and
 // keeps readiness off if it is the default one; it does not stop the server.
 func (a *App) keepModels(ctx context.Context) {
-	began := a.now()
-	if err := a.Models.Load(ctx); err != nil && ctx.Err() == nil {
-		a.log.Error("loading the default model", "err", err)
-	} else if err == nil {
-		a.log.Info("models loaded", "duration_ms", a.now().Sub(began).Milliseconds())
-	}
-	noted := a.noteChosen("")
-	tick := time.NewTicker(refreshEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			err := a.Models.Refresh(ctx)
-			if err != nil && fault.CodeOf(err) != fault.Canceled {
-				a.log.Warn("reading the catalogue", "err", err)
-			}
-			noted = a.noteChosen(noted)
+	began, noted := a.now(), ""
+	a.Models.Run(ctx, func(err error) {
+		if err != nil && ctx.Err() == nil {
+			a.log.Error("loading the default model", "err", err)
+		} else if err == nil {
+			a.log.Info("models loaded", "duration_ms", a.now().Sub(began).Milliseconds())
 		}
-	}
+	}, func() { noted = a.noteChosen(noted) })
 }

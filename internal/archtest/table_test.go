@@ -256,7 +256,7 @@ var fences = map[string]fence{ //nolint:gochecknoglobals // a constant in all bu
 	"github.com/oklog/ulid/v2":        {in: []string{"internal"}, reason: "ids"},
 	"golang.org/x/text":               {in: []string{"internal"}, reason: "normalisation and case folding"},
 	"golang.org/x/mod":                {in: []string{"internal/proof"}, reason: "the signed note, and nothing else of it"},
-	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/checkpoint", "internal/crash", "internal/db", "internal/doctor", "internal/forward/syslog", "internal/gpu", "internal/policy", "internal/sandbox", engine}, tests: true, reason: "locks, memfd, terminal, what a machine can do, what a child may not"},
+	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/checkpoint", "internal/crash", "internal/db", "internal/doctor", "internal/forward/syslog", "internal/gpu", "internal/manager", "internal/policy", "internal/sandbox", engine}, tests: true, reason: "locks, memfd, terminal, what a machine can do, what a child may not"},
 	"github.com/stretchr/testify":     {in: []string{"internal/apptest"}, tests: true, reason: "assertions"},
 	"pgregory.net/rapid":              {tests: true, reason: "property tests"},
 	"C":                               {in: []string{engine, "internal/isa", "internal/sandbox"}, reason: "cgo of our own is the engine's shim, and what must run before Go does"},

@@ -64,6 +64,7 @@ type Options struct {
 	ModelsDir string // imported models
 	RunDir    string // the embedded model, where the kernel has no sealed memory files
 	Aliases   map[string]string
+	Allowed   []string // the only hashes, in lower case, that may be imported; none = all may
 	Now       func() time.Time
 	// Try loads the model behind f once and asks it the prompt, where it can do no harm; nil = nothing can be imported.
 	Try func(ctx context.Context, f *os.File, prompt []int32) error
@@ -123,6 +124,9 @@ func (s *Service) All(ctx context.Context) ([]Model, error) {
 	defer s.mu.Unlock()
 	for i, m := range *p {
 		m.State, m.Stage = StateLoading, StageWaiting
+		if m.Wanted == WantUnloaded {
+			m.State, m.Stage, m.StateCode = StateUnloaded, "", ByHand
+		}
 		if st, ok := s.states[m.ID]; ok {
 			st.apply(&m)
 		}

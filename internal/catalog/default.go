@@ -7,8 +7,8 @@ import (
 	"guardhouse/internal/fault"
 )
 
-// SetDefault names the guard that judges where a request names none; "" leaves it to the table. A name that no guard of the
-// catalogue has changes nothing until one has it: HasDefault says so.
+// SetDefault names the guard that judges where a request names none; "" leaves it to the table. It judges as soon as it is in
+// memory. A name that no guard of the catalogue has changes nothing until one has it: HasDefault says so.
 func (s *Service) SetDefault(id string) { s.chosen.Store(&id) }
 
 // HasDefault says whether the guard that SetDefault named is there. It is, where none was named.
@@ -46,8 +46,29 @@ func isGuard(id string) func(Model) bool {
 	return func(m Model) bool { return m.ID == id && m.Kind == KindGuard }
 }
 
-// mark makes the named guard the default one among all, and no other guard.
+// mark makes one model of each kind its default: the wanted one, or while that is not in memory and the one before still is,
+// the one before: who asks for the default meets no gap. The caller holds mu.
 func (s *Service) mark(all []Model) {
+	s.name(all)
+	for _, kind := range []string{KindGuard, KindChat} {
+		wanted := slices.IndexFunc(all, func(m Model) bool { return m.Kind == kind && m.Default })
+		if wanted < 0 {
+			continue
+		}
+		if all[wanted].State == StateReady {
+			s.acting[kind] = all[wanted].ID
+			continue
+		}
+		before := slices.IndexFunc(all, func(m Model) bool { return m.Kind == kind && m.ID == s.acting[kind] && m.State == StateReady })
+		if before >= 0 {
+			all[wanted].Default, all[wanted].Next = false, true
+			all[before].Default = true
+		}
+	}
+}
+
+// name makes the guard of SetDefault the wanted default, where there is one of that name.
+func (s *Service) name(all []Model) {
 	chosen := s.chosen.Load()
 	if chosen == nil || *chosen == "" || !slices.ContainsFunc(all, isGuard(*chosen)) {
 		return

@@ -25,6 +25,12 @@ const (
 	Broken       = "internal"      // a mistake of ours; the log says which
 )
 
+// Why a model that could be in memory is not.
+const (
+	ByHand = "by_hand" // somebody took it out, or another took its place
+	Idle   = "idle"    // nobody used it for long: it comes back when somebody does
+)
+
 // The reasons that only this package can tell apart.
 var (
 	errChanged  = errors.New("other bytes than were imported")
@@ -60,6 +66,11 @@ func (s *Service) SetState(id, name, reason string) {
 // SetFailed is SetState for a model that failed, with one of the codes above.
 func (s *Service) SetFailed(id, code, reason string) {
 	s.set(id, state{name: StateFailed, reason: reason, code: code})
+}
+
+// SetUnloaded is SetState for a model that is not in memory for one of the reasons above.
+func (s *Service) SetUnloaded(id, code string) {
+	s.set(id, state{name: StateUnloaded, code: code})
 }
 
 func (s *Service) set(id string, st state) {

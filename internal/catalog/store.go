@@ -24,6 +24,8 @@ type row struct {
 	IsDefault      bool
 	CreatedAt      int64
 	RemovedAt      *int64
+	Wanted         string
+	AskedAt        int64
 }
 
 // TableName names the table for gorm.
@@ -45,6 +47,7 @@ func (s *Service) model(r row) Model {
 	m := Model{
 		ID: r.ID, Kind: r.Kind, Origin: r.Origin, Architecture: r.Architecture, Quantization: r.Quantization,
 		SHA256: r.SHA256, TemplateSHA256: r.TemplateSHA256, SizeBytes: r.SizeBytes, ContextLength: r.ContextLength,
+		Wanted: r.Wanted, AskedAt: r.AskedAt,
 		Default: r.IsDefault, CreatedAt: time.UnixMilli(r.CreatedAt).UTC(), file: r.File,
 	}
 	if r.Origin == OriginImported {
@@ -76,7 +79,7 @@ func rowOf(m Model) *row {
 	return &row{
 		ID: m.ID, Kind: m.Kind, Origin: m.Origin, File: m.file, SizeBytes: m.SizeBytes, SHA256: m.SHA256,
 		Architecture: m.Architecture, Quantization: m.Quantization, ContextLength: m.ContextLength,
-		TemplateSHA256: m.TemplateSHA256, IsDefault: m.Default, CreatedAt: m.CreatedAt.UnixMilli(),
+		TemplateSHA256: m.TemplateSHA256, IsDefault: m.Default, CreatedAt: m.CreatedAt.UnixMilli(), Wanted: WantLoaded,
 	}
 }
 
@@ -107,9 +110,9 @@ func putEmbedded(tx *db.Tx, m Model) error {
 	return db.Translate(tx.Gorm().Create(rowOf(m)).Error)
 }
 
-// inUse reports whether a row, removed or not, names the file.
-func (s *Service) inUse(ctx context.Context, file string) (bool, error) {
+// named reports whether a row, removed or not, has the value in that column.
+func (s *Service) named(column, value string) (bool, error) {
 	var n int64
-	err := s.db.Read(ctx).Model(&row{}).Where("file = ?", file).Count(&n).Error
+	err := s.db.Read(context.Background()).Model(&row{}).Where(map[string]any{column: value}).Count(&n).Error // the caller may have left
 	return n > 0, db.Translate(err)
 }

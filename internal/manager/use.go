@@ -8,43 +8,95 @@ import (
 	"guardhouse/internal/fault"
 )
 
-// failedRetry is when a model that could not be loaded may be asked for again: a person has to act first.
-const failedRetry = 5 * time.Minute
+const (
+	// failedRetry is when a model that could not be loaded may be asked for again: a person has to act first.
+	failedRetry = 5 * time.Minute
+	// leastRetry and mostRetry bound when a model that is being loaded may be asked for again.
+	leastRetry, mostRetry = time.Second, 2 * time.Minute
+)
 
-// Hold is a name that a request was sent with, and the model that it meant when the request began: until Done the model is not
-// taken out of memory to make room for another.
+// Hold is the model that a request's name meant when the request began: until Done it stays in memory, whatever else changes, but
+// where its file did.
 type Hold struct {
 	Model catalog.Model
 	s     *Service
+	kind  string
+	r     *Resident // nil while there is none to hold
 }
 
 // Take answers what a name means to a request: an id, an alias, or for "" the default model of the kind. It refuses what
-// catalog.Resolve refuses, and decides nothing about who may use it.
+// catalog.ResolveFor refuses, and decides nothing about who may use it.
 func (s *Service) Take(ctx context.Context, kind, name string) (*Hold, error) {
 	m, err := s.d.Catalog.ResolveFor(ctx, kind, name)
-	if err != nil {
-		return nil, err
+	for err == nil {
+		h := &Hold{Model: m, s: s, kind: kind}
+		h.grasp()
+		// Asked again now that it is held: it may have lost its name before, and then it may be on its way out.
+		if m, err = s.d.Catalog.ResolveFor(ctx, kind, name); err == nil && m.ID == h.Model.ID {
+			h.Model = m
+			return h, nil
+		}
+		h.Done()
 	}
-	return &Hold{Model: m, s: s}, nil
+	return nil, err
 }
 
-// Done lets go of the model.
-func (h *Hold) Done() {}
+// grasp holds the model in memory, if there is one with the bytes of the row.
+func (h *Hold) grasp() *Resident {
+	h.s.mu.Lock()
+	defer h.s.mu.Unlock()
+	if h.r == nil {
+		if r := h.s.models[h.Model.ID]; r != nil && r.Model.SHA256 == h.Model.SHA256 {
+			r.holds++
+			h.r = r
+		}
+	}
+	return h.r
+}
+
+// Done lets go of the model. A second call does nothing.
+func (h *Hold) Done() {
+	h.s.mu.Lock()
+	r := h.r
+	h.r = nil
+	last := false
+	if r != nil {
+		r.holds--
+		r.used.Store(h.s.o.Now().UnixNano())
+		last = r.holds == 0 && h.s.models[h.Model.ID] != r
+	}
+	h.s.mu.Unlock()
+	if last {
+		h.s.kick() // it may go now
+	}
+}
 
 // Resident answers the model in memory, or says why it is not there now (fault.Loading). Weights that are not those of the
-// catalogue's row are refused: an answer names the bytes that made it.
+// catalogue's row are refused: an answer names the bytes that made it. So is a model of another kind (fault.Invalid).
 func (h *Hold) Resident() (*Resident, error) {
-	h.s.mu.RLock()
-	r, ok := h.s.models[h.Model.ID]
-	h.s.mu.RUnlock()
-	switch {
-	case ok && r.Model.SHA256 == h.Model.SHA256:
+	if h.Model.Kind != h.kind {
+		return nil, fault.Newf(fault.Invalid, "This is a %s model; a %s model is wanted here.", h.Model.Kind, h.kind).WithField("model")
+	}
+	if r := h.grasp(); r != nil && !r.changed.Load() {
 		return r, nil
-	case h.Model.State == catalog.StateFailed:
+	}
+	switch m := h.Model; {
+	case m.State == catalog.StateFailed:
 		// Whoever may see the model finds the reason in the list of models.
 		return nil, fault.New(fault.Loading, "The model could not be loaded; the list of models says why.").WithRetry(failedRetry)
+	case m.State == catalog.StateUnloaded && m.StateCode != catalog.Idle:
+		return nil, fault.New(fault.Loading, "The model was unloaded. Somebody who looks after models has to load it.").WithRetry(failedRetry)
 	}
-	return nil, fault.New(fault.Loading, "The model is not loaded yet.")
+	return nil, fault.New(fault.Loading, "The model is not loaded yet.").WithRetry(h.s.expected(h.Model.ID))
+}
+
+// Call is Resident for whoever was let in: a model that is out of memory because nobody used it is loaded, and he may come back.
+func (h *Hold) Call() (*Resident, error) {
+	r, err := h.Resident()
+	if err != nil {
+		h.s.wake(h.Model.ID)
+	}
+	return r, err
 }
 
 // Confirmed is Resident after the file was held against its hash once more; a model whose file changed is not used any more.
@@ -58,4 +110,37 @@ func (h *Hold) Confirmed(ctx context.Context) (*Resident, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// wake has an idle model loaded.
+func (s *Service) wake(id string) {
+	s.mu.Lock()
+	_, asleep := s.idle[id]
+	delete(s.idle, id)
+	s.mu.Unlock()
+	if asleep {
+		s.d.Catalog.SetState(id, catalog.StateLoading, "")
+		s.kick()
+	}
+}
+
+// expected answers when a model that is being loaded is probably there.
+func (s *Service) expected(id string) time.Duration {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return min(max(s.took[id], leastRetry), mostRetry)
+}
+
+// Used answers when a model that is in memory was used last, the zero time if it never was.
+func (s *Service) Used(id string) time.Time {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r := s.models[id]
+	switch {
+	case r == nil || r.used.Load() == 0:
+		return time.Time{}
+	case r.holds > 0:
+		return s.o.Now()
+	}
+	return time.Unix(0, r.used.Load())
 }

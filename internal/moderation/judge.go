@@ -41,7 +41,7 @@ type job struct {
 // held while a disk flushes.
 func (j *job) judge(ctx context.Context, inputs []Input) (err error) {
 	m := j.held.Model
-	l, err := guardOf(j.held.Resident())
+	l, err := guardOf(j.held.Call())
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (s *Service) Open(_ context.Context, m catalog.Model, f *catalog.File) (man
 	}
 	l := newLoaded(m, g, s.o.WindowCap)
 	return manager.Opened{
-		Content: l, Prove: l.prove,
+		Header: g.File, Content: l, Prove: l.prove,
 		Spec: inference.Spec{
 			Slots: s.o.Slots, SlotTokens: l.window + g.Overhead(), Threads: s.o.Threads,
 			Lanes: s.o.Lanes, Batch: s.o.Batch, Flash: s.o.FlashAttention, Cache: s.o.KVCache,

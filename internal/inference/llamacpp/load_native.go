@@ -104,7 +104,7 @@ func (e *Engine) layOut(ctx context.Context, s inference.Spec, w *weights, cpus 
 	}
 	p.need = need{cell: cell, vocab: w.vocab, heads: w.heads}
 	open := func(l laneLimits) (core, error) { return openLane(w, l) }
-	if err := p.settle(ctx, s, means{open: open, now: e.now, within: context.WithTimeout, room: memoryRoom(root)}); err != nil {
+	if err := p.settle(ctx, s, means{open: open, now: e.now, within: context.WithTimeout, room: roomOf(s, memoryRoom(root))}); err != nil {
 		return nil, err
 	}
 	var cores []core

@@ -40,6 +40,14 @@ func memoryRoom(root fs.FS) int64 {
 	return room
 }
 
+// roomOf answers what of the memory that is there a spec may take.
+func roomOf(s inference.Spec, there int64) int64 {
+	if s.Room > 0 && (there == 0 || s.Room < there) {
+		return s.Room
+	}
+	return there
+}
+
 // groupRoom answers what one control group leaves, false where it has no limit on memory.
 func groupRoom(root fs.FS, controllers, dir string) (int64, bool) {
 	base, limit, used := path.Join("sys/fs/cgroup", dir), "memory.max", "memory.current"
@@ -80,15 +88,26 @@ type need struct {
 // of answers the bytes of all lanes. The engine reserves a row of logits for every id of the largest pass, and without flash
 // attention a table of that pass against all cells for each head; its own account replaces this once a lane is open.
 func (n need) of(l laneLimits, lanes int) int64 {
+	return int64(lanes) * (n.cache(l) + n.compute(l) + n.rows(l))
+}
+
+// cache answers the bytes of one lane's keys and values.
+func (n need) cache(l laneLimits) int64 { return l.cells() * n.cell }
+
+// compute answers the most that the engine reserves for one lane between two operations.
+func (n need) compute(l laneLimits) int64 {
 	table := int64(6) // a mask, in f32 and f16
 	if !l.flash {
 		table += 4 * int64(n.heads)
 	}
-	cells := int64(l.slots)*int64(l.slotTokens) + int64(l.shelves())*shelfIDs
-	compute := int64(l.batch) * (4*int64(n.vocab) + table*cells)
-	rows := 4 * int64(n.vocab) * int64(l.slots) * rowsPerQuery
-	return int64(lanes) * (cells*n.cell + compute + rows)
+	return int64(l.batch) * (4*int64(n.vocab) + table*l.cells())
 }
+
+// rows answers the bytes of the logits that one lane's queries want in one pass.
+func (n need) rows(l laneLimits) int64 { return 4 * int64(n.vocab) * int64(l.slots) * rowsPerQuery }
+
+// cells answers the tokens that one lane has room for.
+func (l laneLimits) cells() int64 { return int64(l.slots)*int64(l.slotTokens) + int64(l.shelves())*shelfIDs }
 
 // squeeze makes slots, then lanes fewer until the contexts fit into the room. What was given is not touched: where that
 // does not fit it refuses with fault.Unprocessable, and says what is needed and what there is.

@@ -5,6 +5,8 @@ import (
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/inference"
 )
 
 func TestMemoryRoom(t *testing.T) {
@@ -52,4 +54,26 @@ func TestMemoryRoom(t *testing.T) {
 		}
 		require.Equal(t, c.want, memoryRoom(root), name)
 	}
+}
+
+func TestTheRoomOfASpecIsABound(t *testing.T) {
+	for _, c := range []struct{ set, there, want int64 }{{0, 5, 5}, {3, 5, 3}, {7, 5, 5}, {3, 0, 3}, {0, 0, 0}} {
+		require.Equal(t, c.want, roomOf(inference.Spec{Room: c.set}, c.there), c)
+	}
+}
+
+// What is said ahead follows the room as the load does: fewer slots first, and the least where nothing fits.
+func TestAnEstimateFollowsTheRoom(t *testing.T) {
+	shape := inference.Shape{WeightBytes: 1 << 30, TiedBytes: 1 << 20, CellBytes: 1 << 10, Vocabulary: 1000, Heads: 4}
+	spec := inference.Spec{SlotTokens: 4096, Threads: 4}
+	wide := estimate(spec, shape, 4)
+	require.Equal(t, shape.WeightBytes+shape.TiedBytes, wide.Weights+wide.Packed)
+	spec.Room = wide.Cache
+	narrow := estimate(spec, shape, 4)
+	require.Less(t, narrow.Cache, wide.Cache)
+	require.LessOrEqual(t, narrow.Cache+narrow.Compute+narrow.Output, spec.Room)
+	spec.Room = 1
+	require.Positive(t, estimate(spec, shape, 4).Cache)
+	shape.Mapped = true
+	require.Equal(t, 2*shape.WeightBytes+shape.TiedBytes, estimate(spec, shape, 4).Weights+estimate(spec, shape, 4).Packed)
 }

@@ -1,0 +1,187 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/fault"
+	"guardhouse/internal/inference"
+)
+
+// headRoom is the part of the machine's memory that models leave to everything else: one in so many.
+const headRoom = 10
+
+// Room is the memory for models.
+type Room struct {
+	Total int64 // 0 = unknown: nothing is refused before the engine does
+	Used  int64 // the most that what is in memory can need
+}
+
+// Free answers what is left.
+func (r Room) Free() int64 { return max(0, r.Total-r.Used) }
+
+// Room answers how the memory for models stands.
+func (s *Service) Room() Room {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r := Room{Total: s.machine}
+	if set := s.tuning.Load().Memory; set > 0 {
+		r.Total = set
+	}
+	for _, in := range s.models {
+		r.Used += in.What.Memory.Total()
+	}
+	for _, l := range s.leaving {
+		if l.r != nil {
+			r.Used += l.r.What.Memory.Total()
+		}
+	}
+	return r
+}
+
+// fit refuses a model that does not fit beside what is in memory (fault.Unprocessable, inference.ErrNoRoom), and says what would.
+// It tells the engine how much is left for what the weights do not take.
+func (s *Service) fit(m catalog.Model, f *catalog.File, o *Opened) error {
+	o.Spec.ModelID = m.ID
+	e, ok := s.d.Engine.(inference.Estimator)
+	if !ok || o.Header == nil {
+		return nil
+	}
+	shape := shapeOf(o.Header, isMapped(f))
+	least := e.Estimate(o.Spec, shape)
+	weights := least.Weights + least.Packed
+	room := s.Room()
+	if room.Total > 0 {
+		o.Spec.Room = max(1, room.Free()-weights)
+		least = e.Estimate(o.Spec, shape)
+	}
+	s.mu.Lock()
+	s.takes[m.SHA256] = least
+	s.mu.Unlock()
+	if room.Total == 0 || least.Total() <= room.Free() {
+		return nil
+	}
+	return fault.Wrap(inference.ErrNoRoom, fault.Unprocessable, s.advice(m, *o, shape, least, room))
+}
+
+// advice says what is needed, what there is, and what would make the one fit into the other.
+func (s *Service) advice(m catalog.Model, o Opened, shape inference.Shape, needs inference.Memory, room Room) string {
+	var ways []string
+	if out := s.enough(m, needs.Total()-room.Free()); out != "" {
+		ways = append(ways, "unload "+out)
+	}
+	if n := s.fewerSlots(o.Spec, shape, room.Free()); n > 0 {
+		ways = append(ways, fmt.Sprintf("an engine.slots of %d", n))
+	}
+	contexts := needs.Total() - needs.Weights - needs.Packed
+	if left := (room.Free() - contexts) * shape.WeightBytes / max(1, needs.Weights+needs.Packed); left > 0 && left < shape.WeightBytes {
+		ways = append(ways, "a smaller quantisation with a file of at most "+inBytes(left))
+	}
+	text := fmt.Sprintf("The model needs %s of memory, and of the %s for models %s are free.", inBytes(needs.Total()), inBytes(room.Total), inBytes(room.Free()))
+	if len(ways) > 0 {
+		text += " What would do: " + strings.Join(ways, ", or ") + "."
+	}
+	return text
+}
+
+// enough names the fewest models whose memory would do, largest first; "" where all of them would not. The defaults stay.
+func (s *Service) enough(but catalog.Model, bytes int64) string {
+	all, err := s.d.Catalog.All(context.Background())
+	if err != nil {
+		return ""
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var may []*Resident
+	for _, m := range all {
+		if r := s.models[m.ID]; r != nil && !m.Default && m.ID != but.ID {
+			may = append(may, r)
+		}
+	}
+	slices.SortFunc(may, func(a, b *Resident) int { return int(b.What.Memory.Total()-a.What.Memory.Total()) / 2 })
+	var names []string
+	for _, r := range may {
+		if bytes <= 0 {
+			break
+		}
+		names = append(names, r.Model.ID)
+		bytes -= r.What.Memory.Total()
+	}
+	if bytes > 0 {
+		return ""
+	}
+	return strings.Join(names, " and ")
+}
+
+// fewerSlots answers the most slots that fit, where their number is set and fewer would do; else 0.
+func (s *Service) fewerSlots(spec inference.Spec, shape inference.Shape, free int64) int {
+	e, ok := s.d.Engine.(inference.Estimator)
+	if !ok {
+		return 0
+	}
+	for n := spec.Slots - 1; n > 0; n-- {
+		spec.Slots, spec.Lanes = n, min(spec.Lanes, n)
+		if e.Estimate(spec, shape).Total() <= free {
+			return n
+		}
+	}
+	return 0
+}
+
+// inBytes answers a size as people say it.
+func inBytes(n int64) string {
+	const gb, mb = 1e9, 1e6
+	if n >= gb {
+		return fmt.Sprintf("%.1f GB", float64(n)/gb)
+	}
+	return fmt.Sprintf("%.0f MB", float64(n)/mb)
+}
+
+// Fits refuses what fit would refuse now, and loads nothing. It reads the file's header only, which is not held against the hash:
+// that is done at the load.
+func (s *Service) Fits(ctx context.Context, m catalog.Model) error {
+	if s.has(m) || s.loaders[m.Kind] == nil {
+		return nil
+	}
+	f, err := s.d.Catalog.Peek(m)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	o, err := s.loaders[m.Kind](ctx, m, f)
+	if err != nil {
+		return err
+	}
+	return s.fit(m, f, &o)
+}
+
+// foresee finds out what one model that is not in memory would take, of those whose pages can't say it yet.
+func (s *Service) foresee(ctx context.Context) {
+	all, err := s.d.Catalog.All(ctx)
+	if err != nil {
+		return
+	}
+	for _, m := range all {
+		if _, known := s.Takes(m); known || s.has(m) || m.State == catalog.StateLoading || s.loaders[m.Kind] == nil {
+			continue
+		}
+		if err := s.Fits(ctx, m); err != nil && !errors.Is(err, inference.ErrNoRoom) {
+			s.mu.Lock()
+			s.takes[m.SHA256] = inference.Memory{} // a file that cannot be read takes nothing
+			s.mu.Unlock()
+		}
+		return
+	}
+}
+
+// Takes answers what a model is held to take, once it is known.
+func (s *Service) Takes(m catalog.Model) (inference.Memory, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	t, known := s.takes[m.SHA256]
+	return t, known
+}
