@@ -17,6 +17,7 @@ class House(serving.Served):
 
     def __init__(self, binary, settings=None):
         super().__init__(binary, {"engine.threads": "1", **(settings or {})})
+        self.flags = ("--no-supervisor",)  # a worker gets no library of the tests, and one that ended is to be seen
         self.key, self.turn = "", 0
         self.answers, self.refusals = [], []  # (verdict, request, hash); (status, body)
 

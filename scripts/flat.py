@@ -46,7 +46,7 @@ class Watched:
         self.over = threading.Event()
 
     def resident(self):
-        with open(f"/proc/{self.served.process.pid}/status", encoding="utf-8") as status:
+        with open(f"/proc/{self.served.worker()}/status", encoding="utf-8") as status:
             return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1)) / 1024
 
     def goroutines(self):
@@ -55,7 +55,7 @@ class Watched:
 
     def descriptors(self, database=False):
         """Those of the database, or all others. None where only root may count them: the program does not let itself be read."""
-        folder, found = f"/proc/{self.served.process.pid}/fd", 0
+        folder, found = f"/proc/{self.served.worker()}/fd", 0
         try:
             for name in os.listdir(folder):
                 try:

@@ -47,7 +47,7 @@ def run(served, credential, examples, only=(), never=()):
     for name in never:
         if name in there:
             line += ["--exclude-operation-id", name]
-    before = served.process.pid
+    before = served.worker()
     done = subprocess.run(line, capture_output=True, text=True, cwd=served.box.name, timeout=1200, check=False,
                           env=dict(serving.environment(), PYTHONUTF8="1"))
     if done.returncode:
@@ -55,7 +55,7 @@ def run(served, credential, examples, only=(), never=()):
     expect(done.returncode == 0, f"schemathesis exited {done.returncode}; its words are above")
     generated = SUMMARY.search(done.stdout)
     expect(generated and int(generated.group(1)) > 0, "schemathesis generated nothing")
-    expect(served.process.poll() is None and served.process.pid == before, "the server is gone")
+    expect(served.process.poll() is None and served.worker() == before, "the server is gone")
     expect(served.call("GET", "/readyz")[0] == 200, "the server is not ready any more")
     return f"{generated.group(1)} requests"
 

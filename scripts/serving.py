@@ -30,6 +30,7 @@ class Served:
     def __init__(self, binary, settings=None):
         self.settings = settings or {}  # of the server: {"engine.threads": "1"}
         self.variables = {}  # of its environment besides
+        self.flags = ()  # of serve
         self.binary = str(pathlib.Path(binary).resolve())
         self.box = tempfile.TemporaryDirectory(prefix="guardhouse-test-")
         self.data = os.path.join(self.box.name, "data")
@@ -57,7 +58,7 @@ class Served:
     def start(self, ready=True):
         """Starts the server in a process group of its own and waits until it can give a verdict, or only until its port is open."""
         self.process = subprocess.Popen(
-            [self.binary, "serve", "--data", self.data, "--listen", "127.0.0.1:0"],
+            [self.binary, "serve", "--data", self.data, "--listen", "127.0.0.1:0", *self.flags],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             env=environment(self.settings) | self.variables, start_new_session=True, cwd=self.box.name,
         )
@@ -100,6 +101,18 @@ class Served:
             return exchange(connection, method, path, key, body)
         finally:
             connection.close()
+
+    def worker(self):
+        """The process that serves: the child of the one that was started, which holds port and folder. None while there is none."""
+        for name in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as stat:
+                    state, parent = stat.read().rpartition(")")[2].split()[:2]
+            except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+                continue  # no process, or one that ended meanwhile
+            if parent == str(self.process.pid) and state != "Z":
+                return int(name)
+        return None
 
     def kill(self):
         """kill -9 of the whole process group, and waits until it is gone."""

@@ -192,7 +192,7 @@ class Load:
                 time.sleep(1)
 
     def sample(self):
-        pid = self.served.process.pid
+        pid = self.served.worker()
         while not self.over():
             status = open(f"/proc/{pid}/status", encoding="utf-8").read()
             resident = int(re.search(r"VmRSS:\s+(\d+)", status).group(1)) / 1024

@@ -171,7 +171,7 @@ func TestMigrateDryRun(t *testing.T) {
 func TestAPlantedTriggerStopsEveryCommandWithOneLine(t *testing.T) {
 	data := folder(t)
 	plant(t, filepath.Join(data, "guardhouse.db"))
-	for _, args := range [][]string{{"serve"}, {"user", "list"}, {"audit", "verify"}, {"migrate"}, {"backup", filepath.Join(t.TempDir(), "b.ghb")}} {
+	for _, args := range [][]string{{"serve", "--no-supervisor"}, {"user", "list"}, {"audit", "verify"}, {"migrate"}, {"backup", filepath.Join(t.TempDir(), "b.ghb")}} {
 		r := guardhouse(t, "", append(args, "--data", data)...)
 		require.Equal(t, exitFailed, r.code, "%v", args)
 		require.Contains(t, r.err, `trigger "planted"`, "%v", args)

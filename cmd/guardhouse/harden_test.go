@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"guardhouse/internal/apptest"
 	"guardhouse/internal/sandbox"
+	"guardhouse/internal/supervise"
 )
 
 // asProgram makes this test binary the program itself: what a process does to itself can be seen from another one only.
@@ -26,6 +29,9 @@ const asProgram = "GH_TEST_AS_PROGRAM"
 func TestMain(m *testing.M) {
 	if code, child := sandbox.Serve(os.Args[1:], children()); child {
 		os.Exit(code)
+	}
+	if supervise.IsWorker() {
+		main() // ends the process
 	}
 	switch os.Getenv(asProgram) {
 	case "serve":
@@ -43,27 +49,38 @@ func TestMain(m *testing.M) {
 type started struct {
 	*exec.Cmd
 	dir    string
+	url    string
+	said   *apptest.Lines // on standard output
 	stderr bytes.Buffer
 }
 
 func start(t *testing.T, env ...string) *started {
 	t.Helper()
+	return startAs(t, t.TempDir(), env, "--no-supervisor", "--listen", "127.0.0.1:0")
+}
+
+// startAs starts it on a folder and waits until it serves.
+func startAs(t *testing.T, dir string, env []string, args ...string) *started {
+	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	s := &started{dir: t.TempDir()}
+	s := &started{dir: dir, said: &apptest.Lines{}}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	s.Cmd = exec.CommandContext(ctx, "sh", "-c", `ulimit -c "$(ulimit -Hc)"; exec "$0" "$@"`,
-		self, "serve", "--no-supervisor", "--data", filepath.Join(s.dir, "data"), "--listen", "127.0.0.1:0")
+	s.Cmd = exec.CommandContext(ctx, "sh", append([]string{
+		"-c", `ulimit -c "$(ulimit -Hc)"; exec "$0" "$@"`, self, "serve", "--data", filepath.Join(s.dir, "data"),
+	}, args...)...)
 	s.Dir = s.dir
 	s.Env = append(os.Environ(), append(env, asProgram+"=serve", "GOTRACEBACK=crash")...)
 	s.Stderr = &s.stderr
 	out, err := s.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, s.Start())
-	lines := bufio.NewScanner(out)
+	lines := bufio.NewScanner(io.TeeReader(out, s.said))
 	for lines.Scan() {
-		if strings.Contains(lines.Text(), "Guardhouse serves") {
+		if url, ok := strings.CutPrefix(lines.Text(), "Guardhouse serves "); ok {
+			s.url = url
+			go func() { _, _ = io.Copy(s.said, out) }() // ends with the process
 			return s
 		}
 	}

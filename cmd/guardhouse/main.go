@@ -19,6 +19,7 @@ import (
 	"guardhouse/internal/fault"
 	"guardhouse/internal/logfile"
 	"guardhouse/internal/sandbox"
+	"guardhouse/internal/supervise"
 )
 
 // version is set by the linker (-X main.version=…).
@@ -74,6 +75,10 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitGood
+	}
+	var ended *supervise.ExitError
+	if errors.As(err, &ended) { // the worker has told why
+		return ended.Code
 	}
 	fmt.Fprintln(errOut, "guardhouse: "+oneLine(err))
 	var found findingError

@@ -11,6 +11,7 @@ import (
 	"guardhouse/internal/app"
 	"guardhouse/internal/config"
 	"guardhouse/internal/inference/llamacpp"
+	"guardhouse/internal/supervise"
 )
 
 func newServe(sh *shared) *cobra.Command {
@@ -32,32 +33,36 @@ func newServe(sh *shared) *cobra.Command {
 			if sh.json {
 				return usageError{errors.New("--json goes with --print-config: the server's own log is JSON unless log.format says otherwise")}
 			}
+			if supervise.IsWorker() {
+				return sh.work(cmd.Context())
+			}
 			c, err := sh.load(flags)
 			if err != nil {
 				return err
 			}
-			return sh.serve(cmd.Context(), c)
+			if noSupervisor {
+				return sh.alone(cmd.Context(), c)
+			}
+			return sh.supervise(cmd.Context(), c)
 		},
 	}
 	cmd.Flags().BoolVar(&printConfig, "print-config", false, "print every setting in force and its source (flag, environment, file, default), secrets hidden, and start nothing")
 	cmd.Flags().BoolVar(&sh.json, "json", false, "with --print-config: print JSON instead of YAML")
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8443", "address and port")
-	cmd.Flags().BoolVar(&noSupervisor, "no-supervisor", false, "run the worker alone, for containers and systemd (this release always does: it has no supervisor yet)")
+	cmd.Flags().BoolVar(&noSupervisor, "no-supervisor", false, "serve in this process alone: where native code ends it, nobody starts it again or finds out whose input did that")
 	return cmd
 }
 
 // serve opens the log, then everything else, and ends them in the other order.
-func (sh *shared) serve(ctx context.Context, c *config.Config) (err error) {
+func (sh *shared) serve(ctx context.Context, c *config.Config, o app.Options, told func(app.Notice)) (err error) {
 	l, err := openLog(ctx, c, sh.err)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
 	slog.SetDefault(l.log)
-	return app.Serve(ctx, c, app.Options{
-		Engine: newEngine(), LogDropped: l.dropped, Kernels: llamacpp.Kernels,
-		Build: thisBuild(),
-	}, func(n app.Notice) { announce(sh, n) })
+	o.Engine, o.LogDropped, o.Kernels, o.Build = newEngine(), l.dropped, llamacpp.Kernels, thisBuild()
+	return app.Serve(ctx, c, o, told)
 }
 
 // printConfig writes the settings in force. It reads the configuration and touches nothing else.
@@ -75,7 +80,9 @@ func (sh *shared) printConfig(flags map[string]string) error {
 
 // announce prints what the person at the console needs first: where to go, and how to get in.
 func announce(sh *shared, n app.Notice) {
-	fmt.Fprintf(sh.out, "\nGuardhouse serves %s\n", n.URL)
+	if n.URL != "" {
+		fmt.Fprintf(sh.out, "\nGuardhouse serves %s\n", n.URL)
+	}
 	if n.APIURL != "" {
 		fmt.Fprintf(sh.out, "Programs use %s\n", n.APIURL)
 	}

@@ -77,7 +77,7 @@ func serving(t *testing.T, args ...string) (stop func() (code int, errors string
 	var errOut bytes.Buffer
 	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, append([]string{"serve"}, args...), strings.NewReader(""), out, &errOut)
+		code <- run(ctx, append([]string{"serve", "--no-supervisor"}, args...), strings.NewReader(""), out, &errOut)
 		_ = out.Close() // a pipe's Close answers nil
 	}()
 	lines := bufio.NewScanner(said)
@@ -109,7 +109,7 @@ func TestServeWritesItsLogToTheFile(t *testing.T) {
 		}
 	}
 	require.Eventually(t, logged(`level=INFO msg=listening`), 10*time.Second, 5*time.Millisecond)
-	second := guardhouse(t, "", "serve", "--data", filepath.Join(dir, "other"), "--config", file)
+	second := guardhouse(t, "", "serve", "--no-supervisor", "--data", filepath.Join(dir, "other"), "--config", file)
 	require.Equal(t, exitFailed, second.code)
 	require.Contains(t, second.err, "another process writes")
 

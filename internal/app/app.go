@@ -49,11 +49,17 @@ type Options struct {
 	Engine inference.Engine
 	// Try loads a model file once in a process of its own before it is imported; nil = none can be imported.
 	Try func(ctx context.Context, f *os.File, prompt []int32) error
-	Now    func() time.Time // nil = the clock
-	Log    *slog.Logger     // nil = slog.Default
+	Now func() time.Time // nil = the clock
+	Log *slog.Logger     // nil = slog.Default
 	// LogDropped counts the lines that the log file did not take; nil = there is no file.
 	LogDropped func() uint64
 	Build      Build
+	// Inherited is what a parent handed on; nil = this process opens everything itself.
+	Inherited *Inherited
+	Marks     inference.Marks // nil = nobody is told what is in flight
+	Restart   Restart
+	// Loaded hears that the models are loaded, as far as they can be; nil = nobody listens.
+	Loaded func()
 	// Kernels answers who computes products where the setting says so; nil = nobody can be asked.
 	Kernels func(setting string) string
 }
@@ -207,8 +213,9 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 		DB: a.DB, Guard: a.Guard, Log: a.Audit, Models: a.Catalog.All, Names: policy.StoredNames{DB: a.DB}, Turn: turns.Take,
 		Revoke: a.Auth.RevokeKey, Now: o.Now,
 	})
-	a.Scheduler = inference.New(inference.Options{Queue: c.Queue, Weights: c.Weights, Now: o.Now})
-	a.Models = manager.New(manager.Deps{Catalog: a.Catalog, Scheduler: a.Scheduler, Engine: o.Engine, Log: o.Log}, manager.Options{Now: o.Now})
+	a.Scheduler = inference.New(inference.Options{Queue: c.Queue, Weights: c.Weights, Marks: o.Marks, Now: o.Now})
+	a.Models = manager.New(manager.Deps{Catalog: a.Catalog, Scheduler: a.Scheduler, Engine: o.Engine, Log: o.Log},
+		manager.Options{Tuning: manager.Tuning{Memory: c.Memory, Idle: c.IdleUnload}, Now: o.Now})
 	a.Moderation = moderation.New(moderation.Deps{
 		DB: a.DB, Guard: a.Guard, Catalog: a.Catalog, Models: a.Models, Scheduler: a.Scheduler, Audit: a.Audit, Log: o.Log,
 		CacheKey: keys.Sub("cache"),

@@ -24,14 +24,16 @@ func Restore(ctx context.Context, c *config.Config, p access.Principal, r backup
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return backup.Restored{}, fmt.Errorf("making the data folder: %w", err)
 	}
-	release, err := ownFolder(c.Data)
+	release, err := ownFolder(ctx, c.Data)
 	if err != nil {
 		return backup.Restored{}, err
 	}
 	defer func() {
 		// A folder that was made for this and holds nothing but our locks goes again, before they do.
 		if err != nil && errors.Is(before, os.ErrNotExist) && !Exists(c) {
-			err = errors.Join(err, os.Remove(filepath.Join(c.Data, serveLock)), os.Remove(filepath.Join(c.Data, useLock)), os.Remove(c.Data))
+			for _, name := range []string{serveLock, aliveLock, useLock, ""} {
+				err = errors.Join(err, os.Remove(filepath.Join(c.Data, name)))
+			}
 		}
 		err = errors.Join(err, release())
 	}()

@@ -30,7 +30,7 @@ type edge struct {
 // door is one listener and the handler behind it.
 type door struct {
 	name     string // in the log
-	address  string
+	port     port
 	bounds   httpapi.Bounds
 	handler  *httpapi.Server
 	listener net.Listener
@@ -55,14 +55,14 @@ func (a *App) newEdge() (*edge, error) {
 	}
 	o.AllowFrom = c.AllowFrom
 	if c.APIListen == "" {
-		return e, a.addDoor(e, "all", c.Listen, o)
+		return e, a.addDoor(e, "all", port{setting: "listen", address: c.Listen}, o)
 	}
 	o.Surface = httpapi.Console
-	if err := a.addDoor(e, "console", c.Listen, o); err != nil {
+	if err := a.addDoor(e, "console", port{setting: "listen", address: c.Listen}, o); err != nil {
 		return nil, err
 	}
 	o.Surface, o.AllowFrom = httpapi.Programs, c.APIAllowFrom
-	return e, a.addDoor(e, "api", c.APIListen, o)
+	return e, a.addDoor(e, "api", port{setting: "api.listen", address: c.APIListen}, o)
 }
 
 // edgeOptions answers what every listener has in common.
@@ -81,7 +81,7 @@ func (a *App) edgeOptions(files *tlsfiles.Files) (httpapi.Options, error) {
 	return o, nil
 }
 
-func (a *App) addDoor(e *edge, name, address string, o httpapi.Options) error {
+func (a *App) addDoor(e *edge, name string, p port, o httpapi.Options) error {
 	ui, err := web.Dist()
 	if err != nil {
 		return fmt.Errorf("opening the console's files: %w", err)
@@ -92,7 +92,7 @@ func (a *App) addDoor(e *edge, name, address string, o httpapi.Options) error {
 	if err != nil {
 		return err
 	}
-	d := &door{name: name, address: address, handler: handler, bounds: httpapi.Bounds{
+	d := &door{name: name, port: p, handler: handler, bounds: httpapi.Bounds{
 		AllowFrom: o.AllowFrom, TrustedProxies: o.TrustedProxies, Connections: connections(),
 	}}
 	if e.tls != nil {
@@ -137,20 +137,19 @@ func connections() int {
 	return int(limit.Cur) / 4
 }
 
-// open opens every port, or none.
-func (e *edge) open(ctx context.Context) error {
-	var lc net.ListenConfig
+// openDoors opens every port, or none.
+func (a *App) openDoors(ctx context.Context, e *edge) error {
 	for _, d := range e.doors {
-		listener, err := lc.Listen(ctx, "tcp", d.address)
+		listener, err := a.listen(ctx, d.port)
 		if err != nil {
-			return errors.Join(fmt.Errorf("opening the port: %w", err), e.close())
+			return errors.Join(err, e.close())
 		}
 		d.listener = listener
 	}
 	return nil
 }
 
-// close closes what open opened.
+// close closes what openDoors opened.
 func (e *edge) close() error {
 	var errs []error
 	for _, d := range e.doors {

@@ -54,7 +54,7 @@ func schemaVersion(t *testing.T, data string) (v int) {
 func TestNoCommandMigratesUnderARunningServer(t *testing.T) {
 	data := olderFolder(t)
 	c := settings(t, data)
-	release, err := lockFolder(data) // as a server of the older release holds it
+	server, err := lockFolder(t.Context(), data) // as a server of the older release holds it
 	require.NoError(t, err)
 
 	_, err = Open(t.Context(), c, Options{})
@@ -67,13 +67,13 @@ func TestNoCommandMigratesUnderARunningServer(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, apptest.Migrations(t, 1), pending, "a copy may be tried beside it")
 
-	require.NoError(t, release())
+	require.NoError(t, server.release())
 	a, err := Open(t.Context(), c, Options{})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
-	release, err = lockFolder(data)
+	server, err = lockFolder(t.Context(), data)
 	require.NoError(t, err, "the command keeps nobody from serving once it has migrated")
-	require.NoError(t, release())
+	require.NoError(t, server.release())
 }
 
 func TestAServerMigratesItsOwnFolder(t *testing.T) {

@@ -25,25 +25,25 @@ func (a *App) servePlain(ctx context.Context) (stop func() error, err error) {
 		return errors.Join(errs...)
 	}
 	for _, l := range []struct {
-		key, address string
-		handler      http.Handler
+		port    port
+		handler http.Handler
 	}{
-		{"metrics.listen", a.Config.MetricsListen, httpapi.MetricsHandler(a.Metrics, a.log)},
-		{"debug.listen", a.Config.DebugListen, httpapi.DebugHandler()},
+		{port{"metrics.listen", a.Config.MetricsListen, true}, httpapi.MetricsHandler(a.Metrics, a.log)},
+		{port{"debug.listen", a.Config.DebugListen, true}, httpapi.DebugHandler()},
 	} {
-		if l.address == "" {
+		if l.port.address == "" {
 			continue
 		}
-		ln, err := listenLoopback(ctx, l.address)
+		ln, err := a.listen(ctx, l.port)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", l.key, err), stop())
+			return nil, errors.Join(err, stop())
 		}
 		server := httpapi.NewHTTPServer(l.handler, a.log)
 		running = append(running, server)
-		a.log.Info("listening without a sign-in", "setting", l.key, "address", ln.Addr().String())
+		a.log.Info("listening without a sign-in", "setting", l.port.setting, "address", ln.Addr().String())
 		work.Go(func() {
 			if err := server.Serve(httpapi.Listen(ln, httpapi.Bounds{})); !errors.Is(err, http.ErrServerClosed) {
-				a.log.Error("a listener without a sign-in has ended", "setting", l.key, "err", err)
+				a.log.Error("a listener without a sign-in has ended", "setting", l.port.setting, "err", err)
 			}
 		})
 	}

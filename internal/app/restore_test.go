@@ -158,7 +158,7 @@ func TestARestoreWantsTheFolderForItself(t *testing.T) {
 	require.ErrorContains(t, err, "another guardhouse command is at work")
 	require.NoError(t, command.Close())
 
-	release, err := ownFolder(data)
+	release, err := ownFolder(t.Context(), data)
 	require.NoError(t, err)
 	opened := make(chan error, 1)
 	go func() {

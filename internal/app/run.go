@@ -91,5 +91,8 @@ func (a *App) keepModels(ctx context.Context) {
 		} else if err == nil {
 			a.log.Info("models loaded", "duration_ms", a.now().Sub(began).Milliseconds())
 		}
+	if a.options.Loaded != nil {
+		a.options.Loaded()
+	}
 	}, func() { noted = a.noteChosen(noted) })
 }

@@ -23,12 +23,10 @@ type Notice struct {
 }
 
 // Serve owns the data folder until ctx ends: it opens the port, answers at once (503 until the models
-// are loaded), and at the end finishes what it accepted. A second Serve on the folder is refused.
+// are loaded), and at the end finishes what it accepted. A second Serve on the folder is refused. With Options.Inherited folder
+// and port are a parent's, and it is the parent who refuses.
 func Serve(ctx context.Context, c *config.Config, o Options, announce func(Notice)) (err error) {
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return fmt.Errorf("making the data folder: %w", err)
-	}
-	release, err := lockFolder(c.Data)
+	release, err := takeFolder(ctx, c, o)
 	if err != nil {
 		return err
 	}
@@ -40,6 +38,18 @@ func Serve(ctx context.Context, c *config.Config, o Options, announce func(Notic
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	return a.serve(ctx, announce)
+}
+
+// takeFolder makes this process the one server of the data folder, unless its parent is.
+func takeFolder(ctx context.Context, c *config.Config, o Options) (release func() error, err error) {
+	if o.Inherited != nil {
+		return o.Inherited.alive.Close, nil
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data folder: %w", err)
+	}
+	mine, err := lockFolder(ctx, c.Data)
+	return mine.release, err
 }
 
 func (a *App) serve(ctx context.Context, announce func(Notice)) (err error) {
@@ -66,7 +76,7 @@ func (a *App) serve(ctx context.Context, announce func(Notice)) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopPlain()) }()
-	if err := e.open(ctx); err != nil {
+	if err := a.openDoors(ctx, e); err != nil {
 		return err
 	}
 	notice, err := a.notice(ctx, e)
@@ -74,6 +84,9 @@ func (a *App) serve(ctx context.Context, announce func(Notice)) (err error) {
 		return errors.Join(err, e.close())
 	}
 	announce(notice)
+	if r := a.options.Restart; r.Count > 0 {
+		a.log.Warn("serving again after the worker ended", "restarts", r.Count, "why", r.Why, "away_ms", a.now().Sub(r.At).Milliseconds())
+	}
 	return a.runAll(ctx, e, left)
 }
 

@@ -9,6 +9,7 @@ import (
 	"guardhouse/internal/auth"
 	"guardhouse/internal/config"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/manager"
 	"guardhouse/internal/moderation"
 	console "guardhouse/internal/settings"
 )
@@ -43,6 +44,8 @@ func (a *App) followSettings(ctx context.Context) {
 		a.Scheduler.SetQueue(c.Queue)
 		a.Auth.SetTimes(auth.Times{Access: c.AccessTokenTTL, Idle: c.SessionIdle, Max: c.SessionMax})
 		a.Catalog.SetDefault(c.DefaultModel)
+		a.Catalog.SetAliases(c.Aliases)
+		a.Models.Tune(manager.Tuning{Memory: c.Memory, Idle: c.IdleUnload})
 		a.Guard.SetLimits(limits(c.Limits))
 	})
 	for _, i := range a.misplaced(ctx) {
@@ -95,7 +98,7 @@ func (a *App) Follow(ctx context.Context) (stop func()) {
 
 // settingFields answers what the console shows, as the settings' service takes it.
 func settingFields(c *config.Config) []console.Field {
-	verdicts := []string{"moderation.mode", defaultModel}
+	verdicts := []string{"moderation.mode", defaultModel, "models.aliases"}
 	var out []console.Field
 	for _, f := range c.Fields() {
 		s := console.Field{

@@ -52,14 +52,14 @@ func useFolder(ctx context.Context, data string) (release func() error, err erro
 }
 
 // ownFolder keeps every other process out of the data folder. It refuses at once while one has it open.
-func ownFolder(data string) (release func() error, err error) {
-	served, err := lockFolder(data)
+func ownFolder(ctx context.Context, data string) (release func() error, err error) {
+	served, err := lockFolder(ctx, data)
 	if err != nil {
 		return nil, err
 	}
 	f, err := openLock(data, useLock)
 	if err != nil {
-		return nil, errors.Join(err, served())
+		return nil, errors.Join(err, served.release())
 	}
 	mine, err := tryFlock(f, unix.LOCK_EX)
 	if err == nil && !mine {
@@ -69,9 +69,9 @@ func ownFolder(data string) (release func() error, err error) {
 		err = errors.Join(backup.Finish(data), backup.Sweep(data))
 	}
 	if err != nil {
-		return nil, errors.Join(err, f.Close(), served())
+		return nil, errors.Join(err, f.Close(), served.release())
 	}
-	return func() error { return errors.Join(f.Close(), served()) }, nil
+	return func() error { return errors.Join(f.Close(), served.release()) }, nil
 }
 
 // openLock opens a lock file of the data folder. One that root makes belongs to the folder's owner.

@@ -19,7 +19,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"cmd/guardhouse": {
 		imports: []string{
 			"internal/access", "internal/app", "internal/audit", "internal/auth", "internal/backup", "internal/bench", "internal/catalog", "internal/checkpoint", "internal/config",
-			"internal/doctor", "internal/export", "internal/fault", "internal/forward", "internal/gguf", "internal/health", "internal/hygiene", "internal/inference", engine, "internal/isa", "internal/limit", "internal/logfile", "internal/moderation", "internal/prompt", "internal/policy", "internal/proof", "internal/rehearsal", "internal/request", "internal/retention", "internal/review", "internal/rule", "internal/sandbox", "internal/settings", "internal/trial", "internal/usage", "internal/verify", "models",
+			"internal/doctor", "internal/export", "internal/fault", "internal/forward", "internal/gguf", "internal/health", "internal/hygiene", "internal/inference", engine, "internal/isa", "internal/limit", "internal/logfile", "internal/moderation", "internal/prompt", "internal/policy", "internal/proof", "internal/rehearsal", "internal/request", "internal/retention", "internal/review", "internal/rule", "internal/sandbox", "internal/settings", "internal/supervise", "internal/trial", "internal/usage", "internal/verify", "models",
 		},
 		reason:      "hands the engine to app and speaks to the services that app built; the only one that links the engine",
 		nativeTests: true,
@@ -87,6 +87,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/logfile": {reason: "the server's log as a file: bytes in, whole lines out"},
 	"internal/limit":   {imports: []string{"internal/fault"}, reason: "how much and how often, pure: knows no rule, no request and no store"},
 	"internal/rule":    {imports: []string{"internal/fault"}, reason: "what a model rule means, pure: decides on values alone, so that it can be held against an oracle"},
+	"internal/supervise": {imports: []string{"internal/crash"}, reason: "one worker of this very binary under a small parent: processes, pipes and patience; knows no setting, no database and no model"},
 	"internal/tally":   {reason: "plain counts that anybody may keep and metrics reads"},
 	"internal/metrics": {imports: []string{"internal/tally"}, reason: "names of metrics and their registry; asks plain functions, knows no service"},
 
@@ -256,7 +257,7 @@ var fences = map[string]fence{ //nolint:gochecknoglobals // a constant in all bu
 	"github.com/oklog/ulid/v2":        {in: []string{"internal"}, reason: "ids"},
 	"golang.org/x/text":               {in: []string{"internal"}, reason: "normalisation and case folding"},
 	"golang.org/x/mod":                {in: []string{"internal/proof"}, reason: "the signed note, and nothing else of it"},
-	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/checkpoint", "internal/crash", "internal/db", "internal/doctor", "internal/forward/syslog", "internal/gpu", "internal/manager", "internal/policy", "internal/sandbox", engine}, tests: true, reason: "locks, memfd, terminal, what a machine can do, what a child may not"},
+	"golang.org/x/sys":                {in: []string{"cmd/guardhouse", "internal/app", "internal/catalog", "internal/checkpoint", "internal/crash", "internal/db", "internal/doctor", "internal/forward/syslog", "internal/gpu", "internal/manager", "internal/policy", "internal/sandbox", "internal/supervise", engine}, tests: true, reason: "locks, memfd, terminal, what a machine can do, what a child may not"},
 	"github.com/stretchr/testify":     {in: []string{"internal/apptest"}, tests: true, reason: "assertions"},
 	"pgregory.net/rapid":              {tests: true, reason: "property tests"},
 	"C":                               {in: []string{engine, "internal/isa", "internal/sandbox"}, reason: "cgo of our own is the engine's shim, and what must run before Go does"},

@@ -1,0 +1,183 @@
+package supervise
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// asParent makes this test binary a parent of its own, to be killed.
+const asParent = "GH_TEST_AS_PARENT"
+
+func TestMain(m *testing.M) {
+	switch {
+	case IsWorker():
+		os.Exit(worker())
+	case os.Getenv(asParent) != "":
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		o := options(os.Getenv(asParent), os.Stdout)
+		o.Environ = Environment(os.Environ())
+		err := Run(ctx, o)
+		stop()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// said is what a worker of these tests tells of itself, a line each.
+type said struct {
+	PID, Generation int
+	Ended           string
+	Environ         []string
+	Kernel          string // the environment as the kernel shows it
+	Args            []string
+	Open            []string // descriptors that a child of it would get
+	Note            string   // what is in the file that was handed on
+}
+
+func worker() int {
+	w, err := Inherit()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 3
+	}
+	w.Parted(func() { os.Exit(4) })
+	how := string(w.Config)
+	switch {
+	case how == "refuse":
+		return 1
+	case how == "die at start", how == "die at start once" && w.Generation == 1:
+		kill(syscall.SIGKILL)
+	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGHUP)
+	w.Serving()
+	w.Whole()
+	tell(w)
+	if how == "crash" || how == "crash once" && w.Generation == 1 {
+		kill(syscall.SIGABRT) // Go ends with status 2, as after an abort in native code
+	}
+	for s := range stop {
+		if s == syscall.SIGTERM {
+			return 0
+		}
+		fmt.Println("hung up")
+	}
+	return 5
+}
+
+// kill ends this process and does not return.
+func kill(s syscall.Signal) {
+	_ = unix.Kill(os.Getpid(), s)
+	select {}
+}
+
+func tell(w *Worker) {
+	kernel, _ := os.ReadFile("/proc/self/environ")
+	out := said{PID: os.Getpid(), Generation: w.Generation, Ended: w.Ended, Environ: os.Environ(), Kernel: string(kernel), Args: os.Args}
+	for fd := 3; fd < 64; fd++ {
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			out.Open = append(out.Open, fmt.Sprint(fd))
+		}
+	}
+	if f := w.File("note"); f != nil {
+		note, _ := io.ReadAll(io.NewSectionReader(f, 0, 100))
+		out.Note = string(note)
+	}
+	line, _ := json.Marshal(out)
+	fmt.Println(string(line))
+}
+
+func options(how string, out *os.File) Options {
+	return Options{
+		Args: []string{"guardhouse", "serve"}, Config: []byte(how), Std: [3]*os.File{nil, out, os.Stderr}, Now: time.Now,
+		Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// parent is one Run in this process.
+type parent struct {
+	t     *testing.T
+	lines *json.Decoder
+	out   *os.File
+	stop  context.CancelFunc
+	done  chan error
+	waits *[]time.Duration
+}
+
+func begin(t *testing.T, how string, change func(*Options)) *parent {
+	t.Helper()
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	note := filepath.Join(t.TempDir(), "note")
+	require.NoError(t, os.WriteFile(note, []byte("handed on"), 0o600))
+	f, err := os.Open(note)
+	require.NoError(t, err)
+	o := options(how, w)
+	if strings.HasPrefix(how, "crash") { // what Go says of it is pages long
+		o.Std[2], err = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+		require.NoError(t, err)
+	}
+	o.Files = []File{{Name: "note", File: f}}
+	if change != nil {
+		change(&o)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	p := &parent{t: t, lines: json.NewDecoder(r), out: r, stop: cancel, done: make(chan error, 1), waits: &[]time.Duration{}}
+	go func() {
+		err := run(ctx, o, func(_ context.Context, wait time.Duration) bool {
+			*p.waits = append(*p.waits, wait)
+			return ctx.Err() == nil
+		})
+		_ = w.Close()
+		p.done <- err
+	}()
+	t.Cleanup(func() {
+		cancel()
+		_ = r.Close()
+		_ = f.Close()
+	})
+	return p
+}
+
+func (p *parent) next() said {
+	p.t.Helper()
+	var s said
+	require.NoError(p.t, p.lines.Decode(&s))
+	return s
+}
+
+func (p *parent) ends() error {
+	p.t.Helper()
+	select {
+	case err := <-p.done:
+		return err
+	case <-time.After(time.Minute):
+		require.Fail(p.t, "the parent does not end")
+		return nil
+	}
+}
+
+func names(environ []string) (out []string) {
+	for _, pair := range environ {
+		name, _, _ := strings.Cut(pair, "=")
+		out = append(out, name)
+	}
+	return out
+}

@@ -1,0 +1,112 @@
+package supervise
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is one running worker.
+type process struct {
+	process *os.Process
+	life    *os.File // its end tells the worker that the parent is gone
+	word    *os.File
+	began   time.Time
+	serving atomic.Bool
+	whole   atomic.Int64 // since when, in ns after began; 0 = not yet
+	now     func() time.Time
+	ended   chan Ended
+}
+
+// start starts a worker: this very binary, whatever lies under its name now.
+func (s *supervisor) start(with Start) (_ *process, err error) {
+	with.Parent, with.Config, with.Crashes = os.Getpid(), s.Config, s.book.Verdicts(s.Now())
+	files := []*os.File{s.Std[0], s.Std[1], s.Std[2]}
+	for _, f := range s.Files {
+		with.Names = append(with.Names, f.Name)
+	}
+	told, err := with.seal()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, told.Close()) }()
+	lifeThere, lifeHere, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("making a pipe to the worker: %w", err)
+	}
+	defer func() { err = errors.Join(err, lifeThere.Close()) }()
+	wordHere, wordThere, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("making a pipe from the worker: %w", err), lifeHere.Close())
+	}
+	defer func() { err = errors.Join(err, wordThere.Close()) }()
+	files = append(files, told, lifeThere, wordThere, s.table.File())
+	for _, f := range s.Files {
+		files = append(files, f.File)
+	}
+	p := &process{life: lifeHere, word: wordHere, began: s.Now(), now: s.Now, ended: make(chan Ended, 1)}
+	p.process, err = os.StartProcess("/proc/self/exe", s.Args, &os.ProcAttr{
+		Env: s.Environ, Files: files, Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("starting the worker: %w", err), p.close())
+	}
+	go p.watch()
+	return p, nil
+}
+
+func (p *process) close() error { return errors.Join(p.life.Close(), p.word.Close()) }
+
+// watch hears what the worker says, until it is gone, and tells how it ended.
+func (p *process) watch() {
+	word := make([]byte, 1)
+	for {
+		if _, err := io.ReadFull(p.word, word); err != nil {
+			break // it is gone, or soon will be
+		}
+		switch word[0] {
+		case wordServing:
+			p.serving.Store(true)
+		case wordWhole:
+			p.whole.Store(int64(max(1, p.now().Sub(p.began))))
+		}
+	}
+	state, err := p.process.Wait()
+	reap()
+	e := Ended{At: p.now(), Served: p.serving.Load(), err: err}
+	e.Ran = e.At.Sub(p.began)
+	if whole := time.Duration(p.whole.Load()); whole > 0 {
+		e.Whole = max(1, e.Ran-whole)
+	}
+	if err == nil {
+		e.Code = state.ExitCode()
+		if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			e.Signal = status.Signal()
+		}
+	}
+	p.ended <- e
+}
+
+// reap takes note of the children that a dead worker left to the first process of a container.
+func reap() {
+	if os.Getpid() != 1 {
+		return
+	}
+	for {
+		if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != nil || pid <= 0 {
+			return
+		}
+	}
+}
+
+// terminate asks the worker to finish. One that is gone already needs no asking.
+func (p *process) terminate() { _ = p.process.Signal(syscall.SIGTERM) }
+
+// hangUp passes on that the log file is to be opened anew.
+func (p *process) hangUp() { _ = p.process.Signal(syscall.SIGHUP) }

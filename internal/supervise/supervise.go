@@ -1,0 +1,153 @@
+// Package supervise runs the server as a worker under a small parent of the same binary, because native code may end a process
+// (ADR 0049). The parent holds what must outlive the worker: the lock of the data folder, the open ports, the settings and what it
+// found out about crashes. It opens no database, loads no model and answers nobody.
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"guardhouse/internal/crash"
+)
+
+// mostMemory is what the parent's garbage may come to before it is collected eagerly.
+const mostMemory = 32 << 20
+
+// Options of a parent.
+type Options struct {
+	Args    []string // of the worker, with the program's name
+	Environ []string // that the worker gets, and no other
+	Config  []byte   // for the worker, opaque
+	Files   []File   // for the worker, open as long as Run runs
+	Std     [3]*os.File
+	Hangups <-chan os.Signal // forwarded; nil = none
+	// Stopping is called once the worker was asked to stop: from then on the ports belong to nobody but it.
+	Stopping func() error
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// File is a descriptor for the worker.
+type File struct {
+	Name string
+	File *os.File
+}
+
+// ExitError is how the worker ended where that is how the parent ends: it has told why itself.
+type ExitError struct{ Code int }
+
+func (e *ExitError) Error() string { return fmt.Sprintf("the worker ended with status %d", e.Code) }
+
+// Run keeps one worker running until ctx ends, then asks it to finish and answers how it did. It answers ExitError for a first worker
+// that refuses to start, and gives up where workers fail again and again.
+func Run(ctx context.Context, o Options) error { return run(ctx, o, rest) }
+
+func run(ctx context.Context, o Options, rest func(context.Context, time.Duration) bool) (err error) {
+	// The kernel ends the worker with the thread that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	debug.SetMemoryLimit(mostMemory)
+	book, err := crash.NewBook()
+	if err != nil {
+		return err
+	}
+	table, err := crash.NewTable()
+	if err != nil {
+		return fmt.Errorf("%w: start with --no-supervisor", err)
+	}
+	defer func() { err = errors.Join(err, table.Close()) }()
+	s := &supervisor{Options: o, book: book, table: table, rest: rest}
+	return s.run(ctx)
+}
+
+type supervisor struct {
+	Options
+	book     *crash.Book
+	table    *crash.Table
+	patience patience
+	rest     func(ctx context.Context, wait time.Duration) bool
+}
+
+func (s *supervisor) run(ctx context.Context) error {
+	start := Start{Generation: 1}
+	for {
+		p, err := s.start(start)
+		if err != nil {
+			return err
+		}
+		e, err := s.attend(ctx, p)
+		switch {
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return e.final()
+		case start.Generation == 1 && e.refused():
+			return &ExitError{Code: e.Code}
+		}
+		wait, enough := s.patience.after(e)
+		s.tell(e, start.Generation, wait)
+		if enough {
+			return fmt.Errorf("the worker ended %d times in a row, the last time with %s: what it said stands above; nothing serves any more", mostFailures, e)
+		}
+		start = Start{Generation: start.Generation + 1, Ended: e.String(), EndedAt: e.At}
+		if !s.rest(ctx, wait) {
+			return errors.Join(s.stopping())
+		}
+	}
+}
+
+// tell logs how a worker ended and what follows of it.
+func (s *supervisor) tell(e Ended, generation int, wait time.Duration) {
+	f := s.book.Ended(e.At, e.ByItself(), s.table)
+	s.Log.Error("the worker ended", "why", e.String(), "generation", generation, "ran_ms", e.Ran.Milliseconds(), "in_flight", f.InFlight, "restart_in_ms", wait.Milliseconds())
+	if f.Refused {
+		s.Log.Error("an input ended the worker twice while it ran alone: it is refused from now on")
+	}
+	if f.Stopped {
+		s.Log.Error("the inputs of one account ended the worker three times: it is stopped", "for_s", int(crash.Window.Seconds()))
+	}
+}
+
+// attend waits for a worker's end, passes on what it is told, and asks it to finish when ctx ends.
+func (s *supervisor) attend(ctx context.Context, p *process) (Ended, error) {
+	stop := ctx.Done()
+	for {
+		select {
+		case e := <-p.ended:
+			return e, errors.Join(e.err, p.close())
+		case <-s.Hangups:
+			p.hangUp()
+		case <-stop:
+			stop = nil
+			p.terminate()
+			if err := s.stopping(); err != nil {
+				s.Log.Error("closing the ports", "err", err)
+			}
+		}
+	}
+}
+
+func (s *supervisor) stopping() error {
+	if s.Stopping == nil {
+		return nil
+	}
+	return s.Stopping()
+}
+
+// rest waits and answers false when ctx ended first.
+func rest(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

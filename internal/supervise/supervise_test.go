@@ -1,0 +1,211 @@
+package supervise
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAWorkerEndsWhenItIsAsked(t *testing.T) {
+	closed := 0
+	p := begin(t, "serve", func(o *Options) { o.Stopping = func() error { closed++; return nil } })
+	s := p.next()
+	require.Equal(t, 1, s.Generation)
+	require.Empty(t, s.Ended)
+	require.Equal(t, "handed on", s.Note)
+	require.Equal(t, []string{"guardhouse", "serve"}, s.Args)
+	require.Empty(t, s.Open, "nothing that it has goes to its children")
+	p.stop()
+	require.NoError(t, p.ends())
+	require.Equal(t, 1, closed, "the ports are the worker's alone")
+}
+
+func TestAWorkerThatDiesIsReplaced(t *testing.T) {
+	p := begin(t, "serve", nil)
+	before := p.next()
+	for i := range 20 {
+		require.NoError(t, syscall.Kill(before.PID, syscall.SIGKILL))
+		s := p.next()
+		require.Equal(t, i+2, s.Generation)
+		require.Equal(t, "signal killed", s.Ended)
+		require.Equal(t, "handed on", s.Note)
+		before = s
+	}
+	p.stop()
+	require.NoError(t, p.ends())
+	for _, wait := range *p.waits {
+		require.Zero(t, wait, "whoever served and was killed from outside is replaced at once")
+	}
+}
+
+func TestAWorkerThatIsKilledWhileItStarts(t *testing.T) {
+	p := begin(t, "die at start once", nil)
+	s := p.next()
+	require.Equal(t, 2, s.Generation)
+	require.Equal(t, "signal killed", s.Ended)
+	p.stop()
+	require.NoError(t, p.ends())
+	require.Equal(t, []time.Duration{0}, *p.waits)
+}
+
+func TestACrashIsReplacedAndTold(t *testing.T) {
+	p := begin(t, "crash once", nil)
+	require.Equal(t, 1, p.next().Generation)
+	s := p.next()
+	require.Equal(t, 2, s.Generation)
+	require.Equal(t, "status 2", s.Ended)
+	p.stop()
+	require.NoError(t, p.ends())
+}
+
+// A start that is refused is told once, by the worker, and the parent ends as it did.
+func TestARefusedStartIsNotRepeated(t *testing.T) {
+	p := begin(t, "refuse", nil)
+	var exit *ExitError
+	require.ErrorAs(t, p.ends(), &exit)
+	require.Equal(t, 1, exit.Code)
+	require.Empty(t, *p.waits)
+}
+
+func TestACrashLoopEnds(t *testing.T) {
+	for _, how := range []string{"crash", "die at start"} {
+		p := begin(t, how, nil)
+		go func() { _, _ = bufio.NewReader(p.out).WriteTo(discard{}) }()
+		require.ErrorContains(t, p.ends(), "8 times in a row", how)
+		require.Equal(t, []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second}, *p.waits, how)
+	}
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+func TestPatience(t *testing.T) {
+	var p patience
+	crash := Ended{Code: exitFault, Served: true, Whole: time.Second}
+	for range 3 {
+		_, enough := p.after(crash)
+		require.False(t, enough)
+	}
+	wait, enough := p.after(Ended{Code: exitFault, Served: true, Whole: time.Hour})
+	require.Zero(t, wait, "it had served for long")
+	require.False(t, enough)
+	wait, _ = p.after(crash)
+	require.Zero(t, wait, "the row begins anew")
+	wait, _ = p.after(Ended{Code: -1, Signal: syscall.SIGKILL})
+	require.Equal(t, time.Second, wait, "its models were never loaded")
+	wait, _ = p.after(Ended{Code: -1, Signal: syscall.SIGKILL, Served: true, Whole: time.Millisecond})
+	require.Zero(t, wait)
+}
+
+func TestWhoEndedIt(t *testing.T) {
+	require.True(t, Ended{Code: exitFault}.ByItself())
+	require.True(t, Ended{Code: -1, Signal: syscall.SIGSEGV}.ByItself())
+	for _, e := range []Ended{{Code: 0}, {Code: 1}, {Code: -1, Signal: syscall.SIGKILL}, {Code: -1, Signal: syscall.SIGTERM}} {
+		require.False(t, e.ByItself(), e)
+	}
+	require.NoError(t, Ended{Code: -1, Signal: syscall.SIGTERM}.final(), "it was asked before it had begun")
+	require.Error(t, Ended{Code: -1, Signal: syscall.SIGTERM, Served: true}.final())
+	require.Error(t, Ended{Code: -1, Signal: syscall.SIGSEGV}.final())
+}
+
+func TestAHangUpIsPassedOn(t *testing.T) {
+	hangups := make(chan os.Signal, 1)
+	p := begin(t, "serve", func(o *Options) { o.Hangups = hangups })
+	p.next()
+	hangups <- syscall.SIGHUP
+	line, err := bufio.NewReader(p.lines.Buffered()).ReadString('\n')
+	if line == "" || line == "\n" {
+		line, err = bufio.NewReader(p.out).ReadString('\n')
+	}
+	require.NoError(t, err)
+	require.Equal(t, "hung up\n", line)
+	p.stop()
+	require.NoError(t, p.ends())
+}
+
+// threat M6, threat S5: of what a shell has set nothing reaches the worker that a loader, the engine or a debugger obeys.
+func TestHostileEnvironment(t *testing.T) {
+	planted := []string{
+		"LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "LD_DEBUG", "GGML_BACKEND_PATH", "GGML_BACKTRACE_LLDB", "GGML_CUDA_NO_PINNED", "GGML_SCHED_DEBUG",
+		"LLAMA_TRACE", "LLAMA_CACHE", "LLAMA_ARG_MODEL", "OLLAMA_LIBRARY_PATH", "OLLAMA_DEBUG", "MTMD_BACKEND_DEVICE", "CUDA_LAUNCH_BLOCKING", "CUDA_INJECTION64_PATH",
+		"NVIDIA_DRIVER_CAPABILITIES", "GOTRACEBACK", "GODEBUG", "GOCOVERDIR", "OMP_NUM_THREADS", "MALLOC_CHECK_", "GLIBC_TUNABLES", "HTTPS_PROXY", "GUARDHOUSE_AUTH_JWT_SECRET", "ANYTHING",
+	}
+	environ := []string{"TZ=Asia/Shanghai", "LC_ALL=C.UTF-8", "SSL_CERT_DIR=/certs", "GOMAXPROCS=2", "GGML_NO_BACKTRACE=0"}
+	for _, name := range planted {
+		environ = append(environ, name+"=/planted/marker.so")
+	}
+	p := begin(t, "serve", func(o *Options) { o.Environ = Environment(environ) })
+	s := p.next()
+	require.ElementsMatch(t, []string{"TZ=Asia/Shanghai", "LC_ALL=C.UTF-8", "SSL_CERT_DIR=/certs", "GOMAXPROCS=2", "GGML_NO_BACKTRACE=1"}, s.Environ)
+	require.NotContains(t, s.Kernel, "planted")
+	require.Subset(t, Unwanted(environ), append(planted[:len(planted)-2:len(planted)-2], "ANYTHING", "GGML_NO_BACKTRACE"))
+	require.NotContains(t, Unwanted(environ), "GUARDHOUSE_AUTH_JWT_SECRET", "a setting")
+	p.stop()
+	require.NoError(t, p.ends())
+}
+
+// A parent that is killed takes its worker along, at once.
+func TestTheWorkerEndsWithItsParent(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	c := exec.CommandContext(t.Context(), self)
+	c.Env = append(os.Environ(), asParent+"=serve")
+	out, err := c.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, c.Start())
+	lines := json.NewDecoder(out)
+	var s said
+	require.NoError(t, lines.Decode(&s))
+	require.NotEqual(t, c.Process.Pid, s.PID)
+	began := time.Now()
+	require.NoError(t, c.Process.Kill())
+	require.Error(t, lines.Decode(&s), "its output ends with it")
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.PID))
+	require.True(t, err != nil || strings.Contains(string(stat), ") Z "), "it runs on: %s", stat)
+	require.Less(t, time.Since(began), 10*time.Second)
+	require.Error(t, c.Wait())
+}
+
+// Where the kernel does not end the worker with its parent, the pipe does.
+func TestTheWorkerHearsThatItsParentIsGone(t *testing.T) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	gone := make(chan struct{})
+	(&Worker{life: r}).Parted(func() { close(gone) })
+	select {
+	case <-gone:
+		require.Fail(t, "the parent is there")
+	default:
+	}
+	require.NoError(t, w.Close())
+	<-gone
+}
+
+// Descriptors that happen to be open make nobody a worker.
+func TestOnlyASealedStartMakesAWorker(t *testing.T) {
+	require.False(t, IsWorker())
+	self, err := os.Executable()
+	require.NoError(t, err)
+	f, err := os.CreateTemp(t.TempDir(), "")
+	require.NoError(t, err)
+	_, err = f.WriteString(magic + `{}`)
+	require.NoError(t, err)
+	sealed, err := Start{Parent: os.Getpid() + 1}.seal()
+	require.NoError(t, err)
+	for _, third := range []*os.File{f, sealed} {
+		c := exec.CommandContext(t.Context(), self, "-test.run=^$")
+		c.ExtraFiles = []*os.File{third}
+		said, err := c.CombinedOutput()
+		require.NoError(t, err, string(said))
+		require.Contains(t, string(said), "no tests to run")
+	}
+}
