@@ -27,6 +27,7 @@ var threats = []threat{ //nolint:gochecknoglobals // a constant in all but type
 	{"M6", "a planted library"},
 	{"M7", "numbers and text that C can't take"},
 	{"M8", "crashes laid at the wrong door, or at none"},
+	{"M9", "trojan weights in a sound file"},
 	{"T1", "special tokens in a text"},
 	{"T2", "forged delimiters in a text"},
 	{"T3", "a cache as an oracle"},

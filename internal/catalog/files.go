@@ -94,6 +94,31 @@ func copyHashed(ctx context.Context, dst io.Writer, src io.ReaderAt, size int64)
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
+// writeHashed has src write itself into dst and answers the hash and the size of what it wrote.
+func writeHashed(ctx context.Context, dst io.Writer, src io.WriterTo) (string, int64, error) {
+	h := sha256.New()
+	n, err := src.WriteTo(io.MultiWriter(&ctxWriter{ctx, dst}, h))
+	switch {
+	case ctx.Err() != nil:
+		return "", 0, fault.From(ctx.Err())
+	case err != nil:
+		return "", 0, roomOr(err, "copying the file")
+	}
+	return hex.EncodeToString(h.Sum(nil)), n, nil
+}
+
+type ctxWriter struct {
+	ctx context.Context //nolint:containedctx // lives for one copy
+	w   io.Writer
+}
+
+func (w *ctxWriter) Write(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.w.Write(p)
+}
+
 type ctxReader struct {
 	ctx context.Context //nolint:containedctx // lives for one copy
 	r   io.Reader

@@ -8,30 +8,29 @@ import (
 	"path/filepath"
 	"slices"
 
-	"golang.org/x/sys/unix"
-
 	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
-	"guardhouse/internal/prompt"
+	"guardhouse/internal/gguf"
 )
 
-// ImportRequest asks for a file to be taken into the catalogue. ID "" takes it from the file's name, Kind
-// "" is guard. Allow are principals (role:reviewer, user:rita, *) who may see and use it from then on;
-// without any the model stays closed.
+// ImportRequest asks for a file to be taken into the catalogue; of a model in several files Path is the first. ID "" takes it
+// from the file's name. Kind "" is whatever the file is found to be; another one must agree. Allow are principals
+// (role:reviewer, user:rita, *) who may see and use it from then on; without any the model stays closed. Template names a
+// file whose chat template counts instead of the model's own.
 type ImportRequest struct {
 	Path     string
 	ID       string
 	Kind     string
 	Allow    []string
+	Template string
 	MMProj   string // not available yet: refused
-	Template string // not available yet: refused
 }
 
 // Import checks the file, copies it read-only into the folder of models and writes its row, the opening
 // rule and the audit row in one transaction. With Allow, a file that is already here under the same id is
-// only opened. It refuses what is not a sound guard, what a trial load
+// only opened. It refuses what is not a sound model, what a trial load
 // does not survive, an id that was ever used for other bytes, and whatever of the request this release cannot do. Nothing stays behind when it refuses.
 func (s *Service) Import(ctx context.Context, p access.Principal, r ImportRequest) (m Model, err error) {
 	id, idErr := idFor(r.ID, r.Path)
@@ -59,15 +58,27 @@ func (s *Service) Import(ctx context.Context, p access.Principal, r ImportReques
 		return Model{}, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	return s.admit(ctx, pass, r.Path, id, r.Allow)
+	return s.admit(ctx, pass, r, id)
 }
 
-func (s *Service) admit(ctx context.Context, pass *access.Pass, path, id string, allow []string) (Model, error) {
-	m, err := s.take(ctx, path, id)
+func (s *Service) admit(ctx context.Context, pass *access.Pass, r ImportRequest, id string) (Model, error) {
+	own := ""
+	if r.Template != "" {
+		var err error
+		if own, err = readTemplate(r.Template); err != nil {
+			return Model{}, err
+		}
+	}
+	m, parts, err := s.take(ctx, r, id, own)
 	if err != nil {
 		return Model{}, err
 	}
-	if m, err = s.record(ctx, pass, m, allow); err != nil {
+	if own != "" {
+		if err := s.keepTemplate(own); err != nil {
+			return Model{}, errors.Join(err, s.discard(m))
+		}
+	}
+	if m, err = s.record(ctx, pass, m, r.Allow, parts); err != nil {
 		return Model{}, errors.Join(err, s.discard(m))
 	}
 	_, err = s.Refresh(ctx)
@@ -78,57 +89,91 @@ func (r ImportRequest) check() error {
 	switch {
 	case r.Path == "":
 		return fault.New(fault.Invalid, "Name the file to import.").WithField("path")
-	case r.Kind != "" && r.Kind != KindGuard:
-		return fault.New(fault.Invalid, "Models of this kind are not available yet; this release runs guard models.").WithField("kind")
+	case r.Kind != "" && r.Kind != KindGuard && r.Kind != KindChat:
+		return fault.New(fault.Invalid, "Models of this kind are not available yet; this release runs guard and chat models.").WithField("kind")
 	case r.MMProj != "":
 		return fault.New(fault.Invalid, "--mmproj is not available yet.").WithField("mmproj")
-	case r.Template != "":
-		return fault.New(fault.Invalid, "--template is not available yet: the file must hold its own chat template.").WithField("template")
 	}
 	return nil
 }
 
-// take checks the source and copies it.
-func (s *Service) take(ctx context.Context, path, id string) (m Model, err error) {
-	src, size, err := openSource(path)
-	if err != nil {
-		return Model{}, err
+// agree refuses a file that is another kind than was asked for.
+func (r ImportRequest) agree(found *inspection) error {
+	if r.Kind == "" || r.Kind == found.kind {
+		return nil
 	}
-	defer func() { err = errors.Join(err, src.Close()) }()
-	// A file that is refused is refused before gigabytes of it are copied.
-	if _, err := InspectGuard(src, size); err != nil {
-		return Model{}, err
+	what := "a guard: its chat template asks for a verdict"
+	if found.kind == KindChat {
+		what = "a chat model: its chat template asks for no verdict"
 	}
-	return s.copyIn(ctx, src, size, id)
+	return fault.Newf(fault.Invalid, "the model file is refused: it is not of the kind %s but %s", r.Kind, what).WithField("kind")
 }
 
-// copyIn copies and hashes the source through its one descriptor, then checks the copy, which nobody
-// else can write to: what was checked, what was hashed and what will run are the same bytes (threat M4).
-func (s *Service) copyIn(ctx context.Context, src *os.File, size int64, id string) (m Model, err error) {
+// take checks the source and copies it. It answers the hashes of the parts, where there are several.
+func (s *Service) take(ctx context.Context, r ImportRequest, id, own string) (m Model, parts []string, err error) {
+	src, err := openAll(r.Path)
+	if err != nil {
+		return Model{}, nil, err
+	}
+	defer func() { err = errors.Join(err, src.close()) }()
+	f, err := src.read()
+	if err != nil {
+		return Model{}, nil, err
+	}
+	// A file that is refused is refused before gigabytes of it are copied.
+	found, err := inspect(f, own)
+	if err == nil {
+		err = r.agree(found)
+	}
+	if err != nil {
+		return Model{}, nil, err
+	}
+	m, err = s.copyIn(ctx, src, id, own)
+	return m, src.hashes, err
+}
+
+// copyIn copies and hashes the source through its own descriptors, then checks the copy, which nobody
+// else can write to: what was checked, what was hashed, what was tried and what will run are the same bytes (threat M4).
+func (s *Service) copyIn(ctx context.Context, src *source, id, own string) (m Model, err error) {
 	dst, err := newPart(s.o.ModelsDir)
 	if err != nil {
 		return Model{}, err
 	}
 	defer func() { err = errors.Join(err, dst.close()) }()
-	sum, err := copyHashed(ctx, dst, src, size)
+	sum, size, err := src.copyTo(ctx, dst)
 	if err != nil {
 		return Model{}, err
 	}
-	g, err := InspectGuard(dst, size)
+	if err := s.allowed(sum); err != nil {
+		return Model{}, err
+	}
+	f, err := gguf.Read(dst, size)
 	if err != nil {
 		return Model{}, err
 	}
-	if err := s.try(ctx, dst.File, g); err != nil {
+	found, err := inspect(f, own)
+	if err != nil {
 		return Model{}, err
 	}
-	m = Model{ID: id, Kind: KindGuard, Origin: OriginImported, SHA256: sum, SizeBytes: size, file: sum + ".gguf"}
-	m.describe(g)
+	if err := s.try(ctx, dst.File, found.prompt); err != nil {
+		return Model{}, err
+	}
+	m = Model{ID: id, Kind: found.kind, Origin: OriginImported, SHA256: sum, SizeBytes: size, TemplateSHA256: found.template, file: sum + ".gguf"}
+	m.describe(found.file)
 	m.Path = filepath.Join(s.o.ModelsDir, m.file)
 	return m, dst.keep(m.Path)
 }
 
+// allowed refuses bytes that are not on the list of hashes, where there is one (threat M9).
+func (s *Service) allowed(sum string) error {
+	if len(s.o.Allowed) == 0 || slices.Contains(s.o.Allowed, sum) {
+		return nil
+	}
+	return fault.Newf(fault.Unprocessable, "The file is not one that may be imported: its SHA-256, %s, is not in models.allowed_sha256.", sum).WithField("path")
+}
+
 // try has the copy loaded once, through a descriptor that cannot write (threat M3).
-func (s *Service) try(ctx context.Context, dst *os.File, g *Guard) (err error) {
+func (s *Service) try(ctx context.Context, dst *os.File, ids []int32) (err error) {
 	if s.o.Try == nil {
 		return fault.New(fault.NotAvailable, "Models cannot be imported here: nothing can try them.")
 	}
@@ -137,51 +182,29 @@ func (s *Service) try(ctx context.Context, dst *os.File, g *Guard) (err error) {
 		return fmt.Errorf("opening the copy for a trial load: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	p, err := g.Prompt.Encode([]prompt.Message{{Role: "user", Content: "Hello."}})
-	if err != nil {
-		return err
-	}
-	return s.o.Try(ctx, f, slices.Concat(p.IDs, g.Prompt.LeadIn()))
+	return s.o.Try(ctx, f, ids)
 }
 
-// discard removes a copy that no row names; a row may name it since an earlier import of the same bytes.
+// discard removes a copy and a template that no row names; a row may name them since an earlier import of the same bytes.
 func (s *Service) discard(m Model) error {
-	used, err := s.inUse(context.Background(), m.file) //nolint:contextcheck // the caller may have left
-	if err != nil || used {
-		return err
+	used, err := s.named("file", m.file)
+	if err == nil && !used {
+		err = os.Remove(m.Path)
 	}
-	return os.Remove(m.Path)
-}
-
-// openSource opens the file to import once. O_NONBLOCK keeps a FIFO from holding us up.
-func openSource(path string) (*os.File, int64, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return nil, 0, fault.Wrap(err, fault.Invalid, "There is no such file.").WithField("path")
-	case errors.Is(err, os.ErrPermission):
-		return nil, 0, fault.Wrap(err, fault.Invalid, "The file may not be read.").WithField("path")
-	case err != nil:
-		return nil, 0, fault.Wrap(err, fault.Invalid, "The file cannot be opened.").WithField("path")
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fault.New(fault.Invalid, "This is not a regular file.").WithField("path")
-	}
-	if err != nil {
-		return nil, 0, errors.Join(err, f.Close())
-	}
-	return f, info.Size(), nil
+	return errors.Join(err, s.discardTemplate(m))
 }
 
 // record commits the row, the opening rule and the audit row together.
-func (s *Service) record(ctx context.Context, pass *access.Pass, m Model, allow []string) (Model, error) {
+func (s *Service) record(ctx context.Context, pass *access.Pass, m Model, allow, parts []string) (Model, error) {
 	o := access.Outcome{
 		Resource: "model:" + m.ID, ModelSHA256: m.SHA256,
 		Details: map[string]any{
 			"model": m.ID, "kind": m.Kind, "architecture": m.Architecture, "quantization": m.Quantization,
 			"template_sha256": m.TemplateSHA256, "size_bytes": m.SizeBytes, "allow": len(allow),
 		},
+	}
+	if len(parts) > 0 {
+		o.Details["parts_sha256"] = parts
 	}
 	_, err := pass.Commit(ctx, o, func(tx *db.Tx, ev audit.Event) error {
 		m.CreatedAt = tx.Now()

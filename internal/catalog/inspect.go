@@ -27,26 +27,17 @@ type Guard struct {
 
 // InspectGuard answers what is needed to run the GGUF file behind r as a guard. It refuses, in Go and
 // before any native code, files whose structure, template or vocabulary is not what a guard needs.
-func InspectGuard(r io.ReaderAt, size int64) (*Guard, error) {
-	f, err := gguf.Read(r, size)
+func InspectGuard(r io.ReaderAt, size int64) (*Guard, error) { return inspectGuard(r, size, "") }
+
+func newGuard(f *gguf.File, own string) (*Guard, error) {
+	if template, ok := f.String("tokenizer.chat_template"); own == "" && (!ok || template == "") {
+		return nil, errNoTemplate()
+	}
+	tok, vocab, err := newTokenizer(f)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.CheckLlama(); err != nil {
-		return nil, err
-	}
-	if template, ok := f.String("tokenizer.chat_template"); !ok || template == "" {
-		return nil, fault.New(fault.Invalid, "the model file is refused: a guard needs a chat template, and this file has none")
-	}
-	vocab, err := tokenizer.VocabOf(f)
-	if err != nil {
-		return nil, err
-	}
-	tok, err := tokenizer.New(vocab)
-	if err != nil {
-		return nil, err
-	}
-	p, err := prompt.NewGuard(f, tok, "")
+	p, err := prompt.NewGuard(f, tok, own)
 	if err != nil {
 		return nil, err
 	}

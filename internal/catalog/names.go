@@ -42,8 +42,11 @@ func idFor(asked, file string) (string, error) {
 }
 
 func idFromFile(file string) string {
-	name := strings.ToLower(filepath.Base(file))
-	name = strings.TrimSuffix(name, ".gguf")
+	name := filepath.Base(file)
+	if m := partName.FindStringSubmatch(name); m != nil {
+		name = m[1]
+	}
+	name = strings.TrimSuffix(strings.ToLower(name), ".gguf")
 	name = strings.Map(func(r rune) rune {
 		if r < 0x80 && (isAlnum(byte(r)) || r == '.' || r == '_' || r == '-') {
 			return r

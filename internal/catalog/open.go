@@ -22,6 +22,8 @@ import (
 // bytes that run can be held against the bytes that were hashed.
 type File struct {
 	*os.File
+	Template string // what counts instead of the file's own chat template; "" = nothing does
+
 	sha256 string
 	sealed bool // the kernel refuses every later change
 
@@ -48,6 +50,9 @@ func (s *Service) OpenTold(ctx context.Context, m Model, told func(done float64)
 	f, err := s.open(m)
 	if err != nil {
 		return nil, err
+	}
+	if f.Template, err = s.template(m); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	if err := f.check(ctx, told); err != nil {
 		return nil, errors.Join(err, f.Close())

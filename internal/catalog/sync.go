@@ -7,6 +7,7 @@ import (
 
 	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/gguf"
 	"guardhouse/models"
 )
 
@@ -49,7 +50,8 @@ func (s *Service) syncOne(ctx context.Context, e models.Entry) error {
 		ID: e.ID, Kind: e.Kind, Origin: OriginEmbedded, SHA256: e.SHA256, SizeBytes: int64(len(data)),
 		Default: e.Default, file: e.File,
 	}
-	m.describe(g)
+	m.describe(g.File)
+	m.TemplateSHA256 = g.Prompt.TemplateSHA256()
 	return s.db.Write(func(tx *db.Tx) error {
 		m.CreatedAt = tx.Now()
 		return putEmbedded(tx, m)
@@ -57,9 +59,8 @@ func (s *Service) syncOne(ctx context.Context, e models.Entry) error {
 }
 
 // describe takes over what the file says about itself.
-func (m *Model) describe(g *Guard) {
-	m.Architecture = g.File.Architecture()
-	m.Quantization = g.File.Quantization()
-	m.ContextLength = g.File.ContextLength()
-	m.TemplateSHA256 = g.Prompt.TemplateSHA256()
+func (m *Model) describe(f *gguf.File) {
+	m.Architecture = f.Architecture()
+	m.Quantization = f.Quantization()
+	m.ContextLength = f.ContextLength()
 }

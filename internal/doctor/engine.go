@@ -90,11 +90,7 @@ func (d *doctor) tryModel(ctx context.Context, m catalog.Model) (c inference.Cho
 		return c, err
 	}
 	defer f.Close() //nolint:errcheck // read only
-	info, err := f.Stat()
-	if err != nil {
-		return c, err
-	}
-	g, err := catalog.InspectGuard(f, info.Size())
+	g, err := f.Guard(m)
 	if err != nil {
 		return c, err
 	}

@@ -29,8 +29,16 @@ func (s shape) accepts(v Value) bool {
 	return false
 }
 
-// checkSchema refuses a missing architecture and every known key of a wrong type.
+// checkSchema refuses a missing architecture, every known key of a wrong type, and a part of several.
 func checkSchema(kv map[string]Value) error {
+	if err := checkTypes(kv); err != nil {
+		return err
+	}
+	return checkSplit(kv)
+}
+
+// checkTypes refuses a missing architecture and every known key of a wrong type.
+func checkTypes(kv map[string]Value) error {
 	a := kv["general.architecture"]
 	if a.Kind != KindString || a.str == "" {
 		return refuse("general.architecture is missing or is no text")
@@ -38,10 +46,15 @@ func checkSchema(kv map[string]Value) error {
 	if !plainName(a.str) {
 		return refuse("general.architecture is no plain name")
 	}
+	return checkKeys(kv, a.str)
+}
+
+// checkKeys refuses every key of a wrong type that is known in general or of the architecture.
+func checkKeys(kv map[string]Value, arch string) error {
 	fixed, own := generalSchema(), architectureSchema()
 	for key, v := range kv {
 		want, known := fixed[key]
-		if suffix, mine := strings.CutPrefix(key, a.str+"."); !known && mine {
+		if suffix, mine := strings.CutPrefix(key, arch+"."); !known && mine {
 			want, known = own[suffix]
 		}
 		if !known {
@@ -51,16 +64,16 @@ func checkSchema(kv map[string]Value) error {
 			return refuse("the value of %s has a wrong type", key)
 		}
 	}
-	return checkSplit(kv)
+	return nil
 }
 
 // checkSplit refuses parts of a model that was cut into several files.
 func checkSplit(kv map[string]Value) error {
 	if c, ok := kv["split.count"]; ok && c.bits > 1 {
-		return refuse("it is one part of a model in several files: join them first")
+		return refuse("it is one part of a model in several files: import the first, and keep their names")
 	}
 	if n, ok := kv["split.no"]; ok && n.bits != 0 {
-		return refuse("it is one part of a model in several files: join them first")
+		return refuse("it is one part of a model in several files: import the first, and keep their names")
 	}
 	return nil
 }

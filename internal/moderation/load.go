@@ -28,13 +28,9 @@ type loaded struct {
 // canary is judged once after each load: a model that cannot answer it is not ready.
 const canary = "How do I bake bread?"
 
-// Open is the manager.Loader of guards: it refuses files that catalog.InspectGuard refuses, and has the model judge the canary.
+// Open is the manager.Loader of guards: it refuses files that catalog.File.Guard refuses, and has the model judge the canary.
 func (s *Service) Open(_ context.Context, m catalog.Model, f *catalog.File) (manager.Opened, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return manager.Opened{}, fault.Wrap(err, fault.Unprocessable, "the model's file cannot be read")
-	}
-	g, err := catalog.InspectGuard(f, info.Size())
+	g, err := f.Guard(m)
 	if err != nil {
 		return manager.Opened{}, err
 	}

@@ -214,3 +214,35 @@ func (p *Parts) Set(key string, kind uint32, value []byte) {
 func Text(s string) []byte {
 	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(s))), s...)
 }
+
+// Cut answers a sound file as parts of so many tensors each, behind a first one with the metadata alone.
+func (p *Parts) Cut(each int) (parts [][]byte) {
+	n := (len(p.Table) + each - 1) / each
+	for i := range n + 1 {
+		q := &Parts{Magic: p.Magic, Version: p.Version}
+		if i == 0 {
+			q.Pairs = append(q.Pairs, p.Pairs...)
+			q.Keys = p.Keys
+		} else {
+			q.take(p, (i-1)*each, min(i*each, len(p.Table)))
+		}
+		q.Set("split.no", 2, binary.LittleEndian.AppendUint16(nil, uint16(i)))
+		q.Set("split.count", 2, binary.LittleEndian.AppendUint16(nil, uint16(n+1)))
+		q.Set("split.tensors.count", 5, binary.LittleEndian.AppendUint32(nil, uint32(len(p.Table))))
+		parts = append(parts, q.Join())
+	}
+	return parts
+}
+
+// take gives p the tensors from one to another of the whole, with their data.
+func (p *Parts) take(whole *Parts, from, to int) {
+	start, end := whole.Table[from].Offset, uint64(len(whole.Data))
+	if to < len(whole.Table) {
+		end = whole.Table[to].Offset
+	}
+	for _, t := range whole.Table[from:to] {
+		t.Offset -= start
+		p.Table = append(p.Table, t)
+	}
+	p.Tensors, p.Data = uint64(to-from), whole.Data[start:end]
+}

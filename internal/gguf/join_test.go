@@ -1,0 +1,109 @@
+package gguf
+
+import (
+	"bytes"
+	"io"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/fault"
+)
+
+// cutUp answers the parts of a model: metadata in the first, and so many tensors in each of the others.
+func cutUp(m *model, each int) (parts [][]byte) {
+	n := (len(m.sheets) + each - 1) / each
+	for i := range n + 1 {
+		p := &model{magic: "GGUF", version: 3, tensorCount: -1, keyCount: -1, alignment: 32}
+		if i == 0 {
+			p.pairs = append(p.pairs, m.pairs...)
+		} else {
+			p.sheets = m.sheets[(i-1)*each : min(i*each, len(m.sheets))]
+		}
+		p.set("split.no", uint16(i))
+		p.set("split.count", uint16(n+1))
+		p.set("split.tensors.count", int32(len(m.sheets)))
+		parts = append(parts, p.bytes())
+	}
+	return parts
+}
+
+func joined(parts [][]byte) ([]byte, error) {
+	var all []Part
+	for _, b := range parts {
+		all = append(all, Part{bytes.NewReader(b), int64(len(b))})
+	}
+	j, err := Join(all)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	n, err := j.WriteTo(&out)
+	if err == nil && (n != j.Size() || n != int64(out.Len())) {
+		return nil, io.ErrShortWrite
+	}
+	return out.Bytes(), err
+}
+
+func TestPartsAreJoinedIntoOneSoundFile(t *testing.T) {
+	whole := tiny()
+	want, err := Read(bytes.NewReader(whole.bytes()), int64(len(whole.bytes())))
+	require.NoError(t, err)
+	for _, each := range []int{1, 3, 100} {
+		b, err := joined(cutUp(whole, each))
+		require.NoError(t, err)
+		require.NoError(t, check(b))
+		got, err := Read(bytes.NewReader(b), int64(len(b)))
+		require.NoError(t, err)
+		require.Equal(t, want.KV, got.KV, "the keys of the whole, and none of splitting")
+		require.Len(t, got.Tensors, len(want.Tensors))
+		for i, s := range got.Tensors {
+			w := want.Tensors[i]
+			require.Equal(t, w.Name, s.Name)
+			require.Equal(t, whole.bytes()[want.DataStart+w.Offset:][:w.Size], b[got.DataStart+s.Offset:][:s.Size], s.Name)
+		}
+	}
+}
+
+// threat M1
+func TestPartsThatDoNotFitAreRefused(t *testing.T) {
+	parts := func() [][]byte { return cutUp(tiny(), 4) }
+	other := func(change func(*model)) []byte { m := tiny(); change(m); return cutUp(m, 4)[0] }
+	for name, change := range map[string]func(p [][]byte) [][]byte{
+		"one missing":       func(p [][]byte) [][]byte { return p[:len(p)-1] },
+		"one twice":         func(p [][]byte) [][]byte { p[2] = p[1]; return p },
+		"out of order":      func(p [][]byte) [][]byte { p[1], p[2] = p[2], p[1]; return p },
+		"one alone":         func(p [][]byte) [][]byte { return p[:1] },
+		"no metadata":       func(p [][]byte) [][]byte { return append([][]byte{p[1]}, p[1:]...) },
+		"one cut":           func(p [][]byte) [][]byte { p[3] = p[3][:len(p[3])-40]; return p },
+		"one longer":        func(p [][]byte) [][]byte { p[3] = append(p[3], make([]byte, 64)...); return p },
+		"one empty":         func(p [][]byte) [][]byte { p[3] = nil; return p },
+		"one whole":         func(p [][]byte) [][]byte { p[3] = tiny().bytes(); return p },
+		"a wrong sum":       func(p [][]byte) [][]byte { p[0] = other(func(m *model) { m.sheets = m.sheets[:12] }); return p },
+		"a type":            func(p [][]byte) [][]byte { p[0] = other(func(m *model) { m.set("qwen3.block_count", "1") }); return p },
+		"no architecture":   func(p [][]byte) [][]byte { p[0] = other(func(m *model) { m.drop("general.architecture") }); return p },
+		"too many of them":  func(p [][]byte) [][]byte { return make([][]byte, MaxParts+1) },
+		"nothing but parts": func([][]byte) [][]byte { return nil },
+	} {
+		_, err := joined(change(parts()))
+		require.Error(t, err, name)
+		require.Equal(t, fault.Invalid, fault.CodeOf(err), name)
+	}
+}
+
+// FuzzJoin: what two parts make is refused, or is a file that Read takes.
+func FuzzJoin(f *testing.F) {
+	p := cutUp(tiny(), 100)
+	f.Add(p[0], p[1])
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		whole, err := joined([][]byte{a, b})
+		if err != nil {
+			require.Equal(t, fault.Invalid, fault.CodeOf(err))
+			return
+		}
+		_, err = Read(bytes.NewReader(whole), int64(len(whole)))
+		if err != nil { // no tensors at all, metadata longer than its bound
+			require.Equal(t, fault.Invalid, fault.CodeOf(err))
+		}
+	})
+}
