@@ -43,16 +43,16 @@ func newModelList(sh *shared) *cobra.Command {
 }
 
 func newModelImport(sh *shared) *cobra.Command {
-	var (
-		r                catalog.ImportRequest
-		mmproj, template string
-	)
+	var r catalog.ImportRequest
 	cmd := &cobra.Command{
 		Use: "import FILE", Short: "Check a GGUF file and take it into the data folder", Args: cobra.ExactArgs(1),
+		Long: "Check a GGUF file, load it once in a child that can do no harm, and take it into the data folder.\n" +
+			"Of a model in several files (NAME-00001-of-00003.gguf) give the first: they are joined.\n" +
+			"It works beside a running server. Exit 1 and one line with the reason for a file that is refused.",
 		Example: "  guardhouse model import qwen3guard-gen-4b-q8_0.gguf --id qwen3guard-gen-4b --kind guard --allow role:reviewer",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if mmproj != "" || template != "" {
-				return usageError{errors.New("--mmproj and --template are not available in this release")}
+			if r.MMProj != "" {
+				return usageError{errors.New("--mmproj is not available in this release")}
 			}
 			r.Path = args[0]
 			return sh.with(cmd.Context(), func(a *app.App) error {
@@ -66,10 +66,10 @@ func newModelImport(sh *shared) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&r.ID, "id", "", "name in the product (default: the file's name)")
-	f.StringVar(&r.Kind, "kind", "guard", "guard; chat, vision and image are not available in this release")
+	f.StringVar(&r.Kind, "kind", "", "guard or chat: refuse the file if it is another (default: what its chat template says); vision and image are not available in this release")
 	f.StringArrayVar(&r.Allow, "allow", nil, "open it at once to role:R, user:U or * (repeat)")
-	f.StringVar(&mmproj, "mmproj", "", "projector file of a vision model")
-	f.StringVar(&template, "template", "", "chat template, where the file has none")
+	f.StringVar(&r.MMProj, "mmproj", "", "projector file of a vision model; not available in this release")
+	f.StringVar(&r.Template, "template", "", "file with the chat template to use instead of the model's own")
 	f.BoolVar(&sh.json, "json", false, "print JSON")
 	return cmd
 }

@@ -65,6 +65,7 @@ type Config struct {
 	Limits     Limits
 
 	ModelsDir      string
+	AllowedSHA256  []string
 	MaxInputTokens int
 	DefaultModel   string // "" = the catalogue's own
 	Aliases        map[string]string

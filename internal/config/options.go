@@ -77,6 +77,7 @@ func ownOptions() []Option {
 		{Key: "acl.file", Help: "YAML file that all rules come from; it is watched, and they are read only everywhere else. Empty is off", rule: only(path(func(c *Config) *string { return &c.ACLFile }))},
 		{Key: "acl.default", Default: "deny", Help: "what a model without rules does: deny or allow", Console: Shown, rule: choice(func(c *Config) *string { return &c.ACLDefault }, "deny", "allow")},
 		{Key: "models.dir", Help: "folder of imported models; models in the data folder if empty", rule: only(path(func(c *Config) *string { return &c.ModelsDir }))},
+		{Key: "models.allowed_sha256", Help: "SHA-256 hashes of the only files that may be imported as models, comma separated; all may be if empty. Of a model in several files it is that of the one file that they make", rule: only(sums)},
 		{Key: "models.max_input_tokens", Default: "32768", Help: "longest input, in tokens", Console: Now, rule: integer(func(c *Config) *int { return &c.MaxInputTokens }, 16, 1<<20)},
 		{Key: "models.default", Help: "id of the guard that judges where a request names none; the catalogue's own default if empty", Console: Now, rule: only(modelID)},
 		{Key: "models.aliases", Help: "other names of models, alias=id, comma separated", Console: Shown, rule: only(aliases)},
@@ -171,6 +172,20 @@ func list(field func(*Config) *[]string) func(*Config, string) error {
 		}
 		return nil
 	}
+}
+
+// sums takes SHA-256 hashes in hexadecimal.
+func sums(c *Config, v string) error {
+	if err := list(func(c *Config) *[]string { return &c.AllowedSHA256 })(c, v); err != nil {
+		return err
+	}
+	for i, sum := range c.AllowedSHA256 {
+		if sum = strings.ToLower(sum); len(sum) != 64 || strings.Trim(sum, "0123456789abcdef") != "" {
+			return errors.New("wants SHA-256 hashes of 64 hexadecimal digits")
+		}
+		c.AllowedSHA256[i] = sum
+	}
+	return nil
 }
 
 func aliases(c *Config, v string) error {
