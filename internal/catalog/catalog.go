@@ -76,6 +76,7 @@ type Service struct {
 	guard *access.Guard
 	o     Options
 
+	aliases  atomic.Pointer[map[string]string]
 	chosen   atomic.Pointer[string]  // the default guard by name; nil or "" = the table's
 	snapshot atomic.Pointer[[]Model] // nil until first read
 	reading  sync.Mutex              // one reader of the table at a time
@@ -94,7 +95,9 @@ func New(d *db.DB, g *access.Guard, o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
 	}
-	return &Service{db: d, guard: g, o: o, states: map[string]state{}, acting: map[string]string{}, downloads: make(chan struct{}, downloadsAtOnce), memfd: sealedMemory}
+	s := &Service{db: d, guard: g, o: o, states: map[string]state{}, acting: map[string]string{}, downloads: make(chan struct{}, downloadsAtOnce), memfd: sealedMemory}
+	s.SetAliases(o.Aliases)
+	return s
 }
 
 // Refresh reads the table again and answers whether anything changed: another process may have imported

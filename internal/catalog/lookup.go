@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"maps"
 	"path"
 	"slices"
 
@@ -59,6 +60,12 @@ func (s *Service) Exists(ctx context.Context, id string) error {
 	return nil
 }
 
+// SetAliases gives models other names: alias to id.
+func (s *Service) SetAliases(names map[string]string) {
+	names = maps.Clone(names)
+	s.aliases.Store(&names)
+}
+
 // Resolve answers the model that a request's name means: an id, an alias, or the default guard for "".
 // It decides nothing about who may use it.
 func (s *Service) Resolve(ctx context.Context, name string) (Model, error) {
@@ -75,7 +82,7 @@ func (s *Service) ResolveFor(ctx context.Context, kind, name string) (Model, err
 	if m, ok := find(all, func(m Model) bool { return m.ID == name }); ok {
 		return m, nil
 	}
-	if id, ok := s.o.Aliases[name]; ok {
+	if id, ok := (*s.aliases.Load())[name]; ok {
 		if m, ok := find(all, func(m Model) bool { return m.ID == id }); ok {
 			return m, nil
 		}

@@ -69,6 +69,8 @@ type Config struct {
 	MaxInputTokens int
 	DefaultModel   string // "" = the catalogue's own
 	Aliases        map[string]string
+	Memory         int64         // of all models together; 0 = what the machine has
+	IdleUnload     time.Duration // 0 = never
 
 	Threads, Slots, Queue int
 	Lanes, Batch          int

@@ -80,7 +80,9 @@ func ownOptions() []Option {
 		{Key: "models.allowed_sha256", Help: "SHA-256 hashes of the only files that may be imported as models, comma separated; all may be if empty. Of a model in several files it is that of the one file that they make", rule: only(sums)},
 		{Key: "models.max_input_tokens", Default: "32768", Help: "longest input, in tokens", Console: Now, rule: integer(func(c *Config) *int { return &c.MaxInputTokens }, 16, 1<<20)},
 		{Key: "models.default", Help: "id of the guard that judges where a request names none; the catalogue's own default if empty", Console: Now, rule: only(modelID)},
-		{Key: "models.aliases", Help: "other names of models, alias=id, comma separated", Console: Shown, rule: only(aliases)},
+		{Key: "models.aliases", Help: "other names of models, alias=id, comma separated", Console: Now, rule: only(aliases)},
+		{Key: "models.memory", Help: "memory that all models together may take, such as 12GiB; what the machine has at the start, less a tenth, if empty", Console: Now, rule: only(memory)},
+		{Key: "models.idle_unload", Default: "0s", Help: "a model that nobody used for so long goes out of memory until somebody does; the default guard stays. 0 is never, else 1m to 720h", Console: Now, rule: idle()},
 		{Key: "engine.threads", Default: "0", Help: "compute threads; 0 is one for each physical core that the process may use, and from five on one less", Console: Restart, rule: integer(func(c *Config) *int { return &c.Threads }, 0, 1024)},
 		{Key: "engine.slots", Default: "0", Help: "texts that a model judges at a time; 0 fits them to the lanes and the memory", Console: Restart, rule: integer(func(c *Config) *int { return &c.Slots }, 0, 64)},
 		{Key: "engine.lanes", Default: "0", Help: "passes through a model at a time, which share the threads; 0 tries for a moment at the start which number is fastest", Console: Restart, rule: integer(func(c *Config) *int { return &c.Lanes }, 0, 16)},
@@ -276,7 +278,34 @@ func short(d time.Duration) string {
 	return text
 }
 
-// size takes plain bytes or a number with KiB or MiB.
+// idle takes no time at all, or one that no load takes.
+func idle() rule {
+	r := duration(func(c *Config) *time.Duration { return &c.IdleUnload }, 0, 720*time.Hour)
+	given := r.apply
+	r.apply = func(c *Config, v string) error {
+		if err := given(c, v); err != nil {
+			return err
+		}
+		if c.IdleUnload > 0 && c.IdleUnload < time.Minute {
+			return errors.New("wants 0, or a time from 1m to 720h")
+		}
+		return nil
+	}
+	return r
+}
+
+// leastMemory is less than any model takes: a smaller number is a unit that was forgotten.
+const leastMemory = 64 << 20
+
+// memory takes plain bytes or a number with KiB, MiB or GiB; "" leaves it to the machine.
+func memory(c *Config, v string) error {
+	if c.Memory = 0; v == "" {
+		return nil
+	}
+	return size(func(c *Config) *int64 { return &c.Memory }, leastMemory, 1<<50)(c, v)
+}
+
+// size takes plain bytes or a number with KiB, MiB or GiB.
 func size(field func(*Config) *int64, least, most int64) func(*Config, string) error {
 	return func(c *Config, v string) error {
 		number, unit := v, int64(1)
@@ -284,10 +313,12 @@ func size(field func(*Config) *int64, least, most int64) func(*Config, string) e
 			number, unit = rest, 1<<10
 		} else if rest, ok := strings.CutSuffix(v, "MiB"); ok {
 			number, unit = rest, 1<<20
+		} else if rest, ok := strings.CutSuffix(v, "GiB"); ok {
+			number, unit = rest, 1<<30
 		}
 		n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
 		if err != nil || n < 0 || n > math.MaxInt64/unit || n*unit < least || n*unit > most {
-			return fmt.Errorf("wants bytes, KiB or MiB from %d to %d bytes", least, most)
+			return fmt.Errorf("wants bytes, KiB, MiB or GiB from %d to %d bytes", least, most)
 		}
 		*field(c) = n * unit
 		return nil

@@ -19,6 +19,7 @@ export function useSettingTexts() {
       }
       case "duration": {
         const { n, unit } = splitDuration(String(raw));
+        if (Number(n) === 0 && te(`settings.zero.${item.key}`)) return t(`settings.zero.${item.key}`);
         return t("settings.unit." + unit, { n: Number(n) });
       }
       case "integer": {
