@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"guardhouse/internal/catalog"
-	"guardhouse/internal/fault"
 	"guardhouse/internal/inference"
 	"guardhouse/internal/manager"
 	"guardhouse/internal/prompt"
