@@ -23,8 +23,9 @@ const (
 	usualWall   = time.Minute
 	usualOutput = 64 << 10
 	lastWords   = 4 << 10
-	// addresses is what a child may map beside its memory: Go's reservations and the program's own pages.
-	addresses = 4 << 30
+	// stacks is what a child may map to write to beside its memory: the engine starts a thread for every tensor that it checks,
+	// and each has 8 MiB of stack that it hardly touches. addresses are Go's reservations and the program's own pages.
+	stacks, addresses = 4 << 30, 4 << 30
 	// dying is how long a killed child's pipes are waited for.
 	dying = 5 * time.Second
 )
@@ -32,6 +33,7 @@ const (
 var (
 	errLate  = errors.New("the child took too long")
 	errFlood = errors.New("the child wrote too much")
+	errHeavy = errors.New("the child took too much memory")
 )
 
 // Run starts the child, hands it its order and waits until it ended. An error says that it could not be started, or that
@@ -59,15 +61,20 @@ func (c Child) Run(ctx context.Context) (Result, error) {
 	if err := cmd.Start(); err != nil {
 		return Result{}, fmt.Errorf("starting a child: %w", err)
 	}
+	watched := make(chan struct{})
+	go func() { defer close(watched); c.watch(within, cmd.Process.Pid, stop) }()
 	waited := cmd.Wait()
+	cause := context.Cause(within)
+	stop(nil)
+	<-watched
 	if ctx.Err() != nil {
 		return Result{}, fault.From(ctx.Err())
 	}
 	var exit *exec.ExitError
-	if cmd.ProcessState == nil || waited != nil && !errors.As(waited, &exit) && within.Err() == nil && !errors.Is(waited, syscall.EPIPE) {
+	if cmd.ProcessState == nil || waited != nil && !errors.As(waited, &exit) && cause == nil && !errors.Is(waited, syscall.EPIPE) {
 		return Result{}, fmt.Errorf("waiting for a child: %w", waited)
 	}
-	return c.result(cmd.ProcessState, context.Cause(within), out.kept, words.kept), nil
+	return c.result(cmd.ProcessState, cause, out.kept, words.kept), nil
 }
 
 // check refuses what a child must not get.
@@ -104,23 +111,24 @@ func (c Child) output() int {
 // environment is all that a child has of one. Each arena of the C library reserves address space, and each abort would
 // start a debugger; an empty library path is one that names no folder (threat M6).
 func (c Child) environment() []string {
-	kind, space := "tight", int64(0)
+	kind, data, space := "tight", int64(0), int64(0)
 	if c.Wide {
 		kind = "wide"
 	}
 	if c.Limits.Memory > 0 {
-		space = c.Limits.Memory + addresses
+		data = c.Limits.Memory + stacks
+		space = data + addresses
 	}
 	seconds := int64((c.Limits.CPU + time.Second - 1) / time.Second)
 	return []string{
-		fmt.Sprintf("GH_CHILD=%s:%d:%d:%d:%d", kind, len(c.Files), c.Limits.Memory, space, seconds),
+		fmt.Sprintf("GH_CHILD=%s:%d:%d:%d:%d", kind, len(c.Files), data, space, seconds),
 		"GOMAXPROCS=" + strconv.Itoa(max(2, min(4, runtime.NumCPU()))), "GOTRACEBACK=none",
 		"MALLOC_ARENA_MAX=2", "GGML_NO_BACKTRACE=1", "OLLAMA_LIBRARY_PATH=",
 	}
 }
 
 func (c Child) result(p *os.ProcessState, cause error, out, words []byte) Result {
-	r := Result{Exit: p.ExitCode(), Stderr: words, Late: errors.Is(cause, errLate), Flood: errors.Is(cause, errFlood)}
+	r := Result{Exit: p.ExitCode(), Stderr: words, Late: errors.Is(cause, errLate), Flood: errors.Is(cause, errFlood), Heavy: errors.Is(cause, errHeavy)}
 	if status, ok := p.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		r.Signal = status.Signal()
 	}

@@ -24,7 +24,7 @@ type Child struct {
 
 // Limits bound a child. Zero of Wall and Output is the usual: a minute, 64 KiB.
 type Limits struct {
-	Memory int64         // bytes that it may write to, its program's own included; 0 = no limit
+	Memory int64         // bytes that it may hold in memory, its program's own included; 0 = no limit
 	CPU    time.Duration // of all its threads together; 0 = no limit
 	Wall   time.Duration // from its start to its end
 	Output int           // bytes on its standard output
@@ -46,6 +46,7 @@ type Result struct {
 	Signal syscall.Signal // 0 = none did
 	Late   bool           // it was ended for want of time
 	Flood  bool           // it was ended because it wrote too much
+	Heavy  bool           // it was ended because it took too much memory
 }
 
 // Exit codes of a child that did nothing.
@@ -58,4 +59,4 @@ const (
 func (r Result) Unconfined() bool { return r.Exit == exitNoGuard }
 
 // Good says that the child ended by itself and gave an answer.
-func (r Result) Good() bool { return r.Exit == 0 && r.Signal == 0 && !r.Late && !r.Flood }
+func (r Result) Good() bool { return r.Exit == 0 && r.Signal == 0 && !r.Late && !r.Flood && !r.Heavy }

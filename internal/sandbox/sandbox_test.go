@@ -141,6 +141,7 @@ func TestAChildIsBounded(t *testing.T) {
 	require.Contains(t, []syscall.Signal{syscall.SIGXCPU, syscall.SIGKILL}, r.Signal)
 	r = run(t, sandbox.Child{Name: "eat", Limits: sandbox.Limits{Memory: 512 << 20}})
 	require.False(t, r.Good())
+	require.True(t, r.Heavy)
 	require.NotContains(t, string(r.Stdout), "it ate")
 	r = run(t, sandbox.Child{Name: "flood", Limits: sandbox.Limits{Output: 1 << 10}})
 	require.True(t, r.Flood)

@@ -29,6 +29,8 @@ const (
 	slowestDisk = 32 << 20 // bytes a second
 )
 
+const tooHeavy = "it needs more memory to load than a file of its size may"
+
 // order is what the child is told.
 type order struct {
 	Prompt []int32 `json:"prompt"`
@@ -92,7 +94,7 @@ func judge(r sandbox.Result) error {
 	case refused:
 		return refuse("the engine cannot load it", cause)
 	case noMemory:
-		return refuse("it needs more memory than a file of its size may", cause)
+		return refuse(tooHeavy, cause)
 	case noNumbers:
 		return refuse("it does not answer with numbers", cause)
 	case noEngine:
@@ -116,8 +118,10 @@ func died(r sandbox.Result) string {
 		return "loading it took too long"
 	case r.Flood:
 		return "the engine wrote too much while it loaded it"
+	case r.Heavy:
+		return tooHeavy
 	}
-	return "the engine crashed while it loaded it, or ran out of the memory that a file of its size may take"
+	return "the engine crashed while it loaded it"
 }
 
 func refuse(why string, cause error) error {
