@@ -44,8 +44,8 @@ type Generation struct {
 
 // Sampling is how an id is chosen among all. The order: penalties and bias are added to the logits, which are then divided by the
 // temperature; TopK, MinP and TopP, in that order, leave out what is unlikely, and one of the rest is drawn. The same seed and
-// prompt give the same ids on the same build and machine while nobody else's ids are in the same passes: company changes the last
-// bits of a logit.
+// prompt give the same ids on the same build and machine where nobody else's ids are in the same passes and as much of the prompt was
+// found computed: the shape of a pass changes the last bits of a logit.
 type Sampling struct {
 	Temperature float64           // 0 = the likeliest id, of equals the lowest; nothing else is looked at then but penalties and bias
 	TopK        int               // so many of the likeliest; 0 = all

@@ -1,8 +1,10 @@
 package llamacpp
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"guardhouse/internal/inference"
 )
@@ -98,9 +100,9 @@ type candidate struct {
 	weight float64
 }
 
-// before is the order in which candidates are kept.
-func (c candidate) before(d candidate) bool {
-	return c.weight > d.weight || c.weight == d.weight && c.id < d.id
+// compare puts the likelier first, of equals the lower id.
+func (c candidate) compare(d candidate) int {
+	return cmp.Or(cmp.Compare(d.weight, c.weight), cmp.Compare(c.id, d.id))
 }
 
 // draw answers the id at u, 0 to 1, of the candidates' probabilities laid end to end.
@@ -122,7 +124,7 @@ func (p *sampler) draw(row []float32, top, u float64, room *[]candidate) int32 {
 	}
 	*room = all
 	if p.s.TopK > 0 && p.s.TopK < len(all) {
-		all = likeliest(all, func(n int, _ float64) bool { return n == p.s.TopK })
+		all = likeliest(all, func(n int, _ float64) bool { return n >= p.s.TopK })
 		total = 0
 		for _, c := range all {
 			total += c.weight
@@ -145,44 +147,50 @@ func (p *sampler) draw(row []float32, top, u float64, room *[]candidate) int32 {
 	return all[len(all)-1].id // rounding
 }
 
-// likeliest moves the likeliest candidates to the front, in order, until enough of them are there, told their number and their
-// weights together, and answers them. A heap: a few of 150,000 are cheap, and all of them no worse than sorting.
-func likeliest(all []candidate, enough func(n int, mass float64) bool) []candidate {
-	heap := make([]candidate, len(all))
-	copy(heap, all)
-	for i := len(heap)/2 - 1; i >= 0; i-- {
-		sift(heap, i)
-	}
-	mass := 0.0
-	for n := range all {
-		all[n] = heap[0]
-		mass += heap[0].weight
-		if enough(n+1, mass) {
-			return all[:n+1]
-		}
-		heap[0] = heap[len(heap)-1]
-		heap = heap[:len(heap)-1]
-		sift(heap, 0)
-	}
-	return all
+// steps to an octave of weights, and their number down to the least weight that is looked at.
+const (
+	stepBits  = 4
+	manySteps = 71 << stepBits
+)
+
+// stepOf answers which step under the likeliest a weight, at most 1, is on.
+func stepOf(weight float64) int {
+	below := math.Float64bits(1) - math.Float64bits(weight) // of positive numbers the bits are in the order of the values
+	return min(int(below>>(52-stepBits)), manySteps-1)
 }
 
-// sift lets the candidate at i sink to where no child of it comes before it.
-func sift(heap []candidate, i int) {
-	for {
-		child := 2*i + 1
-		if child >= len(heap) {
-			return
-		}
-		if child+1 < len(heap) && heap[child+1].before(heap[child]) {
-			child++
-		}
-		if !heap[child].before(heap[i]) {
-			return
-		}
-		heap[i], heap[child] = heap[child], heap[i]
-		i = child
+// likeliest answers the likeliest candidates, until there are enough of them, told their number and their weights together. It counts
+// them by steps first: only those on the last step have to be put in order, and not 150,000.
+func likeliest(all []candidate, enough func(n int, mass float64) bool) []candidate {
+	var counts [manySteps]int
+	var masses [manySteps]float64
+	for _, c := range all {
+		at := stepOf(c.weight)
+		counts[at]++
+		masses[at] += c.weight
 	}
+	n, mass, last := 0, 0.0, 0
+	for ; last < manySteps-1 && !enough(n+counts[last], mass+masses[last]); last++ {
+		n, mass = n+counts[last], mass+masses[last]
+	}
+	edge := make([]candidate, 0, counts[last])
+	kept := all[:0]
+	for _, c := range all {
+		switch at := stepOf(c.weight); {
+		case at < last:
+			kept = append(kept, c)
+		case at == last:
+			edge = append(edge, c)
+		}
+	}
+	slices.SortFunc(edge, candidate.compare)
+	for _, c := range edge {
+		kept = append(kept, c)
+		if mass += c.weight; enough(len(kept), mass) {
+			break
+		}
+	}
+	return kept
 }
 
 // logprobs answers the logarithms of the probabilities of id and of the n likeliest ids, over the whole row as it is.
