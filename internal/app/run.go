@@ -84,15 +84,15 @@ const refreshEvery = 400 * time.Millisecond
 // keepModels loads every model, then whatever appears later. A model that cannot be loaded is shown as failed and
 // keeps readiness off if it is the default one; it does not stop the server.
 func (a *App) keepModels(ctx context.Context) {
-	began, noted := a.now(), ""
+	began, noted, states := a.now(), "", ""
 	a.Models.Run(ctx, func(err error) {
 		if err != nil && ctx.Err() == nil {
 			a.log.Error("loading the default model", "err", err)
 		} else if err == nil {
 			a.log.Info("models loaded", "duration_ms", a.now().Sub(began).Milliseconds())
 		}
-	if a.options.Loaded != nil {
-		a.options.Loaded()
-	}
-	}, func() { noted = a.noteChosen(noted) })
+		if a.options.Loaded != nil {
+			a.options.Loaded()
+		}
+	}, func() { noted, states = a.noteChosen(noted), a.noteStates(ctx, states) })
 }

@@ -18,6 +18,11 @@ func (s *Server) modelFor(p access.Principal, m catalog.Model) gen.Model {
 	}
 	if l, loaded := s.deps.Models.Layout(m.ID); loaded && m.State == catalog.StateReady {
 		addLayout(&out, l)
+		out.LastUsedAt = maybeAt(s.deps.Models.Used(m.ID))
+	}
+	if needs, known := s.deps.Models.Takes(m); known && needs.Total() > 0 {
+		total := needs.Total()
+		out.Needs = &total
 	}
 	return out
 }
@@ -27,7 +32,7 @@ func modelDTO(m catalog.Model) gen.Model {
 		ID: m.ID, Kind: gen.ModelKind(m.Kind), Origin: gen.ModelOrigin(m.Origin), Architecture: m.Architecture,
 		Quantization: m.Quantization, Sha256: m.SHA256, TemplateSha256: m.TemplateSHA256, State: m.State,
 		StateCode: gen.ModelStateCode(m.StateCode), StateReason: m.StateReason, StateSince: maybeAt(m.StateSince),
-		SizeBytes: m.SizeBytes, ContextLength: m.ContextLength, Default: m.Default, CreatedAt: wire.At(m.CreatedAt),
+		SizeBytes: m.SizeBytes, ContextLength: m.ContextLength, Default: m.Default, Next: m.Next, CreatedAt: wire.At(m.CreatedAt),
 	}
 	switch m.State {
 	case catalog.StateReady:
@@ -46,6 +51,15 @@ func addLayout(out *gen.Model, l inference.Description) {
 	out.Memory = &gen.ModelMemory{
 		Weights: m.Weights, Packed: m.Packed, Cache: m.Cache, Compute: m.Compute, Output: m.Output, Total: m.Total(),
 	}
+}
+
+// roomFor answers how the memory for models stands, null to whoever does not look after them.
+func (s *Server) roomFor(p access.Principal) *gen.ModelRoom {
+	if !s.deps.Guard.Can(p, access.ModelManage) && !s.deps.Guard.Can(p, access.MetricsRead) {
+		return nil
+	}
+	r := s.deps.Models.Room()
+	return &gen.ModelRoom{Total: r.Total, Used: r.Used}
 }
 
 // maybeAt answers null for a time that never was.

@@ -18,7 +18,9 @@ func (s *Server) ListModels(ctx context.Context, _ gen.ListModelsRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	return gen.ListModels200JSONResponse{Items: each(list, func(m catalog.Model) gen.Model { return s.modelFor(p, m) })}, nil
+	return gen.ListModels200JSONResponse{
+		Items: each(list, func(m catalog.Model) gen.Model { return s.modelFor(p, m) }), Room: s.roomFor(p),
+	}, nil
 }
 
 // GetModel answers one model; one that the caller may not see is as unknown as any other.

@@ -80,6 +80,11 @@ POST   /v1/moderations                   401  403   403   403   200    403   404
 GET    /api/v1/examples                  401  404   404   404   404    403   404    404 404  404
 GET    /api/v1/models                    401  403   200   200   200    403   200    200 200  200
 GET    /api/v1/models/{id}               401  403   200   200   200    403   404    200 200  200
+DELETE /api/v1/models/{id}               401  403   403   403   403    403   403    409 403  409
+POST   /api/v1/models/{id}/load          401  403   403   403   403    403   403    202 403  202
+POST   /api/v1/models/{id}/unload        401  403   403   403   403    403   403    409 403  409
+PUT    /api/v1/models/{id}/default       401  403   403   403   403    403   403    202 403  202
+POST   /api/v1/models/{id}/verify        401  403   403   403   403    403   403    200 403  200
 GET    /api/v1/models/{id}/queue         401  403   200   200   200    403   404    200 200  200
 GET    /api/v1/models/{id}/acl           401  403   403   403   403    403   403    200 403  200
 PUT    /api/v1/models/{id}/acl           401  403   403   403   403    403   403    200 403  200
@@ -200,6 +205,7 @@ func (b *bench) confirm() {
 func bodies() map[string]string {
 	open := `{"id":"shipped-guard-nano","effect":"allow","principals":["*"],"models":["guard-nano"],"operations":["view","infer"]}`
 	return map[string]string{
+		"makeModelDefault": `{}`,
 		"createModeration": `{"input":"hello"}`, "reproduceModeration": `{"input":"hello"}`, "openaiCreateModeration": `{"input":"hello"}`, "auditAlias": `{"text":"hello"}`,
 		"putModelACL": `{"rules":[` + open + `]}`, "putACLModel": `{"model":"guard-nano","rules":[` + open + `]}`, "putPolicy": `{"version":1,"rules":[` + open + `]}`,
 		"createRule": `{"effect":"deny","principals":["role:guest"],"models":["other-*"],"operations":["infer"]}`,

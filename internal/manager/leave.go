@@ -169,7 +169,7 @@ func (s *Service) free(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	s.kick() // what did not fit may now
+	s.Kick() // what did not fit may now
 	return r.file.Close()
 }
 
@@ -231,6 +231,16 @@ func (s *Service) withdraw(r *Resident, err error) {
 	}
 	s.d.Catalog.SetFailed(id, reasonOf(err), fault.From(err).Message)
 	s.d.Log.Error("a model's file changed in use", "model", id, "err", err)
+}
+
+// Distrust stops the use of a model whose file was found to be another.
+func (s *Service) Distrust(id string, err error) {
+	s.mu.RLock()
+	r := s.models[id]
+	s.mu.RUnlock()
+	if r != nil {
+		s.withdraw(r, err)
+	}
 }
 
 // sameFile says that nobody wrote a or put another in its place since b was looked at.

@@ -173,7 +173,7 @@ func (s *Service) enter(r *Resident, took time.Duration) {
 	delete(s.idle, id)
 	s.mu.Unlock()
 	s.d.Catalog.SetState(id, catalog.StateReady, "")
-	s.kick() // one that it follows may go now
+	s.Kick() // one that it follows may go now
 }
 
 // failed notes why a model is not there.

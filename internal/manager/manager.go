@@ -112,11 +112,11 @@ func (s *Service) Tune(t Tuning) {
 	s.mu.Lock()
 	s.freed++ // what did not fit is tried again
 	s.mu.Unlock()
-	s.kick()
+	s.Kick()
 }
 
-// kick has Run look at once.
-func (s *Service) kick() {
+// Kick has Run look at once: something else is wanted.
+func (s *Service) Kick() {
 	select {
 	case s.kicked <- struct{}{}:
 	default:

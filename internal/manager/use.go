@@ -67,7 +67,7 @@ func (h *Hold) Done() {
 	}
 	h.s.mu.Unlock()
 	if last {
-		h.s.kick() // it may go now
+		h.s.Kick() // it may go now
 	}
 }
 
@@ -120,7 +120,7 @@ func (s *Service) wake(id string) {
 	s.mu.Unlock()
 	if asleep {
 		s.d.Catalog.SetState(id, catalog.StateLoading, "")
-		s.kick()
+		s.Kick()
 	}
 }
 

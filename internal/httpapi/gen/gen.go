@@ -950,11 +950,13 @@ func (e ModelStage) Valid() bool {
 
 // Defines values for ModelStateCode.
 const (
+	ModelStateCodeByHand       ModelStateCode = "by_hand"
 	ModelStateCodeEmpty        ModelStateCode = ""
 	ModelStateCodeFileChanged  ModelStateCode = "file_changed"
 	ModelStateCodeFileMissing  ModelStateCode = "file_missing"
 	ModelStateCodeFileRefused  ModelStateCode = "file_refused"
 	ModelStateCodeFileWritable ModelStateCode = "file_writable"
+	ModelStateCodeIdle         ModelStateCode = "idle"
 	ModelStateCodeInternal     ModelStateCode = "internal"
 	ModelStateCodeNoEngine     ModelStateCode = "no_engine"
 	ModelStateCodeNoMemory     ModelStateCode = "no_memory"
@@ -963,6 +965,8 @@ const (
 // Valid indicates whether the value is a known member of the ModelStateCode enum.
 func (e ModelStateCode) Valid() bool {
 	switch e {
+	case ModelStateCodeByHand:
+		return true
 	case ModelStateCodeEmpty:
 		return true
 	case ModelStateCodeFileChanged:
@@ -972,6 +976,8 @@ func (e ModelStateCode) Valid() bool {
 	case ModelStateCodeFileRefused:
 		return true
 	case ModelStateCodeFileWritable:
+		return true
+	case ModelStateCodeIdle:
 		return true
 	case ModelStateCodeInternal:
 		return true
@@ -3151,7 +3157,9 @@ type Model struct {
 	Architecture  string    `json:"architecture"`
 	ContextLength int       `json:"context_length"`
 	CreatedAt     Timestamp `json:"created_at"`
-	Default       bool      `json:"default"`
+
+	// Default The one of its kind that serves requests without a name.
+	Default bool `json:"default"`
 
 	// Device Where it computes: cpu.
 	Device *string `json:"device"`
@@ -3164,13 +3172,22 @@ type Model struct {
 	// Lanes Passes at a time.
 	Lanes *int `json:"lanes"`
 
+	// LastUsedAt While it is in memory, for those who look after it.
+	LastUsedAt *wire.Time `json:"last_used_at"`
+
 	// Layout Why it is laid out so.
 	Layout *string `json:"layout"`
 
 	// LoadedAt Null while it is not ready.
 	LoadedAt *wire.Time   `json:"loaded_at"`
 	Memory   *ModelMemory `json:"memory"`
-	Origin   ModelOrigin  `json:"origin"`
+
+	// Needs Bytes that it was held to need before it was loaded; null while that is not known.
+	Needs *int64 `json:"needs"`
+
+	// Next It becomes the default as soon as it is in memory.
+	Next   bool        `json:"next"`
+	Origin ModelOrigin `json:"origin"`
 
 	// Progress How much of loading is done, 0 to 1; null while it does not load.
 	Progress     *float64 `json:"progress"`
@@ -3187,10 +3204,10 @@ type Model struct {
 	// Stage What it is doing while it loads.
 	Stage *ModelStage `json:"stage"`
 
-	// State loading, ready or failed
+	// State loading, ready, failed or unloaded
 	State string `json:"state"`
 
-	// StateCode Why it failed in one word; empty otherwise.
+	// StateCode Why it failed or is not in memory in one word; empty otherwise.
 	StateCode ModelStateCode `json:"state_code"`
 
 	// StateReason Why it failed; empty otherwise.
@@ -3211,7 +3228,7 @@ type ModelOrigin string
 // ModelStage What it is doing while it loads.
 type ModelStage string
 
-// ModelStateCode Why it failed in one word; empty otherwise.
+// ModelStateCode Why it failed or is not in memory in one word; empty otherwise.
 type ModelStateCode string
 
 // ModelACL defines model for ModelACL.
@@ -3249,6 +3266,15 @@ type ModelAccess struct {
 	View     AccessCell `json:"view"`
 }
 
+// ModelDefault defines model for ModelDefault.
+type ModelDefault struct {
+	// Interrupt With replace: it goes first where both do not fit.
+	Interrupt *bool `json:"interrupt,omitempty"`
+
+	// Replace The default before it goes out of memory when this one has taken its place.
+	Replace *bool `json:"replace,omitempty"`
+}
+
 // ModelMemory Bytes that the model can need at most, by what they are for.
 type ModelMemory struct {
 	// Cache Keys and values of all slots.
@@ -3266,8 +3292,9 @@ type ModelMemory struct {
 
 // ModelPage defines model for ModelPage.
 type ModelPage struct {
-	Items      []Model `json:"items"`
-	NextCursor *string `json:"next_cursor"`
+	Items      []Model    `json:"items"`
+	NextCursor *string    `json:"next_cursor"`
+	Room       *ModelRoom `json:"room"`
 }
 
 // ModelQueue defines model for ModelQueue.
@@ -3291,12 +3318,33 @@ type ModelQueue struct {
 	Yours int `json:"yours"`
 }
 
+// ModelRoom The memory for models in bytes, for those who look after them.
+type ModelRoom struct {
+	// Total 0 = not known.
+	Total int64 `json:"total"`
+
+	// Used The most that all models in memory can need.
+	Used int64 `json:"used"`
+}
+
 // ModelRule defines model for ModelRule.
 type ModelRule = json.RawMessage
 
 // ModelRules defines model for ModelRules.
 type ModelRules struct {
 	Rules []RuleWrite `json:"rules"`
+}
+
+// ModelVerified defines model for ModelVerified.
+type ModelVerified struct {
+	// Code What is wrong in one word, as in state_code; empty otherwise.
+	Code   string `json:"code"`
+	Equal  bool   `json:"equal"`
+	ID     string `json:"id"`
+	Reason string `json:"reason"`
+
+	// Sha256 What the bytes should have.
+	Sha256 string `json:"sha256"`
 }
 
 // ModerationInput A text, or a conversation whose last message is judged.
@@ -5600,6 +5648,9 @@ type RotateKeyJSONRequestBody = KeyRotation
 // PutModelACLJSONRequestBody defines body for PutModelACL for application/json ContentType.
 type PutModelACLJSONRequestBody = ModelRules
 
+// MakeModelDefaultJSONRequestBody defines body for MakeModelDefault for application/json ContentType.
+type MakeModelDefaultJSONRequestBody = ModelDefault
+
 // CreateModerationJSONRequestBody defines body for CreateModeration for application/json ContentType.
 type CreateModerationJSONRequestBody = ModerationRequest
 
@@ -6028,6 +6079,9 @@ type ServerInterface interface {
 	// ListModels The models that the caller may see
 	// (GET /api/v1/models)
 	ListModels(c *gin.Context, params ListModelsParams)
+	// RemoveModel Take a model out of the catalogue, and its file off the disk
+	// (DELETE /api/v1/models/{id})
+	RemoveModel(c *gin.Context, id ID)
 	// GetModel One model that the caller may see
 	// (GET /api/v1/models/{id})
 	GetModel(c *gin.Context, id ID, params GetModelParams)
@@ -6037,9 +6091,21 @@ type ServerInterface interface {
 	// PutModelACL Replace a model's own rules
 	// (PUT /api/v1/models/{id}/acl)
 	PutModelACL(c *gin.Context, id ID, params PutModelACLParams)
+	// MakeModelDefault Make a model the default of its kind
+	// (PUT /api/v1/models/{id}/default)
+	MakeModelDefault(c *gin.Context, id ID)
+	// LoadModel Bring a model into memory
+	// (POST /api/v1/models/{id}/load)
+	LoadModel(c *gin.Context, id ID)
 	// GetModelQueue How long the line before a model is, and where the caller stands in it
 	// (GET /api/v1/models/{id}/queue)
 	GetModelQueue(c *gin.Context, id ID, params GetModelQueueParams)
+	// UnloadModel Take a model out of memory
+	// (POST /api/v1/models/{id}/unload)
+	UnloadModel(c *gin.Context, id ID)
+	// VerifyModel Hash a model's file once more
+	// (POST /api/v1/models/{id}/verify)
+	VerifyModel(c *gin.Context, id ID)
 	// ListModerations History, newest first; own rows, or all with moderation.read_all
 	// (GET /api/v1/moderations)
 	ListModerations(c *gin.Context, params ListModerationsParams)
@@ -8878,6 +8944,31 @@ func (siw *ServerInterfaceWrapper) ListModels(c *gin.Context) {
 	siw.Handler.ListModels(c, params)
 }
 
+// RemoveModel operation middleware
+func (siw *ServerInterfaceWrapper) RemoveModel(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RemoveModel(c, id)
+}
+
 // GetModel operation middleware
 func (siw *ServerInterfaceWrapper) GetModel(c *gin.Context) {
 
@@ -9017,6 +9108,56 @@ func (siw *ServerInterfaceWrapper) PutModelACL(c *gin.Context) {
 	siw.Handler.PutModelACL(c, id, params)
 }
 
+// MakeModelDefault operation middleware
+func (siw *ServerInterfaceWrapper) MakeModelDefault(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.MakeModelDefault(c, id)
+}
+
+// LoadModel operation middleware
+func (siw *ServerInterfaceWrapper) LoadModel(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.LoadModel(c, id)
+}
+
 // GetModelQueue operation middleware
 func (siw *ServerInterfaceWrapper) GetModelQueue(c *gin.Context) {
 
@@ -9064,6 +9205,56 @@ func (siw *ServerInterfaceWrapper) GetModelQueue(c *gin.Context) {
 	}
 
 	siw.Handler.GetModelQueue(c, id, params)
+}
+
+// UnloadModel operation middleware
+func (siw *ServerInterfaceWrapper) UnloadModel(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UnloadModel(c, id)
+}
+
+// VerifyModel operation middleware
+func (siw *ServerInterfaceWrapper) VerifyModel(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.VerifyModel(c, id)
 }
 
 // ListModerations operation middleware
@@ -10513,7 +10704,12 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/v1/moderations/:id/reproduce", wrapper.ReproduceModeration)
 	router.GET(options.BaseURL+"/api/v1/examples", wrapper.ListExamples)
 	router.GET(options.BaseURL+"/api/v1/models", wrapper.ListModels)
+	router.DELETE(options.BaseURL+"/api/v1/models/:id", wrapper.RemoveModel)
 	router.GET(options.BaseURL+"/api/v1/models/:id", wrapper.GetModel)
+	router.POST(options.BaseURL+"/api/v1/models/:id/load", wrapper.LoadModel)
+	router.POST(options.BaseURL+"/api/v1/models/:id/unload", wrapper.UnloadModel)
+	router.PUT(options.BaseURL+"/api/v1/models/:id/default", wrapper.MakeModelDefault)
+	router.POST(options.BaseURL+"/api/v1/models/:id/verify", wrapper.VerifyModel)
 	router.GET(options.BaseURL+"/api/v1/models/:id/queue", wrapper.GetModelQueue)
 	router.GET(options.BaseURL+"/api/v1/models/:id/acl", wrapper.GetModelACL)
 	router.PUT(options.BaseURL+"/api/v1/models/:id/acl", wrapper.PutModelACL)
@@ -14309,6 +14505,39 @@ func (response ListModelsdefaultApplicationProblemPlusJSONResponse) VisitListMod
 	return err
 }
 
+type RemoveModelRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type RemoveModelResponseObject interface {
+	VisitRemoveModelResponse(w http.ResponseWriter) error
+}
+
+type RemoveModel204Response struct {
+}
+
+func (response RemoveModel204Response) VisitRemoveModelResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RemoveModeldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RemoveModeldefaultApplicationProblemPlusJSONResponse) VisitRemoveModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetModelRequestObject struct {
 	ID     ID `json:"id"`
 	Params GetModelParams
@@ -14461,6 +14690,85 @@ func (response PutModelACLdefaultApplicationProblemPlusJSONResponse) VisitPutMod
 	return err
 }
 
+type MakeModelDefaultRequestObject struct {
+	ID   ID `json:"id"`
+	Body *MakeModelDefaultJSONRequestBody
+}
+
+type MakeModelDefaultResponseObject interface {
+	VisitMakeModelDefaultResponse(w http.ResponseWriter) error
+}
+
+type MakeModelDefault202JSONResponse Model
+
+func (response MakeModelDefault202JSONResponse) VisitMakeModelDefaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MakeModelDefaultdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response MakeModelDefaultdefaultApplicationProblemPlusJSONResponse) VisitMakeModelDefaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LoadModelRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type LoadModelResponseObject interface {
+	VisitLoadModelResponse(w http.ResponseWriter) error
+}
+
+type LoadModel202JSONResponse Model
+
+func (response LoadModel202JSONResponse) VisitLoadModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LoadModeldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response LoadModeldefaultApplicationProblemPlusJSONResponse) VisitLoadModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetModelQueueRequestObject struct {
 	ID     ID `json:"id"`
 	Params GetModelQueueParams
@@ -14490,6 +14798,84 @@ type GetModelQueuedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetModelQueuedefaultApplicationProblemPlusJSONResponse) VisitGetModelQueueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnloadModelRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type UnloadModelResponseObject interface {
+	VisitUnloadModelResponse(w http.ResponseWriter) error
+}
+
+type UnloadModel202JSONResponse Model
+
+func (response UnloadModel202JSONResponse) VisitUnloadModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnloadModeldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UnloadModeldefaultApplicationProblemPlusJSONResponse) VisitUnloadModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyModelRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type VerifyModelResponseObject interface {
+	VisitVerifyModelResponse(w http.ResponseWriter) error
+}
+
+type VerifyModel200JSONResponse ModelVerified
+
+func (response VerifyModel200JSONResponse) VisitVerifyModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyModeldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyModeldefaultApplicationProblemPlusJSONResponse) VisitVerifyModelResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -16448,6 +16834,9 @@ type StrictServerInterface interface {
 	// ListModels The models that the caller may see
 	// (GET /api/v1/models)
 	ListModels(ctx context.Context, request ListModelsRequestObject) (ListModelsResponseObject, error)
+	// RemoveModel Take a model out of the catalogue, and its file off the disk
+	// (DELETE /api/v1/models/{id})
+	RemoveModel(ctx context.Context, request RemoveModelRequestObject) (RemoveModelResponseObject, error)
 	// GetModel One model that the caller may see
 	// (GET /api/v1/models/{id})
 	GetModel(ctx context.Context, request GetModelRequestObject) (GetModelResponseObject, error)
@@ -16457,9 +16846,21 @@ type StrictServerInterface interface {
 	// PutModelACL Replace a model's own rules
 	// (PUT /api/v1/models/{id}/acl)
 	PutModelACL(ctx context.Context, request PutModelACLRequestObject) (PutModelACLResponseObject, error)
+	// MakeModelDefault Make a model the default of its kind
+	// (PUT /api/v1/models/{id}/default)
+	MakeModelDefault(ctx context.Context, request MakeModelDefaultRequestObject) (MakeModelDefaultResponseObject, error)
+	// LoadModel Bring a model into memory
+	// (POST /api/v1/models/{id}/load)
+	LoadModel(ctx context.Context, request LoadModelRequestObject) (LoadModelResponseObject, error)
 	// GetModelQueue How long the line before a model is, and where the caller stands in it
 	// (GET /api/v1/models/{id}/queue)
 	GetModelQueue(ctx context.Context, request GetModelQueueRequestObject) (GetModelQueueResponseObject, error)
+	// UnloadModel Take a model out of memory
+	// (POST /api/v1/models/{id}/unload)
+	UnloadModel(ctx context.Context, request UnloadModelRequestObject) (UnloadModelResponseObject, error)
+	// VerifyModel Hash a model's file once more
+	// (POST /api/v1/models/{id}/verify)
+	VerifyModel(ctx context.Context, request VerifyModelRequestObject) (VerifyModelResponseObject, error)
 	// ListModerations History, newest first; own rows, or all with moderation.read_all
 	// (GET /api/v1/moderations)
 	ListModerations(ctx context.Context, request ListModerationsRequestObject) (ListModerationsResponseObject, error)
@@ -19296,6 +19697,32 @@ func (sh *strictHandler) ListModels(ctx *gin.Context, params ListModelsParams) {
 	}
 }
 
+// RemoveModel operation middleware
+func (sh *strictHandler) RemoveModel(ctx *gin.Context, id ID) {
+	var request RemoveModelRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveModel(ctx, request.(RemoveModelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveModel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RemoveModelResponseObject); ok {
+		if err := validResponse.VisitRemoveModelResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetModel operation middleware
 func (sh *strictHandler) GetModel(ctx *gin.Context, id ID, params GetModelParams) {
 	var request GetModelRequestObject
@@ -19394,6 +19821,76 @@ func (sh *strictHandler) PutModelACL(ctx *gin.Context, id ID, params PutModelACL
 	}
 }
 
+// MakeModelDefault operation middleware
+func (sh *strictHandler) MakeModelDefault(ctx *gin.Context, id ID) {
+	var request MakeModelDefaultRequestObject
+
+	request.ID = id
+
+	var body MakeModelDefaultJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MakeModelDefault(ctx, request.(MakeModelDefaultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MakeModelDefault")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(MakeModelDefaultResponseObject); ok {
+		if err := validResponse.VisitMakeModelDefaultResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// LoadModel operation middleware
+func (sh *strictHandler) LoadModel(ctx *gin.Context, id ID) {
+	var request LoadModelRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.LoadModel(ctx, request.(LoadModelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LoadModel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(LoadModelResponseObject); ok {
+		if err := validResponse.VisitLoadModelResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetModelQueue operation middleware
 func (sh *strictHandler) GetModelQueue(ctx *gin.Context, id ID, params GetModelQueueParams) {
 	var request GetModelQueueRequestObject
@@ -19414,6 +19911,58 @@ func (sh *strictHandler) GetModelQueue(ctx *gin.Context, id ID, params GetModelQ
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetModelQueueResponseObject); ok {
 		if err := validResponse.VisitGetModelQueueResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UnloadModel operation middleware
+func (sh *strictHandler) UnloadModel(ctx *gin.Context, id ID) {
+	var request UnloadModelRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UnloadModel(ctx, request.(UnloadModelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UnloadModel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UnloadModelResponseObject); ok {
+		if err := validResponse.VisitUnloadModelResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// VerifyModel operation middleware
+func (sh *strictHandler) VerifyModel(ctx *gin.Context, id ID) {
+	var request VerifyModelRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyModel(ctx, request.(VerifyModelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyModel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(VerifyModelResponseObject); ok {
+		if err := validResponse.VisitVerifyModelResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

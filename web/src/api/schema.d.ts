@@ -683,6 +683,95 @@ export interface paths {
         get: operations["getModel"];
         put?: never;
         post?: never;
+        /**
+         * Take a model out of the catalogue, and its file off the disk
+         * @description For good: its id is never used again. Whoever uses it meanwhile is served to the end. The default model of its kind and a model
+         *     that comes with the program are 409.
+         */
+        delete: operations["removeModel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{id}/load": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring a model into memory
+         * @description It is brought behind this answer: its state and progress are in the model and in the event `models`. One that failed is tried
+         *     again. One that does not fit into the memory for models is 422, and the detail says what would. It stays wanted over a restart.
+         */
+        post: operations["loadModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{id}/unload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a model out of memory
+         * @description Whoever uses it is served to the end; who comes after gets 503 until it is loaded again. It stays so over a restart. The default
+         *     model of its kind is 409.
+         */
+        post: operations["unloadModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{id}/default": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Make a model the default of its kind
+         * @description It is loaded beside the default before it and takes its place when it has proved itself; no request fails meanwhile. Where both
+         *     do not fit at once it is 422, and `interrupt` has the one before go first: until the new one is there, who asks gets 503 with
+         *     Retry-After. Where the setting models.default names another guard it is 409.
+         */
+        put: operations["makeModelDefault"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{id}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hash a model's file once more
+         * @description One whose bytes are not those that were imported is not used any more.
+         */
+        post: operations["verifyModel"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2891,13 +2980,13 @@ export interface components {
             quantization: string;
             sha256: string;
             template_sha256: string;
-            /** @description loading, ready or failed */
+            /** @description loading, ready, failed or unloaded */
             state: string;
             /**
-             * @description Why it failed in one word; empty otherwise.
+             * @description Why it failed or is not in memory in one word; empty otherwise.
              * @enum {string}
              */
-            state_code: "" | "file_changed" | "file_missing" | "file_writable" | "file_refused" | "no_memory" | "no_engine" | "internal";
+            state_code: "" | "file_changed" | "file_missing" | "file_writable" | "file_refused" | "no_memory" | "no_engine" | "internal" | "by_hand" | "idle";
             /** @description Why it failed; empty otherwise. */
             state_reason: string;
             /**
@@ -2923,13 +3012,26 @@ export interface components {
             /** Format: int64 */
             size_bytes: number;
             context_length: number;
+            /** @description The one of its kind that serves requests without a name. */
             default: boolean;
+            /** @description It becomes the default as soon as it is in memory. */
+            next: boolean;
             created_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: date-time
+             * @description While it is in memory, for those who look after it.
+             */
+            last_used_at: string | null;
             /** @description Where it computes: cpu. */
             device: string | null;
             /** @description Who computes products; none = the engine's own. */
             kernels: string | null;
             memory: components["schemas"]["ModelMemory"] | null;
+            /**
+             * Format: int64
+             * @description Bytes that it was held to need before it was loaded; null while that is not known.
+             */
+            needs: number | null;
             /** @description Texts that are judged at a time. */
             slots: number | null;
             /** @description Passes at a time. */
@@ -2939,6 +3041,34 @@ export interface components {
             slot_tokens: number | null;
             /** @description Why it is laid out so. */
             layout: string | null;
+        };
+        ModelDefault: {
+            /** @description The default before it goes out of memory when this one has taken its place. */
+            replace?: boolean;
+            /** @description With replace: it goes first where both do not fit. */
+            interrupt?: boolean;
+        };
+        ModelVerified: {
+            id: string;
+            /** @description What the bytes should have. */
+            sha256: string;
+            equal: boolean;
+            /** @description What is wrong in one word, as in state_code; empty otherwise. */
+            code: string;
+            reason: string;
+        };
+        /** @description The memory for models in bytes, for those who look after them. */
+        ModelRoom: {
+            /**
+             * Format: int64
+             * @description 0 = not known.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description The most that all models in memory can need.
+             */
+            used: number;
         };
         /** @description Bytes that the model can need at most, by what they are for. */
         ModelMemory: {
@@ -3005,6 +3135,7 @@ export interface components {
             oldest_wait_ms: number;
         };
         ModelPage: {
+            room: components["schemas"]["ModelRoom"] | null;
             items: components["schemas"]["Model"][];
             next_cursor: string | null;
         };
@@ -4427,7 +4558,7 @@ export interface components {
         EventModel: {
             id: string;
             /** @enum {string} */
-            state: "loading" | "ready" | "failed" | "gone";
+            state: "loading" | "ready" | "failed" | "unloaded" | "gone";
             /**
              * @description While it loads.
              * @enum {string}
@@ -6040,6 +6171,137 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Model"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    removeModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    loadModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The model as it is now. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    unloadModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The model as it is now. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    makeModelDefault: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "replace": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["ModelDefault"];
+            };
+        };
+        responses: {
+            /** @description The model as it is now; `next` until it has taken its place. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    verifyModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "guard-nano",
+                     *       "sha256": "0a4d55a8d778e5022fab701977c5d840bbc486d0",
+                     *       "equal": true,
+                     *       "code": "",
+                     *       "reason": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelVerified"];
                 };
             };
             default: components["responses"]["Problem"];

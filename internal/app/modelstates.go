@@ -1,0 +1,133 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/db"
+)
+
+// statesFile is where the server of a data folder tells commands beside it how its models are: in which state, and how far a load
+// is. It counts only while serving.json is locked, and of a model only what is as new as what the command asked for.
+const statesFile = "models.json"
+
+// mostStates bounds what is read of it.
+const mostStates = 4 << 20
+
+// ModelState is one model as the server has it.
+type ModelState struct {
+	ID       string  `json:"id"`
+	State    string  `json:"state"`
+	Code     string  `json:"code"`
+	Reason   string  `json:"reason"`
+	Stage    string  `json:"stage"`
+	Progress float64 `json:"progress"`
+	Default  bool    `json:"default"`
+	AskedAt  int64   `json:"asked_at"`
+}
+
+func stateOf(m catalog.Model) ModelState {
+	return ModelState{m.ID, m.State, m.StateCode, m.StateReason, m.Stage, m.Progress, m.Default, m.AskedAt}
+}
+
+// noteStates writes down how the models are, where that differs from what was written last, and answers what is written now. It is
+// for commands alone: what fails here is tried again at the next look and stops nothing.
+func (a *App) noteStates(ctx context.Context, noted string) string {
+	all, err := a.Catalog.All(ctx)
+	if err != nil {
+		return noted
+	}
+	states := make([]ModelState, len(all))
+	for i, m := range all {
+		states[i] = stateOf(m)
+	}
+	text, err := json.Marshal(states)
+	if err != nil || string(text) == noted {
+		return noted
+	}
+	path := filepath.Join(a.Config.Data, statesFile)
+	if err := writeBeside(path, text, a.Config.Data); err != nil {
+		a.log.Warn("writing down how the models are", "err", err)
+		return noted
+	}
+	return string(text)
+}
+
+// writeBeside puts a new file in the place of the one before.
+func writeBeside(path string, text []byte, data string) error {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Close(), db.MatchOwner(path+".new", data)); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// FollowModel tells how the server brings a model where it was asked to, until done says that it has; served is false where no
+// server runs. It ends with ctx's error.
+func (a *App) FollowModel(ctx context.Context, m catalog.Model, done func(ModelState) bool, told func(ModelState)) (served bool, err error) {
+	tick := time.NewTicker(refreshEvery / 2)
+	defer tick.Stop()
+	for {
+		runs, err := a.Served()
+		if err != nil || !runs {
+			return false, err
+		}
+		st, ok, err := readState(a.Config.Data, m.ID)
+		if err != nil {
+			return true, err
+		}
+		if ok && st.AskedAt >= m.AskedAt {
+			if told(st); done(st) {
+				return true, nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return true, ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// Served reports whether a server has the data folder.
+func (a *App) Served() (bool, error) {
+	_, found, err := served(a.Config.Data)
+	return found, err
+}
+
+func readState(data, id string) (ModelState, bool, error) {
+	f, err := os.OpenFile(filepath.Join(data, statesFile), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ModelState{}, false, nil
+	}
+	if err != nil {
+		return ModelState{}, false, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, mostStates))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return ModelState{}, false, err
+	}
+	var all []ModelState
+	if err := json.Unmarshal(text, &all); err != nil {
+		return ModelState{}, false, err
+	}
+	for _, st := range all {
+		if st.ID == id {
+			return st, true, nil
+		}
+	}
+	return ModelState{}, false, nil
+}
