@@ -13,6 +13,7 @@ type crew struct {
 	freed *sync.Cond
 	total int
 	lanes int // passes that may run side by side
+	slots int // queries that may be on lanes
 	free  int
 	asked int // queries with the model, on a lane or before it
 	gauge gauge
@@ -38,6 +39,13 @@ func (c *crew) leave() { c.mu.Lock(); c.asked--; c.mu.Unlock() }
 
 // busy answers how many lanes there is work for. The caller holds the lock.
 func (c *crew) busy() int { return min(c.asked, c.lanes) }
+
+// crowded says that somebody waits for a slot.
+func (c *crew) crowded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asked > c.slots
+}
 
 // take waits for a core and answers what the caller may use for a pass of so many ids: all cores where there is work for
 // one lane, else an equal share, and no more than the pass is worth. The caller gives it back.

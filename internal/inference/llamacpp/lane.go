@@ -90,13 +90,13 @@ func (l *lane) wait() bool {
 func (l *lane) admitMore() {
 	for l.active < len(l.slots) && !l.spoilt {
 		select {
-		case j := <-l.own:
+		case j := <-l.jobs: // first: who goes on with a text comes behind those whom it gave way to
 			l.admit(j)
 			continue
 		default:
 		}
 		select {
-		case j := <-l.jobs:
+		case j := <-l.own:
 			l.admit(j)
 		default:
 			return

@@ -47,6 +47,9 @@ func newModel(p plan, cores []core, now func() time.Time, release func()) *model
 		}
 		m.lanes = append(m.lanes, l)
 	}
+	for _, l := range m.lanes {
+		m.crew.slots += len(l.slots)
+	}
 	m.vocab = cores[0].info().vocab
 	m.description = describe(p, cores)
 	for _, l := range m.lanes {

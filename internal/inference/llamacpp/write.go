@@ -158,7 +158,7 @@ func (l *lane) write(s *slot) {
 		l.answer(s, nil, true)
 		return
 	}
-	if w.out.Reason = w.add(t); w.out.Reason != inference.Canceled {
+	if w.out.Reason = w.add(t, l.crew.crowded); w.out.Reason != inference.Canceled {
 		l.answer(s, nil, true)
 		return
 	}
@@ -166,8 +166,9 @@ func (l *lane) write(s *slot) {
 	s.pending = []int32{t.ID}
 }
 
-// add tells an id and answers why the text ends with it, Canceled while it does not.
-func (w *writer) add(t inference.Token) inference.Reason {
+// add tells an id and answers why the text ends with it, Canceled while it does not. It gives way to whoever waits for a place, and
+// to whoever has one and waits for a slot.
+func (w *writer) add(t inference.Token, crowded func() bool) inference.Reason {
 	g := &w.g
 	w.out.IDs = append(w.out.IDs, t.ID)
 	w.sampler.took(t.ID)
@@ -177,7 +178,7 @@ func (w *writer) add(t inference.Token) inference.Reason {
 		return inference.Stopped
 	case n == g.Max:
 		return inference.Length
-	case n%inference.TurnIDs == 0 && g.Yield != nil && g.Yield():
+	case n%inference.TurnIDs == 0 && g.Yield != nil && (crowded() || g.Yield()):
 		return inference.Yielded
 	}
 	return inference.Canceled

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -243,6 +244,51 @@ func TestATextGivesItsSlotBackWhenAsked(t *testing.T) {
 		g.Prompt, g.Written, g.Max = slices.Concat(g.Prompt, out.IDs), g.Written+len(out.IDs), g.Max-len(out.IDs)
 	}
 	require.Equal(t, idsOf(want), ids, "one text, in as many turns as it takes")
+}
+
+// A model has more places than slots: who has a place and no slot is not waiting in line, and a text gives way to him all the same.
+func TestATextGivesWayToWhoeverHasAPlace(t *testing.T) {
+	for name, cores := range map[string][]*scripted{
+		"one lane": {newScripted(t, 1, 8000, 64)}, "two lanes": {newScripted(t, 1, 8000, 64), newScripted(t, 1, 8000, 64)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := modelOn(t, 1, cores...)
+			const ids = 7000
+			var all sync.WaitGroup
+			var written atomic.Int64
+			began := make(chan struct{}, len(cores))
+			for n := range cores {
+				all.Go(func() {
+					ended := inference.Generated{Reason: inference.Yielded}
+					g := inference.Generation{Prompt: []int32{int32(n + 1)}, Max: ids, Owner: fmt.Sprint("usr_", n), Yield: func() bool { return false }}
+					var once sync.Once
+					g.Sink = func(inference.Token) bool { written.Add(1); once.Do(func() { began <- struct{}{} }); return true }
+					for ended.Reason == inference.Yielded {
+						var err error
+						if ended, err = m.Generate(context.Background(), g); err != nil {
+							t.Error(err)
+							return
+						}
+						g.Prompt, g.Written, g.Max = slices.Concat(g.Prompt, ended.IDs), g.Written+len(ended.IDs), g.Max-len(ended.IDs)
+					}
+					if g.Written != ids {
+						t.Error("a text is not whole:", g.Written)
+					}
+				})
+			}
+			for range cores {
+				<-began
+			}
+			for range 5 {
+				q := inference.Query{Prompt: []int32{9, 8, 7}, Labels: []int32{1}}
+				a, err := m.Judge(t.Context(), q)
+				require.NoError(t, err)
+				requireAnswer(t, expected(q), a)
+			}
+			require.Less(t, written.Load(), int64(ids), "the verdicts did not wait for the end of a text")
+			all.Wait()
+		})
+	}
 }
 
 func TestATextWithoutNumbersIsAnError(t *testing.T) {
