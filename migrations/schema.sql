@@ -633,6 +633,16 @@ CREATE TABLE export_schedules (
 ) STRICT;
 
 -- How far each target of forwarding is. secret is sealed.
+CREATE TABLE canary_baselines (
+    model_sha256    TEXT NOT NULL,
+    template_sha256 TEXT NOT NULL,
+    set_sha256      TEXT NOT NULL,
+    answers         TEXT NOT NULL CHECK (json_valid(answers)),
+    recorded_at     INTEGER NOT NULL,
+    event_id        TEXT NOT NULL,
+    PRIMARY KEY (model_sha256, template_sha256, set_sha256)
+) STRICT;
+
 CREATE TABLE forward_targets (
     id         TEXT PRIMARY KEY NOT NULL,
     kind       TEXT NOT NULL CHECK (kind IN ('syslog', 'webhook')),

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"guardhouse/internal/app"
+	"guardhouse/internal/canary"
 	"guardhouse/internal/config"
 	"guardhouse/internal/inference/llamacpp"
 	"guardhouse/internal/supervise"
@@ -61,6 +62,9 @@ func (sh *shared) serve(ctx context.Context, c *config.Config, o app.Options, to
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
 	slog.SetDefault(l.log)
+	if o.Canaries, err = canary.Builtin(); err != nil {
+		return err
+	}
 	o.Engine, o.LogDropped, o.Kernels, o.Build = newEngine(), l.dropped, llamacpp.Kernels, thisBuild()
 	return app.Serve(ctx, c, o, told)
 }

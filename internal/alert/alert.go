@@ -22,6 +22,7 @@ const (
 	KeyLeaked       = "key_leaked"
 	AnchorFailing   = "anchor_failing"
 	ForwardingStuck = "forwarding_stuck"
+	CanaryDrift     = "canary_drift"
 )
 
 // The actions of an alert's rows.

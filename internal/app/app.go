@@ -20,6 +20,7 @@ import (
 	"guardhouse/internal/auth"
 	"guardhouse/internal/auth/keyring"
 	"guardhouse/internal/backup"
+	"guardhouse/internal/canary"
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/checkpoint"
 	"guardhouse/internal/config"
@@ -60,6 +61,8 @@ type Options struct {
 	Restart   Restart
 	// Loaded hears that the models are loaded, as far as they can be; nil = nobody listens.
 	Loaded func()
+	// Canaries are the recorded answers of the guards that come with the program.
+	Canaries []canary.Baseline
 	// Kernels answers who computes products where the setting says so; nil = nobody can be asked.
 	Kernels func(setting string) string
 }
@@ -76,6 +79,7 @@ type App struct {
 	Scheduler   *inference.Scheduler
 	Models      *manager.Service
 	Moderation  *moderation.Service
+	Canary      *canary.Service
 	Events      *events.Hub
 	Forward     *forward.Service
 	Alerts      *alert.Service
@@ -218,7 +222,7 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 		manager.Options{Tuning: manager.Tuning{Memory: c.Memory, Idle: c.IdleUnload}, Now: o.Now})
 	a.Moderation = moderation.New(moderation.Deps{
 		DB: a.DB, Guard: a.Guard, Catalog: a.Catalog, Models: a.Models, Scheduler: a.Scheduler, Audit: a.Audit, Log: o.Log,
-		CacheKey: keys.Sub("cache"),
+		CacheKey: keys.Sub("cache"), Trust: a.trusts,
 	}, moderation.Options{
 		Mode: c.Mode, KeepContent: c.KeepContent, MaxInputTokens: c.MaxInputTokens,
 		Slots: c.Slots, Lanes: c.Lanes, Batch: c.Batch, FlashAttention: c.FlashAttention, KVCache: c.KVCache,
@@ -226,6 +230,9 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 		CacheEntries: c.CacheEntries, CacheTTL: c.CacheTTL, CacheShareServices: c.CacheShareServices, Build: o.Build.name(),
 	})
 	a.Models.Handle(catalog.KindGuard, a.Moderation.Open)
+	if err := a.openCanary(); err != nil {
+		return err
+	}
 	a.Examples = examples.New(a.Guard, a.Moderation, o.Now)
 	a.Events = events.New(events.Deps{
 		Log: a.Audit, Guard: a.Guard, History: a.Moderation, Models: a.Catalog, Recheck: a.Auth.Recheck, Verdict: httpapi.HistoryJSON,
@@ -249,7 +256,9 @@ func SystemPrincipal(osUser string) access.Principal {
 }
 
 // LoadModel loads one model of the catalogue, the default guard for "", for a command that needs no other.
-func (a *App) LoadModel(ctx context.Context, id string) error { return a.Models.LoadModel(ctx, catalog.KindGuard, id) }
+func (a *App) LoadModel(ctx context.Context, id string) error {
+	return a.Models.LoadModel(ctx, catalog.KindGuard, id)
+}
 
 // Close stops the engine, signs the log's end where this is a server that was started, and closes the database: nothing is
 // appended behind the last checkpoint. It may be called on a half-built App.

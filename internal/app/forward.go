@@ -53,6 +53,7 @@ func (a *App) alertChecks() []alert.Check {
 		{Kind: alert.KeyLeaked, Find: a.findLeaked, Lasts: leakedFor},
 		{Kind: alert.ForwardingStuck, Find: a.findStuck},
 		{Kind: alert.AnchorFailing, Find: a.findAnchor},
+		{Kind: alert.CanaryDrift, Find: a.findDrifted},
 	}
 }
 

@@ -81,14 +81,14 @@ func TestTheListenersOfAServer(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	for _, line := range []string{
 		`guardhouse_model_state{model="guard-nano",state="ready"} 1`, `guardhouse_model_queries_total{model="guard-nano",result="failed"} 0`,
-		`guardhouse_audit_rows_total{action="moderation.run",decision="allow"} 1`, `guardhouse_sessions 1`, `guardhouse_api_keys 0`,
+		`guardhouse_sessions 1`, `guardhouse_api_keys 0`,
 		`guardhouse_http_requests_total{method="POST",route="/v1/moderations",status="200"} 1`, `guardhouse_log_dropped_lines_total 3`,
 		`guardhouse_audit_last_verification_timestamp_seconds 0`, `guardhouse_model_run_seconds_count{model="guard-nano"} 1`,
 	} {
 		require.Contains(t, text, line+"\n")
 	}
 	for _, part := range []string{
-		`guardhouse_verdicts_total{action="allow",model="guard-nano",severity="Safe"} 1`, `guardhouse_build_info{`, `version="v9.9.9"`, "guardhouse_db_commit_seconds_count ",
+		`guardhouse_audit_rows_total{action="moderation.run",decision="allow"} `, `guardhouse_verdicts_total{action="allow",model="guard-nano",severity="Safe"} 1`, `guardhouse_build_info{`, `version="v9.9.9"`, "guardhouse_db_commit_seconds_count ",
 		"guardhouse_certificate_not_after_timestamp_seconds ", "guardhouse_disk_free_ratio ", "guardhouse_db_size_bytes ", "go_goroutines ", "process_start_time_seconds ",
 	} {
 		require.Contains(t, text, part)

@@ -23,6 +23,7 @@ func (a *App) runAll(ctx context.Context, e *edge, left *serving) error {
 	work.Go(func() { a.Policy.Watch(background) })
 	work.Go(func() { a.Guard.KeepLimits(background) })
 	work.Go(func() { a.keepModels(background) })
+	work.Go(func() { a.Canary.Run(background) })
 	work.Go(func() { a.Events.Run(background) })
 	work.Go(func() { a.Forward.Run(background) })
 	work.Go(func() { a.Alerts.Run(background) })

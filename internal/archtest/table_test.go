@@ -18,7 +18,7 @@ type row struct {
 var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but type
 	"cmd/guardhouse": {
 		imports: []string{
-			"internal/access", "internal/app", "internal/audit", "internal/auth", "internal/backup", "internal/bench", "internal/catalog", "internal/checkpoint", "internal/config",
+			"internal/access", "internal/app", "internal/audit", "internal/auth", "internal/backup", "internal/bench", "internal/canary", "internal/catalog", "internal/checkpoint", "internal/config",
 			"internal/doctor", "internal/export", "internal/fault", "internal/forward", "internal/gguf", "internal/health", "internal/hygiene", "internal/inference", engine, "internal/isa", "internal/limit", "internal/logfile", "internal/moderation", "internal/prompt", "internal/policy", "internal/proof", "internal/rehearsal", "internal/request", "internal/retention", "internal/review", "internal/rule", "internal/sandbox", "internal/settings", "internal/supervise", "internal/trial", "internal/usage", "internal/verify", "models",
 		},
 		reason:      "hands the engine to app and speaks to the services that app built; the only one that links the engine",
@@ -26,11 +26,16 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	},
 	"internal/app": {
 		imports: []string{
-			"internal/access", "internal/alert", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/catalog", "internal/checkpoint", "internal/config", "internal/db", "internal/doctor", "internal/events", "internal/evidence", "internal/examples",
+			"internal/access", "internal/alert", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/canary", "internal/catalog", "internal/checkpoint", "internal/config", "internal/db", "internal/doctor", "internal/events", "internal/evidence", "internal/examples",
 			"internal/export", "internal/fault", "internal/filters", "internal/forward", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/hygiene", "internal/inference", "internal/limit", "internal/manager", "internal/metrics",
 			"internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/proof", "internal/rehearsal", "internal/request", "internal/retention", "internal/review", "internal/rule", "internal/settings", "internal/usage", "internal/verify", "web",
 		},
 		reason:      "the one composition: knows every package but the engine, which is handed in, so that it builds without C++",
+		nativeTests: true,
+	},
+	"internal/canary": {
+		imports:     []string{"internal/access", "internal/audit", "internal/catalog", "internal/db", "internal/fault", "internal/moderation", "internal/prompt"},
+		reason:      "holds guards to what they said before: asks moderation, vouches in the log, and shows in the catalogue what came of it",
 		nativeTests: true,
 	},
 	"internal/apptest":  {imports: []string{"internal/db"}, reason: "migrated databases for tests; only _test files import it"},
@@ -82,14 +87,14 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		imports: []string{"internal/audit", "internal/catalog", "internal/checkpoint", "internal/db", "internal/export", "internal/fault", "internal/inference", "internal/isa", "internal/settings", "internal/verify", "models"},
 		reason:  "looks at a folder and a machine without the services: it must work where they refuse to start",
 	},
-	"internal/health":  {reason: "asks a server from outside, as a container's check does: what it knew of the server's packages it could not ask"},
-	"internal/crash":   {imports: []string{"internal/fault", "internal/inference"}, reason: "whose payload ended the process: digests, a table in shared memory and who is told; knows no process and no text"},
-	"internal/logfile": {reason: "the server's log as a file: bytes in, whole lines out"},
-	"internal/limit":   {imports: []string{"internal/fault"}, reason: "how much and how often, pure: knows no rule, no request and no store"},
-	"internal/rule":    {imports: []string{"internal/fault"}, reason: "what a model rule means, pure: decides on values alone, so that it can be held against an oracle"},
+	"internal/health":    {reason: "asks a server from outside, as a container's check does: what it knew of the server's packages it could not ask"},
+	"internal/crash":     {imports: []string{"internal/fault", "internal/inference"}, reason: "whose payload ended the process: digests, a table in shared memory and who is told; knows no process and no text"},
+	"internal/logfile":   {reason: "the server's log as a file: bytes in, whole lines out"},
+	"internal/limit":     {imports: []string{"internal/fault"}, reason: "how much and how often, pure: knows no rule, no request and no store"},
+	"internal/rule":      {imports: []string{"internal/fault"}, reason: "what a model rule means, pure: decides on values alone, so that it can be held against an oracle"},
 	"internal/supervise": {imports: []string{"internal/crash"}, reason: "one worker of this very binary under a small parent: processes, pipes and patience; knows no setting, no database and no model"},
-	"internal/tally":   {reason: "plain counts that anybody may keep and metrics reads"},
-	"internal/metrics": {imports: []string{"internal/tally"}, reason: "names of metrics and their registry; asks plain functions, knows no service"},
+	"internal/tally":     {reason: "plain counts that anybody may keep and metrics reads"},
+	"internal/metrics":   {imports: []string{"internal/tally"}, reason: "names of metrics and their registry; asks plain functions, knows no service"},
 
 	"internal/policy": {
 		imports: []string{"internal/access", "internal/audit", "internal/db", "internal/fault", "internal/rule"},
@@ -212,7 +217,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 
 	"internal/httpapi": {
 		imports: []string{
-			"internal/access", "internal/alert", "internal/audit", "internal/auth", "internal/catalog", "internal/checkpoint", "internal/doctor", "internal/events", "internal/evidence", "internal/examples", "internal/export", "internal/fault", "internal/filters", "internal/forward", "internal/httpapi/gen", "internal/httpapi/strictjson",
+			"internal/access", "internal/alert", "internal/audit", "internal/auth", "internal/canary", "internal/catalog", "internal/checkpoint", "internal/doctor", "internal/events", "internal/evidence", "internal/examples", "internal/export", "internal/fault", "internal/filters", "internal/forward", "internal/httpapi/gen", "internal/httpapi/strictjson",
 			"internal/httpapi/wire", "internal/hygiene", "internal/inference", "internal/limit", "internal/manager", "internal/metrics", "internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/rehearsal", "internal/request", "internal/retention", "internal/review",
 			"internal/rule", "internal/settings", "internal/usage", "internal/verify",
 		},

@@ -70,6 +70,7 @@ type Config struct {
 	DefaultModel   string // "" = the catalogue's own
 	Aliases        map[string]string
 	Memory         int64         // of all models together; 0 = what the machine has
+	CanaryAt       time.Duration // of the day, in UTC
 	IdleUnload     time.Duration // 0 = never
 
 	Threads, Slots, Queue int

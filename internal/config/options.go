@@ -82,6 +82,7 @@ func ownOptions() []Option {
 		{Key: "models.default", Help: "id of the guard that judges where a request names none; the catalogue's own default if empty", Console: Now, rule: only(modelID)},
 		{Key: "models.aliases", Help: "other names of models, alias=id, comma separated", Console: Now, rule: only(aliases)},
 		{Key: "models.memory", Help: "memory that all models together may take, such as 12GiB; what the machine has at the start, less a tenth, if empty", Console: Now, rule: only(memory)},
+		{Key: "models.canary_at", Default: "03:00", Help: "time of the day, in UTC, at which every guard is held to its canaries once more, HH:MM", rule: only(timeOfDay)},
 		{Key: "models.idle_unload", Default: "0s", Help: "a model that nobody used for so long goes out of memory until somebody does; the default guard stays. 0 is never, else 1m to 720h", Console: Now, rule: idle()},
 		{Key: "engine.threads", Default: "0", Help: "compute threads; 0 is one for each physical core that the process may use, and from five on one less", Console: Restart, rule: integer(func(c *Config) *int { return &c.Threads }, 0, 1024)},
 		{Key: "engine.slots", Default: "0", Help: "texts that a model judges at a time; 0 fits them to the lanes and the memory", Console: Restart, rule: integer(func(c *Config) *int { return &c.Slots }, 0, 64)},

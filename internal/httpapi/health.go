@@ -105,6 +105,7 @@ func (s *Server) ready(ctx context.Context) error {
 		note(gen.ReadyReasonCodeSetupRequired, setupRequired())
 	}
 	note(s.modelReady(ctx))
+	note(s.canaryReady(ctx))
 	note(gen.ReadyReasonCodeAuditUnavailable, s.auditReady(ctx))
 	note(gen.ReadyReasonCodeDiskLow, s.diskReady())
 	if out.first == nil {
@@ -121,6 +122,19 @@ func (s *Server) modelReady(ctx context.Context) (gen.ReadyReasonCode, error) {
 	}
 	if m, lookup := s.deps.Catalog.Resolve(ctx, ""); lookup == nil && m.State == catalog.StateFailed {
 		return gen.ReadyReasonCodeModelFailed, err
+	}
+	return gen.ReadyReasonCodeLoading, err
+}
+
+// canaryReady refuses while the default guard answers otherwise than it did, and for a moment after the start until it has answered.
+// What is said of a model that is not there is modelReady's.
+func (s *Server) canaryReady(ctx context.Context) (gen.ReadyReasonCode, error) {
+	if s.deps.Canary == nil {
+		return "", nil
+	}
+	drifted, err := s.deps.Canary.Ready(ctx)
+	if drifted {
+		return gen.ReadyReasonCodeCanaryDrift, err
 	}
 	return gen.ReadyReasonCodeLoading, err
 }

@@ -23,6 +23,7 @@ import (
 	"guardhouse/internal/alert"
 	"guardhouse/internal/audit"
 	"guardhouse/internal/auth"
+	"guardhouse/internal/canary"
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/checkpoint"
 	"guardhouse/internal/events"
@@ -82,6 +83,7 @@ type Deps struct {
 	Writable      func() error       // whether a row could be made durable now; nil = not asked
 	CommitsFailed func() uint64      // transactions that could not be made durable, so far; nil = not counted
 	DiskLow       func() bool        // whether the disk is about to refuse rows; nil = not asked
+	Canary        *canary.Service    // nil = guards are held to nothing
 	Metrics       *metrics.Registry  // nil = nothing is counted
 	Overview      *overview.Service  // nil = there is none
 	Policy        *policy.Service    // nil = rules are not administered here

@@ -35,6 +35,8 @@ type job struct {
 	references []Reference
 	// fresh has the model asked whatever is remembered.
 	fresh bool
+	// examined is of a guard that is held against what it should say: it is asked whether it is trusted or not.
+	examined bool
 }
 
 // judge fills items. The lease is given back before anything is written: a slot of the model is not
@@ -43,6 +45,9 @@ func (j *job) judge(ctx context.Context, inputs []Input) (err error) {
 	m := j.held.Model
 	l, err := guardOf(j.held.Call())
 	if err != nil {
+		return err
+	}
+	if err := j.trusted(); err != nil {
 		return err
 	}
 	j.runtime = runtimeOf(j.s.o.Build, l.what)

@@ -110,12 +110,8 @@ func (j *job) again(ctx context.Context, inputs []Input) (*Rejudged, error) {
 	if err := j.judge(ctx, inputs); err != nil {
 		return nil, err
 	}
-	v := j.verdict(0, "", j.held.Model)
-	j.pass.Used(cost([]Verdict{v}))
-	return &Rejudged{
-		Severity: v.Severity, Categories: v.Categories, Refusal: v.Refusal, Flagged: v.Flagged, Action: v.Action, Scores: v.Scores,
-		Model: v.Model, Policy: v.Policy, Runtime: *v.Runtime, Timings: v.Timings, DecidingWindow: v.DecidingWindow,
-	}, nil
+	v := j.rejudged(0)
+	return &v, nil
 }
 
 // holds answers whether the content is that of the row's event.

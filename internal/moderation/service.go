@@ -28,8 +28,10 @@ type Deps struct {
 	Models    *manager.Service // brings guards as Open says
 	Audit     *audit.Log       // says of a text whether it was a verdict's
 	Scheduler *inference.Scheduler
-	CacheKey  []byte       // secret of the verdict cache; without one there is none
-	Log       *slog.Logger // nil = none; ids and timings only
+	// Trust refuses a guard that is in memory and must not judge; nil = none is refused.
+	Trust    func(m catalog.Model) error
+	CacheKey []byte       // secret of the verdict cache; without one there is none
+	Log      *slog.Logger // nil = none; ids and timings only
 }
 
 // Options are the settings as they are at the start; Tune changes those that are in Tuning. Zero values mean the defaults of the contract.

@@ -951,6 +951,7 @@ func (e ModelStage) Valid() bool {
 // Defines values for ModelStateCode.
 const (
 	ModelStateCodeByHand       ModelStateCode = "by_hand"
+	ModelStateCodeCanaryDrift  ModelStateCode = "canary_drift"
 	ModelStateCodeEmpty        ModelStateCode = ""
 	ModelStateCodeFileChanged  ModelStateCode = "file_changed"
 	ModelStateCodeFileMissing  ModelStateCode = "file_missing"
@@ -966,6 +967,8 @@ const (
 func (e ModelStateCode) Valid() bool {
 	switch e {
 	case ModelStateCodeByHand:
+		return true
+	case ModelStateCodeCanaryDrift:
 		return true
 	case ModelStateCodeEmpty:
 		return true
@@ -1263,6 +1266,7 @@ func (e PolicyVersionKind) Valid() bool {
 // Defines values for ReadyReasonCode.
 const (
 	ReadyReasonCodeAuditUnavailable ReadyReasonCode = "audit_unavailable"
+	ReadyReasonCodeCanaryDrift      ReadyReasonCode = "canary_drift"
 	ReadyReasonCodeDiskLow          ReadyReasonCode = "disk_low"
 	ReadyReasonCodeLoading          ReadyReasonCode = "loading"
 	ReadyReasonCodeModelFailed      ReadyReasonCode = "model_failed"
@@ -1273,6 +1277,8 @@ const (
 func (e ReadyReasonCode) Valid() bool {
 	switch e {
 	case ReadyReasonCodeAuditUnavailable:
+		return true
+	case ReadyReasonCodeCanaryDrift:
 		return true
 	case ReadyReasonCodeDiskLow:
 		return true
@@ -2147,7 +2153,7 @@ type AlertTold struct {
 	// EventID The row of the log that told of it.
 	EventID string `json:"event_id"`
 
-	// Kind sign_in_burst, chain_broken, disk_low, key_unused, key_leaked, anchor_failing or forwarding_stuck.
+	// Kind sign_in_burst, chain_broken, disk_low, key_unused, key_leaked, anchor_failing, forwarding_stuck or canary_drift.
 	Kind string `json:"kind"`
 
 	// Params Values of a text by name.

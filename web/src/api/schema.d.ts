@@ -2137,7 +2137,7 @@ export interface components {
         };
         ReadyReason: {
             /** @enum {string} */
-            code: "setup_required" | "loading" | "model_failed" | "audit_unavailable" | "disk_low";
+            code: "setup_required" | "loading" | "model_failed" | "canary_drift" | "audit_unavailable" | "disk_low";
             detail: string;
         };
         Readiness: {
@@ -2986,7 +2986,7 @@ export interface components {
              * @description Why it failed or is not in memory in one word; empty otherwise.
              * @enum {string}
              */
-            state_code: "" | "file_changed" | "file_missing" | "file_writable" | "file_refused" | "no_memory" | "no_engine" | "internal" | "by_hand" | "idle";
+            state_code: "" | "file_changed" | "file_missing" | "file_writable" | "file_refused" | "no_memory" | "no_engine" | "canary_drift" | "internal" | "by_hand" | "idle";
             /** @description Why it failed; empty otherwise. */
             state_reason: string;
             /**
@@ -3817,7 +3817,7 @@ export interface components {
             alerts: components["schemas"]["AlertTold"][];
         };
         AlertTold: {
-            /** @description sign_in_burst, chain_broken, disk_low, key_unused, key_leaked, anchor_failing or forwarding_stuck. */
+            /** @description sign_in_burst, chain_broken, disk_low, key_unused, key_leaked, anchor_failing, forwarding_stuck or canary_drift. */
             kind: string;
             /** @description What it is about, such as a key's id; empty for the server as a whole. */
             subject: string;

@@ -25,6 +25,7 @@ export function useAlertTexts() {
     disk_low: (p) => (p.free_mib ? t("forwarding.about.disk", { percent: p.percent ?? 0, bytes: format.bytes(Number(p.free_mib) * 1_048_576) }) : ""),
     key_unused: (p) => (Number(p.keys) > 1 ? t("forwarding.about.keys", { key: keyName(p), n: Number(p.keys) - 1 }) : keyName(p)),
     key_leaked: (p) => (p.prefix ? keyName(p) : ""), // the id stands beside
+    canary_drift: (p) => String(p.model ?? ""),
     forwarding_stuck: (p) => [p.name, p.address].filter(Boolean).join(" · "),
     anchor_failing: (p) => (p.why ? proof.why(String(p.why), "") : ""),
   };

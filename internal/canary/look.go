@@ -1,0 +1,242 @@
+package canary
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"guardhouse/internal/access"
+	"guardhouse/internal/audit"
+	"guardhouse/internal/catalog"
+	"guardhouse/internal/db"
+	"guardhouse/internal/fault"
+	"guardhouse/internal/moderation"
+)
+
+const (
+	// lookEvery is how soon a guard that was loaded, or recorded anew by another process, is asked.
+	lookEvery = 100 * time.Millisecond
+	// within bounds one run: a large guard on a small processor.
+	within = 15 * time.Minute
+	day    = 24 * time.Hour
+)
+
+// Run asks every guard that comes into memory, each once more where its recorded answers, its bytes or what computes it are others, and
+// all of them at the set time of each day, until ctx ends.
+func (s *Service) Run(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		if err := s.Look(ctx); err != nil && ctx.Err() == nil {
+			s.d.Log.Warn("looking for guards to hold against their canaries", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Look asks those that are due, once. It belongs to one goroutine.
+func (s *Service) Look(ctx context.Context) error {
+	running, err := s.d.Judge.Running(ctx)
+	if err != nil {
+		return err
+	}
+	now := s.o.Now()
+	for _, r := range running {
+		s.begin(r.Model, now)
+		due, next, err := s.due(ctx, r, now)
+		if err != nil {
+			return err
+		}
+		if !due {
+			continue
+		}
+		next.done, next.retry = true, time.Time{}
+		if err := s.ask(ctx, r.Model, next.eventID); err != nil {
+			if ctx.Err() != nil {
+				return nil //nolint:nilerr // it is over
+			}
+			s.d.Log.Warn("a guard could not be held against its canaries", "model", r.Model.ID, "err", err)
+			next.done, next.retry = false, s.o.Now().Add(again)
+		}
+		if next.done { // what was recorded just now is no other baseline
+			if next.eventID, err = s.recorded(ctx, s.baselineOf(r.Model)); err != nil {
+				return err
+			}
+		}
+		s.mu.Lock()
+		s.runs[r.Model.ID] = next
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// begin starts the patience of readiness when the default guard is there.
+func (s *Service) begin(m catalog.Model, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m.Default && s.began.IsZero() {
+		s.began = now
+	}
+}
+
+func (s *Service) due(ctx context.Context, r moderation.Running, now time.Time) (bool, run, error) {
+	eventID, err := s.recorded(ctx, s.baselineOf(r.Model))
+	if err != nil {
+		return false, run{}, err
+	}
+	next := run{
+		sha256: r.Model.SHA256, template: r.Model.TemplateSHA256, eventID: eventID, runtime: r.Runtime,
+		day: now.Add(-s.o.At).UnixMilli() / day.Milliseconds(),
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := s.runs[r.Model.ID]
+	if now.Before(last.retry) {
+		return false, next, nil
+	}
+	last.retry, next.done = time.Time{}, true
+	return last != next, next, nil
+}
+
+func (s *Service) baselineOf(m catalog.Model) Baseline {
+	return Baseline{ModelSHA256: m.SHA256, TemplateSHA256: m.TemplateSHA256, SetSHA256: s.set.SHA256}
+}
+
+// known answers what a guard is held against: what was recorded here, else what comes with the program; none = false.
+func (s *Service) known(ctx context.Context, m catalog.Model, eventID string) (b Baseline, ok bool, err error) {
+	of := s.baselineOf(m)
+	if eventID != "" {
+		b, err = s.load(ctx, of)
+		return b, true, err
+	}
+	for _, b := range s.d.Builtin {
+		if b.is(of) {
+			return b, true, nil
+		}
+	}
+	return of, false, nil
+}
+
+// ask has a guard answer its canaries and notes what came of it, in one row of the log.
+func (s *Service) ask(ctx context.Context, m catalog.Model, eventID string) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	base, known, err := s.known(ctx, m, eventID)
+	edited := errors.Is(err, errEdited)
+	if err != nil && !edited {
+		return err
+	}
+	st := State{Result: Passed, SHA256: m.SHA256, Total: len(s.set.Prompts), Builtin: known && base.eventID == "" && !edited}
+	p := access.Server("canary")
+	p.Origin.RequestID = "req_" + ulid.Make().String()
+	var wrong error
+	answered := false
+	err = s.d.Judge.Examine(ctx, p, access.ModerationRun, m.ID, s.set.Inputs(), func(said []moderation.Rejudged) moderation.Concluded {
+		answered = true
+		now := s.set.answers(said)
+		switch {
+		case edited:
+			st.Result = Edited
+			return moderation.Concluded{Outcome: access.Outcome{Decision: audit.Error, Reason: Reason, Details: map[string]any{"canaries": Edited, "set_sha256": s.set.SHA256}}}
+		case !known:
+			base.Answers = now
+			var c moderation.Concluded
+			c, wrong = record(base)
+			return c
+		}
+		st.Drifts = compare(base.Answers, now)
+		return s.concluded(&st, base)
+	})
+	switch {
+	case fault.CodeOf(err) == fault.Internal && !answered: // what it says cannot be read
+		st.Result = Drifted
+	case err != nil || wrong != nil:
+		return errors.Join(err, wrong)
+	}
+	s.settle(m, st)
+	return nil
+}
+
+// concluded is the row of a guard that was held against a baseline. One that passed vouches for a recorded baseline anew, so that the
+// row is never older than what retention keeps.
+func (s *Service) concluded(st *State, base Baseline) moderation.Concluded {
+	d := map[string]any{"canaries": Passed, "set_sha256": s.set.SHA256, "drifted": len(st.Drifts)}
+	if len(st.Drifts) > 0 {
+		st.Result, d["canaries"], d["names"] = Drifted, Drifted, names(st.Drifts)
+		return moderation.Concluded{Outcome: access.Outcome{Decision: audit.Error, Reason: Reason, Details: d}}
+	}
+	if base.eventID == "" {
+		return moderation.Concluded{Outcome: access.Outcome{Details: d}}
+	}
+	_, sum, err := base.encode()
+	if err != nil {
+		return moderation.Concluded{Outcome: access.Outcome{Details: d}}
+	}
+	d["answers_sha256"] = sum
+	return moderation.Concluded{Outcome: access.Outcome{Details: d}, Write: func(tx *db.Tx, ev audit.Event) error { return vouch(tx, base, ev.ID) }}
+}
+
+// record is the row that vouches for a baseline, and the baseline beside it.
+func record(b Baseline) (moderation.Concluded, error) {
+	text, sum, err := b.encode()
+	d := map[string]any{"canaries": "recorded", "set_sha256": b.SetSHA256, "answers_sha256": sum}
+	return moderation.Concluded{
+		Outcome: access.Outcome{Details: d},
+		Write: func(tx *db.Tx, ev audit.Event) error {
+			if err != nil {
+				return err
+			}
+			return store(tx, b, text, ev.ID)
+		},
+	}, err
+}
+
+// Record has an operator's guard answer its canaries and takes that for right from now on. It refuses whoever may not manage models, and
+// what Examine refuses.
+func (s *Service) Record(ctx context.Context, p access.Principal, m catalog.Model) error {
+	b := s.baselineOf(m)
+	var wrong error
+	err := s.d.Judge.Examine(ctx, p, access.ModelManage, m.ID, s.set.Inputs(), func(said []moderation.Rejudged) moderation.Concluded {
+		b.Answers = s.set.answers(said)
+		var c moderation.Concluded
+		c, wrong = record(b)
+		return c
+	})
+	return errors.Join(err, wrong)
+}
+
+// most bounds the canaries that a row names.
+const most = 20
+
+func names(drifts []Drift) []any {
+	var out []any
+	for _, d := range drifts[:min(len(drifts), most)] {
+		out = append(out, d.Name)
+	}
+	return out
+}
+
+// settle remembers the result, and shows a guard that is not trusted as failed until it is again.
+func (s *Service) settle(m catalog.Model, st State) {
+	st.At = s.o.Now()
+	s.mu.Lock()
+	before, asked := s.states[m.ID]
+	s.states[m.ID] = st
+	s.mu.Unlock()
+	switch {
+	case st.Result != Passed:
+		s.d.Catalog.SetFailed(m.ID, catalog.CanaryDrift, "The model does not answer its canaries as recorded.")
+		s.d.Log.Error("a guard does not answer its canaries as recorded", "model", m.ID, "sha256", m.SHA256, "result", st.Result, "drifted", len(st.Drifts), "of", st.Total)
+	case asked && before.Result != Passed:
+		s.d.Catalog.SetState(m.ID, catalog.StateReady, "")
+		s.d.Log.Info("a guard answers its canaries again", "model", m.ID, "sha256", m.SHA256)
+	default:
+		s.d.Log.Debug("canaries answered", "model", m.ID, "sha256", m.SHA256)
+	}
+}
