@@ -13,7 +13,7 @@ import (
 
 func newModel(sh *shared) *cobra.Command {
 	cmd := &cobra.Command{Use: "model", Short: "Models", Args: cobra.NoArgs, Example: "  guardhouse model list", RunE: needSubcommand}
-	cmd.AddCommand(newModelList(sh), newModelImport(sh), newModelLoad(sh), newModelUnload(sh), newModelDefault(sh), newModelVerify(sh), newModelRemove(sh))
+	cmd.AddCommand(newModelList(sh), newModelImport(sh), newModelLoad(sh), newModelUnload(sh), newModelDefault(sh), newModelVerify(sh), newModelRemove(sh), newModelCanary(sh))
 	return cmd
 }
 

@@ -20,7 +20,7 @@ const maxLine = 1 << 20
 
 type moderateFlags struct {
 	model, response, policy, as, jsonl, reproduce string
-	reference                          bool
+	reference                                     bool
 }
 
 func newModerate(sh *shared) *cobra.Command {
