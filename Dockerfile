@@ -29,5 +29,5 @@ STOPSIGNAL SIGTERM
 # Unhealthy until it could give a verdict: no admin yet, the model loading, the disk full. docs/operations.md says who may restart for it.
 HEALTHCHECK --interval=30s --timeout=6s --start-period=60s --retries=3 CMD ["/usr/local/bin/guardhouse", "health"]
 ENTRYPOINT ["/usr/local/bin/guardhouse"]
-# The container's own restart policy is the supervisor.
-CMD ["serve", "--no-supervisor"]
+# A small parent and the worker that serves: a restart policy alone neither keeps the port open nor knows whose input ended it.
+CMD ["serve"]

@@ -65,10 +65,10 @@ dev: build ## serve beside Vite with hot reload at http://localhost:5173/ui/
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-fast test-race check-rules test-native test-web test-sdk test-schema test-kill test-failclosed test-old-cpu test-image soak e2e budget screenshots fuzz bench golden check-data check-reference ci
+.PHONY: test test-fast test-race check-rules test-native test-web test-sdk test-schema test-kill test-worker test-failclosed test-old-cpu test-image soak e2e budget screenshots fuzz bench golden check-data check-reference ci
 test: ## install what the tests need and run all of them; seconds per stage and the counts at the end
 	@python3 --version >/dev/null 2>&1 || scripts/setup.sh test
-	@$(ENV) python3 scripts/stages.py setup! build! check-generated test-race test-native test-web test-sdk test-schema test-kill test-failclosed test-flat test-old-cpu test-image e2e budget
+	@$(ENV) python3 scripts/stages.py setup! build! check-generated test-race test-native test-web test-sdk test-schema test-kill test-worker test-failclosed test-flat test-old-cpu test-image e2e budget
 
 test-fast: ## Go with the race detector, shuffled, without the engine and the tests that take seconds: some minutes
 	@$(ENV) python3 scripts/gotest.py -p 4 -short -race -shuffle=on -timeout 10m -tags $(FAST_TAGS) ./...
@@ -102,6 +102,9 @@ soak: build setup ## mixed load for SOAK (10m) against bin/guardhouse: no 5xx bu
 
 test-kill: ## kill -9 under load ten times: every answered request has its audit row once, the chain is whole
 	@$(ENV) python3 scripts/kill_test.py bin/guardhouse
+
+test-worker: ## kill -9 of the worker alone, ten times under load (KILLS=100): the next one answers within two seconds, nobody is refused, the books are whole
+	@$(ENV) python3 scripts/worker_test.py bin/guardhouse $(or $(KILLS),10)
 
 test-failclosed: ## disk full, read-only, locked, failing to sync, anchor away: nothing is answered unlogged, and the server goes on by itself
 	@$(ENV) python3 scripts/failclosed_test.py bin/guardhouse

@@ -122,7 +122,7 @@ def the_unit_is_sound(binary, box):
     with open(os.path.join(HERE, "guardhouse.service"), encoding="utf-8") as f:
         text = f.read()
     settings = dict(re.findall(r"^Environment=(\w+)=(.*)$", text, re.M))
-    shown = subprocess.run([binary, "serve", "--no-supervisor", "--print-config"], env=settings, cwd=box, capture_output=True, text=True)
+    shown = subprocess.run([binary, "serve", "--print-config"], env=settings, cwd=box, capture_output=True, text=True)
     need(shown.returncode == 0 and "/var/lib/guardhouse" in shown.stdout, "its settings:", shown.stderr)
     if not shutil.which("systemd-analyze"):
         return

@@ -104,11 +104,11 @@ class Served:
 
     def worker(self):
         """The process that serves: the child of the one that was started, which holds port and folder. None while there is none."""
-        for name in os.listdir("/proc"):
+        for name in filter(str.isdigit, os.listdir("/proc")):
             try:
                 with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as stat:
                     state, parent = stat.read().rpartition(")")[2].split()[:2]
-            except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+            except (FileNotFoundError, ProcessLookupError):
                 continue  # no process, or one that ended meanwhile
             if parent == str(self.process.pid) and state != "Z":
                 return int(name)

@@ -44,12 +44,20 @@ func (a *App) collect(e *edge) error {
 			return e.doors[0].handler.NotReady(ctx)
 		},
 		Degraded:   e.doors[0].handler.Degraded,
-		LogDropped: o.LogDropped, Started: a.now(),
+		LogDropped: o.LogDropped, Restarts: a.restarts(), Started: a.now(),
 		Build: metrics.Build{
 			Version: cmp.Or(o.Build.Version, "unknown"), Commit: cmp.Or(o.Build.Commit, "unknown"),
 			Go: runtime.Version(), Engine: cmp.Or(o.Build.Engine, "unknown"),
 		},
 	})
+}
+
+// restarts answers how many workers served before this one; nil where nobody would start another.
+func (a *App) restarts() func() uint64 {
+	if a.options.Inherited == nil {
+		return nil
+	}
+	return func() uint64 { return uint64(a.options.Restart.Count) }
 }
 
 func newMetrics() (*metrics.Registry, error) { return metrics.New(httpapi.ErrorCodes()) }

@@ -1,6 +1,6 @@
 // Package crash finds out whose payload ended the process. The worker writes what it hands to native code into memory that it
 // shares with its parent, the parent reads what stood there when the worker died, and tells the next worker who has to run alone
-// and who may not run at all (ADR 0049). Neither side keeps content: payloads and principals are digests under a key of one start.
+// and who may not run at all (ADR 0050). Neither side keeps content: payloads and principals are digests under a key of one start.
 package crash
 
 import (

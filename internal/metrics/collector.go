@@ -29,7 +29,7 @@ type descriptions struct {
 	sessions, keys, streamsOpen, streamsDropped                                                                                   *prometheus.Desc
 	forwardBacklog, forwardSent, forwardFailed                                                                                    *prometheus.Desc
 	databaseBytes, walBytes, freeShare, freeBytes                                                                                 *prometheus.Desc
-	certificateEnds, aclFileValid, ready, notReady, degraded, logDropped, started, build                                          *prometheus.Desc
+	certificateEnds, aclFileValid, ready, notReady, degraded, logDropped, restarts, started, build                                          *prometheus.Desc
 }
 
 func describe() descriptions {
@@ -91,6 +91,7 @@ func describe() descriptions {
 		notReady:         d("not_ready_reason", "1 for each reason for which /readyz answers 503.", "code"),
 		degraded:         d("degraded_reason", "1 for each trouble that /readyz names while it answers 200.", "code"),
 		logDropped:       d("log_dropped_lines_total", "Log lines that the log file did not take."),
+		restarts:         d("worker_restarts_total", "How often the supervisor had to start the server again since it was started itself."),
 		started:          d("start_timestamp_seconds", "When the server started."),
 		build:            d("build_info", "What runs; the value is 1.", "version", "commit", "go", "engine"),
 	}
@@ -102,7 +103,7 @@ func (d descriptions) all() []*prometheus.Desc {
 		d.modelState, d.modelActive, d.modelWaiting, d.modelQueued, d.modelOldestWait, d.modelCapacity, d.modelSlots, d.modelSlotTokens, d.modelThreads, d.modelWeights,
 		d.modelCache, d.modelLanes, d.modelMemory, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.modelWait, d.modelEvaluated, d.modelDrafted, d.modelAccepted, d.verdicts, d.cacheHits, d.cacheMisses, d.cacheEntries, d.commitSeconds, d.commitGroup, d.commitFailed,
 		d.commitWaiting, d.auditRows, d.auditRefusals, d.auditAppend, d.auditIndexFailed, d.verifiedAt, d.verifiedOK, d.sessions, d.keys, d.limitCounts, d.limitForgotten, d.streamsOpen, d.streamsDropped, d.forwardBacklog, d.forwardSent, d.forwardFailed, d.databaseBytes, d.walBytes,
-		d.freeShare, d.freeBytes, d.certificateEnds, d.aclFileValid, d.ready, d.notReady, d.degraded, d.logDropped, d.started, d.build,
+		d.freeShare, d.freeBytes, d.certificateEnds, d.aclFileValid, d.ready, d.notReady, d.degraded, d.logDropped, d.restarts, d.started, d.build,
 	}
 }
 

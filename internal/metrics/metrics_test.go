@@ -61,6 +61,7 @@ func full() metrics.Sources {
 		NotReady:        func() []string { return []string{"loading"} },
 		Degraded:        func() []string { return []string{"anchor_failing"} },
 		LogDropped:      func() uint64 { return 6 },
+		Restarts:        func() uint64 { return 2 },
 		Started:         at,
 		Build:           metrics.Build{Version: "dev", Commit: "c", Go: "go1", Engine: "e"},
 	}
@@ -155,7 +156,7 @@ func TestValues(t *testing.T) {
 		`guardhouse_audit_refusals_total{reason="role"} 3`,
 		`guardhouse_audit_last_verification_ok 1`, `guardhouse_audit_append_seconds_bucket{le="0.01"} 1`, `guardhouse_audit_index_failures_total 5`,
 		`guardhouse_sessions 3`, `guardhouse_api_keys 2`, `guardhouse_db_commit_failures_total 1`,
-		`guardhouse_ready 0`, `guardhouse_not_ready_reason{code="loading"} 1`, `guardhouse_degraded_reason{code="anchor_failing"} 1`, `guardhouse_log_dropped_lines_total 6`,
+		`guardhouse_ready 0`, `guardhouse_not_ready_reason{code="loading"} 1`, `guardhouse_degraded_reason{code="anchor_failing"} 1`, `guardhouse_log_dropped_lines_total 6`, `guardhouse_worker_restarts_total 2`,
 		`guardhouse_certificate_not_after_timestamp_seconds 1.79e+09`,
 	} {
 		require.Contains(t, text, line+"\n")

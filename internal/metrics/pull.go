@@ -178,6 +178,9 @@ func (c *collector) server(send sender) {
 	if c.s.LogDropped != nil {
 		send.counter(c.d.logDropped, c.s.LogDropped())
 	}
+	if c.s.Restarts != nil {
+		send.counter(c.d.restarts, c.s.Restarts())
+	}
 	if !c.s.Started.IsZero() {
 		send.gauge(c.d.started, seconds(c.s.Started))
 	}

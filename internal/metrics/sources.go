@@ -26,6 +26,7 @@ type Sources struct {
 	NotReady        func() []string  // codes of what is wrong; none = ready
 	Degraded        func() []string  // codes of what is wrong and keeps nobody waiting
 	LogDropped      func() uint64    // lines that the log file did not take
+	Restarts        func() uint64    // workers that served before this one; nil = there is no supervisor
 	Started         time.Time
 	Build           Build
 }

@@ -1,5 +1,5 @@
 // Package supervise runs the server as a worker under a small parent of the same binary, because native code may end a process
-// (ADR 0049). The parent holds what must outlive the worker: the lock of the data folder, the open ports, the settings and what it
+// (ADR 0050). The parent holds what must outlive the worker: the lock of the data folder, the open ports, the settings and what it
 // found out about crashes. It opens no database, loads no model and answers nobody.
 package supervise
 
