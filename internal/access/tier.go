@@ -31,6 +31,7 @@ func Tiers() map[string]int {
 		"key.rotate": TierDialog, "key.rotate_admin": TierPassword, "key.revoke_all": TierDialog,
 		"session.end": TierUndo, "settings.change": TierDialog, "forward.change": TierPassword, "audit.rotate_key": TierPassword,
 		"acl.change": TierDialog, "acl.open": TierPassword, "group.open": TierPassword,
+		"model.load": TierUndo, "model.unload": TierDialog, "model.default": TierDialog, "model.verify": TierUndo, "model.remove": TierName,
 		"access.ask": TierUndo, "access.withdraw": TierDialog, "access.approve": TierPassword, "access.decline": TierDialog,
 		"records.keep": TierPassword, "records.remove": TierPassword, "records.clock": TierPassword, "hold.add": TierPassword, "hold.release": TierPassword,
 		"export_schedule.add": TierPassword, "export_schedule.remove": TierPassword,

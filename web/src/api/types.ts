@@ -17,6 +17,7 @@ export type VerdictRuntime = Schemas["VerdictRuntime"];
 export type HistoryRow = Schemas["HistoryRow"];
 export type Message = Schemas["Message"];
 export type Model = Schemas["Model"];
+export type ModelRoom = Schemas["ModelRoom"];
 export type Example = Schemas["Example"];
 export type ExampleSet = Schemas["ExampleSet"];
 export type AuditEvent = Schemas["AuditEvent"];

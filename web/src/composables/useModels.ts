@@ -1,7 +1,7 @@
-import { computed } from "vue";
+import { computed, shallowRef } from "vue";
 import { useRoute } from "vue-router";
 import { api, unwrap } from "@/api/client";
-import type { EventModel, Model } from "@/api/types";
+import type { EventModel, Model, ModelRoom } from "@/api/types";
 import { useEvents } from "@/composables/useEvents";
 import { useResource } from "@/composables/useResource";
 import { patched } from "@/lib/models";
@@ -9,7 +9,12 @@ import { patched } from "@/lib/models";
 /** The models that this person may see, as they load and change, and the one that the address names. */
 export function useModels() {
   const route = useRoute();
-  const list = useResource<Model[]>(async (signal) => (await unwrap(api.GET("/api/v1/models", { signal }))).items);
+  const room = shallowRef<ModelRoom | null>(null);
+  const list = useResource<Model[]>(async (signal) => {
+    const page = await unwrap(api.GET("/api/v1/models", { signal }));
+    room.value = page.room ?? null;
+    return page.items;
+  });
   const id = computed(() => (typeof route.params.id === "string" ? route.params.id : ""));
   /** Only what the list does not have is asked for by itself: then it says why. */
   const one = useResource<Model>((signal) => unwrap(api.GET("/api/v1/models/{id}", { params: { path: { id: id.value } }, signal })), {
@@ -27,5 +32,5 @@ export function useModels() {
   const at = computed(() => list.data.value?.findIndex((m) => m.id === id.value) ?? -1);
   const up = computed(() => (at.value > 0 ? (list.data.value?.[at.value - 1] ?? null) : null));
   const down = computed(() => (at.value >= 0 ? (list.data.value?.[at.value + 1] ?? null) : null));
-  return { list, one, id, opened, up, down };
+  return { list, one, id, room, opened, up, down };
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Model } from "@/api/types";
-import { fleet, memoryParts, msLeft, patched, percentOf } from "./models";
+import { fleet, memoryParts, msLeft, patched, percentOf, roomParts } from "./models";
 
 const model = (over: Partial<Model>): Model => ({
   id: "guard-nano", kind: "guard", origin: "embedded", architecture: "qwen3", quantization: "Q8_0", sha256: "ab", template_sha256: "cd", state: "ready", state_code: "", state_reason: "",
-  state_since: "2026-11-21T09:00:00.000Z", loaded_at: null, stage: null, progress: null, size_bytes: 1, context_length: 384, default: true, created_at: "2026-11-21T09:00:00.000Z",
+  state_since: "2026-11-21T09:00:00.000Z", loaded_at: null, stage: null, progress: null, size_bytes: 1, context_length: 384, default: true, next: false, created_at: "2026-11-21T09:00:00.000Z", last_used_at: null, needs: null,
   device: null, kernels: null, memory: null, slots: null, lanes: null, threads: null, slot_tokens: null, layout: null, ...over,
 });
 
@@ -20,6 +20,16 @@ describe("patched", () => {
   it("drops what is gone, and leaves what says nothing new", () => {
     expect(patched([loading], { id: "guard-nano", state: "gone" })).toEqual([]);
     expect(patched([model({})], { id: "guard-nano", state: "ready" })).toEqual([model({})]);
+  });
+});
+
+describe("roomParts", () => {
+  const memory = (total: number) => ({ weights: total, packed: 0, cache: 0, compute: 0, output: 0, total });
+  it("shares the memory out, the largest first, and says nothing where it is not known", () => {
+    const room = roomParts([model({ memory: memory(10) }), model({ id: "large", memory: memory(30) }), model({ id: "out", state: "unloaded" })], { total: 100, used: 40 });
+    expect(room).toEqual({ total: 100, used: 40, free: 60, parts: [{ id: "large", bytes: 30, share: 0.3 }, { id: "guard-nano", bytes: 10, share: 0.1 }] });
+    expect(roomParts([], { total: 0, used: 0 })).toBeNull();
+    expect(roomParts([], null)).toBeNull();
   });
 });
 

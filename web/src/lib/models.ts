@@ -1,4 +1,4 @@
-import type { EventModel, Model } from "@/api/types";
+import type { EventModel, Model, ModelRoom } from "@/api/types";
 
 /** What a list of models becomes when the server tells of one; null where only reading it again can tell. */
 export function patched(models: readonly Model[], e: EventModel): Model[] | null {
@@ -30,12 +30,23 @@ export function memoryParts(memory: NonNullable<Model["memory"]>): { key: "weigh
     .sort((a, b) => b.bytes - a.bytes);
 }
 
+/** What each model takes of the memory for models, the largest first, as shares of it; null while that is not known. */
+export function roomParts(models: readonly Model[], room: ModelRoom | null): { total: number; used: number; free: number; parts: { id: string; bytes: number; share: number }[] } | null {
+  if (!room || room.total <= 0) return null;
+  const parts = models
+    .flatMap((m) => (m.memory ? [{ id: m.id, bytes: m.memory.total, share: Math.min(1, m.memory.total / room.total) }] : []))
+    .sort((a, b) => b.bytes - a.bytes);
+  return { total: room.total, used: room.used, free: Math.max(0, room.total - room.used), parts };
+}
+
 /** One word for what the list says of all: worst first. */
-export function fleet(models: readonly Model[]): { key: "none" | "failed" | "loading" | "ready"; n: number } {
+export function fleet(models: readonly Model[]): { key: "none" | "failed" | "loading" | "unloaded" | "ready"; n: number } {
   const failed = models.filter((m) => m.state === "failed").length;
   const loading = models.filter((m) => m.state === "loading").length;
   if (models.length === 0) return { key: "none", n: 0 };
   if (failed > 0) return { key: "failed", n: failed };
   if (loading > 0) return { key: "loading", n: loading };
+  const out = models.filter((m) => m.state === "unloaded").length;
+  if (out > 0) return { key: "unloaded", n: out };
   return { key: "ready", n: models.length };
 }
