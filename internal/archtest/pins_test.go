@@ -77,5 +77,5 @@ func TestSetUpRunsNoInstallScripts(t *testing.T) {
 		assert.NotContains(t, line, "npm install")
 		assert.NotRegexp(t, `\b(curl|wget)\b`, line)
 	}
-	assert.Equal(t, 5, installs)
+	assert.Equal(t, 6, installs)
 }
