@@ -17,7 +17,7 @@ type Options struct {
 	Queue int // leases that may wait per model, over those that its slots serve; 0 = none
 	// Weights are, by role, how many turns its people get for one of those of a role that is not named: 1 to 16.
 	Weights map[string]int
-	Marks   Marks // nil = nobody notes what is in flight
+	Marks   Marks            // nil = nobody notes what is in flight
 	Now     func() time.Time // nil = the system's clock
 }
 

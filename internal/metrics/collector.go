@@ -29,7 +29,7 @@ type descriptions struct {
 	sessions, keys, streamsOpen, streamsDropped                                                                                   *prometheus.Desc
 	forwardBacklog, forwardSent, forwardFailed                                                                                    *prometheus.Desc
 	databaseBytes, walBytes, freeShare, freeBytes                                                                                 *prometheus.Desc
-	certificateEnds, aclFileValid, ready, notReady, degraded, logDropped, restarts, started, build                                          *prometheus.Desc
+	certificateEnds, aclFileValid, ready, notReady, degraded, logDropped, restarts, started, build                                *prometheus.Desc
 }
 
 func describe() descriptions {

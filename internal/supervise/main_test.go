@@ -173,11 +173,3 @@ func (p *parent) ends() error {
 		return nil
 	}
 }
-
-func names(environ []string) (out []string) {
-	for _, pair := range environ {
-		name, _, _ := strings.Cut(pair, "=")
-		out = append(out, name)
-	}
-	return out
-}
