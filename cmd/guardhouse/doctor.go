@@ -12,6 +12,7 @@ import (
 	"guardhouse/internal/config"
 	"guardhouse/internal/doctor"
 	"guardhouse/internal/inference/llamacpp"
+	"guardhouse/internal/sandbox"
 )
 
 func newDoctor(sh *shared) *cobra.Command {
@@ -75,6 +76,7 @@ func (sh *shared) examined() (doctor.Options, error) {
 	o := app.DoctorOptions(c)
 	o.Settings, o.Unknown, o.Environ = refused, unknown, environ
 	o.Kernels, o.KernelsAuto = llamacpp.Kernels(c.Kernels), llamacpp.Kernels("auto")
+	o.Guards = sandbox.Look
 	return o, nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -58,6 +59,7 @@ func newModelImport(sh *shared) *cobra.Command {
 			return sh.with(cmd.Context(), func(a *app.App) error {
 				m, err := a.Catalog.Import(cmd.Context(), osPrincipal(), r)
 				if err != nil {
+					slog.DebugContext(cmd.Context(), "a model was refused", "err", err)
 					return err
 				}
 				return printImported(sh, m, r)

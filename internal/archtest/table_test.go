@@ -84,7 +84,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/bench": {imports: []string{"internal/fault"}, reason: "measures a server from outside, as a client would: what it knew of the server's packages it could not measure"},
 
 	"internal/doctor": {
-		imports: []string{"internal/audit", "internal/catalog", "internal/checkpoint", "internal/db", "internal/export", "internal/fault", "internal/inference", "internal/isa", "internal/settings", "internal/verify", "models"},
+		imports: []string{"internal/audit", "internal/catalog", "internal/checkpoint", "internal/db", "internal/export", "internal/fault", "internal/inference", "internal/isa", "internal/sandbox", "internal/settings", "internal/verify", "models"},
 		reason:  "looks at a folder and a machine without the services: it must work where they refuse to start",
 	},
 	"internal/health":    {reason: "asks a server from outside, as a container's check does: what it knew of the server's packages it could not ask"},

@@ -12,6 +12,7 @@ import (
 
 	"guardhouse/internal/inference"
 	"guardhouse/internal/isa"
+	"guardhouse/internal/sandbox"
 )
 
 // Status is how a check ended.
@@ -77,6 +78,8 @@ type Options struct {
 	Now      func() time.Time
 	// Kernels are those that the engine computes with here, and those it would choose itself; "" where nobody asked it.
 	Kernels, KernelsAuto string
+	// Guards answers what holds a child in which a model is tried; nil = nobody can be asked.
+	Guards func(context.Context) (sandbox.Guards, error)
 	// Engine loads the default guard to see how it would be laid out, with Spec's settings; nil = it is not tried.
 	// Spec.SlotTokens is the most text of one query.
 	Engine inference.Engine
@@ -124,6 +127,7 @@ func Run(ctx context.Context, o Options) Report {
 		{"processor", d.processor},
 		{"memory", d.memory},
 		{"gpu", d.gpu},
+		{"sandbox", d.sandbox},
 	} {
 		if ctx.Err() == nil {
 			c.look(ctx)

@@ -159,6 +159,13 @@ func TestAChildEndsWithItsCaller(t *testing.T) {
 	require.Equal(t, fault.Canceled, fault.CodeOf(err))
 }
 
+func TestLookSaysWhatHoldsAChild(t *testing.T) {
+	g, err := sandbox.Look(t.Context())
+	require.NoError(t, err)
+	require.True(t, g.NoNewPrivs)
+	require.True(t, g.Seccomp)
+}
+
 func TestOnlyTheProgramItselfStartsAChild(t *testing.T) {
 	_, child := sandbox.Serve([]string{"serve"}, nil)
 	require.False(t, child)

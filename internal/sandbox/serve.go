@@ -30,6 +30,9 @@ func Serve(args []string, jobs map[string]Job) (code int, child bool) {
 		return exitNoJob, true
 	}
 	job, ok := jobs[args[1]]
+	if args[1] == nothing {
+		job, ok = idle, true
+	}
 	if !ok {
 		return exitNoJob, true
 	}
@@ -50,6 +53,9 @@ func Serve(args []string, jobs map[string]Job) (code int, child bool) {
 	}
 	return 0, true
 }
+
+// idle is the job of a child that only says what holds it.
+func idle([]byte, []*os.File) (any, error) { return struct{}{}, nil }
 
 func work(job Job, n int, out *json.Encoder) error {
 	order, err := io.ReadAll(io.LimitReader(os.Stdin, maxOrder))
