@@ -77,11 +77,7 @@ type supervisor struct {
 func (s *supervisor) run(ctx context.Context) error {
 	start := Start{Generation: 1}
 	for {
-		p, err := s.start(start)
-		if err != nil {
-			return err
-		}
-		e, err := s.attend(ctx, p)
+		e, err := s.one(ctx, start)
 		switch {
 		case err != nil:
 			return err
@@ -100,6 +96,19 @@ func (s *supervisor) run(ctx context.Context) error {
 			return errors.Join(s.stopping())
 		}
 	}
+}
+
+// one runs a worker to its end. Where a later one can't be started, for want of processes or memory, it counts as one that failed.
+func (s *supervisor) one(ctx context.Context, start Start) (Ended, error) {
+	p, err := s.start(start)
+	switch {
+	case err == nil:
+		return s.attend(ctx, p)
+	case start.Generation == 1:
+		return Ended{}, err
+	}
+	s.Log.Error("no worker was started", "err", err)
+	return Ended{At: s.Now(), Code: 1}, nil
 }
 
 // tell logs how a worker ended and what follows of it.

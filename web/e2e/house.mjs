@@ -94,6 +94,8 @@ function newHouse(server) {
   const end = async (how) => {
     for (const { http } of Object.values(house.roles)) await http.dispose();
     await server.stop(how);
+    // The supervisor starts another one, so that nothing else would tell.
+    if (server.output().includes('"the worker ended"')) throw new Error(`the server's worker ended meanwhile:\n${server.output()}`);
   };
   house.close = (how) => (closed ??= end(how)); // a walk may end its house itself
   return house;
