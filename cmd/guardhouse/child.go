@@ -9,5 +9,6 @@ import (
 func children() map[string]sandbox.Job {
 	return map[string]sandbox.Job{
 		trial.Name: trial.Job(newEngine()),
+		probeGPU:   tryGPU,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -34,13 +35,15 @@ func newDoctor(sh *shared) *cobra.Command {
 }
 
 func (sh *shared) doctor(ctx context.Context, deep, try bool) error {
-	o, err := sh.examined()
+	o, c, err := sh.examined()
 	if err != nil {
 		return usageError{err}
 	}
 	o.Deep = deep
 	if try {
-		o.Engine = newEngine()
+		if o.Engine, _, err = openEngine(ctx, c, slog.New(slog.DiscardHandler)); err != nil {
+			return err
+		}
 	}
 	report := doctor.Run(ctx, o)
 	if err := sh.printChecks(report); err != nil {
@@ -58,7 +61,7 @@ func (sh *shared) doctor(ctx context.Context, deep, try bool) error {
 
 // examined answers what the doctor looks at. Settings that the server would refuse are a finding; the rest is then looked at
 // as it would be with the folder alone.
-func (sh *shared) examined() (doctor.Options, error) {
+func (sh *shared) examined() (doctor.Options, *config.Config, error) {
 	environ := config.Environ()
 	unknown, rest := config.SplitEnviron(environ)
 	sources := sh.sources(nil)
@@ -70,14 +73,15 @@ func (sh *shared) examined() (doctor.Options, error) {
 	if c == nil {
 		var err error
 		if c, err = config.Load(config.Sources{Flags: sources.Flags, Environ: []string{}, File: os.DevNull}); err != nil {
-			return doctor.Options{}, err
+			return doctor.Options{}, nil, err
 		}
 	}
 	o := app.DoctorOptions(c)
 	o.Settings, o.Unknown, o.Environ = refused, unknown, environ
 	o.Kernels, o.KernelsAuto = llamacpp.Kernels(c.Kernels), llamacpp.Kernels("auto")
 	o.Guards = sandbox.Look
-	return o, nil
+	o.GPU = lookForGPU(c)
+	return o, c, nil
 }
 
 func (sh *shared) printChecks(r doctor.Report) error {

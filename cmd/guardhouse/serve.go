@@ -65,7 +65,10 @@ func (sh *shared) serve(ctx context.Context, c *config.Config, o app.Options, to
 	if o.Canaries, err = canary.Builtin(); err != nil {
 		return err
 	}
-	o.Engine, o.LogDropped, o.Kernels, o.Build = newEngine(), l.dropped, llamacpp.Kernels, thisBuild()
+	if o.Engine, o.GPU, err = openEngine(ctx, c, l.log); err != nil {
+		return err
+	}
+	o.LogDropped, o.Kernels, o.Build = l.dropped, llamacpp.Kernels, thisBuild()
 	return app.Serve(ctx, c, o, told)
 }
 

@@ -30,6 +30,7 @@ import (
 	"guardhouse/internal/examples"
 	"guardhouse/internal/export"
 	"guardhouse/internal/forward"
+	"guardhouse/internal/gpu"
 	"guardhouse/internal/httpapi"
 	"guardhouse/internal/hygiene"
 	"guardhouse/internal/inference"
@@ -65,6 +66,8 @@ type Options struct {
 	Canaries []canary.Baseline
 	// Kernels answers who computes products where the setting says so; nil = nobody can be asked.
 	Kernels func(setting string) string
+	// GPU is what this machine has for models to run on; nil = nobody looked.
+	GPU *gpu.Host
 }
 
 // App holds the services of one opened data folder.

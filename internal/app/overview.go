@@ -9,6 +9,7 @@ import (
 	"guardhouse/internal/config"
 	"guardhouse/internal/doctor"
 	"guardhouse/internal/export"
+	"guardhouse/internal/gpu"
 	"guardhouse/internal/httpapi/tlsfiles"
 	"guardhouse/internal/inference"
 	"guardhouse/internal/moderation"
@@ -24,7 +25,7 @@ const hashMost = 1 << 30
 func DoctorOptions(c *config.Config) doctor.Options {
 	o := doctor.Options{
 		Data: c.Data, ModelsDir: c.ModelsDir, Cert: c.TLSCert, Key: c.TLSKey, LogFile: c.LogFile, Plain: c.AllowPlainLoopback,
-		SecretFile: []string{c.JWTSecretFile, c.JWTSecretPreviousFile}, Anchor: c.Anchor,
+		SecretFile: []string{c.JWTSecretFile, c.JWTSecretPreviousFile}, Anchor: c.Anchor, GPUDir: c.GPULibrary,
 	}
 	if c.ACLFile != "" {
 		o.RulesFile, o.Rules = c.ACLFile, func() error { return policy.CheckFile(c.ACLFile, c.Data) }
@@ -81,6 +82,9 @@ func (a *App) examine(ctx context.Context) doctor.Report {
 	o.Environ, o.Running, o.HashMost, o.Now = config.Environ(), true, hashMost, a.now
 	if kernels := a.options.Kernels; kernels != nil {
 		o.Kernels, o.KernelsAuto = kernels(a.Config.Kernels), kernels("auto")
+	}
+	if host := a.options.GPU; host != nil {
+		o.GPU = func(context.Context) (*gpu.Host, error) { return host, nil }
 	}
 	return doctor.Run(ctx, o)
 }

@@ -17,7 +17,7 @@ const upstream = "github.com/ollama/ollama"
 var (
 	advisory = regexp.MustCompile(`(?m)^\| (?:CVE-|GHSA-|ollama#|ggml#|#|control)[^\n]*\|$`)
 	// What no advisory's decision reckons with: a function of these would make code callable that the page calls dead.
-	uncalled = regexp.MustCompile(`\b(?:llama_(?:sampler|grammar|chat|state|adapter|set_adapter|apply_adapter|batch_init|encode)|mtmd|clip|common|ggml_backend_rpc|ggml_backend_load|ggml_backend_reg)_?\w*\(`)
+	uncalled = regexp.MustCompile(`\b(?:llama_(?:sampler|grammar|chat|state|adapter|set_adapter|apply_adapter|batch_init|encode)|mtmd|clip|common|ggml_backend_rpc|ggml_backend_load_|ggml_backend_reg)_?\w*\(`)
 )
 
 func advisories(t *testing.T) string {
@@ -74,7 +74,7 @@ func TestTheEngineIsLinkedAsTheAdvisoriesSay(t *testing.T) {
 // threat C2: what the page calls not called has no declaration by which it could be.
 func TestTheEngineIsCalledAsTheAdvisoriesSay(t *testing.T) {
 	require.Regexp(t, uncalled, "llama_sampler *llama_sampler_init_dry(int);", "the pattern finds what it is for")
-	for _, name := range []string{"abi.h", "shim.h", "shim.cpp"} {
+	for _, name := range []string{"abi.h", "gpuabi.h", "shim.h", "gpu.h", "shim.cpp", "gpu.cpp"} {
 		text, err := os.ReadFile(filepath.Join(root, "internal", "inference", "llamacpp", name))
 		require.NoError(t, err)
 		require.NotRegexp(t, uncalled, string(text), name)

@@ -19,7 +19,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"cmd/guardhouse": {
 		imports: []string{
 			"internal/access", "internal/app", "internal/audit", "internal/auth", "internal/backup", "internal/bench", "internal/canary", "internal/catalog", "internal/checkpoint", "internal/config",
-			"internal/doctor", "internal/export", "internal/fault", "internal/forward", "internal/gguf", "internal/health", "internal/hygiene", "internal/inference", engine, "internal/isa", "internal/limit", "internal/logfile", "internal/moderation", "internal/prompt", "internal/policy", "internal/proof", "internal/rehearsal", "internal/request", "internal/retention", "internal/review", "internal/rule", "internal/sandbox", "internal/settings", "internal/supervise", "internal/trial", "internal/usage", "internal/verify", "models",
+			"internal/doctor", "internal/export", "internal/fault", "internal/forward", "internal/gguf", "internal/gpu", "internal/health", "internal/hygiene", "internal/inference", engine, "internal/isa", "internal/limit", "internal/logfile", "internal/moderation", "internal/prompt", "internal/policy", "internal/proof", "internal/rehearsal", "internal/request", "internal/retention", "internal/review", "internal/rule", "internal/sandbox", "internal/settings", "internal/supervise", "internal/trial", "internal/usage", "internal/verify", "models",
 		},
 		reason:      "hands the engine to app and speaks to the services that app built; the only one that links the engine",
 		nativeTests: true,
@@ -27,7 +27,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/app": {
 		imports: []string{
 			"internal/access", "internal/alert", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/canary", "internal/catalog", "internal/checkpoint", "internal/config", "internal/db", "internal/doctor", "internal/events", "internal/evidence", "internal/examples",
-			"internal/export", "internal/fault", "internal/filters", "internal/forward", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/hygiene", "internal/inference", "internal/limit", "internal/manager", "internal/metrics",
+			"internal/export", "internal/fault", "internal/filters", "internal/forward", "internal/gpu", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/hygiene", "internal/inference", "internal/limit", "internal/manager", "internal/metrics",
 			"internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/proof", "internal/rehearsal", "internal/request", "internal/retention", "internal/review", "internal/rule", "internal/settings", "internal/usage", "internal/verify", "web",
 		},
 		reason:      "the one composition: knows every package but the engine, which is handed in, so that it builds without C++",
@@ -84,7 +84,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 	"internal/bench": {imports: []string{"internal/fault"}, reason: "measures a server from outside, as a client would: what it knew of the server's packages it could not measure"},
 
 	"internal/doctor": {
-		imports: []string{"internal/audit", "internal/catalog", "internal/checkpoint", "internal/db", "internal/export", "internal/fault", "internal/inference", "internal/isa", "internal/sandbox", "internal/settings", "internal/verify", "models"},
+		imports: []string{"internal/audit", "internal/catalog", "internal/checkpoint", "internal/db", "internal/export", "internal/fault", "internal/gpu", "internal/inference", "internal/isa", "internal/sandbox", "internal/settings", "internal/verify", "models"},
 		reason:  "looks at a folder and a machine without the services: it must work where they refuse to start",
 	},
 	"internal/health":    {reason: "asks a server from outside, as a container's check does: what it knew of the server's packages it could not ask"},

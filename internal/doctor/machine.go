@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 )
 
@@ -73,19 +72,4 @@ func (d *doctor) memoryRoom() uint64 {
 		available = min(available, limit-min(used, limit))
 	}
 	return available
-}
-
-// gpu says whether one is seen. Nothing is loaded to find out.
-func (d *doctor) gpu(context.Context) {
-	for _, g := range []struct{ path, what, kind string }{
-		{filepath.Join(d.o.Proc, "driver", "nvidia", "version"), "an NVIDIA driver is loaded", "NVIDIA"},
-		{filepath.Join(d.o.Dev, "nvidia0"), "an NVIDIA device is here", "NVIDIA"},
-		{filepath.Join(d.o.Dev, "kfd"), "an AMD device is here", "AMD"},
-	} {
-		if _, err := os.Stat(g.path); err == nil {
-			d.ok("gpu", g.what+"; this release runs models on the processor").as("gpu_unused", "kind", g.kind)
-			return
-		}
-	}
-	d.ok("gpu", "none is seen; models run on the processor").as("gpu_none")
 }

@@ -12,6 +12,7 @@ type Host struct {
 	Devices []Device // as the probe saw them
 	Wanted  int      // layers, or AllLayers
 	Why     string   // there is no Library, in half a sentence
+	Absent  bool     // because none is installed
 }
 
 // Options say where the library is and how it is tried.
@@ -59,7 +60,7 @@ func Find(ctx context.Context, o Options) (*Host, error) {
 func (h *Host) without(err error, dir string) *Host {
 	h.Why = err.Error()
 	if errors.Is(err, ErrAbsent) {
-		h.Why += " in " + dir
+		h.Why, h.Absent = h.Why+" in "+dir, true
 	}
 	return h
 }

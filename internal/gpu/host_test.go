@@ -33,6 +33,7 @@ func TestFind(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, h.Library)
 	require.Contains(t, h.Why, "does not run here")
+	require.False(t, h.Absent)
 
 	off := o
 	off.Wanted = 0
@@ -45,6 +46,7 @@ func TestFind(t *testing.T) {
 	h, err = Find(t.Context(), absent)
 	require.NoError(t, err)
 	require.Equal(t, "no GPU library is installed in "+absent.Dir, h.Why)
+	require.True(t, h.Absent)
 	require.Equal(t, 1, tried)
 }
 

@@ -26,6 +26,12 @@ void *open(const char *path, char *err, size_t size) {
 	return handle;
 }
 
+// errors_only is what the libraries' own copy of the engine's base may say: to this process's standard error, and only what went wrong.
+void errors_only(int level, const char *text, void *) {
+	const int error = 4;
+	if (level == error && text != nullptr) fputs(text, stderr);
+}
+
 // product has the backend multiply a small matrix of whole numbers by another, so that every right result is exact.
 int product(ggml_backend_device *dev, ggml_backend *backend, ggml_context *ctx, char *err, size_t size) {
 	const int64_t inner = 64, rows = 32, columns = 4;
@@ -106,7 +112,14 @@ bool gh_on_gpu(ggml_backend_buffer_type *buft) {
 }
 
 int gh_gpu_support(const char *path, char *err, size_t size) {
-	return guarded(err, size, [&] { return open(path, err, size) != nullptr ? GH_OK : GH_FAILED; });
+	return guarded(err, size, [&]() -> int {
+		void *handle = open(path, err, size);
+		if (handle == nullptr) return GH_FAILED;
+		using log_set = void (*)(void (*)(int, const char *, void *), void *);
+		const log_set set = reinterpret_cast<log_set>(dlsym(handle, "ggml_log_set"));
+		if (set != nullptr) set(errors_only, nullptr);
+		return GH_OK;
+	});
 }
 
 int gh_gpu_load(const char *path, char *err, size_t size) {

@@ -45,6 +45,7 @@ func loadGPU(files []*os.File) ([]gpu.Device, error) {
 	if err := quiet(); err != nil {
 		return nil, err
 	}
+	C.gh_start()
 	for i, f := range files {
 		path := C.CString(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
 		err := called(func(words *C.char) C.int {

@@ -36,7 +36,6 @@ struct ggml_backend_dev_props {
 };
 
 ggml_backend_reg *ggml_backend_load(const char *path);
-const char *ggml_backend_reg_name(ggml_backend_reg *reg);
 size_t ggml_backend_dev_count(void);
 ggml_backend_device *ggml_backend_dev_get(size_t index);
 int ggml_backend_dev_type(ggml_backend_device *dev);

@@ -238,6 +238,13 @@ float *row_of(gh_lane *e, int32_t i) {
 
 } // namespace
 
+void gh_start(void) {
+	guarded(nullptr, 0, [] {
+		start_once();
+		return GH_OK;
+	});
+}
+
 int gh_load(const char *path, bool mmap, int32_t gpu, int32_t layers, gh_flag *cancel, gh_model **out, char *err, size_t err_size) {
 	*out = nullptr;
 	gh_model *m = new (std::nothrow) gh_model;

@@ -58,6 +58,9 @@ typedef struct gh_lane_info {
 	uint64_t gpu_model_bytes, gpu_cache_bytes, gpu_compute_bytes; // what of all that is on a GPU, and counted nowhere else
 } gh_lane_info;
 
+// gh_start has the engine say nothing by itself from now on. Loading a model does so too.
+void gh_start(void);
+
 // gh_load and gh_open fill *out, or answer a code and write the engine's last complaint into err. Lanes
 // are freed before their model. So many of the model's last layers go on the GPU of that index (gpu.h), one more than it has for
 // its output too; with none no device has any part in it.

@@ -119,7 +119,7 @@ static void dev_props(ggml_backend_dev_t dev, ggml_backend_dev_props *p) {
 static ggml_backend_buffer_type_t dev_buffers(ggml_backend_dev_t) { return &buffers; }
 static bool supports_op(ggml_backend_dev_t, const ggml_tensor *op) {
 	ggml_backend_dev_t real = cpu();
-	if (real == nullptr) return op->op == GGML_OP_MUL_MAT;
+	if (real == nullptr) return op->op == GGML_OP_MUL_MAT && op->src[0]->type == GGML_TYPE_F32 && op->src[1]->type == GGML_TYPE_F32;
 	asking = true;
 	const bool yes = real->iface.supports_op(real, op);
 	asking = false;
