@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/fault"
@@ -108,6 +109,33 @@ func TestATemplateBesideTheFile(t *testing.T) {
 	require.NoError(t, os.Remove(kept))
 	_, err = h.open(t, "bare").Guard(m)
 	require.Error(t, err)
+}
+
+// A removed model takes its template along, but not beside an import, and not one that another model has.
+func TestATemplateGoesWithItsLastModel(t *testing.T) {
+	h := newHouse(t)
+	template := write(t, "t.jinja", []byte(verdict))
+	for _, id := range []string{"one", "two"} {
+		_, err := h.take(t, catalog.ImportRequest{Path: write(t, id+".gguf", tiny(t, "").Join()), Template: template})
+		require.NoError(t, err)
+	}
+	require.Len(t, h.stored(t), 2, "the same bytes, and one template")
+	remove := func(id string) {
+		_, err := h.cat.Remove(t.Context(), system(), catalog.Change{ID: id})
+		require.NoError(t, err)
+	}
+	remove("one")
+	require.Len(t, h.stored(t), 2)
+	lock, err := os.OpenFile(filepath.Join(h.dir, "models", ".import.lock"), os.O_RDWR, 0)
+	require.NoError(t, err)
+	require.NoError(t, unix.Flock(int(lock.Fd()), unix.LOCK_EX))
+	remove("two")
+	require.Len(t, h.stored(t), 2, "an import may be about to name them")
+	require.NoError(t, lock.Close())
+	_, err = h.take(t, catalog.ImportRequest{Path: write(t, "three.gguf", tiny(t, chatML).Join())})
+	require.NoError(t, err)
+	remove("three")
+	require.Empty(t, h.stored(t))
 }
 
 func TestAModelInSeveralFiles(t *testing.T) {

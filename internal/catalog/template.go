@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -12,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 )
 
@@ -100,6 +102,22 @@ func (f *File) Chat(m Model) (*Chat, error) {
 		return nil, errTemplate()
 	}
 	return c, err
+}
+
+// sweepTemplates removes the templates of removed models that no other row names.
+func (s *Service) sweepTemplates(ctx context.Context) error {
+	var sums []string
+	err := s.db.Read(ctx).Model(&row{}).Where("removed_at IS NOT NULL AND origin = ? AND template_sha256 NOT IN (SELECT template_sha256 FROM models WHERE removed_at IS NULL)", OriginImported).
+		Distinct().Pluck("template_sha256", &sums).Error
+	if err != nil {
+		return db.Translate(err)
+	}
+	for _, sum := range sums {
+		if err := os.Remove(filepath.Join(s.o.ModelsDir, templateFile(sum))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing a template: %w", err)
+		}
+	}
+	return nil
 }
 
 // discardTemplate removes a template that no row names.

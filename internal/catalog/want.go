@@ -191,10 +191,19 @@ func (s *Service) Stat(m Model) os.FileInfo {
 	return info
 }
 
-// sweep removes the files of removed models that no other row names, those too that a killed process left.
-func (s *Service) sweep(ctx context.Context) error {
+// sweep removes the files of removed models that no other row names, those too that a killed process left. Beside an import
+// nothing is removed, whose row may name a file in a moment: the next removal does it.
+func (s *Service) sweep(ctx context.Context) (err error) {
+	unlock, err := lockDir(s.o.ModelsDir)
+	if fault.CodeOf(err) == fault.Conflict || errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	var files []string
-	err := s.db.Read(ctx).Model(&row{}).Where("removed_at IS NOT NULL AND origin = ? AND file NOT IN (SELECT file FROM models WHERE removed_at IS NULL)", OriginImported).
+	err = s.db.Read(ctx).Model(&row{}).Where("removed_at IS NOT NULL AND origin = ? AND file NOT IN (SELECT file FROM models WHERE removed_at IS NULL)", OriginImported).
 		Distinct().Pluck("file", &files).Error
 	if err != nil {
 		return db.Translate(err)
@@ -204,5 +213,5 @@ func (s *Service) sweep(ctx context.Context) error {
 			return fmt.Errorf("removing a model's file: %w", err)
 		}
 	}
-	return nil
+	return s.sweepTemplates(ctx)
 }
