@@ -1,0 +1,57 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/apptest"
+	"guardhouse/internal/catalog"
+	"guardhouse/models"
+)
+
+// What a command writes into the catalogue the running server does, and the command sees it done.
+func TestACommandMovesModelsOfARunningServer(t *testing.T) {
+	data := t.TempDir()
+	r := serve(t, data)
+	shell, err := Open(t.Context(), settings(t, data), Options{Engine: engine(t), Log: slog.New(slog.DiscardHandler), Try: apptest.Tried})
+	require.NoError(t, err)
+	defer shell.Close()
+	path := filepath.Join(t.TempDir(), "second.gguf")
+	require.NoError(t, os.WriteFile(path, models.GuardNano, 0o600))
+	who := SystemPrincipal("test")
+	_, err = shell.Catalog.Import(t.Context(), who, catalog.ImportRequest{Path: path, ID: "second"})
+	require.NoError(t, err)
+	follow := func(m catalog.Model, err error, done func(ModelState) bool) ModelState {
+		t.Helper()
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), deadline)
+		defer cancel()
+		var last ModelState
+		served, err := shell.FollowModel(ctx, m, done, func(st ModelState) { last = st })
+		require.NoError(t, err)
+		require.True(t, served)
+		return last
+	}
+	one := catalog.Change{ID: "second"}
+	m, err := shell.Catalog.Load(t.Context(), who, one)
+	follow(m, err, func(st ModelState) bool { return st.State == catalog.StateReady })
+	m, err = shell.Catalog.MakeDefault(t.Context(), who, catalog.DefaultChange{Change: one, Replace: true})
+	follow(m, err, func(st ModelState) bool { return st.Default })
+	m, err = shell.Catalog.MakeDefault(t.Context(), who, catalog.DefaultChange{Change: catalog.Change{ID: "guard-nano"}})
+	follow(m, err, func(st ModelState) bool { return st.Default && st.State == catalog.StateReady })
+	m, err = shell.Catalog.Unload(t.Context(), who, one)
+	last := follow(m, err, func(st ModelState) bool { return st.State == catalog.StateUnloaded })
+	require.Equal(t, catalog.ByHand, last.Code)
+	r.end(t)
+
+	m, err = shell.Catalog.Load(t.Context(), who, one)
+	require.NoError(t, err)
+	served, err := shell.FollowModel(t.Context(), m, func(ModelState) bool { return false }, func(ModelState) {})
+	require.NoError(t, err)
+	require.False(t, served, "what a server left is of nobody")
+}
