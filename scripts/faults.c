@@ -37,9 +37,16 @@ static struct undo *undos;
 static unsigned long long state;
 static unsigned permille;
 
+static char under[4096], named[4096]; // the folder and the switch, from the environment: the program takes them out of it
+
+__attribute__((constructor)) static void begin(void) {
+    const char *folder = getenv("FAULTS_UNDER"), *name = getenv("FAULTS_SWITCH");
+    snprintf(under, sizeof under, "%s", folder ? folder : "");
+    snprintf(named, sizeof named, "%s", name ? name : "");
+}
+
 static int beneath(const char *path) {
-    const char *under = getenv("FAULTS_UNDER");
-    size_t n = under ? strlen(under) : 0;
+    size_t n = strlen(under);
     return n && !strncmp(path, under, n) && path[n] == '/';
 }
 
@@ -55,8 +62,7 @@ static int ours(int fd) {
 static enum mode mode(void) {
     char text[64] = {0};
     unsigned long long seed;
-    const char *name = getenv("FAULTS_SWITCH");
-    int fd = name ? (int)syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_CLOEXEC) : -1;
+    int fd = *named ? (int)syscall(SYS_openat, AT_FDCWD, named, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0) return NONE;
     syscall(SYS_read, fd, text, sizeof text - 1);
     syscall(SYS_close, fd);
@@ -73,8 +79,8 @@ static enum mode mode(void) {
 }
 
 static int fail(int code) {
-    char name[4096];
-    snprintf(name, sizeof name, "%s.hits", getenv("FAULTS_SWITCH"));
+    char name[sizeof named + 8];
+    snprintf(name, sizeof name, "%s.hits", named);
     int fd = (int)syscall(SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd >= 0) {
         syscall(SYS_write, fd, "x", 1);
