@@ -82,6 +82,9 @@ func inspectAsChat(f *gguf.File, own string) (*inspection, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.ContextLength() < len(p.IDs)+minWindow {
+		return nil, fault.New(fault.Invalid, "the model file is refused: its context is too short for its own template")
+	}
 	return &inspection{file: f, kind: KindChat, template: c.Prompt.TemplateSHA256(), prompt: p.IDs}, nil
 }
 

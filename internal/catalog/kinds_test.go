@@ -73,6 +73,10 @@ func TestImportRecognisesTheKind(t *testing.T) {
 		require.Equal(t, fault.Invalid, fault.CodeOf(err))
 		require.Contains(t, fault.From(err).Message, "not of the kind "+r.Kind)
 	}
+	short := tiny(t, chatML)
+	short.Set("qwen3.context_length", 4, []byte{70, 0, 0, 0})
+	_, err = h.take(t, catalog.ImportRequest{Path: write(t, "short.gguf", short.Join())})
+	require.ErrorContains(t, err, "too short")
 	require.Len(t, h.stored(t), 2)
 }
 
