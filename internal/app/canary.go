@@ -8,6 +8,7 @@ import (
 	"guardhouse/internal/alert"
 	"guardhouse/internal/canary"
 	"guardhouse/internal/catalog"
+	"guardhouse/internal/metrics"
 )
 
 // openCanary makes the service that holds guards to what they said before.
@@ -31,6 +32,13 @@ func (a *App) RecordCanaries(ctx context.Context, p access.Principal, id string)
 		return m, fmt.Errorf("loading the model: %w", err)
 	}
 	return m, a.Canary.Record(ctx, p, m)
+}
+
+func (a *App) canaryMetrics() (out []metrics.Canary) {
+	for id, st := range a.Canary.States() {
+		out = append(out, metrics.Canary{Model: id, Passed: st.Result == canary.Passed, Drifted: len(st.Drifts), At: st.At})
+	}
+	return out
 }
 
 // findDrifted tells of guards that are not used because they answer otherwise than before.

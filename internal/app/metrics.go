@@ -35,7 +35,7 @@ func (a *App) collect(e *edge) error {
 	}
 	return a.Metrics.Collect(metrics.Sources{
 		ACLFileValid: a.aclFileMetric(),
-		Models:       a.modelMetrics, Verdicts: a.verdictMetrics, Cache: a.cacheMetrics, Commits: a.commitMetrics, AuditRows: a.auditMetrics, Appending: a.appendMetrics,
+		Models:       a.modelMetrics, Canaries: a.canaryMetrics, Verdicts: a.verdictMetrics, Cache: a.cacheMetrics, Commits: a.commitMetrics, AuditRows: a.auditMetrics, Appending: a.appendMetrics,
 		Verified: a.verifiedMetrics, People: a.peopleMetrics, Streams: a.streamMetrics, Forwarding: a.forwardMetrics, Limits: a.limitMetrics, Storage: a.storageMetrics,
 		CertificateEnds: ends,
 		NotReady: func() []string {

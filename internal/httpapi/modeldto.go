@@ -13,6 +13,7 @@ import (
 // modelFor answers a model as p may see it: how it runs tells of the machine, and is for those who look after it.
 func (s *Server) modelFor(p access.Principal, m catalog.Model) gen.Model {
 	out := modelDTO(m)
+	out.Canary = s.canaryDTO(m)
 	if !s.deps.Guard.Can(p, access.ModelManage) && !s.deps.Guard.Can(p, access.MetricsRead) {
 		return out
 	}

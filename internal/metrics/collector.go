@@ -28,6 +28,7 @@ type descriptions struct {
 	limitCounts, limitForgotten                                                                                                   *prometheus.Desc
 	sessions, keys, streamsOpen, streamsDropped                                                                                   *prometheus.Desc
 	forwardBacklog, forwardSent, forwardFailed                                                                                    *prometheus.Desc
+	canaryPassed, canaryDrifted, canaryAt                                                                                         *prometheus.Desc
 	databaseBytes, walBytes, freeShare, freeBytes                                                                                 *prometheus.Desc
 	certificateEnds, aclFileValid, ready, notReady, degraded, logDropped, restarts, started, build                                *prometheus.Desc
 }
@@ -58,6 +59,9 @@ func describe() descriptions {
 		modelTokens:      d("model_prompt_tokens_total", "Tokens of the prompts that were judged.", "model"),
 		modelQueue:       d("model_queue_seconds", "Time that a judged text waited while none of its windows was worked on.", "model"),
 		modelRun:         d("model_run_seconds", "Time that the model computed for one judged text.", "model"),
+		canaryPassed:     d("model_canaries_passed", "1 if the guard answered its canaries as recorded when it was last asked, else 0.", "model"),
+		canaryDrifted:    d("model_canaries_drifted", "Canaries that it answered otherwise.", "model"),
+		canaryAt:         d("model_canaries_timestamp_seconds", "When it was last asked.", "model"),
 		verdicts:         d("verdicts_total", "Verdicts whose rows are durable, by model, severity and action.", "model", "severity", "action"),
 		cacheHits:        d("verdict_cache_hits_total", "Texts whose verdict was remembered: no model was asked."),
 		cacheMisses:      d("verdict_cache_misses_total", "Texts whose verdict was not remembered."),
@@ -101,7 +105,7 @@ func describe() descriptions {
 func (d descriptions) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
 		d.modelState, d.modelActive, d.modelWaiting, d.modelQueued, d.modelOldestWait, d.modelCapacity, d.modelSlots, d.modelSlotTokens, d.modelThreads, d.modelWeights,
-		d.modelCache, d.modelLanes, d.modelMemory, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.modelWait, d.modelEvaluated, d.modelDrafted, d.modelAccepted, d.verdicts, d.cacheHits, d.cacheMisses, d.cacheEntries, d.commitSeconds, d.commitGroup, d.commitFailed,
+		d.modelCache, d.modelLanes, d.modelMemory, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.modelWait, d.modelEvaluated, d.modelDrafted, d.modelAccepted, d.canaryPassed, d.canaryDrifted, d.canaryAt, d.verdicts, d.cacheHits, d.cacheMisses, d.cacheEntries, d.commitSeconds, d.commitGroup, d.commitFailed,
 		d.commitWaiting, d.auditRows, d.auditRefusals, d.auditAppend, d.auditIndexFailed, d.verifiedAt, d.verifiedOK, d.sessions, d.keys, d.limitCounts, d.limitForgotten, d.streamsOpen, d.streamsDropped, d.forwardBacklog, d.forwardSent, d.forwardFailed, d.databaseBytes, d.walBytes,
 		d.freeShare, d.freeBytes, d.certificateEnds, d.aclFileValid, d.ready, d.notReady, d.degraded, d.logDropped, d.restarts, d.started, d.build,
 	}

@@ -11,6 +11,17 @@ func (c *collector) models(send sender) {
 			c.model(send, m)
 		}
 	}
+	if c.s.Canaries != nil {
+		for _, v := range c.s.Canaries() {
+			passed := 0.0
+			if v.Passed {
+				passed = 1
+			}
+			send.gauge(c.d.canaryPassed, passed, v.Model)
+			send.gauge(c.d.canaryDrifted, float64(v.Drifted), v.Model)
+			send.gauge(c.d.canaryAt, seconds(v.At), v.Model)
+		}
+	}
 	if c.s.Verdicts != nil {
 		for v, n := range c.s.Verdicts() {
 			send.counter(c.d.verdicts, n, v.Model, v.Severity, v.Action)

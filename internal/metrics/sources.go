@@ -10,6 +10,7 @@ import (
 // several goroutines, should take milliseconds, and answer nothing that names a person.
 type Sources struct {
 	Models          func() []Model
+	Canaries        func() []Canary
 	Verdicts        func() map[Verdict]uint64
 	Cache           func() Cache
 	Commits         func() Commits
@@ -59,6 +60,14 @@ type Ended struct {
 
 // Verdict is what verdicts are counted by.
 type Verdict struct{ Model, Severity, Action string }
+
+// Canary is what the last look at a guard's canaries found.
+type Canary struct {
+	Model   string
+	Passed  bool
+	Drifted int
+	At      time.Time
+}
 
 // Cache is how remembered verdicts are doing.
 type Cache struct {

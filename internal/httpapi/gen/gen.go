@@ -993,6 +993,27 @@ func (e ModelStateCode) Valid() bool {
 	}
 }
 
+// Defines values for ModelCanaryResult.
+const (
+	ModelCanaryResultDrifted ModelCanaryResult = "drifted"
+	ModelCanaryResultEdited  ModelCanaryResult = "edited"
+	ModelCanaryResultPassed  ModelCanaryResult = "passed"
+)
+
+// Valid indicates whether the value is a known member of the ModelCanaryResult enum.
+func (e ModelCanaryResult) Valid() bool {
+	switch e {
+	case ModelCanaryResultDrifted:
+		return true
+	case ModelCanaryResultEdited:
+		return true
+	case ModelCanaryResultPassed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NamedModelRulesPrincipalType.
 const (
 	NamedModelRulesPrincipalTypeAPIKey NamedModelRulesPrincipalType = "api_key"
@@ -3160,9 +3181,12 @@ type MessageRole string
 
 // Model defines model for Model.
 type Model struct {
-	Architecture  string    `json:"architecture"`
-	ContextLength int       `json:"context_length"`
-	CreatedAt     Timestamp `json:"created_at"`
+	Architecture string `json:"architecture"`
+
+	// Canary Null where it was not asked since the start.
+	Canary        *ModelCanary `json:"canary"`
+	ContextLength int          `json:"context_length"`
+	CreatedAt     Timestamp    `json:"created_at"`
 
 	// Default The one of its kind that serves requests without a name.
 	Default bool `json:"default"`
@@ -3271,6 +3295,24 @@ type ModelAccess struct {
 	Train    AccessCell `json:"train"`
 	View     AccessCell `json:"view"`
 }
+
+// ModelCanary What the last look at a guard's canaries came to, of these very bytes.
+type ModelCanary struct {
+	At Timestamp `json:"at"`
+
+	// Builtin It was held against what comes with the program; else against what was recorded here.
+	Builtin  bool `json:"builtin"`
+	Canaries int  `json:"canaries"`
+
+	// Drifted Those that are answered otherwise.
+	Drifted int `json:"drifted"`
+
+	// Result edited: the recorded answers are not those that the log vouches for.
+	Result ModelCanaryResult `json:"result"`
+}
+
+// ModelCanaryResult edited: the recorded answers are not those that the log vouches for.
+type ModelCanaryResult string
 
 // ModelDefault defines model for ModelDefault.
 type ModelDefault struct {

@@ -3016,6 +3016,8 @@ export interface components {
             default: boolean;
             /** @description It becomes the default as soon as it is in memory. */
             next: boolean;
+            /** @description Null where it was not asked since the start. */
+            canary: components["schemas"]["ModelCanary"] | null;
             created_at: components["schemas"]["Timestamp"];
             /**
              * Format: date-time
@@ -3069,6 +3071,20 @@ export interface components {
              * @description The most that all models in memory can need.
              */
             used: number;
+        };
+        /** @description What the last look at a guard's canaries came to, of these very bytes. */
+        ModelCanary: {
+            /**
+             * @description edited: the recorded answers are not those that the log vouches for.
+             * @enum {string}
+             */
+            result: "passed" | "drifted" | "edited";
+            at: components["schemas"]["Timestamp"];
+            canaries: number;
+            /** @description Those that are answered otherwise. */
+            drifted: number;
+            /** @description It was held against what comes with the program; else against what was recorded here. */
+            builtin: boolean;
         };
         /** @description Bytes that the model can need at most, by what they are for. */
         ModelMemory: {

@@ -5,7 +5,7 @@ import { fleet, memoryParts, msLeft, patched, percentOf, roomParts } from "./mod
 const model = (over: Partial<Model>): Model => ({
   id: "guard-nano", kind: "guard", origin: "embedded", architecture: "qwen3", quantization: "Q8_0", sha256: "ab", template_sha256: "cd", state: "ready", state_code: "", state_reason: "",
   state_since: "2026-11-21T09:00:00.000Z", loaded_at: null, stage: null, progress: null, size_bytes: 1, context_length: 384, default: true, next: false, created_at: "2026-11-21T09:00:00.000Z", last_used_at: null, needs: null,
-  device: null, kernels: null, memory: null, slots: null, lanes: null, threads: null, slot_tokens: null, layout: null, ...over,
+  device: null, kernels: null, memory: null, slots: null, lanes: null, threads: null, slot_tokens: null, layout: null, canary: null, ...over,
 });
 
 describe("patched", () => {
