@@ -3,6 +3,7 @@ package gguf
 import (
 	"bytes"
 	"io"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -89,6 +90,40 @@ func TestPartsThatDoNotFitAreRefused(t *testing.T) {
 		require.Error(t, err, name)
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), name)
 	}
+}
+
+// By chance, from a seed: what broken parts make is refused, or is written and read like any other file.
+func TestPartsByChance(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 8))
+	var sound [][][]byte
+	for each := range 4 {
+		sound = append(sound, cutUp(tiny(), 2+3*each))
+	}
+	whole := 0
+	for range 400 {
+		var parts [][]byte
+		for _, b := range sound[r.IntN(len(sound))] {
+			parts = append(parts, bytes.Clone(b))
+		}
+		for range 1 + r.IntN(3) {
+			b := parts[r.IntN(len(parts))]
+			at := r.IntN(min(len(b), 400))
+			if r.IntN(2) == 0 {
+				at = r.IntN(len(b))
+			}
+			b[at] = byte(r.IntN(256))
+		}
+		b, err := joined(parts)
+		if err == nil {
+			_, err = Read(bytes.NewReader(b), int64(len(b)))
+		}
+		if err != nil {
+			require.Equal(t, fault.Invalid, fault.CodeOf(err))
+			continue
+		}
+		whole++
+	}
+	require.Greater(t, whole, 20, "weights may change, and names")
 }
 
 // FuzzJoin: what two parts make is refused, or is a file that Read takes.
