@@ -70,7 +70,7 @@ func (a *App) modelMetrics() []metrics.Model {
 		out = append(out, metrics.Model{
 			ID: m.ID, State: string(m.State), Active: m.Active, Waiting: m.Waiting, Queued: m.Queued, OldestWait: m.OldestWait, Capacity: m.Capacity,
 			Slots: d.Slots, SlotTokens: d.SlotTokens, Threads: d.Threads, Lanes: d.Lanes, MemoryBytes: d.Memory.Total(), WeightBytes: d.WeightBytes, CacheBytes: d.CacheBytes,
-			PromptTokens: s.PromptTokens, Evaluated: m.Work.Evaluated, Drafted: m.Work.Drafted, Accepted: m.Work.Accepted,
+			PromptTokens: s.PromptTokens, Evaluated: m.Work.Evaluated, Drafted: m.Work.Drafted, Accepted: m.Work.Accepted, Written: m.Work.Written,
 			QueueSeconds: s.Queue, RunSeconds: s.Compute,
 			Ended: []metrics.Ended{
 				{How: "judged", Queries: m.Judged, WaitSeconds: m.Waits.Judged},

@@ -21,7 +21,7 @@ func (r *Registry) Collect(s Sources) error {
 type descriptions struct {
 	modelState, modelActive, modelWaiting, modelQueued, modelOldestWait, modelCapacity, modelSlots, modelSlotTokens, modelThreads *prometheus.Desc
 	modelWeights, modelCache, modelLanes, modelMemory, modelQueries, modelTokens, modelQueue, modelRun                            *prometheus.Desc
-	modelWait, modelEvaluated, modelDrafted, modelAccepted                                                                        *prometheus.Desc
+	modelWait, modelEvaluated, modelDrafted, modelAccepted, modelWritten                                                          *prometheus.Desc
 	verdicts, cacheHits, cacheMisses, cacheEntries                                                                                *prometheus.Desc
 	commitSeconds, commitGroup, commitFailed, commitWaiting                                                                       *prometheus.Desc
 	auditRows, auditRefusals, auditAppend, auditIndexFailed, verifiedAt, verifiedOK                                               *prometheus.Desc
@@ -56,6 +56,7 @@ func describe() descriptions {
 		modelEvaluated:   d("model_evaluated_tokens_total", "Tokens that the model computed: of prompts beyond the resident part, and of answers.", "model"),
 		modelDrafted:     d("model_drafted_tokens_total", "Of those, tokens of answers that were guessed ahead.", "model"),
 		modelAccepted:    d("model_accepted_tokens_total", "Of those, the ones that were guessed right: each saved a pass.", "model"),
+		modelWritten:     d("model_written_tokens_total", "Tokens of texts that the model wrote.", "model"),
 		modelTokens:      d("model_prompt_tokens_total", "Tokens of the prompts that were judged.", "model"),
 		modelQueue:       d("model_queue_seconds", "Time that a judged text waited while none of its windows was worked on.", "model"),
 		modelRun:         d("model_run_seconds", "Time that the model computed for one judged text.", "model"),
@@ -105,7 +106,7 @@ func describe() descriptions {
 func (d descriptions) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
 		d.modelState, d.modelActive, d.modelWaiting, d.modelQueued, d.modelOldestWait, d.modelCapacity, d.modelSlots, d.modelSlotTokens, d.modelThreads, d.modelWeights,
-		d.modelCache, d.modelLanes, d.modelMemory, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.modelWait, d.modelEvaluated, d.modelDrafted, d.modelAccepted, d.canaryPassed, d.canaryDrifted, d.canaryAt, d.verdicts, d.cacheHits, d.cacheMisses, d.cacheEntries, d.commitSeconds, d.commitGroup, d.commitFailed,
+		d.modelCache, d.modelLanes, d.modelMemory, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.modelWait, d.modelEvaluated, d.modelDrafted, d.modelAccepted, d.modelWritten, d.canaryPassed, d.canaryDrifted, d.canaryAt, d.verdicts, d.cacheHits, d.cacheMisses, d.cacheEntries, d.commitSeconds, d.commitGroup, d.commitFailed,
 		d.commitWaiting, d.auditRows, d.auditRefusals, d.auditAppend, d.auditIndexFailed, d.verifiedAt, d.verifiedOK, d.sessions, d.keys, d.limitCounts, d.limitForgotten, d.streamsOpen, d.streamsDropped, d.forwardBacklog, d.forwardSent, d.forwardFailed, d.databaseBytes, d.walBytes,
 		d.freeShare, d.freeBytes, d.certificateEnds, d.aclFileValid, d.ready, d.notReady, d.degraded, d.logDropped, d.restarts, d.started, d.build,
 	}

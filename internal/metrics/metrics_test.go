@@ -30,7 +30,7 @@ func full() metrics.Sources {
 	at := time.UnixMilli(1_790_000_000_000)
 	return metrics.Sources{
 		Models: func() []metrics.Model {
-			return []metrics.Model{{ID: "guard-nano", State: "ready", Active: 3, Waiting: 1, Queued: 5, OldestWait: 1500 * time.Millisecond, Slots: 2, Ended: []metrics.Ended{{How: "judged", Queries: 7, WaitSeconds: d}, {How: "timeout", Queries: 2}}, Drafted: 9, QueueSeconds: d, RunSeconds: d}}
+			return []metrics.Model{{ID: "guard-nano", State: "ready", Active: 3, Waiting: 1, Queued: 5, OldestWait: 1500 * time.Millisecond, Slots: 2, Ended: []metrics.Ended{{How: "judged", Queries: 7, WaitSeconds: d}, {How: "timeout", Queries: 2}}, Drafted: 9, Written: 7, QueueSeconds: d, RunSeconds: d}}
 		},
 		Canaries: func() []metrics.Canary {
 			return []metrics.Canary{{Model: "guard-nano", Drifted: 4, At: at}}
@@ -143,6 +143,7 @@ func TestValues(t *testing.T) {
 		`guardhouse_http_requests_total{method="POST",route="/api/v1/moderations",status="200"} 2`,
 		`guardhouse_model_queries_total{model="guard-nano",result="timeout"} 2`,
 		`guardhouse_model_drafted_tokens_total{model="guard-nano"} 9`,
+		`guardhouse_model_written_tokens_total{model="guard-nano"} 7`,
 		`guardhouse_http_requests_total{method="POST",route="/api/v1/moderations",status="403"} 1`,
 		`guardhouse_http_request_duration_seconds_bucket{method="POST",route="/api/v1/moderations",le="0.025"} 3`,
 		`guardhouse_http_refusals_total{code="forbidden"} 1`,

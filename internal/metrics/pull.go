@@ -57,6 +57,7 @@ func (c *collector) model(send sender, m Model) {
 	send.counter(c.d.modelEvaluated, m.Evaluated, m.ID)
 	send.counter(c.d.modelDrafted, m.Drafted, m.ID)
 	send.counter(c.d.modelAccepted, m.Accepted, m.ID)
+	send.counter(c.d.modelWritten, m.Written, m.ID)
 	send.histogram(c.d.modelQueue, m.QueueSeconds, m.ID)
 	send.histogram(c.d.modelRun, m.RunSeconds, m.ID)
 }

@@ -46,6 +46,7 @@ type Model struct {
 	PromptTokens             uint64
 	Evaluated                uint64 // ids that were computed
 	Drafted, Accepted        uint64 // of them, those guessed ahead and those guessed right
+	Written                  uint64 // of texts
 	Ended                    []Ended
 	QueueSeconds, RunSeconds tally.Distribution
 }
