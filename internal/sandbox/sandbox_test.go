@@ -23,6 +23,10 @@ func TestMain(m *testing.M) {
 	if code, child := sandbox.Serve(os.Args[1:], jobs()); child {
 		os.Exit(code)
 	}
+	if os.Getenv(asParent) != "" {
+		parent()
+		return
+	}
 	os.Exit(m.Run())
 }
 
