@@ -22,6 +22,7 @@ import (
 	"guardhouse/internal/backup"
 	"guardhouse/internal/canary"
 	"guardhouse/internal/catalog"
+	"guardhouse/internal/chat"
 	"guardhouse/internal/checkpoint"
 	"guardhouse/internal/config"
 	"guardhouse/internal/db"
@@ -82,6 +83,7 @@ type App struct {
 	Scheduler   *inference.Scheduler
 	Models      *manager.Service
 	Moderation  *moderation.Service
+	Chat        *chat.Service
 	Canary      *canary.Service
 	Events      *events.Hub
 	Forward     *forward.Service
@@ -233,6 +235,8 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 		CacheEntries: c.CacheEntries, CacheTTL: c.CacheTTL, CacheShareServices: c.CacheShareServices, Build: o.Build.name(),
 	})
 	a.Models.Handle(catalog.KindGuard, a.Moderation.Open)
+	a.Chat = chat.New(chat.Deps{Guard: a.Guard, Models: a.Models, Scheduler: a.Scheduler, Still: a.Auth.Recheck},
+		chat.Options{KeepContent: c.KeepContent, Build: o.Build.name(), Tuning: chatTuning(c), Now: o.Now})
 	if err := a.openCanary(); err != nil {
 		return err
 	}

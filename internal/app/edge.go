@@ -105,7 +105,7 @@ func (a *App) addDoor(e *edge, name string, p port, o httpapi.Options) error {
 // services answers what every listener serves.
 func (a *App) services() httpapi.Deps {
 	return httpapi.Deps{
-		Auth: a.Auth, Guard: a.Guard, Moderation: a.Moderation, Models: a.Models, Catalog: a.Catalog, Audit: a.Audit, Checkpoints: a.Checkpoints, Proofs: a.reachable, Filters: filters.Open(a.DB), Events: a.Events, Writable: a.writable,
+		Auth: a.Auth, Guard: a.Guard, Moderation: a.Moderation, Models: a.Models, Chat: a.Chat, Catalog: a.Catalog, Audit: a.Audit, Checkpoints: a.Checkpoints, Proofs: a.reachable, Filters: filters.Open(a.DB), Events: a.Events, Writable: a.writable,
 		Examples: a.Examples, Export: a.Export, Evidence: a.Evidence, Forward: a.Forward, Alerts: a.Alerts, Requests: a.Requests, Reviews: a.Reviews, Retention: a.Retention, Usage: a.Usage, Policy: a.Policy,
 		Rehearsal: a.Rehearsal, Hygiene: a.Hygiene,
 		Settings: a.Settings, CommitsFailed: a.DB.CommitsFailed, DiskLow: a.diskLow, Canary: a.Canary, Metrics: a.Metrics,

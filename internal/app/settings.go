@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"guardhouse/internal/auth"
+	"guardhouse/internal/chat"
 	"guardhouse/internal/config"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/manager"
@@ -41,6 +42,7 @@ func (a *App) followSettings(ctx context.Context) {
 	a.Settings.Apply(func(stored map[string]string) {
 		c, _ := given.With(stored)
 		a.Moderation.Tune(tuning(c))
+		a.Chat.Tune(chatTuning(c))
 		a.Scheduler.SetQueue(c.Queue)
 		a.Auth.SetTimes(auth.Times{Access: c.AccessTokenTTL, Idle: c.SessionIdle, Max: c.SessionMax})
 		a.Catalog.SetDefault(c.DefaultModel)
@@ -58,6 +60,10 @@ func tuning(c *config.Config) moderation.Tuning {
 		Mode: c.Mode, MaxInputTokens: c.MaxInputTokens, Deadline: c.Deadline,
 		CacheEntries: c.CacheEntries, CacheTTL: c.CacheTTL, CacheShareServices: c.CacheShareServices,
 	}
+}
+
+func chatTuning(c *config.Config) chat.Tuning {
+	return chat.Tuning{MaxTokens: c.ChatMaxTokens, MaxInputTokens: c.MaxInputTokens, Deadline: c.Deadline}
 }
 
 // admitSetting asks the catalogue about a wanted default guard.
@@ -123,7 +129,7 @@ func settingFields(c *config.Config) []console.Field {
 // unit answers what the number of a key counts, "" where it has no unit or is no number.
 func unit(key string) string {
 	switch key {
-	case "models.max_input_tokens", "engine.batch":
+	case "models.max_input_tokens", "chat.max_tokens", "engine.batch":
 		return "tokens"
 	case "engine.queue":
 		return "requests"

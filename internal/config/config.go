@@ -67,6 +67,7 @@ type Config struct {
 	ModelsDir      string
 	AllowedSHA256  []string
 	MaxInputTokens int
+	ChatMaxTokens  int    // of an answer
 	DefaultModel   string // "" = the catalogue's own
 	Aliases        map[string]string
 	Memory         int64         // of all models together; 0 = what the machine has

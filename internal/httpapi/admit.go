@@ -15,7 +15,7 @@ import (
 func (s *Server) admit(c *gin.Context) {
 	at := routeOf(c)
 	if s.unbuilt[at] {
-		s.signIn(c, "")
+		s.signIn(c, "", "")
 		return
 	}
 	op, known := s.contract[at]
@@ -26,7 +26,7 @@ func (s *Server) admit(c *gin.Context) {
 	if op.action == actionSignedIn {
 		needs = ""
 	}
-	if op.action != actionPublic && !s.signIn(c, needs) {
+	if op.action != actionPublic && !s.signIn(c, needs, op.or) {
 		return
 	}
 	if err := s.readRequest(c, op); err != nil {
@@ -44,8 +44,8 @@ func routeOf(c *gin.Context) route {
 }
 
 // signIn finds out who asks and answers false when it refused him. With an action it also refuses early who cannot
-// have it; the gate behind the services decides all the same.
-func (s *Server) signIn(c *gin.Context, action access.Action) bool {
+// have it; the gate behind the services decides all the same. or is as good as action where an operation is two.
+func (s *Server) signIn(c *gin.Context, action, or access.Action) bool {
 	x := exchangeOf(c)
 	ctx := c.Request.Context()
 	p, err := s.deps.Auth.Authenticate(ctx, s.credential(c.Request), x.origin)
@@ -61,7 +61,7 @@ func (s *Server) signIn(c *gin.Context, action access.Action) bool {
 		s.problem(c, s.recorded(c, p, refusal{access.KeyOwn, audit.Deny, "key_address", notAllowed()}))
 		return false
 	}
-	if action != "" && !s.deps.Guard.Can(p, action) {
+	if action != "" && !s.deps.Guard.Can(p, action) && (or == "" || !s.deps.Guard.Can(p, or)) {
 		s.problem(c, s.recorded(c, p, refusal{action, audit.Deny, s.lack(p, action), notAllowed()}))
 		return false
 	}
@@ -117,7 +117,7 @@ func (s *Server) recordInvalid(c *gin.Context, op *operation, err error) error {
 
 // operationOf answers what a route's action does to a model, "" where it uses none.
 func operationOf(a access.Action) access.Operation {
-	if a == access.ModerationRun {
+	if a == access.ModerationRun || a == access.ChatRun {
 		return access.Infer
 	}
 	return ""

@@ -25,7 +25,8 @@ const (
 // operation is what the document says of one route and the middleware needs.
 type operation struct {
 	id       string
-	action   string // an access.Action, actionPublic or actionSignedIn
+	action   string        // an access.Action, actionPublic or actionSignedIn
+	or       access.Action // enough as well, where the operation is two; "" where it is one
 	body     *openapi3.Schema
 	bodyMust bool  // a body has to be there
 	yaml     bool  // it may be YAML as well; then its handler reads it
@@ -72,8 +73,12 @@ func newOperation(op *openapi3.Operation) (*operation, error) {
 	if !knownAction(action) {
 		return nil, fmt.Errorf("operation %q: the gate knows no action %q", op.OperationID, action)
 	}
+	or, _ := op.Extensions["x-action-or"].(string)
+	if or != "" && !knownAction(or) {
+		return nil, fmt.Errorf("operation %q: the gate knows no action %q", op.OperationID, or)
+	}
 	o := &operation{
-		id: op.OperationID, action: action,
+		id: op.OperationID, action: action, or: access.Action(or),
 		query: map[string]*openapi3.Schema{}, path: map[string]*openapi3.Schema{}, header: map[string]*openapi3.Schema{},
 	}
 	if op.RequestBody != nil {

@@ -21,6 +21,7 @@ import (
 	"guardhouse/internal/audit"
 	"guardhouse/internal/auth"
 	"guardhouse/internal/catalog"
+	"guardhouse/internal/chat"
 	"guardhouse/internal/checkpoint"
 	"guardhouse/internal/db"
 	"guardhouse/internal/export"
@@ -271,6 +272,7 @@ func newBenchOf(t testing.TB, dir string, r ready, s *services, settings ...sett
 	b.keys = maps.Clone(r.keys)
 	o := httpapi.Options{ServerName: "ward-server", TrustedHosts: []string{"Guard.Example"}, TLS: true, Log: slog.New(slog.NewJSONHandler(b.logs, nil))}
 	d := httpapi.Deps{Auth: s.auth, Guard: s.guard, Moderation: s.judge, Models: s.models, Catalog: s.catalog, Audit: s.log, Filters: filters.Open(s.db), Settings: stored(t, s), UI: builtUI()}
+	d.Chat = chat.New(chat.Deps{Guard: s.guard, Models: s.models, Scheduler: s.scheduler, Still: s.auth.Recheck}, chat.Options{Build: "test", Tuning: chat.Tuning{MaxTokens: 256}})
 	d.Overview = s.overview(dir)
 	s.checkpoints = checkpoint.New(s.db, s.guard, checkpoint.Options{DataDir: dir, Rows: 1000, Every: 10 * time.Minute, Now: time.Now})
 	d.Checkpoints = s.checkpoints

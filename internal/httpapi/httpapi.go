@@ -25,6 +25,7 @@ import (
 	"guardhouse/internal/auth"
 	"guardhouse/internal/canary"
 	"guardhouse/internal/catalog"
+	"guardhouse/internal/chat"
 	"guardhouse/internal/checkpoint"
 	"guardhouse/internal/events"
 	"guardhouse/internal/evidence"
@@ -64,6 +65,7 @@ type Deps struct {
 	Guard         *access.Guard
 	Moderation    *moderation.Service
 	Models        *manager.Service
+	Chat          *chat.Service // nil = nothing is written
 	Checkpoints   *checkpoint.Service
 	Catalog       *catalog.Service
 	Audit         *audit.Log

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -114,11 +115,11 @@ func (s *Server) checkOrigin(c *gin.Context) {
 	s.problem(c, err)
 }
 
-// exportedFromElsewhere says that a page of another site opens an export with somebody's cookie: it is a GET, so that browsers
+// exportedFromElsewhere says that a page of another site opens an export or a model's file with somebody's cookie: it is a GET, so that browsers
 // and programs can save what comes, but it takes a place and leaves rows that carry what was asked for.
 func (s *Server) exportedFromElsewhere(c *gin.Context) bool {
-	taken := c.FullPath() == "/api/v1/audit/export" || c.FullPath() == "/api/v1/audit/evidence"
-	if !taken || s.credential(c.Request).Cookie == "" {
+	taken := []string{"/api/v1/audit/export", "/api/v1/audit/evidence", "/api/v1/models/:id/file"}
+	if !slices.Contains(taken, c.FullPath()) || s.credential(c.Request).Cookie == "" {
 		return false
 	}
 	switch c.GetHeader("Sec-Fetch-Site") {

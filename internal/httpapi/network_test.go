@@ -34,11 +34,17 @@ type live struct {
 
 func newLive(t *testing.T, change func(*http.Server), settings ...setting) *live {
 	t.Helper()
+	return liveOver(t, newBench(t, settings...), change)
+}
+
+// liveOver answers requests to a bench over a socket.
+func liveOver(t *testing.T, b *bench, change func(*http.Server)) *live {
+	t.Helper()
 	files, err := tlsfiles.Open(tlsfiles.Options{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	pem, err := os.ReadFile(files.CAFile())
 	require.NoError(t, err)
-	l := &live{bench: newBench(t, settings...), pool: x509.NewCertPool(), done: make(chan error, 1)}
+	l := &live{bench: b, pool: x509.NewCertPool(), done: make(chan error, 1)}
 	require.True(t, l.pool.AppendCertsFromPEM(pem))
 	l.http = httpapi.NewHTTPServer(l.server, slog.New(slog.DiscardHandler))
 	if change != nil {

@@ -11,22 +11,26 @@ import (
 
 // OpenaiCreateModeration judges one input or several and answers in the OpenAI shape.
 func (s *Server) OpenaiCreateModeration(ctx context.Context, r gen.OpenaiCreateModerationRequestObject) (gen.OpenaiCreateModerationResponseObject, error) {
-	inputs, err := inputsOf(r.Body.Input)
+	out, err := s.judgeAll(ctx, r.Body)
+	return gen.OpenaiCreateModeration200JSONResponse(out), err
+}
+
+// judgeAll judges what a request in the OpenAI shape holds.
+func (s *Server) judgeAll(ctx context.Context, r *gen.OpenAIModerationRequest) (gen.OpenAIModeration, error) {
+	inputs, err := inputsOf(r.Input)
 	if err != nil {
-		return nil, err
+		return gen.OpenAIModeration{}, err
 	}
 	verdicts, err := s.deps.Moderation.Evaluate(requestContext(ctx), exchangeOf(ctx).principal, moderation.Request{
-		Model: value(r.Body.Model), Inputs: inputs, Within: exchangeOf(ctx).patience,
+		Model: value(r.Model), Inputs: inputs, Within: exchangeOf(ctx).patience,
 	})
 	if err != nil {
-		return nil, err
+		return gen.OpenAIModeration{}, err
 	}
 	if len(verdicts) != len(inputs) {
-		return nil, fault.Newf(fault.Internal, "%d inputs came back as %d verdicts", len(inputs), len(verdicts))
+		return gen.OpenAIModeration{}, fault.Newf(fault.Internal, "%d inputs came back as %d verdicts", len(inputs), len(verdicts))
 	}
-	return gen.OpenaiCreateModeration200JSONResponse{
-		ID: verdicts[0].ID, Model: verdicts[0].Model.ID, Results: each(verdicts, openAIResult),
-	}, nil
+	return gen.OpenAIModeration{ID: verdicts[0].ID, Model: verdicts[0].Model.ID, Results: each(verdicts, openAIResult)}, nil
 }
 
 // inputsOf reads the three published forms: a string, strings (one result each), or parts of one input.

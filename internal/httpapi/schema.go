@@ -66,7 +66,7 @@ func checkOneOf(s *openapi3.Schema, v any, field string) error {
 		if err == nil {
 			return nil
 		}
-		if (first == nil && sameKind(branch.Value, v)) || sameItems(branch.Value, v) {
+		if (first == nil && sameKind(branch.Value, v)) || sameItems(branch.Value, v) || sameMembers(branch.Value, v) {
 			first = err
 		}
 	}
@@ -92,6 +92,16 @@ func sameKind(s *openapi3.Schema, v any) bool {
 func sameItems(s *openapi3.Schema, v any) bool {
 	list, ok := v.([]any)
 	return ok && len(list) > 0 && s.Items != nil && sameKind(s.Items.Value, list[0])
+}
+
+// sameMembers says that v is an object with all that the branch cannot do without.
+func sameMembers(s *openapi3.Schema, v any) bool {
+	object, ok := v.(map[string]any)
+	for _, name := range s.Required {
+		_, there := object[name]
+		ok = ok && there
+	}
+	return ok && len(s.Required) > 0
 }
 
 func checkObject(s *openapi3.Schema, v map[string]any, field string) error {
@@ -133,7 +143,7 @@ func checkObject(s *openapi3.Schema, v map[string]any, field string) error {
 func notAvailableYet(s *openapi3.Schema, v map[string]any, field string) error {
 	later, _ := s.Extensions["x-not-available"].(map[string]any)
 	for name, says := range later {
-		if _, there := v[name]; !there && v["type"] != any(name) {
+		if given := v[name]; given == nil && v["type"] != any(name) { // null asks for nothing
 			continue
 		}
 		return fault.New(fault.Invalid, fmt.Sprint(says)).WithField(join(field, name))

@@ -14,9 +14,7 @@ func unbuiltRoutes() map[route]bool {
 	out := map[route]bool{}
 	for _, r := range []route{
 		{http.MethodPost, "/api/v1/analyze"},
-		{http.MethodPost, "/v1/chat/completions"},
 		{http.MethodPost, "/v1/images/generations"},
-		{http.MethodPost, "/v1/models/:model/infer"},
 	} {
 		out[r] = true
 	}

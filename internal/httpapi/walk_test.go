@@ -86,6 +86,7 @@ POST   /api/v1/models/{id}/unload        401  403   403   403   403    403   403
 PUT    /api/v1/models/{id}/default       401  403   403   403   403    403   403    202 403  202
 POST   /api/v1/models/{id}/verify        401  403   403   403   403    403   403    200 403  200
 GET    /api/v1/models/{id}/queue         401  403   200   200   200    403   404    200 200  200
+GET    /api/v1/models/{id}/file          401  403  403   403   403    403   404    403 403  403
 GET    /api/v1/models/{id}/acl           401  403   403   403   403    403   403    200 403  200
 PUT    /api/v1/models/{id}/acl           401  403   403   403   403    403   403    200 403  200
 PUT    /v1/acl/model                     401  403   403   403   403    403   403    200 403  200
@@ -99,6 +100,8 @@ PUT    /api/v1/acl/policy                401  403   403   403   403    403   403
 GET    /api/v1/acl/versions              401  403   403   403   403    403   403    200 403  200
 GET    /api/v1/acl/versions/{version}    401  403   403   403   403    403   403    400 403  400
 POST   /api/v1/acl/versions/{version}/undo 401 403  403   403   403    403   403    400 403  400
+POST   /v1/chat/completions              401  403  403   403   200    403   404    200 200  200
+POST   /v1/models/{model}/infer          401  403  403   403   200    403   404    200 200  200
 GET    /v1/models                        401  403   200   200   200    403   200    200 200  200
 GET    /v1/models/{model}                401  403   200   200   200    403   404    200 200  200
 GET    /api/v1/audit/events              401  403   403   403   403    200   403    200 403  200
@@ -205,7 +208,8 @@ func (b *bench) confirm() {
 func bodies() map[string]string {
 	open := `{"id":"shipped-guard-nano","effect":"allow","principals":["*"],"models":["guard-nano"],"operations":["view","infer"]}`
 	return map[string]string{
-		"makeModelDefault": `{}`,
+		"makeModelDefault":           `{}`,
+		"openaiCreateChatCompletion": `{"model":"guard-nano","messages":[{"role":"user","content":"hello"}]}`, "openaiInfer": `{"input":"hello"}`,
 		"createModeration": `{"input":"hello"}`, "reproduceModeration": `{"input":"hello"}`, "openaiCreateModeration": `{"input":"hello"}`, "auditAlias": `{"text":"hello"}`,
 		"putModelACL": `{"rules":[` + open + `]}`, "putACLModel": `{"model":"guard-nano","rules":[` + open + `]}`, "putPolicy": `{"version":1,"rules":[` + open + `]}`,
 		"createRule": `{"effect":"deny","principals":["role:guest"],"models":["other-*"],"operations":["infer"]}`,

@@ -1062,6 +1062,171 @@ func (e NewForwardTargetFrom) Valid() bool {
 	}
 }
 
+// Defines values for OpenAIChatAnswerRole.
+const (
+	OpenAIChatAnswerRoleAssistant OpenAIChatAnswerRole = "assistant"
+)
+
+// Valid indicates whether the value is a known member of the OpenAIChatAnswerRole enum.
+func (e OpenAIChatAnswerRole) Valid() bool {
+	switch e {
+	case OpenAIChatAnswerRoleAssistant:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAIChatChunkObject.
+const (
+	ChatCompletionChunk OpenAIChatChunkObject = "chat.completion.chunk"
+)
+
+// Valid indicates whether the value is a known member of the OpenAIChatChunkObject enum.
+func (e OpenAIChatChunkObject) Valid() bool {
+	switch e {
+	case ChatCompletionChunk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAIChatCompletionObject.
+const (
+	ChatCompletion OpenAIChatCompletionObject = "chat.completion"
+)
+
+// Valid indicates whether the value is a known member of the OpenAIChatCompletionObject enum.
+func (e OpenAIChatCompletionObject) Valid() bool {
+	switch e {
+	case ChatCompletion:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAIChatMessageRole.
+const (
+	OpenAIChatMessageRoleAssistant OpenAIChatMessageRole = "assistant"
+	OpenAIChatMessageRoleDeveloper OpenAIChatMessageRole = "developer"
+	OpenAIChatMessageRoleSystem    OpenAIChatMessageRole = "system"
+	OpenAIChatMessageRoleUser      OpenAIChatMessageRole = "user"
+)
+
+// Valid indicates whether the value is a known member of the OpenAIChatMessageRole enum.
+func (e OpenAIChatMessageRole) Valid() bool {
+	switch e {
+	case OpenAIChatMessageRoleAssistant:
+		return true
+	case OpenAIChatMessageRoleDeveloper:
+		return true
+	case OpenAIChatMessageRoleSystem:
+		return true
+	case OpenAIChatMessageRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAIChatPartType.
+const (
+	OpenAIChatPartTypeText OpenAIChatPartType = "text"
+)
+
+// Valid indicates whether the value is a known member of the OpenAIChatPartType enum.
+func (e OpenAIChatPartType) Valid() bool {
+	switch e {
+	case OpenAIChatPartTypeText:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAIChatRequestModalities.
+const (
+	OpenAIChatRequestModalitiesText OpenAIChatRequestModalities = "text"
+)
+
+// Valid indicates whether the value is a known member of the OpenAIChatRequestModalities enum.
+func (e OpenAIChatRequestModalities) Valid() bool {
+	switch e {
+	case OpenAIChatRequestModalitiesText:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAIChatRequestResponseFormatType.
+const (
+	OpenAIChatRequestResponseFormatTypeText OpenAIChatRequestResponseFormatType = "text"
+)
+
+// Valid indicates whether the value is a known member of the OpenAIChatRequestResponseFormatType enum.
+func (e OpenAIChatRequestResponseFormatType) Valid() bool {
+	switch e {
+	case OpenAIChatRequestResponseFormatTypeText:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAIChunkChoiceDeltaRole.
+const (
+	OpenAIChunkChoiceDeltaRoleAssistant OpenAIChunkChoiceDeltaRole = "assistant"
+)
+
+// Valid indicates whether the value is a known member of the OpenAIChunkChoiceDeltaRole enum.
+func (e OpenAIChunkChoiceDeltaRole) Valid() bool {
+	switch e {
+	case OpenAIChunkChoiceDeltaRoleAssistant:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAIChunkChoiceFinishReason.
+const (
+	OpenAIChunkChoiceFinishReasonLength OpenAIChunkChoiceFinishReason = "length"
+	OpenAIChunkChoiceFinishReasonStop   OpenAIChunkChoiceFinishReason = "stop"
+)
+
+// Valid indicates whether the value is a known member of the OpenAIChunkChoiceFinishReason enum.
+func (e OpenAIChunkChoiceFinishReason) Valid() bool {
+	switch e {
+	case OpenAIChunkChoiceFinishReasonLength:
+		return true
+	case OpenAIChunkChoiceFinishReasonStop:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAIFinishReason.
+const (
+	OpenAIFinishReasonLength OpenAIFinishReason = "length"
+	OpenAIFinishReasonStop   OpenAIFinishReason = "stop"
+)
+
+// Valid indicates whether the value is a known member of the OpenAIFinishReason enum.
+func (e OpenAIFinishReason) Valid() bool {
+	switch e {
+	case OpenAIFinishReasonLength:
+		return true
+	case OpenAIFinishReasonStop:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OpenAIModelObject.
 const (
 	OpenAIModelObjectModel OpenAIModelObject = "model"
@@ -1094,13 +1259,13 @@ func (e OpenAIModelListObject) Valid() bool {
 
 // Defines values for OpenAITextPartType.
 const (
-	Text OpenAITextPartType = "text"
+	OpenAITextPartTypeText OpenAITextPartType = "text"
 )
 
 // Valid indicates whether the value is a known member of the OpenAITextPartType enum.
 func (e OpenAITextPartType) Valid() bool {
 	switch e {
-	case Text:
+	case OpenAITextPartTypeText:
 		return true
 	default:
 		return false
@@ -2419,6 +2584,29 @@ type ChangedRule struct {
 	ID     string           `json:"id"`
 }
 
+// ChatProvenance What wrote, under which rules, and the row of the log that says so.
+type ChatProvenance struct {
+	AuditHash     string       `json:"audit_hash"`
+	AuditID       string       `json:"audit_id"`
+	Model         VerdictModel `json:"model"`
+	PolicyVersion int64        `json:"policy_version"`
+	RequestID     string       `json:"request_id"`
+
+	// Runtime What computed a verdict, so far as it changes the numbers. A remembered verdict has that of the run which gave it.
+	Runtime VerdictRuntime `json:"runtime"`
+	Timings *ChatTimings   `json:"timings,omitempty"`
+}
+
+// ChatTimings defines model for ChatTimings.
+type ChatTimings struct {
+	ModelMs float64 `json:"model_ms"`
+	QueueMs float64 `json:"queue_ms"`
+
+	// QueuePosition Where it stood in the line when it came; absent where it did not wait.
+	QueuePosition *int    `json:"queue_position,omitempty"`
+	TotalMs       float64 `json:"total_ms"`
+}
+
 // CheckedCondition defines model for CheckedCondition.
 type CheckedCondition struct {
 	Holds bool                 `json:"holds"`
@@ -3053,6 +3241,11 @@ type IgnoredSetting struct {
 	Reason string `json:"reason"`
 }
 
+// InferRequest defines model for InferRequest.
+type InferRequest struct {
+	union json.RawMessage
+}
+
 // Key defines model for Key.
 type Key struct {
 	CreatedAt Timestamp `json:"created_at"`
@@ -3602,6 +3795,219 @@ type OpenAICategoryScores struct {
 	ViolenceGraphic       float64 `json:"violence/graphic"`
 }
 
+// OpenAIChatAnswer defines model for OpenAIChatAnswer.
+type OpenAIChatAnswer struct {
+	Content string               `json:"content"`
+	Refusal *string              `json:"refusal"`
+	Role    OpenAIChatAnswerRole `json:"role"`
+}
+
+// OpenAIChatAnswerRole defines model for OpenAIChatAnswer.Role.
+type OpenAIChatAnswerRole string
+
+// OpenAIChatChoice defines model for OpenAIChatChoice.
+type OpenAIChatChoice struct {
+	FinishReason OpenAIFinishReason  `json:"finish_reason"`
+	Index        int                 `json:"index"`
+	Logprobs     *OpenAIChatLogprobs `json:"logprobs"`
+	Message      OpenAIChatAnswer    `json:"message"`
+}
+
+// OpenAIChatChunk One event of a stream. The first has the role and the row of the log at open, that with the reason why it ended the row at close.
+type OpenAIChatChunk struct {
+	Choices           []OpenAIChunkChoice   `json:"choices"`
+	Created           int64                 `json:"created"`
+	ID                string                `json:"id"`
+	Model             string                `json:"model"`
+	Object            OpenAIChatChunkObject `json:"object"`
+	SystemFingerprint string                `json:"system_fingerprint"`
+	Usage             *OpenAIUsage          `json:"usage,omitempty"`
+
+	// XGuardhouse What wrote, under which rules, and the row of the log that says so.
+	XGuardhouse *ChatProvenance `json:"x_guardhouse,omitempty"`
+}
+
+// OpenAIChatChunkObject defines model for OpenAIChatChunk.Object.
+type OpenAIChatChunkObject string
+
+// OpenAIChatCompletion defines model for OpenAIChatCompletion.
+type OpenAIChatCompletion struct {
+	Choices []OpenAIChatChoice `json:"choices"`
+	Created int64              `json:"created"`
+	ID      string             `json:"id"`
+
+	// Model The id of the model that wrote.
+	Model  string                     `json:"model"`
+	Object OpenAIChatCompletionObject `json:"object"`
+
+	// SystemFingerprint The same for the same model, template and runtime.
+	SystemFingerprint string      `json:"system_fingerprint"`
+	Usage             OpenAIUsage `json:"usage"`
+
+	// XGuardhouse What wrote, under which rules, and the row of the log that says so.
+	XGuardhouse ChatProvenance `json:"x_guardhouse"`
+}
+
+// OpenAIChatCompletionObject defines model for OpenAIChatCompletion.Object.
+type OpenAIChatCompletionObject string
+
+// OpenAIChatLogprobs Natural logarithms of the model's own probabilities, before temperature, penalties and bias.
+type OpenAIChatLogprobs struct {
+	Content []OpenAITokenLogprob  `json:"content"`
+	Refusal *[]OpenAITokenLogprob `json:"refusal"`
+}
+
+// OpenAIChatMessage What an answer has besides its content is taken back as it came.
+type OpenAIChatMessage struct {
+	// Annotations Not looked at.
+	Annotations  *[]map[string]interface{} `json:"annotations,omitempty"`
+	Audio        *map[string]interface{}   `json:"audio,omitempty"`
+	Content      OpenAIChatMessage_Content `json:"content"`
+	FunctionCall *map[string]interface{}   `json:"function_call,omitempty"`
+
+	// Name Not looked at.
+	Name *string `json:"name,omitempty"`
+
+	// Refusal Not looked at.
+	Refusal *string `json:"refusal,omitempty"`
+
+	// Role developer is system.
+	Role      OpenAIChatMessageRole     `json:"role"`
+	ToolCalls *[]map[string]interface{} `json:"tool_calls,omitempty"`
+}
+
+// OpenAIChatMessageContent0 defines model for OpenAIChatMessage.Content.0.
+type OpenAIChatMessageContent0 = string
+
+// OpenAIChatMessageContent1 defines model for OpenAIChatMessage.Content.1.
+type OpenAIChatMessageContent1 = []OpenAIChatPart
+
+// OpenAIChatMessage_Content defines model for OpenAIChatMessage.Content.
+type OpenAIChatMessage_Content struct {
+	union json.RawMessage
+}
+
+// OpenAIChatMessageRole developer is system.
+type OpenAIChatMessageRole string
+
+// OpenAIChatPart defines model for OpenAIChatPart.
+type OpenAIChatPart struct {
+	Text string             `json:"text"`
+	Type OpenAIChatPartType `json:"type"`
+}
+
+// OpenAIChatPartType defines model for OpenAIChatPart.Type.
+type OpenAIChatPartType string
+
+// OpenAIChatRequest `model` may be left out only where the address names it.
+type OpenAIChatRequest struct {
+	FrequencyPenalty *float64 `json:"frequency_penalty,omitempty"`
+
+	// LogitBias Token id of this model to a number from -100 to 100; at most 300.
+	LogitBias *map[string]interface{} `json:"logit_bias,omitempty"`
+	Logprobs  *bool                   `json:"logprobs,omitempty"`
+
+	// MaxCompletionTokens Most tokens of the answer, at most chat.max_tokens, which is the default. The context may end it earlier.
+	MaxCompletionTokens *int `json:"max_completion_tokens,omitempty"`
+
+	// MaxTokens The older name of max_completion_tokens; not both.
+	MaxTokens *int                `json:"max_tokens,omitempty"`
+	Messages  []OpenAIChatMessage `json:"messages"`
+
+	// Metadata Not looked at.
+	Metadata *map[string]interface{} `json:"metadata,omitempty"`
+
+	// MinP As vLLM has it: those with at least this part of the likeliest one's probability.
+	MinP       *float64                       `json:"min_p,omitempty"`
+	Modalities *[]OpenAIChatRequestModalities `json:"modalities,omitempty"`
+	Model      *string                        `json:"model,omitempty"`
+
+	// N One answer a request.
+	N *int `json:"n,omitempty"`
+
+	// ParallelToolCalls Not looked at.
+	ParallelToolCalls *bool `json:"parallel_tool_calls,omitempty"`
+
+	// Prediction Not looked at.
+	Prediction      *map[string]interface{} `json:"prediction,omitempty"`
+	PresencePenalty *float64                `json:"presence_penalty,omitempty"`
+
+	// PromptCacheKey Not looked at.
+	PromptCacheKey *string `json:"prompt_cache_key,omitempty"`
+
+	// PromptCacheRetention Not looked at.
+	PromptCacheRetention *string `json:"prompt_cache_retention,omitempty"`
+	ResponseFormat       *struct {
+		Type OpenAIChatRequestResponseFormatType `json:"type"`
+	} `json:"response_format,omitempty"`
+
+	// SafetyIdentifier Not looked at.
+	SafetyIdentifier *string `json:"safety_identifier,omitempty"`
+
+	// Seed The same seed, model, runtime and request give the same answer while nobody else's are computed with it.
+	Seed *int64 `json:"seed,omitempty"`
+
+	// ServiceTier Not looked at.
+	ServiceTier *string `json:"service_tier,omitempty"`
+
+	// Stop At most four strings, each of 1 to 256 bytes, at the first of which the answer ends without it.
+	Stop *OpenAIChatRequest_Stop `json:"stop,omitempty"`
+
+	// Store Nothing of an answer is kept here; true is refused.
+	Store         *bool `json:"store,omitempty"`
+	Stream        *bool `json:"stream,omitempty"`
+	StreamOptions *struct {
+		// IncludeObfuscation Not looked at.
+		IncludeObfuscation *bool `json:"include_obfuscation,omitempty"`
+		IncludeUsage       *bool `json:"include_usage,omitempty"`
+	} `json:"stream_options,omitempty"`
+
+	// Temperature 0 takes the likeliest token each time. Default: 1 for a chat model, 0 for a guard.
+	Temperature *float64 `json:"temperature,omitempty"`
+
+	// TopK As vLLM has it: so many of the likeliest; 0 = all.
+	TopK        *int     `json:"top_k,omitempty"`
+	TopLogprobs *int     `json:"top_logprobs,omitempty"`
+	TopP        *float64 `json:"top_p,omitempty"`
+
+	// User Not looked at.
+	User *string `json:"user,omitempty"`
+}
+
+// OpenAIChatRequestModalities defines model for OpenAIChatRequest.Modalities.
+type OpenAIChatRequestModalities string
+
+// OpenAIChatRequestResponseFormatType defines model for OpenAIChatRequest.ResponseFormat.Type.
+type OpenAIChatRequestResponseFormatType string
+
+// OpenAIChatRequestStop0 defines model for OpenAIChatRequest.Stop.0.
+type OpenAIChatRequestStop0 = string
+
+// OpenAIChatRequestStop1 defines model for OpenAIChatRequest.Stop.1.
+type OpenAIChatRequestStop1 = []string
+
+// OpenAIChatRequest_Stop At most four strings, each of 1 to 256 bytes, at the first of which the answer ends without it.
+type OpenAIChatRequest_Stop struct {
+	union json.RawMessage
+}
+
+// OpenAIChunkChoice defines model for OpenAIChunkChoice.
+type OpenAIChunkChoice struct {
+	Delta struct {
+		Content *string                     `json:"content,omitempty"`
+		Role    *OpenAIChunkChoiceDeltaRole `json:"role,omitempty"`
+	} `json:"delta"`
+	FinishReason *OpenAIChunkChoiceFinishReason `json:"finish_reason"`
+	Index        int                            `json:"index"`
+	Logprobs     *OpenAIChatLogprobs            `json:"logprobs"`
+}
+
+// OpenAIChunkChoiceDeltaRole defines model for OpenAIChunkChoice.Delta.Role.
+type OpenAIChunkChoiceDeltaRole string
+
+// OpenAIChunkChoiceFinishReason defines model for OpenAIChunkChoice.FinishReason.
+type OpenAIChunkChoiceFinishReason string
+
 // OpenAIErrorBody defines model for OpenAIErrorBody.
 type OpenAIErrorBody struct {
 	Error struct {
@@ -3615,6 +4021,9 @@ type OpenAIErrorBody struct {
 		Type      string      `json:"type"`
 	} `json:"error"`
 }
+
+// OpenAIFinishReason defines model for OpenAIFinishReason.
+type OpenAIFinishReason string
 
 // OpenAIInputTypes defines model for OpenAIInputTypes.
 type OpenAIInputTypes = []string
@@ -3683,6 +4092,32 @@ type OpenAITextPart struct {
 
 // OpenAITextPartType defines model for OpenAITextPart.Type.
 type OpenAITextPartType string
+
+// OpenAITokenLogprob defines model for OpenAITokenLogprob.
+type OpenAITokenLogprob struct {
+	Bytes       []int              `json:"bytes"`
+	Logprob     float64            `json:"logprob"`
+	Token       string             `json:"token"`
+	TopLogprobs []OpenAITopLogprob `json:"top_logprobs"`
+}
+
+// OpenAITopLogprob defines model for OpenAITopLogprob.
+type OpenAITopLogprob struct {
+	Bytes   []int   `json:"bytes"`
+	Logprob float64 `json:"logprob"`
+	Token   string  `json:"token"`
+}
+
+// OpenAIUsage defines model for OpenAIUsage.
+type OpenAIUsage struct {
+	CompletionTokens    int `json:"completion_tokens"`
+	PromptTokens        int `json:"prompt_tokens"`
+	PromptTokensDetails struct {
+		// CachedTokens Of them, those that were not computed anew: the template's beginning, or what the same account asked before.
+		CachedTokens int `json:"cached_tokens"`
+	} `json:"prompt_tokens_details"`
+	TotalTokens int `json:"total_tokens"`
+}
 
 // Operation defines model for Operation.
 type Operation string
@@ -5407,6 +5842,12 @@ type PutModelACLParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// DownloadModelFileParams defines parameters for DownloadModelFile.
+type DownloadModelFileParams struct {
+	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+	XGuardhousePurpose *Purpose `json:"X-Guardhouse-Purpose,omitempty"`
+}
+
 // GetModelQueueParams defines parameters for GetModelQueue.
 type GetModelQueueParams struct {
 	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
@@ -5579,6 +6020,15 @@ type PutACLModelParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// OpenaiCreateChatCompletionParams defines parameters for OpenaiCreateChatCompletion.
+type OpenaiCreateChatCompletionParams struct {
+	// Prefer RFC 7240: wait=N is how many seconds the caller waits for the answer, 1 or more; then it is 504. engine.deadline bounds it, and Preference-Applied says that it was heard. Other preferences are not looked at.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+	XGuardhousePurpose *Purpose `json:"X-Guardhouse-Purpose,omitempty"`
+}
+
 // OpenaiListModelsParams defines parameters for OpenaiListModels.
 type OpenaiListModelsParams struct {
 	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
@@ -5589,6 +6039,20 @@ type OpenaiListModelsParams struct {
 type OpenaiGetModelParams struct {
 	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
 	XGuardhousePurpose *Purpose `json:"X-Guardhouse-Purpose,omitempty"`
+}
+
+// OpenaiInferParams defines parameters for OpenaiInfer.
+type OpenaiInferParams struct {
+	// Prefer RFC 7240: wait=N is how many seconds the caller waits for the answer, 1 or more; then it is 504. engine.deadline bounds it, and Preference-Applied says that it was heard. Other preferences are not looked at.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// XGuardhousePurpose What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+	XGuardhousePurpose *Purpose `json:"X-Guardhouse-Purpose,omitempty"`
+}
+
+// OpenaiInfer200JSONResponseBody defines parameters for OpenaiInfer.
+type OpenaiInfer200JSONResponseBody struct {
+	union json.RawMessage
 }
 
 // OpenaiCreateModerationParams defines parameters for OpenaiCreateModeration.
@@ -5726,8 +6190,76 @@ type LoginAliasJSONRequestBody = LoginRequest
 // PutACLModelJSONRequestBody defines body for PutACLModel for application/json ContentType.
 type PutACLModelJSONRequestBody = NamedModelRules
 
+// OpenaiCreateChatCompletionJSONRequestBody defines body for OpenaiCreateChatCompletion for application/json ContentType.
+type OpenaiCreateChatCompletionJSONRequestBody = OpenAIChatRequest
+
+// OpenaiInferJSONRequestBody defines body for OpenaiInfer for application/json ContentType.
+type OpenaiInferJSONRequestBody = InferRequest
+
 // OpenaiCreateModerationJSONRequestBody defines body for OpenaiCreateModeration for application/json ContentType.
 type OpenaiCreateModerationJSONRequestBody = OpenAIModerationRequest
+
+// AsOpenAIModerationRequest returns the union data inside the InferRequest as a OpenAIModerationRequest
+func (t InferRequest) AsOpenAIModerationRequest() (OpenAIModerationRequest, error) {
+	var body OpenAIModerationRequest
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromOpenAIModerationRequest overwrites any union data inside the InferRequest as the provided OpenAIModerationRequest
+func (t *InferRequest) FromOpenAIModerationRequest(v OpenAIModerationRequest) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeOpenAIModerationRequest performs a merge with any union data inside the InferRequest, using the provided OpenAIModerationRequest
+func (t *InferRequest) MergeOpenAIModerationRequest(v OpenAIModerationRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsOpenAIChatRequest returns the union data inside the InferRequest as a OpenAIChatRequest
+func (t InferRequest) AsOpenAIChatRequest() (OpenAIChatRequest, error) {
+	var body OpenAIChatRequest
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromOpenAIChatRequest overwrites any union data inside the InferRequest as the provided OpenAIChatRequest
+func (t *InferRequest) FromOpenAIChatRequest(v OpenAIChatRequest) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeOpenAIChatRequest performs a merge with any union data inside the InferRequest, using the provided OpenAIChatRequest
+func (t *InferRequest) MergeOpenAIChatRequest(v OpenAIChatRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t InferRequest) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *InferRequest) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
 
 // AsModerationInput0 returns the union data inside the ModerationInput as a ModerationInput0
 func (t ModerationInput) AsModerationInput0() (ModerationInput0, error) {
@@ -5787,6 +6319,130 @@ func (t ModerationInput) MarshalJSON() ([]byte, error) {
 }
 
 func (t *ModerationInput) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsOpenAIChatMessageContent0 returns the union data inside the OpenAIChatMessage_Content as a OpenAIChatMessageContent0
+func (t OpenAIChatMessage_Content) AsOpenAIChatMessageContent0() (OpenAIChatMessageContent0, error) {
+	var body OpenAIChatMessageContent0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromOpenAIChatMessageContent0 overwrites any union data inside the OpenAIChatMessage_Content as the provided OpenAIChatMessageContent0
+func (t *OpenAIChatMessage_Content) FromOpenAIChatMessageContent0(v OpenAIChatMessageContent0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeOpenAIChatMessageContent0 performs a merge with any union data inside the OpenAIChatMessage_Content, using the provided OpenAIChatMessageContent0
+func (t *OpenAIChatMessage_Content) MergeOpenAIChatMessageContent0(v OpenAIChatMessageContent0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsOpenAIChatMessageContent1 returns the union data inside the OpenAIChatMessage_Content as a OpenAIChatMessageContent1
+func (t OpenAIChatMessage_Content) AsOpenAIChatMessageContent1() (OpenAIChatMessageContent1, error) {
+	var body OpenAIChatMessageContent1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromOpenAIChatMessageContent1 overwrites any union data inside the OpenAIChatMessage_Content as the provided OpenAIChatMessageContent1
+func (t *OpenAIChatMessage_Content) FromOpenAIChatMessageContent1(v OpenAIChatMessageContent1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeOpenAIChatMessageContent1 performs a merge with any union data inside the OpenAIChatMessage_Content, using the provided OpenAIChatMessageContent1
+func (t *OpenAIChatMessage_Content) MergeOpenAIChatMessageContent1(v OpenAIChatMessageContent1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t OpenAIChatMessage_Content) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *OpenAIChatMessage_Content) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsOpenAIChatRequestStop0 returns the union data inside the OpenAIChatRequest_Stop as a OpenAIChatRequestStop0
+func (t OpenAIChatRequest_Stop) AsOpenAIChatRequestStop0() (OpenAIChatRequestStop0, error) {
+	var body OpenAIChatRequestStop0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromOpenAIChatRequestStop0 overwrites any union data inside the OpenAIChatRequest_Stop as the provided OpenAIChatRequestStop0
+func (t *OpenAIChatRequest_Stop) FromOpenAIChatRequestStop0(v OpenAIChatRequestStop0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeOpenAIChatRequestStop0 performs a merge with any union data inside the OpenAIChatRequest_Stop, using the provided OpenAIChatRequestStop0
+func (t *OpenAIChatRequest_Stop) MergeOpenAIChatRequestStop0(v OpenAIChatRequestStop0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsOpenAIChatRequestStop1 returns the union data inside the OpenAIChatRequest_Stop as a OpenAIChatRequestStop1
+func (t OpenAIChatRequest_Stop) AsOpenAIChatRequestStop1() (OpenAIChatRequestStop1, error) {
+	var body OpenAIChatRequestStop1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromOpenAIChatRequestStop1 overwrites any union data inside the OpenAIChatRequest_Stop as the provided OpenAIChatRequestStop1
+func (t *OpenAIChatRequest_Stop) FromOpenAIChatRequestStop1(v OpenAIChatRequestStop1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeOpenAIChatRequestStop1 performs a merge with any union data inside the OpenAIChatRequest_Stop, using the provided OpenAIChatRequestStop1
+func (t *OpenAIChatRequest_Stop) MergeOpenAIChatRequestStop1(v OpenAIChatRequestStop1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t OpenAIChatRequest_Stop) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *OpenAIChatRequest_Stop) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
@@ -5875,6 +6531,68 @@ func (t OpenAIModerationRequest_Input) MarshalJSON() ([]byte, error) {
 }
 
 func (t *OpenAIModerationRequest_Input) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsOpenAIModeration returns the union data inside the OpenaiInfer200JSONResponseBody as a OpenAIModeration
+func (t OpenaiInfer200JSONResponseBody) AsOpenAIModeration() (OpenAIModeration, error) {
+	var body OpenAIModeration
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromOpenAIModeration overwrites any union data inside the OpenaiInfer200JSONResponseBody as the provided OpenAIModeration
+func (t *OpenaiInfer200JSONResponseBody) FromOpenAIModeration(v OpenAIModeration) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeOpenAIModeration performs a merge with any union data inside the OpenaiInfer200JSONResponseBody, using the provided OpenAIModeration
+func (t *OpenaiInfer200JSONResponseBody) MergeOpenAIModeration(v OpenAIModeration) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsOpenAIChatCompletion returns the union data inside the OpenaiInfer200JSONResponseBody as a OpenAIChatCompletion
+func (t OpenaiInfer200JSONResponseBody) AsOpenAIChatCompletion() (OpenAIChatCompletion, error) {
+	var body OpenAIChatCompletion
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromOpenAIChatCompletion overwrites any union data inside the OpenaiInfer200JSONResponseBody as the provided OpenAIChatCompletion
+func (t *OpenaiInfer200JSONResponseBody) FromOpenAIChatCompletion(v OpenAIChatCompletion) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeOpenAIChatCompletion performs a merge with any union data inside the OpenaiInfer200JSONResponseBody, using the provided OpenAIChatCompletion
+func (t *OpenaiInfer200JSONResponseBody) MergeOpenAIChatCompletion(v OpenAIChatCompletion) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t OpenaiInfer200JSONResponseBody) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *OpenaiInfer200JSONResponseBody) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
@@ -6142,6 +6860,9 @@ type ServerInterface interface {
 	// MakeModelDefault Make a model the default of its kind
 	// (PUT /api/v1/models/{id}/default)
 	MakeModelDefault(c *gin.Context, id ID)
+	// DownloadModelFile The model's file, as it was imported
+	// (GET /api/v1/models/{id}/file)
+	DownloadModelFile(c *gin.Context, id ID, params DownloadModelFileParams)
 	// LoadModel Bring a model into memory
 	// (POST /api/v1/models/{id}/load)
 	LoadModel(c *gin.Context, id ID)
@@ -6259,12 +6980,18 @@ type ServerInterface interface {
 	// PutACLModel Replace a model's own rules, or add one in the older spelling
 	// (PUT /v1/acl/model)
 	PutACLModel(c *gin.Context, params PutACLModelParams)
+	// OpenaiCreateChatCompletion Have a model write an answer, in the OpenAI shape
+	// (POST /v1/chat/completions)
+	OpenaiCreateChatCompletion(c *gin.Context, params OpenaiCreateChatCompletionParams)
 	// OpenaiListModels Visible models in the OpenAI shape
 	// (GET /v1/models)
 	OpenaiListModels(c *gin.Context, params OpenaiListModelsParams)
 	// OpenaiGetModel One model in the OpenAI shape
 	// (GET /v1/models/{model})
 	OpenaiGetModel(c *gin.Context, model string, params OpenaiGetModelParams)
+	// OpenaiInfer Use a model for what it is for: a guard judges, a chat model writes
+	// (POST /v1/models/{model}/infer)
+	OpenaiInfer(c *gin.Context, model string, params OpenaiInferParams)
 	// OpenaiCreateModeration Judge in the OpenAI shape
 	// (POST /v1/moderations)
 	OpenaiCreateModeration(c *gin.Context, params OpenaiCreateModerationParams)
@@ -9181,6 +9908,55 @@ func (siw *ServerInterfaceWrapper) MakeModelDefault(c *gin.Context) {
 	siw.Handler.MakeModelDefault(c, id)
 }
 
+// DownloadModelFile operation middleware
+func (siw *ServerInterfaceWrapper) DownloadModelFile(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DownloadModelFileParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "X-Guardhouse-Purpose" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Guardhouse-Purpose")]; found {
+		var XGuardhousePurpose Purpose
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Guardhouse-Purpose, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Guardhouse-Purpose", valueList[0], &XGuardhousePurpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Guardhouse-Purpose: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XGuardhousePurpose = &XGuardhousePurpose
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DownloadModelFile(c, id, params)
+}
+
 // LoadModel operation middleware
 func (siw *ServerInterfaceWrapper) LoadModel(c *gin.Context) {
 
@@ -10530,6 +11306,65 @@ func (siw *ServerInterfaceWrapper) PutACLModel(c *gin.Context) {
 	siw.Handler.PutACLModel(c, params)
 }
 
+// OpenaiCreateChatCompletion operation middleware
+func (siw *ServerInterfaceWrapper) OpenaiCreateChatCompletion(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params OpenaiCreateChatCompletionParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = &Prefer
+
+	}
+
+	// ------------- Optional header parameter "X-Guardhouse-Purpose" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Guardhouse-Purpose")]; found {
+		var XGuardhousePurpose Purpose
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Guardhouse-Purpose, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Guardhouse-Purpose", valueList[0], &XGuardhousePurpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Guardhouse-Purpose: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XGuardhousePurpose = &XGuardhousePurpose
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.OpenaiCreateChatCompletion(c, params)
+}
+
 // OpenaiListModels operation middleware
 func (siw *ServerInterfaceWrapper) OpenaiListModels(c *gin.Context) {
 
@@ -10617,6 +11452,74 @@ func (siw *ServerInterfaceWrapper) OpenaiGetModel(c *gin.Context) {
 	}
 
 	siw.Handler.OpenaiGetModel(c, model, params)
+}
+
+// OpenaiInfer operation middleware
+func (siw *ServerInterfaceWrapper) OpenaiInfer(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model" -------------
+	var model string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", c.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter model: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params OpenaiInferParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = &Prefer
+
+	}
+
+	// ------------- Optional header parameter "X-Guardhouse-Purpose" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Guardhouse-Purpose")]; found {
+		var XGuardhousePurpose Purpose
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Guardhouse-Purpose, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Guardhouse-Purpose", valueList[0], &XGuardhousePurpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Guardhouse-Purpose: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XGuardhousePurpose = &XGuardhousePurpose
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.OpenaiInfer(c, model, params)
 }
 
 // OpenaiCreateModeration operation middleware
@@ -10759,6 +11662,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.PUT(options.BaseURL+"/api/v1/models/:id/default", wrapper.MakeModelDefault)
 	router.POST(options.BaseURL+"/api/v1/models/:id/verify", wrapper.VerifyModel)
 	router.GET(options.BaseURL+"/api/v1/models/:id/queue", wrapper.GetModelQueue)
+	router.GET(options.BaseURL+"/api/v1/models/:id/file", wrapper.DownloadModelFile)
 	router.GET(options.BaseURL+"/api/v1/models/:id/acl", wrapper.GetModelACL)
 	router.PUT(options.BaseURL+"/api/v1/models/:id/acl", wrapper.PutModelACL)
 	router.PUT(options.BaseURL+"/v1/acl/model", wrapper.PutACLModel)
@@ -10829,8 +11733,10 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/v1/system", wrapper.GetSystem)
 	router.GET(options.BaseURL+"/api/v1/events", wrapper.StreamEvents)
 	router.POST(options.BaseURL+"/v1/moderations", wrapper.OpenaiCreateModeration)
+	router.POST(options.BaseURL+"/v1/chat/completions", wrapper.OpenaiCreateChatCompletion)
 	router.GET(options.BaseURL+"/v1/models", wrapper.OpenaiListModels)
 	router.GET(options.BaseURL+"/v1/models/:model", wrapper.OpenaiGetModel)
+	router.POST(options.BaseURL+"/v1/models/:model/infer", wrapper.OpenaiInfer)
 	router.POST(options.BaseURL+"/login", wrapper.LoginAlias)
 	router.GET(options.BaseURL+"/users", wrapper.ListUsersAlias)
 	router.POST(options.BaseURL+"/api/audit", wrapper.AuditAlias)
@@ -14778,6 +15684,79 @@ func (response MakeModelDefaultdefaultApplicationProblemPlusJSONResponse) VisitM
 	return err
 }
 
+type DownloadModelFileRequestObject struct {
+	ID     ID `json:"id"`
+	Params DownloadModelFileParams
+}
+
+type DownloadModelFileResponseObject interface {
+	VisitDownloadModelFileResponse(w http.ResponseWriter) error
+}
+
+type DownloadModelFile200ResponseHeaders struct {
+	ETag string
+}
+
+type DownloadModelFile200ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       DownloadModelFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadModelFile200ApplicationOctetStreamResponse) VisitDownloadModelFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadModelFile429ApplicationProblemPlusJSONResponse struct {
+	LimitedApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadModelFile429ApplicationProblemPlusJSONResponse) VisitDownloadModelFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadModelFiledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DownloadModelFiledefaultApplicationProblemPlusJSONResponse) VisitDownloadModelFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type LoadModelRequestObject struct {
 	ID ID `json:"id"`
 }
@@ -16496,6 +17475,108 @@ func (response PutACLModeldefaultJSONResponse) VisitPutACLModelResponse(w http.R
 	return err
 }
 
+type OpenaiCreateChatCompletionRequestObject struct {
+	Params OpenaiCreateChatCompletionParams
+	Body   *OpenaiCreateChatCompletionJSONRequestBody
+}
+
+type OpenaiCreateChatCompletionResponseObject interface {
+	VisitOpenaiCreateChatCompletionResponse(w http.ResponseWriter) error
+}
+
+type OpenaiCreateChatCompletion200JSONResponse OpenAIChatCompletion
+
+func (response OpenaiCreateChatCompletion200JSONResponse) VisitOpenaiCreateChatCompletionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenaiCreateChatCompletion200TextEventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response OpenaiCreateChatCompletion200TextEventStreamResponse) VisitOpenaiCreateChatCompletionResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type OpenaiCreateChatCompletion429JSONResponse struct{ OpenAILimitedJSONResponse }
+
+func (response OpenaiCreateChatCompletion429JSONResponse) VisitOpenaiCreateChatCompletionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenaiCreateChatCompletiondefaultJSONResponse struct {
+	Body       OpenAIErrorBody
+	StatusCode int
+}
+
+func (response OpenaiCreateChatCompletiondefaultJSONResponse) VisitOpenaiCreateChatCompletionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type OpenaiListModelsRequestObject struct {
 	Params OpenaiListModelsParams
 }
@@ -16564,6 +17645,109 @@ type OpenaiGetModeldefaultJSONResponse struct {
 }
 
 func (response OpenaiGetModeldefaultJSONResponse) VisitOpenaiGetModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenaiInferRequestObject struct {
+	Model  string `json:"model"`
+	Params OpenaiInferParams
+	Body   *OpenaiInferJSONRequestBody
+}
+
+type OpenaiInferResponseObject interface {
+	VisitOpenaiInferResponse(w http.ResponseWriter) error
+}
+
+type OpenaiInfer200JSONResponse = OpenaiInfer200JSONResponseBody
+
+func (response OpenaiInfer200JSONResponse) VisitOpenaiInferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.union); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenaiInfer200TextEventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response OpenaiInfer200TextEventStreamResponse) VisitOpenaiInferResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type OpenaiInfer429JSONResponse struct{ OpenAILimitedJSONResponse }
+
+func (response OpenaiInfer429JSONResponse) VisitOpenaiInferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenaiInferdefaultJSONResponse struct {
+	Body       OpenAIErrorBody
+	StatusCode int
+}
+
+func (response OpenaiInferdefaultJSONResponse) VisitOpenaiInferResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -16897,6 +18081,9 @@ type StrictServerInterface interface {
 	// MakeModelDefault Make a model the default of its kind
 	// (PUT /api/v1/models/{id}/default)
 	MakeModelDefault(ctx context.Context, request MakeModelDefaultRequestObject) (MakeModelDefaultResponseObject, error)
+	// DownloadModelFile The model's file, as it was imported
+	// (GET /api/v1/models/{id}/file)
+	DownloadModelFile(ctx context.Context, request DownloadModelFileRequestObject) (DownloadModelFileResponseObject, error)
 	// LoadModel Bring a model into memory
 	// (POST /api/v1/models/{id}/load)
 	LoadModel(ctx context.Context, request LoadModelRequestObject) (LoadModelResponseObject, error)
@@ -17014,12 +18201,18 @@ type StrictServerInterface interface {
 	// PutACLModel Replace a model's own rules, or add one in the older spelling
 	// (PUT /v1/acl/model)
 	PutACLModel(ctx context.Context, request PutACLModelRequestObject) (PutACLModelResponseObject, error)
+	// OpenaiCreateChatCompletion Have a model write an answer, in the OpenAI shape
+	// (POST /v1/chat/completions)
+	OpenaiCreateChatCompletion(ctx context.Context, request OpenaiCreateChatCompletionRequestObject) (OpenaiCreateChatCompletionResponseObject, error)
 	// OpenaiListModels Visible models in the OpenAI shape
 	// (GET /v1/models)
 	OpenaiListModels(ctx context.Context, request OpenaiListModelsRequestObject) (OpenaiListModelsResponseObject, error)
 	// OpenaiGetModel One model in the OpenAI shape
 	// (GET /v1/models/{model})
 	OpenaiGetModel(ctx context.Context, request OpenaiGetModelRequestObject) (OpenaiGetModelResponseObject, error)
+	// OpenaiInfer Use a model for what it is for: a guard judges, a chat model writes
+	// (POST /v1/models/{model}/infer)
+	OpenaiInfer(ctx context.Context, request OpenaiInferRequestObject) (OpenaiInferResponseObject, error)
 	// OpenaiCreateModeration Judge in the OpenAI shape
 	// (POST /v1/moderations)
 	OpenaiCreateModeration(ctx context.Context, request OpenaiCreateModerationRequestObject) (OpenaiCreateModerationResponseObject, error)
@@ -19913,6 +21106,33 @@ func (sh *strictHandler) MakeModelDefault(ctx *gin.Context, id ID) {
 	}
 }
 
+// DownloadModelFile operation middleware
+func (sh *strictHandler) DownloadModelFile(ctx *gin.Context, id ID, params DownloadModelFileParams) {
+	var request DownloadModelFileRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadModelFile(ctx, request.(DownloadModelFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadModelFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DownloadModelFileResponseObject); ok {
+		if err := validResponse.VisitDownloadModelFileResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // LoadModel operation middleware
 func (sh *strictHandler) LoadModel(ctx *gin.Context, id ID) {
 	var request LoadModelRequestObject
@@ -21076,6 +22296,50 @@ func (sh *strictHandler) PutACLModel(ctx *gin.Context, params PutACLModelParams)
 	}
 }
 
+// OpenaiCreateChatCompletion operation middleware
+func (sh *strictHandler) OpenaiCreateChatCompletion(ctx *gin.Context, params OpenaiCreateChatCompletionParams) {
+	var request OpenaiCreateChatCompletionRequestObject
+
+	request.Params = params
+
+	var body OpenaiCreateChatCompletionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenaiCreateChatCompletion(ctx, request.(OpenaiCreateChatCompletionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenaiCreateChatCompletion")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(OpenaiCreateChatCompletionResponseObject); ok {
+		if err := validResponse.VisitOpenaiCreateChatCompletionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // OpenaiListModels operation middleware
 func (sh *strictHandler) OpenaiListModels(ctx *gin.Context, params OpenaiListModelsParams) {
 	var request OpenaiListModelsRequestObject
@@ -21122,6 +22386,51 @@ func (sh *strictHandler) OpenaiGetModel(ctx *gin.Context, model string, params O
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(OpenaiGetModelResponseObject); ok {
 		if err := validResponse.VisitOpenaiGetModelResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// OpenaiInfer operation middleware
+func (sh *strictHandler) OpenaiInfer(ctx *gin.Context, model string, params OpenaiInferParams) {
+	var request OpenaiInferRequestObject
+
+	request.Model = model
+	request.Params = params
+
+	var body OpenaiInferJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenaiInfer(ctx, request.(OpenaiInferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenaiInfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(OpenaiInferResponseObject); ok {
+		if err := validResponse.VisitOpenaiInferResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

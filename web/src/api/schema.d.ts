@@ -795,6 +795,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The model's file, as it was imported
+         * @description For holders of model.view whom a rule gives the operation `download`, which neither view nor infer implies; it counts towards
+         *     limits. The file is hashed while it is sent, and its last block leaves only when everything had the model's SHA-256 (the ETag):
+         *     an answer that is shorter than its Content-Length is not whole. There are no ranges. The log has a row at the beginning and one
+         *     at the end. Four run at a time, a fifth is 503 busy; one takes at most four hours, a reader who takes nothing for 30 seconds is
+         *     left, and it ends within seconds of the caller's session, key or right.
+         */
+        get: operations["downloadModelFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models/{id}/acl": {
         parameters: {
             query?: never;
@@ -1988,6 +2012,39 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/chat/completions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a model write an answer, in the OpenAI shape
+         * @description A chat model writes its answer. A guard writes the text that its verdict is made of (`Safety: …`, `Categories: …`), with nothing
+         *     forced, as users of vLLM know it: without a temperature nothing is drawn, and `/v1/moderations` says the same wherever the model
+         *     keeps to the format. A chat model's default temperature is 1.
+         *
+         *     With `stream` the answer is server-sent events: the role, the text as it comes, the reason why it ended, with
+         *     `stream_options.include_usage` the usage, and `[DONE]`. Comments keep the connection alive. What goes wrong before the first of
+         *     them is an ordinary error; after that it is one last event `{"error":…}` without `[DONE]`. A stream has a row in the log before
+         *     its first byte and one before its end; it ends within seconds of the caller's session, key or right, and the model stops writing
+         *     as soon as the caller leaves.
+         *
+         *     An answer ends at `max_tokens`, which `chat.max_tokens` bounds, and where the model's context does. Fields of the published
+         *     shape that change nothing here are taken and not looked at: user, safety_identifier, metadata, prompt_cache_key,
+         *     prompt_cache_retention, service_tier, prediction, parallel_tool_calls, store = false, and name in a message. top_k and min_p are
+         *     vLLM's. What this server cannot do is refused.
+         */
+        post: operations["openaiCreateChatCompletion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models": {
         parameters: {
             query?: never;
@@ -2016,6 +2073,27 @@ export interface paths {
         get: operations["openaiGetModel"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{model}/infer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Use a model for what it is for: a guard judges, a chat model writes
+         * @description With `input` it is POST /v1/moderations, with `messages` POST /v1/chat/completions, both with the model of the address; a
+         *     `model` in the body has to be the same. `input` is for guards. Each needs its own action.
+         */
+        post: operations["openaiInfer"];
         delete?: never;
         options?: never;
         head?: never;
@@ -4166,6 +4244,213 @@ export interface components {
             /** @enum {string} */
             type: "text";
             text: string;
+        };
+        InferRequest: components["schemas"]["OpenAIModerationRequest"] | components["schemas"]["OpenAIChatRequest"];
+        /** @description `model` may be left out only where the address names it. */
+        OpenAIChatRequest: {
+            model?: string;
+            messages: components["schemas"]["OpenAIChatMessage"][];
+            /** @description The older name of max_completion_tokens; not both. */
+            max_tokens?: number | null;
+            /** @description Most tokens of the answer, at most chat.max_tokens, which is the default. The context may end it earlier. */
+            max_completion_tokens?: number | null;
+            /**
+             * Format: double
+             * @description 0 takes the likeliest token each time. Default: 1 for a chat model, 0 for a guard.
+             */
+            temperature?: number | null;
+            /** Format: double */
+            top_p?: number | null;
+            /** @description As vLLM has it: so many of the likeliest; 0 = all. */
+            top_k?: number | null;
+            /**
+             * Format: double
+             * @description As vLLM has it: those with at least this part of the likeliest one's probability.
+             */
+            min_p?: number | null;
+            /** Format: double */
+            presence_penalty?: number | null;
+            /** Format: double */
+            frequency_penalty?: number | null;
+            /** @description Token id of this model to a number from -100 to 100; at most 300. */
+            logit_bias?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Format: int64
+             * @description The same seed, model, runtime and request give the same answer while nobody else's are computed with it.
+             */
+            seed?: number | null;
+            /** @description At most four strings, each of 1 to 256 bytes, at the first of which the answer ends without it. */
+            stop?: (string | string[]) | null;
+            /** @description One answer a request. */
+            n?: number | null;
+            logprobs?: boolean | null;
+            top_logprobs?: number | null;
+            stream?: boolean | null;
+            stream_options?: {
+                include_usage?: boolean;
+                /** @description Not looked at. */
+                include_obfuscation?: boolean;
+            } | null;
+            response_format?: {
+                /** @enum {string} */
+                type: "text";
+            } | null;
+            modalities?: "text"[] | null;
+            /** @description Nothing of an answer is kept here; true is refused. */
+            store?: boolean | null;
+            /** @description Not looked at. */
+            user?: string | null;
+            /** @description Not looked at. */
+            safety_identifier?: string | null;
+            /** @description Not looked at. */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Not looked at. */
+            prompt_cache_key?: string | null;
+            /** @description Not looked at. */
+            prompt_cache_retention?: string | null;
+            /** @description Not looked at. */
+            service_tier?: string | null;
+            /** @description Not looked at. */
+            prediction?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Not looked at. */
+            parallel_tool_calls?: boolean | null;
+        };
+        /** @description What an answer has besides its content is taken back as it came. */
+        OpenAIChatMessage: {
+            /**
+             * @description developer is system.
+             * @enum {string}
+             */
+            role: "system" | "developer" | "user" | "assistant";
+            content: string | components["schemas"]["OpenAIChatPart"][];
+            /** @description Not looked at. */
+            name?: string | null;
+            /** @description Not looked at. */
+            refusal?: string | null;
+            /** @description Not looked at. */
+            annotations?: {
+                [key: string]: unknown;
+            }[] | null;
+            tool_calls?: {
+                [key: string]: unknown;
+            }[] | null;
+            function_call?: {
+                [key: string]: unknown;
+            } | null;
+            audio?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        OpenAIChatPart: {
+            /** @enum {string} */
+            type: "text";
+            text: string;
+        };
+        OpenAIChatCompletion: {
+            id: string;
+            /** @enum {string} */
+            object: "chat.completion";
+            /** Format: int64 */
+            created: number;
+            /** @description The id of the model that wrote. */
+            model: string;
+            /** @description The same for the same model, template and runtime. */
+            system_fingerprint: string;
+            choices: components["schemas"]["OpenAIChatChoice"][];
+            usage: components["schemas"]["OpenAIUsage"];
+            x_guardhouse: components["schemas"]["ChatProvenance"];
+        };
+        OpenAIChatChoice: {
+            index: number;
+            message: components["schemas"]["OpenAIChatAnswer"];
+            logprobs: components["schemas"]["OpenAIChatLogprobs"] | null;
+            finish_reason: components["schemas"]["OpenAIFinishReason"];
+        };
+        /** @enum {string} */
+        OpenAIFinishReason: "stop" | "length";
+        OpenAIChatAnswer: {
+            /** @enum {string} */
+            role: "assistant";
+            content: string;
+            refusal: string | null;
+        };
+        /** @description Natural logarithms of the model's own probabilities, before temperature, penalties and bias. */
+        OpenAIChatLogprobs: {
+            content: components["schemas"]["OpenAITokenLogprob"][];
+            refusal: components["schemas"]["OpenAITokenLogprob"][] | null;
+        };
+        OpenAITokenLogprob: {
+            token: string;
+            /** Format: double */
+            logprob: number;
+            bytes: number[];
+            top_logprobs: components["schemas"]["OpenAITopLogprob"][];
+        };
+        OpenAITopLogprob: {
+            token: string;
+            /** Format: double */
+            logprob: number;
+            bytes: number[];
+        };
+        OpenAIUsage: {
+            prompt_tokens: number;
+            completion_tokens: number;
+            total_tokens: number;
+            prompt_tokens_details: {
+                /** @description Of them, those that were not computed anew: the template's beginning, or what the same account asked before. */
+                cached_tokens: number;
+            };
+        };
+        /** @description One event of a stream. The first has the role and the row of the log at open, that with the reason why it ended the row at close. */
+        OpenAIChatChunk: {
+            id: string;
+            /** @enum {string} */
+            object: "chat.completion.chunk";
+            /** Format: int64 */
+            created: number;
+            model: string;
+            system_fingerprint: string;
+            choices: components["schemas"]["OpenAIChunkChoice"][];
+            usage?: components["schemas"]["OpenAIUsage"];
+            x_guardhouse?: components["schemas"]["ChatProvenance"];
+        };
+        OpenAIChunkChoice: {
+            index: number;
+            delta: {
+                /** @enum {string} */
+                role?: "assistant";
+                content?: string;
+            };
+            logprobs: components["schemas"]["OpenAIChatLogprobs"] | null;
+            /** @enum {string|null} */
+            finish_reason: "stop" | "length" | null;
+        };
+        /** @description What wrote, under which rules, and the row of the log that says so. */
+        ChatProvenance: {
+            request_id: string;
+            model: components["schemas"]["VerdictModel"];
+            /** Format: int64 */
+            policy_version: number;
+            runtime: components["schemas"]["VerdictRuntime"];
+            audit_id: string;
+            audit_hash: string;
+            timings?: components["schemas"]["ChatTimings"];
+        };
+        ChatTimings: {
+            /** Format: double */
+            queue_ms: number;
+            /** Format: double */
+            model_ms: number;
+            /** Format: double */
+            total_ms: number;
+            /** @description Where it stood in the line when it came; absent where it did not wait. */
+            queue_position?: number;
         };
         OpenAIModerationRequest: {
             model?: string;
@@ -6362,6 +6647,41 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    downloadModelFile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+                 * @example ward round
+                 */
+                "X-Guardhouse-Purpose"?: components["parameters"]["Purpose"];
+            };
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    /**
+                     * @description The SHA-256 of the file in hexadecimal
+                     * @example "7cdf17ee0cc4c47746d97a76ab26995e58c2aff835da308ea46dc0bdc77106e8"
+                     */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            429: components["responses"]["Limited"];
+            default: components["responses"]["Problem"];
+        };
+    };
     getModelACL: {
         parameters: {
             query?: never;
@@ -8472,6 +8792,44 @@ export interface operations {
             default: components["responses"]["OpenAIError"];
         };
     };
+    openaiCreateChatCompletion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description RFC 7240: wait=N is how many seconds the caller waits for the answer, 1 or more; then it is 504. engine.deadline bounds it, and Preference-Applied says that it was heard. Other preferences are not looked at.
+                 * @example wait=10
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+                /**
+                 * @description What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+                 * @example ward round
+                 */
+                "X-Guardhouse-Purpose"?: components["parameters"]["Purpose"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenAIChatRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer; with `stream`, events whose data is an OpenAIChatChunk. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIChatCompletion"];
+                    "text/event-stream": components["schemas"]["OpenAIChatChunk"];
+                };
+            };
+            429: components["responses"]["OpenAILimited"];
+            default: components["responses"]["OpenAIError"];
+        };
+    };
     openaiListModels: {
         parameters: {
             query?: never;
@@ -8525,6 +8883,46 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAIModel"];
                 };
             };
+            default: components["responses"]["OpenAIError"];
+        };
+    };
+    openaiInfer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description RFC 7240: wait=N is how many seconds the caller waits for the answer, 1 or more; then it is 504. engine.deadline bounds it, and Preference-Applied says that it was heard. Other preferences are not looked at.
+                 * @example wait=10
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+                /**
+                 * @description What the model is used for, up to 256 bytes, such as a ticket. Rules may demand one, and the audit row keeps it. UTF-8 as it is, or percent-encoded behind UTF-8'' (RFC 8187).
+                 * @example ward round
+                 */
+                "X-Guardhouse-Purpose"?: components["parameters"]["Purpose"];
+            };
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InferRequest"];
+            };
+        };
+        responses: {
+            /** @description As the operation that it is answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIModeration"] | components["schemas"]["OpenAIChatCompletion"];
+                    "text/event-stream": components["schemas"]["OpenAIChatChunk"];
+                };
+            };
+            429: components["responses"]["OpenAILimited"];
             default: components["responses"]["OpenAIError"];
         };
     };

@@ -43,7 +43,7 @@ export function parseBody(text: string): { value?: unknown; wrong: boolean } {
   }
 }
 
-const reading = new Set(["moderation.run", "audit.read", "metrics.read", "example.read", "model.view", "signed-in"]);
+const reading = new Set(["moderation.run", "chat.run", "audit.read", "metrics.read", "example.read", "model.view", "signed-in"]);
 
 /** Whether a request changes something on this server beyond a row of history: then it is asked for before it is sent. */
 export function changes(op: Pick<Op, "method" | "action">): boolean {
