@@ -41,7 +41,7 @@ func (sh *shared) doctor(ctx context.Context, deep, try bool) error {
 	}
 	o.Deep = deep
 	if try {
-		if o.Engine, _, err = openEngine(ctx, c, slog.New(slog.DiscardHandler)); err != nil {
+		if o.Engine, _, err = openEngine(ctx, c, false, slog.New(slog.DiscardHandler)); err != nil {
 			return err
 		}
 	}

@@ -28,10 +28,18 @@ func gpuOptions(c *config.Config) gpu.Options {
 	return gpu.Options{Dir: c.GPULibrary, SHA256: c.GPUManifest, Wanted: c.GPULayers, Run: runProbe}
 }
 
-// openEngine answers the engine of a server, and what it has found to run models on. It refuses a library that others could
+// tooRisky is why a server does not try a GPU again that may have ended the one before.
+const tooRisky = "a server before this one ended while its models were loaded: the GPU is tried again when the service is started anew"
+
+// openEngine answers the engine of a server, and what it has found to run models on; unready says that a worker before this one
+// ended by itself before its models were loaded. It refuses a library that others could
 // have put there; whatever else keeps a GPU from being used is logged, and models run on the processor.
-func openEngine(ctx context.Context, c *config.Config, log *slog.Logger) (inference.Engine, *gpu.Host, error) {
-	host, err := gpu.Find(ctx, gpuOptions(c))
+func openEngine(ctx context.Context, c *config.Config, unready bool, log *slog.Logger) (inference.Engine, *gpu.Host, error) {
+	o := gpuOptions(c)
+	if unready {
+		o.Skip = tooRisky
+	}
+	host, err := gpu.Find(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}

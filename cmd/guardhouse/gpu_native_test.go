@@ -3,9 +3,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -94,7 +97,7 @@ func TestALibraryThatRuns(t *testing.T) {
 	looked, err := lookForGPU(c)(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "Stand-in Board", looked.Devices[0].Description)
-	engine, host, err := openEngine(t.Context(), c, slog.New(slog.NewTextHandler(&log, nil)))
+	engine, host, err := openEngine(t.Context(), c, false, slog.New(slog.NewTextHandler(&log, nil)))
 	require.NoError(t, err)
 	require.NotNil(t, host.Library, host.Why)
 	require.Contains(t, log.String(), "models run on the GPU")
@@ -106,4 +109,32 @@ func TestALibraryThatRuns(t *testing.T) {
 	defer m.Close()
 	require.Equal(t, "cuda:Stand-in Board", m.Describe().Device)
 	require.Contains(t, log.String(), "device=\"cuda:Stand-in Board\"")
+}
+
+// A device that passes its probe and then ends the server costs one restart: the next worker leaves it alone, and says so.
+func TestAWorkerThatDiesOnTheGPUIsFollowedByOneOnTheProcessor(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "guardhouse.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("engine: {gpu_library: "+library(t, 5)+"}\n"), 0o600))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, self, "serve", "--data", filepath.Join(dir, "data"), "--config", file, "--listen", "127.0.0.1:0")
+	c.Env, c.Dir = append(os.Environ(), asProgram+"=serve"), dir
+	stderr, err := c.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, c.Start())
+	wanted := []string{"models run on the GPU", tooRisky, "model ready"}
+	var all []string
+	for lines := bufio.NewScanner(stderr); len(wanted) > 0 && lines.Scan(); {
+		all = append(all, lines.Text())
+		if strings.Contains(lines.Text(), wanted[0]) {
+			wanted = wanted[1:]
+		}
+	}
+	require.Empty(t, wanted, "%s", strings.Join(all, "\n"))
+	require.NoError(t, c.Process.Signal(os.Interrupt))
+	go func() { _, _ = io.Copy(io.Discard, stderr) }() // ends with the process
+	require.NoError(t, c.Wait())
 }

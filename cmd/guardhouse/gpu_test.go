@@ -38,7 +38,7 @@ func TestServeRefusesALibraryThatOthersCouldPlant(t *testing.T) {
 
 func TestWithoutALibraryTheProcessorIsUsed(t *testing.T) {
 	var log bytes.Buffer
-	engine, host, err := openEngine(t.Context(), &config.Config{GPULibrary: t.TempDir(), GPULayers: config.AllLayers}, slog.New(slog.NewTextHandler(&log, nil)))
+	engine, host, err := openEngine(t.Context(), &config.Config{GPULibrary: t.TempDir(), GPULayers: config.AllLayers}, false, slog.New(slog.NewTextHandler(&log, nil)))
 	require.NoError(t, err)
 	require.NotNil(t, engine)
 	require.True(t, host.Absent)

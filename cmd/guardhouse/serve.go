@@ -65,7 +65,7 @@ func (sh *shared) serve(ctx context.Context, c *config.Config, o app.Options, to
 	if o.Canaries, err = canary.Builtin(); err != nil {
 		return err
 	}
-	if o.Engine, o.GPU, err = openEngine(ctx, c, l.log); err != nil {
+	if o.Engine, o.GPU, err = openEngine(ctx, c, o.Restart.Unready, l.log); err != nil {
 		return err
 	}
 	o.LogDropped, o.Kernels, o.Build = l.dropped, llamacpp.Kernels, thisBuild()

@@ -76,7 +76,7 @@ func (sh *shared) work(ctx context.Context) error {
 	}
 	o := app.Options{
 		Inherited: inherited, Marks: w.Marks(time.Now), //nolint:forbidigo // as above
-		Restart: app.Restart{Count: w.Generation - 1, Why: w.Ended, At: w.EndedAt}, Loaded: w.Whole,
+		Restart: app.Restart{Count: w.Generation - 1, Why: w.Ended, At: w.EndedAt, Unready: w.Unready}, Loaded: w.Whole,
 	}
 	return sh.serve(ctx, c, o, func(n app.Notice) {
 		if w.Generation > 1 { // the address was told; a token that was told is good for nothing now

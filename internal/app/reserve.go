@@ -113,6 +113,8 @@ type Restart struct {
 	Count int       // workers before this one
 	Why   string    // how the last of them ended
 	At    time.Time // when
+	// Unready says that one of them ended by itself before its models were loaded.
+	Unready bool
 }
 
 // Inherited is what a worker has of Reserved.

@@ -21,6 +21,7 @@ type Options struct {
 	SHA256 string // of its manifest; "" = whichever is there
 	Wanted int    // layers, or AllLayers; 0 = nothing is looked at
 	Run    Run
+	Skip   string // why a library that is there is not tried; "" = it is
 	// Deadline bounds the probe; 0 = Deadline.
 	Deadline time.Duration
 }
@@ -41,6 +42,10 @@ func Find(ctx context.Context, o Options) (*Host, error) {
 	}
 	if err != nil {
 		return h.without(err, o.Dir), nil
+	}
+	if o.Skip != "" {
+		h.Why = o.Skip
+		return h, l.Close()
 	}
 	if o.Deadline == 0 {
 		o.Deadline = Deadline

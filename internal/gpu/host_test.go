@@ -41,6 +41,14 @@ func TestFind(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "engine.gpu_layers is 0", h.Why)
 
+	skipped := o
+	skipped.Skip = "it crashed"
+	h, err = Find(t.Context(), skipped)
+	require.NoError(t, err)
+	require.Nil(t, h.Library)
+	require.False(t, h.Absent)
+	require.Equal(t, "it crashed", h.Why)
+
 	absent := o
 	absent.Dir = filepath.Join(dir, "none")
 	h, err = Find(t.Context(), absent)

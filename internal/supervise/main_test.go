@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 type said struct {
 	PID, Generation int
 	Ended           string
+	Unready         bool
 	Environ         []string
 	Kernel          string // the environment as the kernel shows it
 	Args            []string
@@ -64,6 +65,8 @@ func worker() int {
 		return 1
 	case how == "die at start", how == "die at start once" && w.Generation == 1:
 		kill(syscall.SIGKILL)
+	case how == "abort at start once" && w.Generation == 1:
+		kill(syscall.SIGABRT)
 	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGHUP)
@@ -90,7 +93,7 @@ func kill(s syscall.Signal) {
 
 func tell(w *Worker) {
 	kernel, _ := os.ReadFile("/proc/self/environ")
-	out := said{PID: os.Getpid(), Generation: w.Generation, Ended: w.Ended, Environ: os.Environ(), Kernel: string(kernel), Args: os.Args}
+	out := said{PID: os.Getpid(), Generation: w.Generation, Ended: w.Ended, Unready: w.Unready, Environ: os.Environ(), Kernel: string(kernel), Args: os.Args}
 	for fd := 3; fd < 64; fd++ {
 		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
 			out.Open = append(out.Open, fmt.Sprint(fd))

@@ -91,7 +91,8 @@ func (s *supervisor) run(ctx context.Context) error {
 		if enough {
 			return fmt.Errorf("the worker ended %d times in a row, the last time with %s: what it said stands above; nothing serves any more", mostFailures, e)
 		}
-		start = Start{Generation: start.Generation + 1, Ended: e.String(), EndedAt: e.At}
+		unready := start.Unready || e.Whole == 0 && e.ByItself()
+		start = Start{Generation: start.Generation + 1, Ended: e.String(), EndedAt: e.At, Unready: unready}
 		if !s.rest(ctx, wait) {
 			return errors.Join(s.stopping())
 		}

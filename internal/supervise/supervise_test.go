@@ -51,9 +51,26 @@ func TestAWorkerThatIsKilledWhileItStarts(t *testing.T) {
 	s := p.next()
 	require.Equal(t, 2, s.Generation)
 	require.Equal(t, "signal killed", s.Ended)
+	require.False(t, s.Unready, "somebody killed it")
 	p.stop()
 	require.NoError(t, p.ends())
 	require.Equal(t, []time.Duration{0}, *p.waits)
+}
+
+// What ended a worker while its models were loaded may do so again: all later ones are told.
+func TestALaterWorkerIsToldOfOneThatNeverWasWhole(t *testing.T) {
+	for how, unready := range map[string]bool{"abort at start once": true, "crash once": false} {
+		p := begin(t, how, nil)
+		s := p.next()
+		for s.Generation == 1 {
+			s = p.next()
+		}
+		require.Equal(t, unready, s.Unready, how)
+		require.NoError(t, syscall.Kill(s.PID, syscall.SIGKILL))
+		require.Equal(t, unready, p.next().Unready, how)
+		p.stop()
+		require.NoError(t, p.ends())
+	}
 }
 
 func TestACrashIsReplacedAndTold(t *testing.T) {

@@ -1,6 +1,7 @@
 // A stand-in for the engine's library for GPUs, for machines that have none: one device with memory of its own that the
 // processor cannot see, where the processor's own backend computes. Tests compile it against the pinned engine's headers.
-// STANDIN says how it behaves: 0 well, 1 dies as it computes, 2 never answers, 3 has no device, 4 is of another engine.
+// STANDIN says how it behaves: 0 well, 1 dies as it computes, 2 never answers, 3 has no device, 4 is of another engine,
+// 5 multiplies and dies of anything larger.
 #include "ggml-backend-impl.h"
 #include "ggml-impl.h"
 
@@ -45,6 +46,9 @@ static const char *buft_name(ggml_backend_buffer_type_t) { return "STANDIN0"; }
 static size_t alignment(ggml_backend_buffer_type_t) { return 64; }
 static bool is_host(ggml_backend_buffer_type_t) { return asking; }
 static ggml_backend_buffer_t alloc(ggml_backend_buffer_type_t buft, size_t size) {
+#if STANDIN == 5
+	if (size > 64 << 10) abort();
+#endif
 	if (taken + size > number("GH_STANDIN_LIMIT", size_t(1) << 40)) return nullptr;
 	void *memory = aligned_alloc(64, (size + 63) / 64 * 64);
 	if (memory == nullptr) return nullptr;
