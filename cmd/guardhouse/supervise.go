@@ -61,7 +61,7 @@ func (sh *shared) work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.Parted(func() { os.Exit(exitFailed) })
+	w.Parted(func() { os.Exit(exitFailed) }) //nolint:forbidigo // the parent is gone: nobody is left to finish for
 	var given []config.Given
 	if err := json.Unmarshal(w.Config, &given); err != nil {
 		return fmt.Errorf("what the parent says: %w", err)

@@ -45,7 +45,7 @@ func (s *started) worker(t *testing.T, not int) (pid int) {
 func (s *started) alive(t *testing.T) {
 	t.Helper()
 	c := &http.Client{Timeout: time.Minute, Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true, //nolint:gosec // who answers is not what is tested
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true,
 	}}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"healthz", nil)
 	require.NoError(t, err)
@@ -134,7 +134,7 @@ func TestAStartThatIsRefusedIsToldOnce(t *testing.T) {
 		code   int
 	}{
 		"address already in use": {nil, taken.Addr().String(), exitFailed},                                                               // by the parent
-		"ends in the middle": {[]string{"GUARDHOUSE_TLS_CERT=" + broken, "GUARDHOUSE_TLS_KEY=" + broken}, "127.0.0.1:0", exitFailed}, // by the worker
+		"ends in the middle":     {[]string{"GUARDHOUSE_TLS_CERT=" + broken, "GUARDHOUSE_TLS_KEY=" + broken}, "127.0.0.1:0", exitFailed}, // by the worker
 		"is no setting":          {[]string{"GUARDHOUSE_BOGUS=1"}, "127.0.0.1:0", exitUsage},
 	} {
 		t.Run(says, func(t *testing.T) {

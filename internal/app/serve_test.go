@@ -30,13 +30,21 @@ const deadline = 30 * time.Second
 
 func engine(t *testing.T) inference.Engine {
 	t.Helper()
-	f, err := gguf.Read(bytes.NewReader(models.GuardNano), int64(len(models.GuardNano)))
-	require.NoError(t, err)
-	v, err := tokenizer.VocabOf(f)
-	require.NoError(t, err)
-	tok, err := tokenizer.New(v)
+	tok, err := nanoTokenizer()
 	require.NoError(t, err)
 	return fake.New(fake.Options{Decode: tok.Decode, Encode: tok.Encode})
+}
+
+func nanoTokenizer() (*tokenizer.Tokenizer, error) {
+	f, err := gguf.Read(bytes.NewReader(models.GuardNano), int64(len(models.GuardNano)))
+	if err != nil {
+		return nil, err
+	}
+	v, err := tokenizer.VocabOf(f)
+	if err != nil {
+		return nil, err
+	}
+	return tokenizer.New(v)
 }
 
 // settings are those of a folder; further ones are "key=value".

@@ -135,6 +135,7 @@ func TestAMutatingAttackerIsStoppedAtThree(t *testing.T) {
 	m, err := h.marks.Admit(t.Context(), text("x"), "attacker")
 	require.Nil(t, m)
 	require.Equal(t, Window, fault.From(err).RetryAfter)
+	require.Equal(t, map[string]string{"Retry-After": "600", "RateLimit": `"crashes";r=0;t=600`, "RateLimit-Policy": `"crashes";q=3;w=600`}, fault.From(err).Headers)
 	require.Empty(t, h.refusal("report", "victim"))
 	h.clock.Advance(Window)
 	require.Empty(t, h.refusal("harmless", "attacker"), "even by the worker that was told")

@@ -3,7 +3,10 @@ package crash
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -58,8 +61,7 @@ func (m *Marks) Admit(ctx context.Context, payload [32]byte, principal string) (
 	}
 	now := m.now()
 	if until := m.stopped[k.pair.Principal]; now.Before(until) {
-		return nil, fault.New(fault.CrashStopped, "Your inputs ended the model's process three times in ten minutes. No model takes any of yours for a while.").
-			WithRetry(until.Sub(now))
+		return nil, stopped(until.Sub(now))
 	}
 	if k.alone = m.suspected(k.pair, now); k.alone {
 		if err := m.gate.queue(ctx); err != nil {
@@ -67,6 +69,16 @@ func (m *Marks) Admit(ctx context.Context, payload [32]byte, principal string) (
 		}
 	}
 	return k, nil
+}
+
+// stopped is the refusal of a principal, with what a 429 says of limits.
+func stopped(left time.Duration) *fault.Error {
+	seconds := int(math.Ceil(left.Seconds()))
+	return fault.New(fault.CrashStopped, "Your inputs ended the model's process three times in ten minutes. No model takes any of yours for a while.").
+		WithRetry(left).WithHeaders(map[string]string{
+		"Retry-After": strconv.Itoa(seconds), "RateLimit": fmt.Sprintf(`"crashes";r=0;t=%d`, seconds),
+		"RateLimit-Policy": fmt.Sprintf(`"crashes";q=%d;w=%d`, mostOfOne, int(Window.Seconds())),
+	})
 }
 
 // suspected says whether a payload, or anything of its principal, was in flight in a crash that nobody was found guilty of, or in one of
