@@ -12,6 +12,7 @@ import (
 	"guardhouse/internal/canary"
 	"guardhouse/internal/config"
 	"guardhouse/internal/inference/llamacpp"
+	"guardhouse/internal/sandbox"
 	"guardhouse/internal/supervise"
 )
 
@@ -62,6 +63,7 @@ func (sh *shared) serve(ctx context.Context, c *config.Config, o app.Options, to
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
 	slog.SetDefault(l.log)
+	o.Guards = sandbox.Look
 	if o.Canaries, err = canary.Builtin(); err != nil {
 		return err
 	}

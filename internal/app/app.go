@@ -43,6 +43,7 @@ import (
 	"guardhouse/internal/request"
 	"guardhouse/internal/retention"
 	"guardhouse/internal/review"
+	"guardhouse/internal/sandbox"
 	console "guardhouse/internal/settings"
 	"guardhouse/internal/usage"
 )
@@ -52,6 +53,8 @@ type Options struct {
 	Engine inference.Engine
 	// Try loads a model file once in a process of its own before it is imported; nil = none can be imported.
 	Try func(ctx context.Context, f *os.File, prompt []int32) error
+	// Guards answers what holds a child of this program in which models are tried; nil = nobody can be asked.
+	Guards func(context.Context) (sandbox.Guards, error)
 	Now func() time.Time // nil = the clock
 	Log *slog.Logger     // nil = slog.Default
 	// LogDropped counts the lines that the log file did not take; nil = there is no file.

@@ -83,6 +83,7 @@ func (a *App) examine(ctx context.Context) doctor.Report {
 	if kernels := a.options.Kernels; kernels != nil {
 		o.Kernels, o.KernelsAuto = kernels(a.Config.Kernels), kernels("auto")
 	}
+	o.Guards = a.options.Guards
 	if host := a.options.GPU; host != nil {
 		o.GPU = func(context.Context) (*gpu.Host, error) { return host, nil }
 	}

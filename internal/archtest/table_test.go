@@ -28,7 +28,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		imports: []string{
 			"internal/access", "internal/alert", "internal/audit", "internal/auth", "internal/auth/keyring", "internal/backup", "internal/canary", "internal/catalog", "internal/chat", "internal/checkpoint", "internal/config", "internal/db", "internal/doctor", "internal/events", "internal/evidence", "internal/examples",
 			"internal/export", "internal/fault", "internal/filters", "internal/forward", "internal/gpu", "internal/httpapi", "internal/httpapi/strictjson", "internal/httpapi/tlsfiles", "internal/hygiene", "internal/inference", "internal/limit", "internal/manager", "internal/metrics",
-			"internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/proof", "internal/rehearsal", "internal/request", "internal/retention", "internal/review", "internal/rule", "internal/settings", "internal/usage", "internal/verify", "web",
+			"internal/moderation", "internal/overview", "internal/policy", "internal/prompt", "internal/proof", "internal/rehearsal", "internal/request", "internal/retention", "internal/review", "internal/rule", "internal/sandbox", "internal/settings", "internal/usage", "internal/verify", "web",
 		},
 		reason:      "the one composition: knows every package but the engine, which is handed in, so that it builds without C++",
 		nativeTests: true,
