@@ -68,22 +68,29 @@ func (l *lane) wait() bool {
 			l.wipe()
 			l.crew.leave()
 		}
+		stale, end := l.stale()
 		select {
 		case <-l.closing:
+			end()
 			return false
+		case <-stale:
+			l.spoilt = true // the cells are cleared, and with them goes what was computed of the texts
 		case p := <-l.primes:
 			l.crew.join()
 			p.done <- l.prime(p)
 			l.crew.leave()
 		case j := <-l.own:
 			if l.admit(j); l.active > 0 {
+				end()
 				return true
 			}
 		case j := <-l.jobs:
 			if l.admit(j); l.active > 0 {
+				end()
 				return true
 			}
 		}
+		end()
 	}
 }
 

@@ -117,7 +117,7 @@ func (c *scripted) copySlot(src, dst int) error {
 
 func (c *scripted) wipe() error {
 	defer c.alone()()
-	c.wipes++
+	c.set(func() { c.wipes++ })
 	for i := range c.cells {
 		c.cells[i] = nil
 	}

@@ -33,11 +33,12 @@ type result struct {
 // account may go on with.
 type slot struct {
 	id       int
-	resident []int32 // the prefix that stays
-	held     int     // ids in the cache
-	used     uint64  // the lane's count when it was last seated
-	owner    string  // the account whose text it keeps, "" = none
-	text     []int32 // the ids of that text
+	resident []int32   // the prefix that stays
+	held     int       // ids in the cache
+	used     uint64    // the lane's count when it was last seated
+	owner    string    // the account whose text it keeps, "" = none
+	text     []int32   // the ids of that text
+	since    time.Time // of when it is
 
 	job     *job
 	pending []int32 // ids to be computed, the guessed ones last

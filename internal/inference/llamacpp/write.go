@@ -3,6 +3,7 @@ package llamacpp
 import (
 	"context"
 	"slices"
+	"time"
 
 	"guardhouse/internal/fault"
 	"guardhouse/internal/inference"
@@ -112,7 +113,7 @@ func (l *lane) forget(s *slot) {
 
 // belongs notes whose text a slot keeps, "" for nobody's.
 func (l *lane) belongs(s *slot, owner string, text []int32) {
-	s.owner, s.text = owner, text
+	s.owner, s.text, s.since = owner, text, l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.owners) < len(l.slots) {
@@ -121,10 +122,25 @@ func (l *lane) belongs(s *slot, owner string, text []int32) {
 	l.owners[s.id] = owner
 }
 
+// keepFor is how long a text that its account does not go on with is kept: after that it is as if it had never been there.
+const keepFor = 10 * time.Minute
+
+// stale answers what tells, some time from now, that the texts which the lane keeps are old, and what ends the waiting for it. A lane
+// without texts is never told.
+func (l *lane) stale() (<-chan time.Time, func()) {
+	for _, s := range l.slots {
+		if s.owner != "" {
+			t := time.NewTimer(keepFor)
+			return t.C, func() { t.Stop() }
+		}
+	}
+	return nil, func() {}
+}
+
 // common answers how many ids of a job's prompt the slot holds because the same account's text began with them. Whose they
 // are decides alone: nobody else can learn of them by how soon he is answered (threat T3).
 func (s *slot) common(j *job) int {
-	if j.w == nil || j.w.g.Owner == "" || s.owner != j.w.g.Owner {
+	if j.w == nil || j.w.g.Owner == "" || s.owner != j.w.g.Owner || j.started.Sub(s.since) > keepFor {
 		return 0
 	}
 	most := min(len(s.text), s.held, len(j.q.Prompt)-1)

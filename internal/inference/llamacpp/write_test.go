@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -159,6 +160,40 @@ func TestATextIsFoundAgainByItsAccountAlone(t *testing.T) {
 		out, err := m.Generate(t.Context(), g)
 		require.NoError(t, err)
 		require.Equal(t, prefix, out.Cached)
+	})
+}
+
+// A text that nobody goes on with is gone after ten minutes, cells and all, and the template's own head is ready again.
+func TestATextIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const prefix = 20
+		c := newScripted(t, 2, 400, 64)
+		m := modelOn(t, 1, c)
+		r := rand.New(rand.NewPCG(6, 6))
+		g := inference.Generation{Prompt: randomIDs(r, 60), Prefix: prefix, Max: 10, Owner: "usr_a", Keep: true}
+		wipes := func() (n int) { synctest.Wait(); c.set(func() { n = c.wipes }); return n }
+		require.NoError(t, m.Prime(t.Context(), [][]int32{g.Prompt[:prefix]}))
+		cached := func() int {
+			out, err := m.Generate(t.Context(), g)
+			require.NoError(t, err)
+			return out.Cached
+		}
+		require.Equal(t, prefix, cached())
+		<-time.After(keepFor - time.Second)
+		require.Equal(t, 59, cached())
+		require.Zero(t, wipes())
+		<-time.After(keepFor + time.Second)
+		require.Equal(t, 1, wipes())
+		require.Equal(t, prefix, cached())
+		// A lane that is never idle wipes nothing, and finds nothing old.
+		q := inference.Query{Prompt: []int32{9, 8, 7}, Labels: []int32{1}}
+		for range 3 {
+			<-time.After(keepFor / 2)
+			_, err := m.Judge(t.Context(), q)
+			require.NoError(t, err)
+		}
+		require.Equal(t, 1, wipes())
+		require.Equal(t, prefix, cached())
 	})
 }
 
