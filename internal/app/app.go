@@ -55,8 +55,8 @@ type Options struct {
 	Try func(ctx context.Context, f *os.File, prompt []int32) error
 	// Guards answers what holds a child of this program in which models are tried; nil = nobody can be asked.
 	Guards func(context.Context) (sandbox.Guards, error)
-	Now func() time.Time // nil = the clock
-	Log *slog.Logger     // nil = slog.Default
+	Now    func() time.Time // nil = the clock
+	Log    *slog.Logger     // nil = slog.Default
 	// LogDropped counts the lines that the log file did not take; nil = there is no file.
 	LogDropped func() uint64
 	Build      Build
