@@ -4949,7 +4949,8 @@ export interface components {
          * @description A rate or a quota has no room: of a model rule, the key, or limits.*. Nothing ran and nothing was counted. The same RateLimit
          *     headers stand on every answer that succeeded where a limit concerns the use, but for limits.model and limits.address, which
          *     others use up too: those stand only where they refused. Retry-After is missing where waiting does not help, as for a list longer
-         *     than the limit ever lets through.
+         *     than the limit ever lets through. With crash_stopped the limit is called crashes: inputs of this account ended the model's
+         *     process three times in ten minutes, and no model takes any for as long.
          */
         Limited: {
             headers: {
@@ -4990,7 +4991,8 @@ export interface components {
          * @description A rate or a quota has no room: of a model rule, the key, or limits.*. Nothing ran and nothing was counted. The same RateLimit
          *     headers stand on every answer that succeeded where a limit concerns the use, but for limits.model and limits.address, which
          *     others use up too: those stand only where they refused. Retry-After is missing where waiting does not help, as for a list longer
-         *     than the limit ever lets through.
+         *     than the limit ever lets through. With crash_stopped the limit is called crashes: inputs of this account ended the model's
+         *     process three times in ten minutes, and no model takes any for as long.
          */
         OpenAILimited: {
             headers: {
