@@ -239,7 +239,11 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 	})
 	a.Models.Handle(catalog.KindGuard, a.Moderation.Open)
 	a.Chat = chat.New(chat.Deps{Guard: a.Guard, Models: a.Models, Scheduler: a.Scheduler, Still: a.Auth.Recheck},
-		chat.Options{KeepContent: c.KeepContent, Build: o.Build.name(), Tuning: chatTuning(c), Now: o.Now})
+		chat.Options{
+			KeepContent: c.KeepContent, Build: o.Build.name(), Tuning: chatTuning(c), Now: o.Now, Context: c.ChatContext,
+			Spec: inference.Spec{Slots: c.Slots, Lanes: c.Lanes, Batch: c.Batch, Threads: c.Threads, Flash: c.FlashAttention, Cache: c.KVCache, Kernels: c.Kernels},
+		})
+	a.Models.Handle(catalog.KindChat, a.Chat.Open)
 	if err := a.openCanary(); err != nil {
 		return err
 	}

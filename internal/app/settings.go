@@ -129,7 +129,7 @@ func settingFields(c *config.Config) []console.Field {
 // unit answers what the number of a key counts, "" where it has no unit or is no number.
 func unit(key string) string {
 	switch key {
-	case "models.max_input_tokens", "chat.max_tokens", "engine.batch":
+	case "models.max_input_tokens", "chat.max_tokens", "chat.context", "engine.batch":
 		return "tokens"
 	case "engine.queue":
 		return "requests"

@@ -27,6 +27,9 @@ type Deps struct {
 type Options struct {
 	KeepContent string // hash (default) or none
 	Build       string // this program's version and commit, for the provenance of answers
+	Context     int    // most tokens of a conversation and its answer together that a chat model is loaded for; 0 = 4,096
+	// Spec is how chat models are laid out; the file, the id and the context are Open's and the manager's to say.
+	Spec inference.Spec
 	Tuning
 	Now func() time.Time
 }
@@ -41,6 +44,7 @@ type Tuning struct {
 const (
 	defaultMaxTokens = 2048
 	defaultMaxInput  = 32768
+	defaultContext   = 4096
 	// longest ends a stream whose model is slow and whose reader is patient.
 	longest = 30 * time.Minute
 	// pricing is how many large requests are cut into tokens at a time to find out their price, one of an account.
@@ -63,6 +67,9 @@ type Service struct {
 func New(d Deps, o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
+	}
+	if o.Context <= 0 {
+		o.Context = defaultContext
 	}
 	s := &Service{
 		d: d, o: o, entropy: &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(rand.Reader, 0)},

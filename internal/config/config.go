@@ -68,6 +68,7 @@ type Config struct {
 	AllowedSHA256  []string
 	MaxInputTokens int
 	ChatMaxTokens  int    // of an answer
+	ChatContext    int    // of a conversation with its answer
 	DefaultModel   string // "" = the catalogue's own
 	Aliases        map[string]string
 	Memory         int64         // of all models together; 0 = what the machine has

@@ -99,6 +99,7 @@ func ownOptions() []Option {
 		{Key: "engine.weights", Help: "turns at a model that people of a role get for one of everybody else's, role=N comma separated, 1 to 16", Console: Shown, rule: only(weights)},
 		{Key: "moderation.mode", Default: "strict", Help: "strict flags Controversial, loose does not", Console: Now, rule: choice(func(c *Config) *string { return &c.Mode }, "strict", "loose")},
 		{Key: "chat.max_tokens", Default: "2048", Help: "most tokens of an answer that a model writes, and how many it may have where a request does not say", Console: Now, rule: integer(func(c *Config) *int { return &c.ChatMaxTokens }, 1, 1<<15)},
+		{Key: "chat.context", Default: "4096", Help: "most tokens of a conversation and its answer together; memory for so many is taken when a chat model is loaded", Console: Restart, rule: integer(func(c *Config) *int { return &c.ChatContext }, 256, 1<<17)},
 		{Key: "moderation.keep_content", Default: "hash", Help: "none or hash; encrypted is not available yet", Console: Shown, rule: choice(func(c *Config) *string { return &c.KeepContent }, "none", "hash")},
 		{Key: "moderation.cache_entries", Default: "16384", Help: "verdicts that are remembered, about 300 bytes each, so that an owner's equal text needs no model; 0 is none", Console: Now, rule: integer(func(c *Config) *int { return &c.CacheEntries }, 0, 1<<20)},
 		{Key: "moderation.cache_ttl", Default: "10m", Help: "how long a verdict is remembered, 1s to 24h", Console: Now, rule: duration(func(c *Config) *time.Duration { return &c.CacheTTL }, time.Second, 24*time.Hour)},
