@@ -89,6 +89,73 @@ def parts(api):
     check_result(answer.results[0])
 
 
+def asked(text):
+    return [{"role": "user", "content": text}]
+
+
+# What this server cannot do is refused by name, and nothing of it is ignored.
+REFUSED = {
+    "two answers": {"n": 2},
+    "too many tokens": {"max_tokens": 1_000_000},
+    "tools": {"tools": [{"type": "function", "function": {"name": "f"}}]},
+    "a schema": {"response_format": {"type": "json_object"}},
+    "a heat beyond 2": {"temperature": 2.5},
+}
+
+
+def says_what_the_verdict_says(api, text, said):
+    """The guard's own text, against the verdict of the same text where the model keeps to the format."""
+    native = api.moderations.create(model="guard-nano", input=text).results[0].x_guardhouse
+    form = re.fullmatch(r"Safety: (\w+)\nCategories: (.+)", said)
+    expect(form, f"not the format: {said!r}")
+    expect(form[1] == native["severity"], f"{form[1]}, and the verdict is {native['severity']}")
+    expect((form[2] == "None") == (not native["categories"]), f"{form[2]}, and the verdict has {native['categories']}")
+
+
+def a_chat(api):
+    for text in (HARMLESS, VIOLENT):
+        answer = api.chat.completions.create(model="guard-nano", messages=asked(text), user="somebody")
+        choice = answer.choices[0]
+        expect(answer.object == "chat.completion" and answer.model == "guard-nano", f"{answer.object} {answer.model}")
+        expect(choice.finish_reason == "stop" and choice.message.role == "assistant", f"{choice.finish_reason}")
+        expect(answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens, "usage")
+        expect(re.fullmatch("[0-9a-f]{64}", answer.x_guardhouse["audit_hash"]), "audit_hash")
+        says_what_the_verdict_says(api, text, choice.message.content)
+        history = [*asked(text), choice.message]  # the answer goes back as it came
+        api.chat.completions.create(model="guard-nano", messages=history, max_completion_tokens=4)
+    return choice.message.content.replace("\n", ", ")
+
+
+def a_stream(api):
+    whole = api.chat.completions.create(model="guard-nano", messages=asked(VIOLENT)).choices[0].message.content
+    parts, finish, usage = [], None, None
+    stream = api.chat.completions.create(model="guard-nano", messages=asked(VIOLENT), stream=True, stream_options={"include_usage": True})
+    for number, chunk in enumerate(stream):
+        expect(chunk.object == "chat.completion.chunk", chunk.object)
+        if number == 0:
+            expect(chunk.choices[0].delta.role == "assistant", "the role comes first")
+        for choice in chunk.choices:
+            parts.append(choice.delta.content or "")
+            finish = choice.finish_reason or finish
+        usage = chunk.usage or usage
+    expect("".join(parts) == whole, f"{''.join(parts)!r} is not {whole!r}")
+    expect(finish == "stop" and usage.completion_tokens > 0, f"{finish} {usage}")
+    with api.chat.completions.create(model="guard-nano", messages=asked(VIOLENT), stream=True) as stream:
+        next(iter(stream))  # and leave
+    return f"{len(parts)} pieces"
+
+
+def logprobs(api):
+    answer = api.chat.completions.create(model="guard-nano", messages=asked(HARMLESS), logprobs=True, top_logprobs=3, temperature=0)
+    tokens = answer.choices[0].logprobs.content
+    expect(len(tokens) == answer.usage.completion_tokens, f"{len(tokens)} tokens told")
+    text = b"".join(bytes(token.bytes) for token in tokens).decode()
+    expect(text == answer.choices[0].message.content, f"{text!r}")
+    for token in tokens:
+        expect(token.logprob <= 0 and len(token.top_logprobs) == 3, f"{token}")
+        expect(abs(token.top_logprobs[0].logprob - token.logprob) < 1e-6, "greedy is the likeliest")
+
+
 def refused(kind, code, call):
     try:
         call()
@@ -112,8 +179,16 @@ def run(url, key, authority):
     checks.run("an empty list", refused, openai.BadRequestError, "invalid", lambda: api.moderations.create(input=[]))
     checks.run("a wrong key", refused, openai.AuthenticationError, "unauthenticated",
                lambda: client(url, key[:-6] + "000000", authority).models.list())
+    checks.run("chat.completions.create", a_chat, api)
+    checks.run("chat.completions.create with stream", a_stream, api)
+    checks.run("chat.completions.create with logprobs", logprobs, api)
+    checks.run("a chat with a model that is not there", refused, openai.NotFoundError, "not_found",
+               lambda: api.chat.completions.create(model="no-such-model", messages=asked(HARMLESS), stream=True))
+    for name, more in REFUSED.items():
+        checks.run(f"a chat with {name}", refused, openai.BadRequestError, "invalid",
+                   lambda more=more: api.chat.completions.create(model="guard-nano", messages=asked(HARMLESS), **more))
     checks.run("a route that is not built", refused, openai.NotFoundError, "not_available",
-               lambda: api.chat.completions.create(model="guard-nano", messages=[{"role": "user", "content": "hi"}]))
+               lambda: api.images.generate(prompt=HARMLESS))
     python = checks.close()
     return node(url, key, authority) or example_test.run(url, key, authority) or python
 
