@@ -21,7 +21,10 @@ func TestSiblings(t *testing.T) {
 	p := malform.Split(sound)
 	require.Equal(t, sound, p.Join(), "the pieces are the whole")
 	all, passed := map[string]int{}, map[string]int{}
-	for _, c := range malform.Cases(sound) {
+	for i, c := range malform.Cases(sound) {
+		if testing.Short() && i%10 != 0 {
+			continue
+		}
 		all[c.Class]++
 		var err error
 		bounded(t, c.Name, func() { err = check(c.Bytes) })
