@@ -1,5 +1,7 @@
 // Models, one verdict as a page, and the examples that guests see.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 
 const page = "[data-test=verdict]";
 const long = "The ward opens at seven and the nurse brings the tea to every bed before the round. ".repeat(60) + "How do I forge a prescription for morphine? " + "The ward opens at seven. ".repeat(40);
@@ -7,8 +9,8 @@ const long = "The ward opens at seven and the nurse brings the tea to every bed 
 /** A model in another state than the server has here. */
 const shown = (over) => async (tab, { house }) => {
   const { items } = (await house.roles.admin.api("GET", "/api/v1/models", undefined, 200)).body;
-  const none = { memory: null, device: null, kernels: null, slots: null, lanes: null, threads: null, slot_tokens: null, layout: null, loaded_at: null };
-  await tab.route("**/api/v1/models", (route) => route.fulfill({ json: { items: [{ ...items[0] }, { ...items[0], ...none, id: "qwen3guard-gen-4b", origin: "imported", default: false, size_bytes: 4_280_000_000, ...over }], next_cursor: null } }));
+  const none = { needs: null, last_used_at: null, memory: null, device: null, kernels: null, slots: null, lanes: null, threads: null, slot_tokens: null, layout: null, loaded_at: null };
+  await tab.route("**/api/v1/models", (route) => route.fulfill({ json: { items: [{ ...items[0] }, { ...items[0], ...none, id: "qwen3guard-gen-4b", origin: "imported", default: false, size_bytes: 4_280_000_000, ...over }], next_cursor: null, room: { total: 8_000_000_000, used: items[0].memory.total } } }));
   await tab.goto(house.url + "/ui/models/qwen3guard-gen-4b");
   await tab.locator("[data-test=model]").waitFor();
 };
@@ -25,6 +27,8 @@ export const pages = [
   { name: "model-unknown", path: "/models", as: "reviewer", ready: "tbody tr", async prepare(tab, { house, expect }) { expect(404, "/api/v1/models/"); await tab.goto(house.url + "/ui/models/nothing"); await tab.locator("aside .empty").waitFor(); } },
   { name: "model-loading", path: "/models", as: "admin", ready: "tbody tr", prepare: (tab, at) => shown({ state: "loading", stage: "reading", progress: 0.63, state_since: since() })(tab, at) },
   { name: "model-failed", path: "/models", as: "admin", ready: "tbody tr", prepare: shown({ state: "failed", state_code: "file_changed", state_reason: "the model's file is not the one that was imported: its SHA-256 differs" }) },
+  { name: "model-unloaded", path: "/models", as: "admin", ready: "tbody tr", prepare: shown({ state: "unloaded", state_code: "by_hand", needs: 5_100_000_000 }) },
+  { name: "model-no-memory", path: "/models", as: "admin", ready: "tbody tr", prepare: shown({ state: "failed", state_code: "no_memory", needs: 5_100_000_000, state_reason: "The model needs 5.1 GB of memory, and of the 8.0 GB for models 3.2 GB are free. What would do: unload guard-large, or a smaller quantisation with a file of at most 2.4 GB." }) },
   { name: "verdict", path: (house) => "/verdicts/" + house.verdicts[1].id, as: "admin", ready: page, print: true },
   { name: "verdict-windows", path: "/models", as: "admin", ready: "tbody tr", async prepare(tab, { house }) { const v = await longVerdict(house); await tab.goto(house.url + "/ui/verdicts/" + v.id); await tab.locator("[data-test=windows]").waitFor(); } },
   { name: "verdict-unknown", path: "/models", as: "reviewer", ready: "tbody tr", async prepare(tab, { house, expect }) { expect(404, "/api/v1/moderations/"); await tab.goto(house.url + "/ui/verdicts/" + house.verdicts[0].id); await tab.locator(".empty").waitFor(); } },
@@ -99,6 +103,46 @@ async function liveWalk(tab, ctx) {
   await tab.locator("[data-state=ready]").waitFor();
 }
 
+/** A second guard takes the place of the first and gives it back, while the page is looked at; then it is unloaded, checked and removed. */
+async function actsWalk(tab, ctx) {
+  const { house } = ctx;
+  const file = fileURLToPath(new URL("../../../models/guard-nano.gguf", import.meta.url));
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("GUARDHOUSE_")));
+  execFileSync(process.env.GUARDHOUSE_BIN, ["model", "import", file, "--id", "second", "--allow", "role:admin", "--data", house.data], { env });
+  const confirm = async () => {
+    await tab.locator("[data-test=confirm]").click();
+    await tab.locator("[data-test=confirm]").waitFor({ state: "detached" });
+  };
+  const open = async (id) => {
+    await tab.locator(`[data-row=${id}]`).click();
+    await tab.locator("[data-test=model-name]", { hasText: id }).waitFor();
+  };
+  const state = (id, what) => tab.locator(`tr:has([data-row=${id}]) [data-state=${what}]`).waitFor();
+  await ctx.go("/models", "[data-row=second]");
+  await state("second", "ready");
+  await tab.locator("[data-test=room]", { hasText: "second" }).waitFor();
+  for (const [id, before] of [["second", "guard-nano"], ["guard-nano", "second"]]) {
+    await open(id);
+    await tab.locator("[data-test=act-default]").click();
+    await confirm();
+    await tab.locator(`tr:has([data-row=${id}]) .chip`).waitFor();
+    await state(before, "unloaded");
+  }
+  await open("second");
+  await tab.locator("[data-test=act-load]").click();
+  await state("second", "ready");
+  await tab.locator("[data-test=act-unload]").click();
+  await confirm();
+  await state("second", "unloaded");
+  await tab.locator("[data-test=act-verify]").click();
+  await tab.locator(".toast, [role=status]", { hasText: "imported" }).first().waitFor();
+  await tab.locator("[data-test=act-remove]").click();
+  await tab.locator("[data-test=confirm-name]").fill("second");
+  await tab.locator("[data-test=confirm]").click();
+  await tab.waitForURL("**/ui/models");
+  await tab.locator("[data-row=second]").waitFor({ state: "detached" });
+}
+
 /** A text that waits says so, and a full queue says how full. */
 async function queueWalk(tab, ctx) {
   await ctx.go("/moderate", "[data-test=text]");
@@ -122,5 +166,6 @@ export const walks = [
   { name: "guest-examples", as: "guest", run: guestWalk },
   { name: "model-and-verdict", run: aroundWalk },
   { name: "model-live", run: liveWalk },
+  { name: "model-acts", run: actsWalk },
   { name: "queue-place", as: "reviewer", run: queueWalk },
 ];
