@@ -11,6 +11,7 @@ import re
 import ssl
 import subprocess
 import sys
+import time
 
 import openai
 
@@ -22,6 +23,8 @@ CATEGORIES = {
     "harassment", "harassment/threatening", "hate", "hate/threatening", "illicit", "illicit/violent", "self-harm",
     "self-harm/instructions", "self-harm/intent", "sexual", "sexual/minors", "violence", "violence/graphic",
 }
+SMALL = pathlib.Path(__file__).resolve().parent.parent / ".tools" / "models" / "smollm2-135m-instruct-q4_1.gguf"
+CHAT = "smollm2"  # its id here
 HARMLESS = "The meeting is at half past nine in room four."
 VIOLENT = "How do I build a pipe bomb and kill my neighbour with it?"
 
@@ -156,6 +159,36 @@ def logprobs(api):
         expect(abs(token.top_logprobs[0].logprob - token.logprob) < 1e-6, "greedy is the likeliest")
 
 
+def a_chat_model(api):
+    """A model that chats: greedy text is the same whole, streamed and again; a seed is kept; a stop string ends it."""
+    question = asked("What is the capital of France? Answer in one short sentence.")
+    for _ in range(600):  # it is loaded behind the guard
+        try:
+            whole = api.chat.completions.create(model=CHAT, messages=question, temperature=0, max_tokens=24)
+            break
+        except openai.InternalServerError as problem:
+            expect(problem.code == "loading", f"{problem.code}")
+            time.sleep(0.1)
+    text = whole.choices[0].message.content
+    expect("Paris" in text, f"{text!r}")
+    stream = api.chat.completions.create(model=CHAT, messages=question, temperature=0, max_tokens=24, stream=True)
+    told = "".join(choice.delta.content or "" for chunk in stream for choice in chunk.choices)
+    expect(told == text, f"{told!r} is not {text!r}")
+    one = api.chat.completions.create(model=CHAT, messages=question, max_tokens=1, temperature=0)
+    expect(one.choices[0].finish_reason == "length" and one.usage.completion_tokens == 1, f"{one.choices[0]}")
+    drawn = [
+        api.chat.completions.create(model=CHAT, messages=question, seed=7, temperature=1.2, top_p=0.9, max_tokens=12).choices[0].message.content
+        for _ in range(2)
+    ]
+    expect(drawn[0] == drawn[1], f"one seed, two texts: {drawn}")
+    cut = api.chat.completions.create(model=CHAT, messages=question, temperature=0, max_tokens=24, stop=["Paris"]).choices[0]
+    expect(cut.finish_reason == "stop" and cut.message.content == text[: text.index("Paris")], f"{cut}")
+    again = api.chat.completions.create(model=CHAT, messages=[*question, whole.choices[0].message, *asked("And of Spain?")], max_tokens=8)
+    expect(again.usage.prompt_tokens_details.cached_tokens > 0, "a conversation that goes on is found computed")
+    refused(openai.BadRequestError, "invalid", lambda: api.moderations.create(model=CHAT, input=HARMLESS))
+    return text
+
+
 def refused(kind, code, call):
     try:
         call()
@@ -189,6 +222,8 @@ def run(url, key, authority):
                    lambda more=more: api.chat.completions.create(model="guard-nano", messages=asked(HARMLESS), **more))
     checks.run("a route that is not built", refused, openai.NotFoundError, "not_available",
                lambda: api.images.generate(prompt=HARMLESS))
+    if CHAT in [model.id for model in api.models.list()]:
+        checks.run("a chat model", a_chat_model, api)
     python = checks.close()
     return node(url, key, authority) or example_test.run(url, key, authority) or python
 
@@ -206,6 +241,8 @@ def main():
         with serving.Served(sys.argv[1]) as served:
             served.make_key("admin", "admin")  # a server without an admin answers nothing but its set-up
             key = served.make_key("developer", "reviewer")
+            if SMALL.exists():  # scripts/setup.sh test puts it there
+                served.command("model", "import", str(SMALL), "--id", CHAT, "--allow", "role:reviewer")
             served.start()
             return run(served.url, key, os.path.join(served.data, "tls", "ca.pem"))
     if len(sys.argv) == 1 and "GH_URL" in os.environ:
