@@ -1,6 +1,7 @@
 package canary_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -113,6 +114,45 @@ func TestADriftedGuardJudgesNobody(t *testing.T) {
 	require.False(t, drifted)
 	require.NoError(t, err)
 	require.Empty(t, r.canary.Drifted())
+}
+
+// A guard that was taken out of memory and brought back is asked again, drifted or not.
+func TestAGuardThatIsBackIsAskedAgain(t *testing.T) {
+	say, turned := turning()
+	r := newRig(t, nil, say, moderation.Options{})
+	r.look(t)
+	require.Empty(t, r.look(t))
+	turned.Store(true)
+	r.restart(t)
+	r.look(t)
+	require.Equal(t, canary.Drifted, r.state(t).Result)
+	require.Empty(t, r.look(t), "once is enough")
+	turned.Store(false)
+	r.cat.SetState("guard-nano", catalog.StateReady, "") // as a load does
+	require.Len(t, r.look(t), 1)
+	require.Equal(t, canary.Passed, r.state(t).Result)
+	require.NoError(t, r.judge(t))
+	require.Empty(t, r.look(t))
+	left := &leaving{Judge: r.svc}
+	r.judging(t, left)
+	require.Len(t, r.look(t), 1)
+	left.gone = true
+	require.Empty(t, r.look(t))
+	left.gone = false
+	require.Len(t, r.look(t), 1, "it is back in memory")
+}
+
+// leaving is moderation whose guards are out of memory while gone.
+type leaving struct {
+	canary.Judge
+	gone bool
+}
+
+func (l *leaving) Running(ctx context.Context) ([]moderation.Running, error) {
+	if l.gone {
+		return nil, nil
+	}
+	return l.Judge.Running(ctx)
 }
 
 // Who writes the database's file cannot make a bent guard look like itself.

@@ -3,6 +3,8 @@ package canary
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -47,6 +49,7 @@ func (s *Service) Look(ctx context.Context) error {
 		return err
 	}
 	now := s.o.Now()
+	s.forget(running)
 	for _, r := range running {
 		s.begin(r.Model, now)
 		due, next, err := s.due(ctx, r, now)
@@ -76,6 +79,15 @@ func (s *Service) Look(ctx context.Context) error {
 	return nil
 }
 
+// forget has a guard that left memory asked again when it is back.
+func (s *Service) forget(running []moderation.Running) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.runs, func(id string, _ run) bool {
+		return !slices.ContainsFunc(running, func(r moderation.Running) bool { return r.Model.ID == id })
+	})
+}
+
 // begin starts the patience of readiness when the default guard is there.
 func (s *Service) begin(m catalog.Model, now time.Time) {
 	s.mu.Lock()
@@ -101,7 +113,9 @@ func (s *Service) due(ctx context.Context, r moderation.Running, now time.Time) 
 		return false, next, nil
 	}
 	last.retry, next.done = time.Time{}, true
-	return last != next, next, nil
+	st, asked := s.states[r.Model.ID]
+	back := asked && st.Result != Passed && r.Model.State == catalog.StateReady // it was loaded again since
+	return back || last != next, next, nil
 }
 
 func (s *Service) baselineOf(m catalog.Model) Baseline {

@@ -73,8 +73,14 @@ func newRig(t testing.TB, engine inference.Engine, respond func(string) string, 
 // restart forgets what the service remembers, as a new process would.
 func (r *rig) restart(t testing.TB) {
 	t.Helper()
+	r.judging(t, r.svc)
+}
+
+// judging is restart with another moderation.
+func (r *rig) judging(t testing.TB, j canary.Judge) {
+	t.Helper()
 	var err error
-	r.canary, err = canary.New(canary.Deps{DB: r.db, Audit: r.log, Catalog: r.cat, Judge: r.svc, Builtin: r.builtin},
+	r.canary, err = canary.New(canary.Deps{DB: r.db, Audit: r.log, Catalog: r.cat, Judge: j, Builtin: r.builtin},
 		canary.Options{At: 3 * time.Hour, Now: func() time.Time { return r.now }})
 	require.NoError(t, err)
 }

@@ -24,7 +24,9 @@ func TestCanaryDriftTurnsReadinessOff(t *testing.T) {
 	}
 	c, err = canary.New(canary.Deps{DB: other.db, Audit: other.log, Catalog: other.catalog, Judge: other.judge, Builtin: []canary.Baseline{recorded}}, canary.Options{})
 	require.NoError(t, err)
-	b := newBench(t, func(_ *httpapi.Options, d *httpapi.Deps) { d.Canary, d.Catalog, d.Moderation = c, other.catalog, other.judge })
+	b := newBench(t, func(_ *httpapi.Options, d *httpapi.Deps) {
+		d.Canary, d.Catalog, d.Moderation = c, other.catalog, other.judge
+	})
 	ready := func() (int, []string) {
 		w := b.do(call{method: "GET", path: "/readyz"})
 		return w.Code, b.server.NotReady(t.Context())
