@@ -132,6 +132,9 @@ func overviewModelDTO(m overview.Model) gen.OverviewModel {
 	if m.State == catalog.StateLoading {
 		out.Progress = &m.Progress
 	}
+	if m.Device != "" {
+		out.Device = &m.Device
+	}
 	return out
 }
 

@@ -55,6 +55,7 @@ type seen struct {
 		ID, State string
 		Default   bool
 		Slots     int
+		Device    *string
 	}
 	Refusals, Changes []struct{ Action, Decision, Reason string }
 }
@@ -90,6 +91,8 @@ func TestOverviewOfADay(t *testing.T) {
 	require.Equal(t, "guard-nano", before.Models[0].ID)
 	require.Equal(t, "ready", before.Models[0].State)
 	require.Positive(t, before.Models[0].Slots)
+	require.NotNil(t, before.Models[0].Device)
+	require.Equal(t, "cpu", *before.Models[0].Device)
 
 	for _, text := range []string{"bread", "zzviolent", "zzlie", "bread"} {
 		require.Equal(t, http.StatusOK, b.do(call{method: "POST", path: "/api/v1/moderations", as: "rob", body: `{"input":"` + text + `"}`}).Code)

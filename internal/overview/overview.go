@@ -122,6 +122,7 @@ type Target struct {
 // Model is a model and how busy it is.
 type Model struct {
 	catalog.Model
+	Device              string // "" while it is not loaded
 	Slots, Busy, Queued int
 }
 

@@ -126,7 +126,7 @@ func (s *Service) models(ctx context.Context, p access.Principal) ([]Model, erro
 	for _, st := range s.d.Scheduler.Status() {
 		for i := range out {
 			if out[i].ID == st.ID {
-				out[i].Slots, out[i].Busy, out[i].Queued = st.Description.Slots, st.Active-st.Waiting, st.Queued
+				out[i].Device, out[i].Slots, out[i].Busy, out[i].Queued = st.Description.Device, st.Description.Slots, st.Active-st.Waiting, st.Queued
 			}
 		}
 	}

@@ -4200,11 +4200,14 @@ type OverviewHour struct {
 
 // OverviewModel defines model for OverviewModel.
 type OverviewModel struct {
-	BuiltIn bool   `json:"built_in"`
-	Busy    int    `json:"busy"`
-	Default bool   `json:"default"`
-	ID      string `json:"id"`
-	Kind    string `json:"kind"`
+	BuiltIn bool `json:"built_in"`
+	Busy    int  `json:"busy"`
+	Default bool `json:"default"`
+
+	// Device What computes it: cpu, or cuda: and the board's name. Null while it is not loaded.
+	Device *string `json:"device"`
+	ID     string  `json:"id"`
+	Kind   string  `json:"kind"`
 
 	// Progress 0 to 1, while it loads.
 	Progress  *float64 `json:"progress"`

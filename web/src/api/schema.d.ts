@@ -4182,6 +4182,8 @@ export interface components {
             progress: number | null;
             /** Format: int64 */
             size_bytes: number;
+            /** @description What computes it: cpu, or cuda: and the board's name. Null while it is not loaded. */
+            device: string | null;
             slots: number;
             busy: number;
             queued: number;
