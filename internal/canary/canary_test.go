@@ -62,6 +62,7 @@ func TestAnImportedGuardIsHeldToWhatItSaidFirst(t *testing.T) {
 	require.Equal(t, "recorded", rows[0].Details["canaries"])
 	require.Equal(t, audit.Actor{Type: "system", Name: "server:canary"}, rows[0].Actor)
 	require.Equal(t, "model:guard-nano", rows[0].Resource)
+	require.Equal(t, "model.manage", rows[0].Action, "a row of moderation.run that allows has verdicts")
 	require.Empty(t, r.look(t), "nothing changed")
 	r.restart(t)
 	rows = r.look(t)
@@ -185,7 +186,7 @@ func TestWhatComesWithTheProgramCounts(t *testing.T) {
 	require.NoError(t, err)
 	s := set(t)
 	b := canary.Baseline{ModelSHA256: m.SHA256, TemplateSHA256: m.TemplateSHA256, SetSHA256: s.SHA256}
-	require.NoError(t, r.svc.Examine(t.Context(), access.Server("canary"), access.ModerationRun, "", s.Inputs(), func(said []moderation.Rejudged) (c moderation.Concluded) {
+	require.NoError(t, r.svc.Examine(t.Context(), access.Server("canary"), access.ModelManage, "", s.Inputs(), func(said []moderation.Rejudged) (c moderation.Concluded) {
 		for i, v := range said {
 			b.Answers = append(b.Answers, canary.Answer{Name: s.Prompts[i].Name, Severity: v.Severity, Categories: v.Categories, Refusal: v.Refusal, Scores: v.Scores})
 		}

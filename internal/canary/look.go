@@ -137,7 +137,8 @@ func (s *Service) known(ctx context.Context, m catalog.Model, eventID string) (b
 	return of, false, nil
 }
 
-// ask has a guard answer its canaries and notes what came of it, in one row of the log.
+// ask has a guard answer its canaries and notes what came of it, in one row of the log. The row is one of looking after models: a row of
+// moderation.run that allows has verdicts.
 func (s *Service) ask(ctx context.Context, m catalog.Model, eventID string) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -151,13 +152,13 @@ func (s *Service) ask(ctx context.Context, m catalog.Model, eventID string) erro
 	p.Origin.RequestID = "req_" + ulid.Make().String()
 	var wrong error
 	answered := false
-	err = s.d.Judge.Examine(ctx, p, access.ModerationRun, m.ID, s.set.Inputs(), func(said []moderation.Rejudged) moderation.Concluded {
+	err = s.d.Judge.Examine(ctx, p, access.ModelManage, m.ID, s.set.Inputs(), func(said []moderation.Rejudged) moderation.Concluded {
 		answered = true
 		now := s.set.answers(said)
 		switch {
 		case edited:
 			st.Result = Edited
-			return moderation.Concluded{Outcome: access.Outcome{Decision: audit.Error, Reason: Reason, Details: map[string]any{"canaries": Edited, "set_sha256": s.set.SHA256}}}
+			return moderation.Concluded{Outcome: access.Outcome{Decision: audit.Error, Reason: Reason, Details: map[string]any{"change": "canary", "canaries": Edited, "set_sha256": s.set.SHA256}}}
 		case !known:
 			base.Answers = now
 			var c moderation.Concluded
@@ -180,7 +181,7 @@ func (s *Service) ask(ctx context.Context, m catalog.Model, eventID string) erro
 // concluded is the row of a guard that was held against a baseline. One that passed vouches for a recorded baseline anew, so that the
 // row is never older than what retention keeps.
 func (s *Service) concluded(st *State, base Baseline) moderation.Concluded {
-	d := map[string]any{"canaries": Passed, "set_sha256": s.set.SHA256, "drifted": len(st.Drifts)}
+	d := map[string]any{"change": "canary", "canaries": Passed, "set_sha256": s.set.SHA256, "drifted": len(st.Drifts)}
 	if len(st.Drifts) > 0 {
 		st.Result, d["canaries"], d["names"] = Drifted, Drifted, names(st.Drifts)
 		return moderation.Concluded{Outcome: access.Outcome{Decision: audit.Error, Reason: Reason, Details: d}}
@@ -199,7 +200,7 @@ func (s *Service) concluded(st *State, base Baseline) moderation.Concluded {
 // record is the row that vouches for a baseline, and the baseline beside it.
 func record(b Baseline) (moderation.Concluded, error) {
 	text, sum, err := b.encode()
-	d := map[string]any{"canaries": "recorded", "set_sha256": b.SetSHA256, "answers_sha256": sum}
+	d := map[string]any{"change": "canary_record", "canaries": "recorded", "set_sha256": b.SetSHA256, "answers_sha256": sum}
 	return moderation.Concluded{
 		Outcome: access.Outcome{Details: d},
 		Write: func(tx *db.Tx, ev audit.Event) error {
