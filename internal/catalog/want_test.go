@@ -1,9 +1,9 @@
 package catalog_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +11,7 @@ import (
 	"guardhouse/internal/access"
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/gguf"
 	"guardhouse/models"
 )
 
@@ -60,7 +61,8 @@ func TestRemovingLeavesWhatIsInUse(t *testing.T) {
 	file := write(t, "g.gguf", models.GuardNano)
 	one, err := h.cat.Import(t.Context(), system(), catalog.ImportRequest{Path: file, ID: "one"})
 	require.NoError(t, err)
-	two, err := h.cat.Import(t.Context(), system(), catalog.ImportRequest{Path: file, ID: "two"})
+	template := write(t, "t.jinja", []byte(ownTemplate(t)))
+	two, err := h.cat.Import(t.Context(), system(), catalog.ImportRequest{Path: file, ID: "two", Template: template})
 	require.NoError(t, err)
 	require.Equal(t, one.Path, two.Path)
 	_, err = h.cat.Remove(t.Context(), system(), catalog.Change{ID: "one"})
@@ -69,10 +71,19 @@ func TestRemovingLeavesWhatIsInUse(t *testing.T) {
 	require.Equal(t, fault.NotFound, fault.CodeOf(h.cat.Exists(t.Context(), "one")))
 	_, err = h.cat.Remove(t.Context(), system(), catalog.Change{ID: "two"})
 	require.NoError(t, err)
-	_, err = os.Stat(two.Path)
-	require.ErrorIs(t, err, os.ErrNotExist)
+	require.Empty(t, h.stored(t))
 	_, err = h.cat.Import(t.Context(), system(), catalog.ImportRequest{Path: file, ID: "one"})
 	require.Equal(t, fault.Conflict, fault.CodeOf(err))
+}
+
+// ownTemplate answers guard-nano's template, in other bytes.
+func ownTemplate(t *testing.T) string {
+	t.Helper()
+	f, err := gguf.Read(bytes.NewReader(models.GuardNano), int64(len(models.GuardNano)))
+	require.NoError(t, err)
+	text, ok := f.String("tokenizer.chat_template")
+	require.True(t, ok)
+	return "{# given #}" + text
 }
 
 // The setting is stronger than the catalogue's own default, and says so instead of being passed over.

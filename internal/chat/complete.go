@@ -67,6 +67,9 @@ func (t *turn) content(text string) [][]byte {
 // release, so that a server that stops waits for the row too. Tokens and time are the pass's to know, however it ends.
 func (t *turn) write(ctx context.Context, tell func(Piece) bool) (a Answer, release func(), err error) {
 	release = func() {}
+	if _, err := t.held.Call(); err != nil {
+		return Answer{}, release, err
+	}
 	if t.asked, err = t.ask(); err != nil {
 		return Answer{}, release, err
 	}

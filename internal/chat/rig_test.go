@@ -40,6 +40,7 @@ type rig struct {
 	guard  *access.Guard
 	sched  *inference.Scheduler
 	engine *fake.Engine
+	models *manager.Service
 	svc    *chat.Service
 
 	mu    sync.Mutex
@@ -83,6 +84,7 @@ func newRig(t testing.TB, opts ...option) *rig {
 	held.Handle(catalog.KindChat, opened(parrot{g}, s.slot))
 	held.Handle("image", opened(nil, s.slot))
 	require.NoError(t, held.Load(t.Context()))
+	r.models = held
 	r.svc = chat.New(chat.Deps{Guard: r.guard, Models: held, Scheduler: r.sched, Still: r.still}, s.Options)
 	return r
 }

@@ -75,7 +75,7 @@ func (h *Hold) Done() {
 // catalogue's row are refused: an answer names the bytes that made it. So is a model of another kind (fault.Invalid).
 func (h *Hold) Resident() (*Resident, error) {
 	if h.Model.Kind != h.kind {
-		return nil, fault.Newf(fault.Invalid, "This is a %s model; a %s model is wanted here.", h.Model.Kind, h.kind).WithField("model")
+		return nil, fault.Newf(fault.Invalid, "This model is of the kind %s; one of the kind %s is wanted here.", h.Model.Kind, h.kind).WithField("model")
 	}
 	if r := h.grasp(); r != nil && !r.changed.Load() {
 		return r, nil
