@@ -2584,6 +2584,17 @@ type ChangedRule struct {
 	ID     string           `json:"id"`
 }
 
+// ChatEvent A server-sent event. The data of each is an OpenAIChatChunk, but for the last, which is [DONE] or what went wrong.
+type ChatEvent struct {
+	union json.RawMessage
+}
+
+// ChatEvent0 defines model for ChatEvent.0.
+type ChatEvent0 struct {
+	Data  string  `json:"data"`
+	Event *string `json:"event,omitempty"`
+}
+
 // ChatProvenance What wrote, under which rules, and the row of the log that says so.
 type ChatProvenance struct {
 	AuditHash     string       `json:"audit_hash"`
@@ -4215,10 +4226,10 @@ type OverviewModel struct {
 	SizeBytes int64    `json:"size_bytes"`
 	Slots     int      `json:"slots"`
 
-	// State loading, ready or failed
+	// State loading, ready, failed or unloaded
 	State string `json:"state"`
 
-	// StateCode Why it failed; empty otherwise.
+	// StateCode Why it failed or is not in memory; empty otherwise.
 	StateCode string `json:"state_code"`
 }
 
@@ -6201,6 +6212,68 @@ type OpenaiInferJSONRequestBody = InferRequest
 
 // OpenaiCreateModerationJSONRequestBody defines body for OpenaiCreateModeration for application/json ContentType.
 type OpenaiCreateModerationJSONRequestBody = OpenAIModerationRequest
+
+// AsChatEvent0 returns the union data inside the ChatEvent as a ChatEvent0
+func (t ChatEvent) AsChatEvent0() (ChatEvent0, error) {
+	var body ChatEvent0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChatEvent0 overwrites any union data inside the ChatEvent as the provided ChatEvent0
+func (t *ChatEvent) FromChatEvent0(v ChatEvent0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeChatEvent0 performs a merge with any union data inside the ChatEvent, using the provided ChatEvent0
+func (t *ChatEvent) MergeChatEvent0(v ChatEvent0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsOpenAIChatChunk returns the union data inside the ChatEvent as a OpenAIChatChunk
+func (t ChatEvent) AsOpenAIChatChunk() (OpenAIChatChunk, error) {
+	var body OpenAIChatChunk
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromOpenAIChatChunk overwrites any union data inside the ChatEvent as the provided OpenAIChatChunk
+func (t *ChatEvent) FromOpenAIChatChunk(v OpenAIChatChunk) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeOpenAIChatChunk performs a merge with any union data inside the ChatEvent, using the provided OpenAIChatChunk
+func (t *ChatEvent) MergeOpenAIChatChunk(v OpenAIChatChunk) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ChatEvent) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ChatEvent) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
 
 // AsOpenAIModerationRequest returns the union data inside the InferRequest as a OpenAIModerationRequest
 func (t InferRequest) AsOpenAIModerationRequest() (OpenAIModerationRequest, error) {

@@ -4171,9 +4171,9 @@ export interface components {
             kind: string;
             default: boolean;
             built_in: boolean;
-            /** @description loading, ready or failed */
+            /** @description loading, ready, failed or unloaded */
             state: string;
-            /** @description Why it failed; empty otherwise. */
+            /** @description Why it failed or is not in memory; empty otherwise. */
             state_code: string;
             /**
              * Format: double
@@ -4409,6 +4409,11 @@ export interface components {
                 cached_tokens: number;
             };
         };
+        /** @description A server-sent event. The data of each is an OpenAIChatChunk, but for the last, which is [DONE] or what went wrong. */
+        ChatEvent: {
+            event?: string;
+            data: string;
+        } | components["schemas"]["OpenAIChatChunk"];
         /** @description One event of a stream. The first has the role and the row of the log at open, that with the reason why it ended the row at close. */
         OpenAIChatChunk: {
             id: string;
@@ -8827,7 +8832,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OpenAIChatCompletion"];
-                    "text/event-stream": components["schemas"]["OpenAIChatChunk"];
+                    "text/event-stream": components["schemas"]["ChatEvent"];
                 };
             };
             429: components["responses"]["OpenAILimited"];
@@ -8923,7 +8928,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OpenAIModeration"] | components["schemas"]["OpenAIChatCompletion"];
-                    "text/event-stream": components["schemas"]["OpenAIChatChunk"];
+                    "text/event-stream": components["schemas"]["ChatEvent"];
                 };
             };
             429: components["responses"]["OpenAILimited"];
