@@ -26,7 +26,7 @@ const (
 const Reason = "canary_drift"
 
 // patience is how long readiness waits for the first answers of the default guard: guard-nano gives them in a fraction of it.
-const patience = time.Second
+const patience = 2 * time.Second
 
 // again is when a guard that could not be asked is asked again.
 const again = 10 * time.Second
