@@ -65,7 +65,7 @@ func TestWithoutTimeEachCheckSaysSo(t *testing.T) {
 	cancel()
 	r := doctor.Run(ctx, options(made(t)))
 	require.True(t, r.OK, "that there was no time is no failure")
-	require.Len(t, r.Checks, 13)
+	require.Len(t, r.Checks, 14)
 	for _, c := range r.Checks {
 		require.Equal(t, "late", c.Code)
 		require.Equal(t, doctor.Warn, c.Status)
