@@ -76,10 +76,10 @@ type Reason string
 
 // The reasons.
 const (
-	Stopped  Reason = "stop"     // at a stop id, or the sink had enough
-	Length   Reason = "length"   // Max ids were written
-	Canceled Reason = "canceled" // an error says why: the caller left, ran out of time, or the model failed
-	Yielded  Reason = "yielded"  // a turn is over; no lease answers this
+	Stopped  = Reason("stop")     // at a stop id, or the sink had enough
+	Length   = Reason("length")   // Max ids were written
+	Canceled = Reason("canceled") // an error says why: the caller left, ran out of time, or the model failed
+	Yielded  = Reason("yielded")  // a turn is over; no lease answers this
 )
 
 // Generated is what was written. Beside an error it says how far the text came.
