@@ -238,7 +238,7 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 		CacheEntries: c.CacheEntries, CacheTTL: c.CacheTTL, CacheShareServices: c.CacheShareServices, Build: o.Build.name(),
 	})
 	a.Models.Handle(catalog.KindGuard, a.Moderation.Open)
-	a.Chat = chat.New(chat.Deps{Guard: a.Guard, Models: a.Models, Scheduler: a.Scheduler, Still: a.Auth.Recheck},
+	a.Chat = chat.New(chat.Deps{Guard: a.Guard, Models: a.Models, Scheduler: a.Scheduler, Still: a.Auth.Recheck, Trust: a.trusts},
 		chat.Options{
 			KeepContent: c.KeepContent, Build: o.Build.name(), Tuning: chatTuning(c), Now: o.Now, Context: c.ChatContext,
 			Spec: inference.Spec{Slots: c.Slots, Lanes: c.Lanes, Batch: c.Batch, Threads: c.Threads, Flash: c.FlashAttention, Cache: c.KVCache, Kernels: c.Kernels},

@@ -70,6 +70,11 @@ func (t *turn) write(ctx context.Context, tell func(Piece) bool) (a Answer, rele
 	if _, err := t.held.Call(); err != nil {
 		return Answer{}, release, err
 	}
+	if trust := t.s.d.Trust; trust != nil {
+		if err := trust(t.held.Model); err != nil {
+			return Answer{}, release, err
+		}
+	}
 	if t.asked, err = t.ask(); err != nil {
 		return Answer{}, release, err
 	}

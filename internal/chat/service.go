@@ -8,6 +8,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/catalog"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/inference"
 	"guardhouse/internal/limit"
@@ -21,6 +22,8 @@ type Deps struct {
 	Scheduler *inference.Scheduler
 	// Still answers a caller of a stream as he is now, and refuses him whose credential is no longer good.
 	Still access.Still
+	// Trust refuses a model that is in memory and must not be used; nil = none is refused.
+	Trust func(m catalog.Model) error
 }
 
 // Options are the settings as they are at the start; Tune changes those that are in Tuning.
