@@ -167,7 +167,7 @@ func TestServiceAccountsShareBySettingAlone(t *testing.T) {
 func TestAnotherModeOrModelIsANewVerdict(t *testing.T) {
 	r := newRig(t, remembering())
 	r.imported(t, "second", "role:reviewer")
-	require.NoError(t, r.models.Refresh(t.Context())) // no model is loaded with a template that its row does not name
+	require.NoError(t, r.models.Refresh(t.Context()))     // no model is loaded with a template that its row does not name
 	require.NoError(t, r.db.Write(func(tx *db.Tx) error { // other bytes are another model; so is another template
 		_, err := tx.Exec("UPDATE models SET template_sha256 = ? WHERE id = 'second'", strings.Repeat("ab", 32))
 		return err

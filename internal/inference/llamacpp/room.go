@@ -107,7 +107,9 @@ func (n need) compute(l laneLimits) int64 {
 func (n need) rows(l laneLimits) int64 { return 4 * int64(n.vocab) * int64(l.slots) * rowsPerQuery }
 
 // cells answers the tokens that one lane has room for.
-func (l laneLimits) cells() int64 { return int64(l.slots)*int64(l.slotTokens) + int64(l.shelves())*shelfIDs }
+func (l laneLimits) cells() int64 {
+	return int64(l.slots)*int64(l.slotTokens) + int64(l.shelves())*shelfIDs
+}
 
 // squeeze makes slots, then lanes fewer until the contexts fit into the room. What was given is not touched: where that
 // does not fit it refuses with fault.Unprocessable, and says what is needed and what there is.
