@@ -28,17 +28,20 @@ const (
 func naming() map[string]string {
 	const one = `{"id":"r","effect":"allow","principals":["*"],"models":["MODEL"],"operations":["view"]}`
 	return map[string]string{
-		"createModeration":       `{"model":"MODEL","input":"hello"}`,
-		"openaiCreateModeration": `{"model":"MODEL","input":["hello","there"]}`,
-		"createKey":              `{"label":"x","models":["MODEL"]}`,
-		"putModelACL":            `{"rules":[]}`,
-		"putACLModel":            `{"model":"MODEL","rules":[]}`,
-		"createRule":             one,
-		"putRule":                one,
-		"putPolicy":              `{"version":1,"rules":[` + one + `]}`,
-		"rehearseRules":          `{"model":"MODEL","rules":[],"days":1}`,
-		"explainAccess":          `{"principal":"SELF","model":"MODEL","operation":"infer"}`,
-		"createAccessRequest":    `{"model":"MODEL","operations":["infer"],"purpose":"ward round","until":"2030-01-01T00:00:00Z"}`,
+		"createModeration":           `{"model":"MODEL","input":"hello"}`,
+		"openaiCreateModeration":     `{"model":"MODEL","input":["hello","there"]}`,
+		"createKey":                  `{"label":"x","models":["MODEL"]}`,
+		"putModelACL":                `{"rules":[]}`,
+		"putACLModel":                `{"model":"MODEL","rules":[]}`,
+		"createRule":                 one,
+		"putRule":                    one,
+		"putPolicy":                  `{"version":1,"rules":[` + one + `]}`,
+		"rehearseRules":              `{"model":"MODEL","rules":[],"days":1}`,
+		"explainAccess":              `{"principal":"SELF","model":"MODEL","operation":"infer"}`,
+		"openaiCreateChatCompletion": `{"model":"MODEL","messages":[{"role":"user","content":"hello"}]}`,
+		"openaiInfer":                `{"model":"MODEL","messages":[{"role":"user","content":"hello"}]}`,
+		"makeModelDefault":           `{}`,
+		"createAccessRequest":        `{"model":"MODEL","operations":["infer"],"purpose":"ward round","until":"2030-01-01T00:00:00Z"}`,
 	}
 }
 
