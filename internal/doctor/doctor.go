@@ -1,7 +1,7 @@
 // Package doctor looks at a machine and a data folder and says what is right, what is doubtful and what is wrong, each with
 // what to do about it. It changes nothing: no file is made or touched in the data folder, no lock is taken that a server
 // would meet, no port is opened. It works beside a running server, without one, and on a folder that is broken. It may
-// import audit, catalog, db, fault, gpu, inference, isa and verify; settings reach it as plain values.
+// import audit, catalog, db, fault, gpu, inference, isa, sandbox and verify; settings reach it as plain values.
 package doctor
 
 import (
@@ -79,11 +79,11 @@ type Options struct {
 	Now      func() time.Time
 	// Kernels are those that the engine computes with here, and those it would choose itself; "" where nobody asked it.
 	Kernels, KernelsAuto string
-	// Guards answers what holds a child in which a model is tried; nil = nobody can be asked.
-	Guards func(context.Context) (sandbox.Guards, error)
 	// GPU answers what this machine has for models to run on; nil = nobody can be asked. GPUDir is where its library would be.
 	GPU    func(context.Context) (*gpu.Host, error)
 	GPUDir string
+	// Guards answers what holds a child in which a model is tried; nil = nobody can be asked.
+	Guards func(context.Context) (sandbox.Guards, error)
 	// Engine loads the default guard to see how it would be laid out, with Spec's settings; nil = it is not tried.
 	// Spec.SlotTokens is the most text of one query.
 	Engine inference.Engine
