@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -51,7 +50,7 @@ type started struct {
 	dir    string
 	url    string
 	said   *apptest.Lines // on standard output
-	stderr bytes.Buffer
+	stderr apptest.Lines
 }
 
 func start(t *testing.T, env ...string) *started {

@@ -65,11 +65,11 @@ type auditExport struct {
 
 // VisitExportAuditResponse writes the export.
 func (e auditExport) VisitExportAuditResponse(w http.ResponseWriter) error {
-	name := "guardhouse-audit.jsonl"
+	a := attachment{e.x.Format.ContentType(), "guardhouse-audit.jsonl"}
 	if e.x.Format == export.CSV {
-		name = "guardhouse-audit.csv"
+		a = attachment{e.x.Format.ContentType(), "guardhouse-audit.csv"}
 	}
-	return e.s.attach(e.c, w, attachment{e.x.Format.ContentType(), name}, func(ctx context.Context, out io.Writer) error {
+	return e.s.attach(e.c, w, a, func(ctx context.Context, out io.Writer) error {
 		_, err := e.x.Write(ctx, out)
 		return err
 	})

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -61,13 +62,22 @@ func running() []access.Action {
 	return []access.Action{access.ModerationRun, access.AnalysisRun, access.ChatRun, access.ImageGenerate}
 }
 
+// chargedElsewhere are operations that run a model and whose path or body is made of more than a model and texts: each has a test
+// of its own that what it takes is charged.
+func chargedElsewhere() []string {
+	return []string{
+		"reproduceModeration",                       // TestAReproductionIsCharged
+		"openaiCreateChatCompletion", "openaiInfer", // TestALimitOverMixedWays
+	}
+}
+
 // runRoutes are the routes of the document that run a model. It refuses one that runners() does not know.
 func runRoutes(t testing.TB) []served {
 	t.Helper()
 	var out []served
 	for _, s := range operations(t) {
 		action, _ := s.op.Extensions["x-action"].(string)
-		if s.changes() && slices.Contains(running(), access.Action(action)) {
+		if s.changes() && slices.Contains(running(), access.Action(action)) && !slices.Contains(chargedElsewhere(), s.op.OperationID) {
 			require.Contains(t, runners(), s.op.OperationID, "%s runs a model: say how in runners()", s.path)
 			out = append(out, s)
 		}
@@ -157,7 +167,7 @@ func newLimited(t testing.TB, o access.Options) (*bench, *apptest.Clock) {
 		ModelsDir: filepath.Join(dir, "models"), RunDir: filepath.Join(dir, "run"), Aliases: map[string]string{"house-guard": "guard-nano"},
 	})
 	s.judge, s.models = judging(moderation.Deps{
-		DB: s.db, Guard: s.guard, Catalog: s.catalog, Scheduler: s.scheduler, CacheKey: []byte("a test's"),
+		DB: s.db, Guard: s.guard, Catalog: s.catalog, Scheduler: s.scheduler, Audit: s.log, CacheKey: []byte("a test's"),
 	}, s.engine, moderation.Options{CacheEntries: 100})
 	return newBenchOf(t, dir, r, s), now
 }
@@ -186,6 +196,24 @@ func TestNoPathLosesTheLimit(t *testing.T) {
 		require.Contains(t, w.Header().Get("RateLimit-Policy"), `"rule-six";q=6;w=60`, p.name)
 	}
 	require.Equal(t, http.StatusOK, b.do(call{method: "POST", path: moderations, as: "rob", body: `{"input":"x"}`}).Code, "another person's count is another")
+}
+
+// A reproduction runs the model and counts as a verdict does, in one count with verdicts.
+func TestAReproductionIsCharged(t *testing.T) {
+	b, _ := newLimited(t, access.Options{})
+	b.ruled(six)
+	made := b.do(call{method: "POST", path: moderations, as: "rita", body: `{"input":"the same"}`})
+	require.Equal(t, http.StatusOK, made.Code)
+	var verdict struct{ ID string }
+	require.NoError(t, json.Unmarshal(made.Body.Bytes(), &verdict))
+	again := call{method: "POST", path: moderations + "/" + verdict.ID + "/reproduce", as: "rita", body: `{"input":"the same"}`}
+	for i := range 5 {
+		require.Equal(t, http.StatusOK, b.do(again).Code, i)
+	}
+	judged := b.engine.Judged()
+	require.Equal(t, http.StatusTooManyRequests, b.do(again).Code)
+	require.Equal(t, judged, b.engine.Judged(), "what is refused runs nothing")
+	require.Equal(t, http.StatusTooManyRequests, b.do(call{method: "POST", path: moderations, as: "rita", body: `{"input":"the same"}`}).Code)
 }
 
 // limitOf answers the part of RateLimit that is about one policy.
