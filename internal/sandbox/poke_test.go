@@ -103,6 +103,7 @@ func attempts(at targets) map[string]func() error {
 		"read its parent":    raw(unix.SYS_PROCESS_VM_READV, uintptr(at.Parent), uintptr(unsafe.Pointer(&local)), 1, uintptr(unsafe.Pointer(&local)), 1),
 		"signal its parent":  func() error { return unix.Kill(at.Parent, 0) },
 		"signal a thread":    raw(unix.SYS_TGKILL, uintptr(at.Parent), uintptr(at.Parent), 0),
+		"pin its parent":     func() error { return pin(at.Parent) },
 		"hold its parent":    raw(unix.SYS_PIDFD_OPEN, uintptr(at.Parent)),
 		"raise a limit":      raw(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&limit))),
 		"executable memory":  raw(unix.SYS_MMAP, 0, 4096, unix.PROT_READ|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uintptr(0)),
@@ -121,6 +122,15 @@ func attempts(at targets) map[string]func() error {
 		"a page fault's way": raw(unix.SYS_USERFAULTFD, 0),
 		"the clock":          raw(unix.SYS_CLOCK_SETTIME, 0, uintptr(unsafe.Pointer(&word))),
 	}
+}
+
+// pin says anew where a process's threads may run: where they may already, so that nothing moves.
+func pin(pid int) error {
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(pid, &set); err != nil {
+		return err
+	}
+	return unix.SchedSetaffinity(pid, &set)
 }
 
 // threat M3: what took a child over reaches neither database nor network, starts nothing, writes nothing.
@@ -165,7 +175,7 @@ func TestTheAttemptsAreReal(t *testing.T) {
 	tries := attempts(at)
 	for _, name := range []string{
 		"read the database", "write the database", "make a file", "list a folder", "listen", "a socket of UDP", "a pair of sockets",
-		"run a program", "signal its parent", "executable memory", "shared memory", "a memory file", "make a link", "make a folder",
+		"run a program", "signal its parent", "pin its parent", "executable memory", "shared memory", "a memory file", "make a link", "make a folder",
 	} {
 		require.NoError(t, tries[name](), name)
 	}
