@@ -73,7 +73,7 @@ func onlyOurs(f *os.File, last bool) error {
 	if !last && st.Mode&unix.S_ISVTX != 0 {
 		return nil
 	}
-	if st.Mode&0o002 != 0 || st.Mode&0o020 != 0 && st.Gid != 0 {
+	if st.Mode&0o022 != 0 {
 		return &UnsafeError{f.Name(), fmt.Sprintf("can be written to by others (mode %04o; chmod go-w)", st.Mode&0o7777)}
 	}
 	return nil
