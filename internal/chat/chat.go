@@ -105,6 +105,9 @@ type Listener interface {
 	Piece(p Piece) error
 	// End is called when the row at close is durable. Its Text is what Pieces were of, and not repeated.
 	End(a Answer) error
+	// Cut is called on another goroutine, once, when the stream's time or right is over before its end: a call that waits for a slow
+	// reader is to return. It is not called once Stream has returned.
+	Cut()
 	// Broken tells a listener who heard Begin why there is no End.
 	Broken(why error)
 }

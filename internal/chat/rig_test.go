@@ -219,6 +219,7 @@ type listener struct {
 	atEnd    int
 	deafFrom int           // piece at which it is gone; 0 = never
 	heard    chan struct{} // a token when something was heard
+	slow     chan struct{} // closed by Cut: the first piece is not taken before; nil = it is taken at once
 }
 
 func (r *rig) listener(t testing.TB) *listener {
@@ -242,7 +243,16 @@ func (l *listener) Piece(p chat.Piece) error {
 	case l.heard <- struct{}{}:
 	default:
 	}
+	if l.slow != nil && l.pieces == 1 {
+		<-l.slow
+	}
 	return nil
+}
+
+func (l *listener) Cut() {
+	if l.slow != nil {
+		close(l.slow)
+	}
 }
 
 func (l *listener) End(a chat.Answer) error {

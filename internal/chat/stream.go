@@ -25,12 +25,27 @@ func (s *Service) Stream(ctx context.Context, p access.Principal, r Request, to 
 	defer stop()
 	w := &stream{turn: t, to: to, ctx: ctx, late: t.lateness(cancel)}
 	defer w.late.Stop()
+	defer cutting(ctx, to)()
 	answer, release, err := t.write(ctx, w.tell)
 	defer release()
 	if err == nil {
 		err = w.open()
 	}
 	return w.close(answer, w.why(err))
+}
+
+// cutting has a listener cut when ctx is done, and never once end has returned.
+func cutting(ctx context.Context, to Listener) (end func()) {
+	cut := make(chan struct{})
+	forget := context.AfterFunc(ctx, func() {
+		defer close(cut)
+		to.Cut()
+	})
+	return func() {
+		if !forget() {
+			<-cut
+		}
+	}
 }
 
 // lateness ends a stream whose first token does not come in time.
@@ -56,8 +71,12 @@ type stream struct {
 	text   []byte
 }
 
-// tell opens the stream with the first token, whatever it holds, and hands on.
+// tell opens the stream with the first token, whatever it holds, and hands on. A reader who is slow hears nothing that was written
+// once the stream's time or his right is over.
 func (w *stream) tell(p Piece) bool {
+	if w.broken = context.Cause(w.ctx); w.broken != nil {
+		return false
+	}
 	if w.broken = w.open(); w.broken != nil {
 		return false
 	}

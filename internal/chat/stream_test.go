@@ -71,6 +71,22 @@ func TestARightThatEndsInMidStream(t *testing.T) {
 	until(t, "the model is free", r.free)
 }
 
+// threat A4: what a model wrote ahead of a slow reader is not his any more once his right is over.
+func TestARightThatEndsWhileTheReaderIsSlow(t *testing.T) {
+	r := newRig(t)
+	l, over := r.listener(t), make(chan error, 1)
+	l.slow = make(chan struct{})
+	go func() {
+		over <- r.svc.Stream(context.Background(), rita(), ask("parrot", "one two three four five six"), l)
+	}()
+	l.wait(t, over)
+	until(t, "the model is done", func() bool { return r.engine.Running() == 0 })
+	r.end(fault.New(fault.Unauthenticated, "Sign in again."))
+	require.Equal(t, fault.Unauthenticated, fault.CodeOf(<-over))
+	require.Equal(t, []any{1, (*chat.Answer)(nil)}, []any{l.pieces, l.answer})
+	require.Equal(t, fault.Unauthenticated, fault.CodeOf(l.broken))
+}
+
 // TestARightThatEndsBeforeTheFirstWord: one row, and nobody was told anything.
 func TestARightThatEndsBeforeTheFirstWord(t *testing.T) {
 	r := newRig(t)

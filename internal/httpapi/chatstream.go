@@ -113,6 +113,14 @@ func (e *chatEvents) End(a chat.Answer) error {
 	return e.alive.say([]byte("data: [DONE]\n\n"))
 }
 
+// cutWithin is how long a reader has for what is on its way to him when his stream is cut.
+const cutWithin = 5 * time.Second
+
+// Cut is part of chat.Listener.
+func (e *chatEvents) Cut() {
+	_ = e.sink.control.SetWriteDeadline(time.Now().Add(cutWithin)) //nolint:forbidigo // the socket's clock; a test's writer has none
+}
+
 // Broken is part of chat.Listener. Who is gone does not hear it.
 func (e *chatEvents) Broken(why error) {
 	f := fault.From(why)
