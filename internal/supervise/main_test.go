@@ -67,6 +67,8 @@ func worker() int {
 		kill(syscall.SIGKILL)
 	case how == "abort at start once" && w.Generation == 1:
 		kill(syscall.SIGABRT)
+	case how == "crash by payloads" && w.Generation <= crashesByPayloads:
+		return crashBy(w)
 	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGHUP)
@@ -83,6 +85,26 @@ func worker() int {
 		fmt.Println("hung up")
 	}
 	return 5
+}
+
+// crashesByPayloads are more than the parent forgives of any other kind.
+const crashesByPayloads = mostFailures + 2
+
+// crashBy ends this process with the payloads of two accounts in flight, others each time, and its models not yet loaded.
+func crashBy(w *Worker) int {
+	marks := w.Marks(time.Now)
+	for i := range 2 {
+		m, err := marks.Admit(context.Background(), [32]byte{byte(w.Generation)}, fmt.Sprint(w.Generation, i))
+		if err == nil {
+			err = m.Begin(context.Background())
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 3
+		}
+	}
+	kill(syscall.SIGABRT)
+	return 3
 }
 
 // kill ends this process and does not return.

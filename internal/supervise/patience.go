@@ -62,18 +62,24 @@ func (e Ended) String() string {
 }
 
 // patience counts failures in a row.
-type patience struct{ failures int }
+type patience struct {
+	failures int
+	unblamed int // of them, those that no payload may have caused
+}
 
 // after answers how long to wait for the next start, and whether there is to be none: at once after a worker that had served, then
-// ever longer.
-func (p *patience) after(e Ended) (wait time.Duration, enough bool) {
+// ever longer. What payloads may have caused (blamed) is never the end: whoever sends them is found and stopped.
+func (p *patience) after(e Ended, blamed bool) (wait time.Duration, enough bool) {
 	if !e.failed() {
-		p.failures = 0
+		*p = patience{}
 		return 0, false
 	}
-	p.failures++
+	p.failures = min(p.failures+1, mostFailures)
+	if !blamed {
+		p.unblamed++
+	}
 	switch {
-	case p.failures >= mostFailures:
+	case p.unblamed >= mostFailures:
 		return 0, true
 	case p.failures == 1:
 		return 0, false

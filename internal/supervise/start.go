@@ -37,7 +37,7 @@ type Start struct {
 	Generation int       // 1 = the first
 	Ended      string    // how the one before ended, "" for the first
 	EndedAt    time.Time // when
-	Unready    bool      // one before ended by itself before its models were loaded
+	Unready    bool      // one before ended by itself before its models were loaded, and no payload was in flight
 	Config     []byte
 	Names      []string // of the files, in order
 	Crashes    crash.Verdicts

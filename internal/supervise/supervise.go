@@ -86,12 +86,14 @@ func (s *supervisor) run(ctx context.Context) error {
 		case start.Generation == 1 && e.refused():
 			return &ExitError{Code: e.Code}
 		}
-		wait, enough := s.patience.after(e)
-		s.tell(e, start.Generation, wait)
+		found := s.book.Ended(e.At, e.ByItself(), s.table)
+		blamed := e.ByItself() && found.InFlight > 0
+		wait, enough := s.patience.after(e, blamed)
+		s.tell(e, found, start.Generation, wait)
 		if enough {
 			return fmt.Errorf("the worker ended %d times in a row, the last time with %s: what it said stands above; nothing serves any more", mostFailures, e)
 		}
-		unready := start.Unready || e.Whole == 0 && e.ByItself()
+		unready := start.Unready || e.Whole == 0 && e.ByItself() && !blamed
 		start = Start{Generation: start.Generation + 1, Ended: e.String(), EndedAt: e.At, Unready: unready}
 		if !s.rest(ctx, wait) {
 			return errors.Join(s.stopping())
@@ -113,8 +115,7 @@ func (s *supervisor) one(ctx context.Context, start Start) (Ended, error) {
 }
 
 // tell logs how a worker ended and what follows of it.
-func (s *supervisor) tell(e Ended, generation int, wait time.Duration) {
-	f := s.book.Ended(e.At, e.ByItself(), s.table)
+func (s *supervisor) tell(e Ended, f crash.Found, generation int, wait time.Duration) {
 	s.Log.Error("the worker ended", "why", e.String(), "generation", generation, "ran_ms", e.Ran.Milliseconds(), "in_flight", f.InFlight, "restart_in_ms", wait.Milliseconds())
 	if f.Refused {
 		s.Log.Error("an input ended the worker twice while it ran alone: it is refused from now on")

@@ -105,21 +105,42 @@ type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
+// threat M8: crashes by payloads neither end the service, however many accounts send them, nor say anything of the GPU.
+func TestCrashesByPayloadsAreNoLoop(t *testing.T) {
+	p := begin(t, "crash by payloads", nil)
+	s := p.next()
+	require.Equal(t, crashesByPayloads+1, s.Generation)
+	require.False(t, s.Unready)
+	p.stop()
+	require.NoError(t, p.ends())
+	require.Len(t, *p.waits, crashesByPayloads)
+	require.Equal(t, longestWait, (*p.waits)[crashesByPayloads-1], "ever slower all the same")
+}
+
 func TestPatience(t *testing.T) {
 	var p patience
 	crash := Ended{Code: exitFault, Served: true, Whole: time.Second}
 	for range 3 {
-		_, enough := p.after(crash)
+		_, enough := p.after(crash, false)
 		require.False(t, enough)
 	}
-	wait, enough := p.after(Ended{Code: exitFault, Served: true, Whole: time.Hour})
+	wait, enough := p.after(Ended{Code: exitFault, Served: true, Whole: time.Hour}, false)
 	require.Zero(t, wait, "it had served for long")
 	require.False(t, enough)
-	wait, _ = p.after(crash)
+	wait, _ = p.after(crash, false)
 	require.Zero(t, wait, "the row begins anew")
-	wait, _ = p.after(Ended{Code: -1, Signal: syscall.SIGKILL})
+	wait, _ = p.after(Ended{Code: -1, Signal: syscall.SIGKILL}, false)
 	require.Equal(t, time.Second, wait, "its models were never loaded")
-	wait, _ = p.after(Ended{Code: -1, Signal: syscall.SIGKILL, Served: true, Whole: time.Millisecond})
+	wait, _ = p.after(Ended{Code: -1, Signal: syscall.SIGKILL, Served: true, Whole: time.Millisecond}, false)
+	require.Zero(t, wait)
+	for range 100 {
+		_, enough = p.after(crash, true)
+		require.False(t, enough)
+	}
+	for i := range mostFailures {
+		wait, enough = p.after(crash, false)
+		require.Equal(t, i == mostFailures-1, enough, "payloads count for nothing")
+	}
 	require.Zero(t, wait)
 }
 
