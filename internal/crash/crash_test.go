@@ -171,19 +171,51 @@ func TestOneAmongHimself(t *testing.T) {
 
 func TestNobodyIsBlamedForWhatIsNotNative(t *testing.T) {
 	h := newHouse(t)
-	for range 10 {
-		h.begin("report", "victim")
+	for round := range 10 {
+		report, victim := fmt.Sprint("report ", round), fmt.Sprint("victim ", round)
+		h.begin(report, victim)
 		h.clock.Advance(time.Second)
 		require.Equal(t, Found{InFlight: 1}, h.book.Ended(h.clock.Now(), false, h.table), "killed from outside")
 		h.start()
 		done := h.marks.Company()
-		h.begin("report", "victim")
+		h.begin(report, victim)
 		f := h.crash()
 		require.False(t, f.Alone || f.Refused || f.Stopped, "a model was being loaded")
 		done()
 		require.Equal(t, Found{}, h.crash(), "nothing was in flight")
+		require.Empty(t, h.refusal(report, victim))
 	}
-	require.Empty(t, h.refusal("report", "victim"))
+}
+
+// threat M8: whoever crashes the worker while it loads a model is found all the same: a suspect runs only where nothing else does.
+func TestASuspectDoesNotRunWhileAModelIsLoaded(t *testing.T) {
+	h := newHouse(t)
+	h.marks.Company()
+	h.begin("bomb", "attacker")
+	require.Equal(t, Found{InFlight: 1}, h.crash(), "the model may have done it")
+	loaded := h.marks.Company()
+	require.Equal(t, fault.Busy, h.refusal("bomb", "attacker"))
+	require.Equal(t, fault.Busy, h.refusal("another", "attacker"))
+	h.begin("report", "victim").End(true)
+	loaded()
+	m, err := h.marks.Admit(t.Context(), text("bomb"), "attacker")
+	require.NoError(t, err)
+	loaded = h.marks.Company()
+	require.Equal(t, fault.Busy, fault.CodeOf(m.Begin(t.Context())), "it was admitted before")
+	m.End(false)
+	loaded()
+	h.begin("bomb", "attacker")
+	loading := make(chan func(), 1)
+	marks := h.marks
+	go func() { loading <- marks.Company() }()
+	require.Eventually(t, func() bool {
+		marks.gate.mu.Lock()
+		defer marks.gate.mu.Unlock()
+		return len(marks.gate.waiting) == 1
+	}, time.Minute, time.Millisecond, "no model is loaded beside it")
+	require.True(t, h.crash().Alone)
+	marks.gate.leaveAlone()
+	(<-loading)()
 }
 
 func TestWhatEndedIsNotInFlight(t *testing.T) {

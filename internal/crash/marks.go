@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"guardhouse/internal/fault"
@@ -28,6 +29,7 @@ type Marks struct {
 	stopped  map[Digest]time.Time
 	now      func() time.Time
 	gate     *gate
+	company  atomic.Int32 // work of the engine itself, in the gate or before it
 
 	mu       sync.Mutex
 	free     []int
@@ -53,7 +55,8 @@ func NewMarks(t *Table, v Verdicts, now func() time.Time) *Marks {
 }
 
 // Admit refuses a payload that ended the worker twice while it ran alone with fault.PayloadRefused, and a principal whose
-// payloads did so three times in ten minutes with fault.CrashStopped. A suspect waits here until it is its turn to be alone.
+// payloads did so three times in ten minutes with fault.CrashStopped. A suspect waits here until it is its turn to be alone, and is
+// refused with fault.Busy while a model is loaded.
 func (m *Marks) Admit(ctx context.Context, payload [32]byte, principal string) (inference.Mark, error) {
 	k := &mark{marks: m, pair: Pair{m.verdicts.payload(payload), m.verdicts.principal(principal)}, place: -1}
 	if m.refused[k.pair.Payload] {
@@ -64,11 +67,19 @@ func (m *Marks) Admit(ctx context.Context, payload [32]byte, principal string) (
 		return nil, stopped(until.Sub(now))
 	}
 	if k.alone = m.suspected(k.pair, now); k.alone {
+		if m.company.Load() > 0 {
+			return nil, inCompany()
+		}
 		if err := m.gate.queue(ctx); err != nil {
 			return nil, fault.From(err)
 		}
 	}
 	return k, nil
+}
+
+// inCompany is the refusal of a suspect beside which nobody could tell what ended the process.
+func inCompany() *fault.Error {
+	return fault.New(fault.Busy, "This input has to run alone, and a model is being loaded.").WithRetry(alonePatience)
 }
 
 // stopped is the refusal of a principal, with what a 429 says of limits.
@@ -91,14 +102,24 @@ func (m *Marks) suspected(p Pair, now time.Time) bool {
 	})
 }
 
-// Company marks work of the engine itself until done is called: while it runs nobody is alone.
+// Company marks work of the engine itself until done is called: while it runs nobody is alone, and no suspect runs. It waits for the
+// one that is alone, so whoever calls it has no payload in flight.
 func (m *Marks) Company() (done func()) {
+	m.company.Add(1)
+	_ = m.gate.enter(context.Background()) // which never ends
+	leave := func() {
+		m.gate.leave()
+		m.company.Add(-1)
+	}
 	place, err := m.take()
 	if err != nil { // then a thousand payloads are in flight, and nobody is alone either
-		return func() {}
+		return leave
 	}
 	m.table.mark(place, nobodys, Pair{})
-	return func() { m.give(place) }
+	return func() {
+		m.give(place)
+		leave()
+	}
 }
 
 func (m *Marks) take() (int, error) {
@@ -161,6 +182,9 @@ func (k *mark) enter(ctx context.Context) error {
 			return fault.From(err)
 		}
 		return nil
+	}
+	if k.marks.company.Load() > 0 {
+		return inCompany()
 	}
 	within, cancel := context.WithTimeout(ctx, alonePatience)
 	defer cancel()
