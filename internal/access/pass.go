@@ -37,6 +37,7 @@ type state int
 const (
 	open    state = iota
 	busy          // a row is being written
+	opening       // the row of a stream's beginning is being written, and the use goes on meanwhile
 	failed        // nothing was kept: nothing more may be committed, and Close owes the row
 	settled       // the row is durable
 	running       // the row of a stream's beginning is durable, and the use goes on
@@ -65,7 +66,7 @@ func (p *Pass) Valid() error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.state != open && p.state != running {
+	if p.state != open && p.state != opening && p.state != running {
 		return fault.Wrap(errPass, fault.Internal, "the operation's pass is used up")
 	}
 	return nil
@@ -130,7 +131,11 @@ func (p *Pass) Commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audi
 
 // commit leaves the pass in the state after, or settled where the caller had left.
 func (p *Pass) commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audit.Event) error, after state) (audit.Event, error) {
-	if p == nil || p.guard == nil || !p.move(open, busy) {
+	during := busy
+	if after == running {
+		during = opening
+	}
+	if p == nil || p.guard == nil || !p.move(open, during) {
 		return audit.Event{}, fault.Wrap(errPass, fault.Internal, "the operation has no pass, or it is used up")
 	}
 	e := p.guard.audit.Prepare(p.entry(o), p.guard.now())
@@ -160,13 +165,13 @@ func (p *Pass) commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audi
 	late := fault.CodeOf(err) == fault.NotInForce
 	if err != nil && !late {
 		p.keep(refused, err)
-		p.move(busy, failed)
+		p.move(during, failed)
 		return audit.Event{}, err
 	}
 	if gone != nil {
 		after = settled
 	}
-	if p.move(busy, after); after == settled {
+	if p.move(during, after); after == settled {
 		p.settle()
 	}
 	if gone != nil {

@@ -9,6 +9,7 @@ import (
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
+	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/limit"
 )
@@ -40,6 +41,22 @@ func TestAStreamHasTwoRows(t *testing.T) {
 	require.NotEmpty(t, rows[0].ContentHash)
 	require.NotEmpty(t, rows[1].ContentHash)
 	g.verify(t)
+}
+
+// TestAStreamGoesOnWhileItsRowIsWritten: a model asks for its next turn while the disk is slow. A row that ends the use ends it at once.
+func TestAStreamGoesOnWhileItsRowIsWritten(t *testing.T) {
+	g := newGate(t, "")
+	during := func(write func(*access.Pass, access.Outcome) error) (valid error) {
+		pass, asked := g.enter(t), false
+		require.NoError(t, write(pass, access.Outcome{Check: func(*db.Tx) (map[string]any, error) {
+			valid, asked = pass.Valid(), true
+			return nil, nil
+		}}))
+		require.True(t, asked)
+		return valid
+	}
+	require.NoError(t, during(func(p *access.Pass, o access.Outcome) error { _, err := p.Open(t.Context(), o); return err }))
+	require.Error(t, during(func(p *access.Pass, o access.Outcome) error { _, err := p.Commit(t.Context(), o, nil); return err }))
 }
 
 // TestAStreamThatIsNotEnded: whatever ended it, its closing row says so.
