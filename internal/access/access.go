@@ -79,6 +79,7 @@ type Op struct {
 	Operation                    Operation
 	Model, ModelSHA256, Resource string
 	Unknown                      bool     // the caller's catalog has no such model: the answer is NotFound, with its row
+	Counted                      bool     // limits hold although no model is used: whatever asks as a use would
 	Items                        int      // how many inputs this stands for, in details.items when above zero
 	Cost                         Cost     // what it will take of quotas, as far as it is known before
 	Content                      [][]byte // only its keyed hash is kept

@@ -80,10 +80,14 @@ func (l *Limits) quotas(by limit.Scope) []NamedQuota {
 	return out
 }
 
-// charged says whether the use is held against limits: running a model is, looking at one never, and the system has no limits.
+// charged says whether the use is held against limits: running a model is, and what is Counted; looking at one never is, and the
+// system has no limits.
 func charged(p Principal, op Op) bool {
-	return op.Operation != "" && op.Operation != View && p.Kind != KindSystem
+	return (op.uses() || op.Counted) && p.Kind != KindSystem
 }
+
+// uses says whether a model is run.
+func (op Op) uses() bool { return op.Operation != "" && op.Operation != View }
 
 // claims are the limits that hold in any case, and of the rules one of each group.
 func (l *limits) claims(p Principal, op Op, d rule.Decision) limit.Ask {
@@ -100,7 +104,9 @@ func (l *limits) claims(p Principal, op Op, d rule.Decision) limit.Ask {
 	}
 	rated(limit.ByPerson, "limits.person", account, l.Person)
 	rated(limit.ByAddress, "limits.address", limit.Address(p.Origin.IP), l.Address)
-	rated(limit.ByModel, "limits.model", op.Model, l.Model)
+	if op.uses() {
+		rated(limit.ByModel, "limits.model", op.Model, l.Model)
+	}
 	all = counted(all, l.person, account)
 	if p.KeyID != "" {
 		all = counted(all, l.key, p.line())

@@ -290,6 +290,23 @@ func TestWhatIsNeverCharged(t *testing.T) {
 	require.Zero(t, g.count(t, "SELECT count(*) FROM limit_counters"), "and it stores nothing over the server's counts")
 }
 
+// threat K2: what asks as a use would is held against the person's and the key's limits, and against no model's and no rule's.
+func TestWhatIsCountedWithoutAModel(t *testing.T) {
+	l := access.Limits{Person: per(2, time.Hour), Key: per(1, time.Hour), Model: per(1, time.Hour)}
+	g, _ := limitedGate(t, l, rated("a", "*", "1/h"))
+	counted := func(o *access.Op) { o.Operation, o.Counted = "", true }
+	_, err := g.try(t, byKey("key_1"), counted)
+	require.NoError(t, err)
+	_, err = g.try(t, byKey("key_1"), counted)
+	require.Equal(t, fault.RateLimited, fault.CodeOf(err), "the key's")
+	_, err = g.try(t, user("reviewer"), counted)
+	require.NoError(t, err, "the model's rate is not asked")
+	_, err = g.try(t, user("reviewer"), counted)
+	require.Equal(t, fault.RateLimited, fault.CodeOf(err), "the person's")
+	_, err = g.try(t, access.System("root"), counted)
+	require.NoError(t, err)
+}
+
 // threat U2: whoever hammers at his limit has a row for each refusal, whole, however many others do the same. Sums are for
 // strangers.
 func TestEveryRefusalByALimitHasItsRow(t *testing.T) {

@@ -74,7 +74,7 @@ func (s *Service) Reproduce(ctx context.Context, p access.Principal, id string, 
 	held, err := s.d.Models.Take(ctx, catalog.KindGuard, row.Model.ID)
 	switch {
 	case fault.CodeOf(err) == fault.NotFound || err == nil && held.Model.ID != row.Model.ID: // an alias is not the model
-		op.Operation = "" // there is none to be used
+		op.Operation, op.Counted = "", true // there is none to be used, and limits hold all the same
 	case err != nil:
 		return out, s.reject(ctx, p, op, err)
 	default:

@@ -218,3 +218,19 @@ func TestAReproductionCountsTowardsLimits(t *testing.T) {
 	_, err := r.svc.Reproduce(t.Context(), rita(), v.ID, text("bread"), 0)
 	require.Equal(t, fault.RateLimited, fault.CodeOf(err))
 }
+
+// threat K2: a model that is gone has no rule to ask, and each answer about its verdicts is a row all the same.
+func TestAReproductionByAModelThatIsGoneCountsTowardsLimits(t *testing.T) {
+	r := newRig(t, within(access.Limits{Quotas: []access.NamedQuota{{Name: "a-quota", By: limit.ByPerson, Quota: limit.Quota{Unit: limit.Requests, Span: limit.Day, Max: 2}}}}))
+	v := r.judge(t, text("bread"))
+	require.NoError(t, r.db.Write(func(tx *db.Tx) error {
+		_, err := tx.Exec("UPDATE models SET removed_at = 1")
+		return err
+	}))
+	_, err := r.cat.Refresh(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"model"}, fields(r.again(t, v.ID, text("bread"))))
+	_, err = r.svc.Reproduce(t.Context(), rita(), v.ID, text("bread"), 0)
+	require.Equal(t, fault.RateLimited, fault.CodeOf(err))
+	require.Equal(t, "a-quota", r.rows(t)[0].Details["limit"])
+}
