@@ -50,11 +50,11 @@ func partsOf(g *gguf.File, p plan) gpu.Sizes {
 	if s.Output < embedding/2 { // tied: the output is a copy of the embedding
 		s.Output += embedding
 	}
-	width := int64(0)
-	if heads := number("attention.head_count"); heads > 0 {
+	heads, width := number("attention.head_count"), int64(0)
+	if heads > 0 {
 		width = number("embedding_length") / heads
 	}
-	values := number("attention.head_count_kv") * (orElse(number("attention.key_length"), width) + orElse(number("attention.value_length"), width))
+	values := orElse(number("attention.head_count_kv"), heads) * (orElse(number("attention.key_length"), width) + orElse(number("attention.value_length"), width))
 	cell := 2 * values // f16
 	if p.lane.cacheQ8 {
 		cell = values * 34 / 32
