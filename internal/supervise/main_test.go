@@ -70,6 +70,10 @@ func worker() int {
 	case how == "crash by payloads" && w.Generation <= crashesByPayloads:
 		return crashBy(w)
 	}
+	if how == "start slowly" {
+		fmt.Println("{}") // it has no handler yet
+		_, _ = io.ReadFull(w.File("go on"), make([]byte, 1))
+	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGHUP)
 	w.Serving()

@@ -47,7 +47,7 @@ func (e Ended) final() error {
 	switch {
 	case e.Code == 0, e.Signal == syscall.SIGTERM && !e.Served: // it had accepted nothing yet
 		return nil
-	case e.Code > 0:
+	case e.Code > 0 && !e.ByItself():
 		return &ExitError{Code: e.Code}
 	}
 	return fmt.Errorf("the worker was to finish and ended with %s", e)

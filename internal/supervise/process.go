@@ -18,8 +18,8 @@ type process struct {
 	life    *os.File // its end tells the worker that the parent is gone
 	word    *os.File
 	began   time.Time
-	serving atomic.Bool
-	whole   atomic.Int64 // since when, in ns after began; 0 = not yet
+	serving chan struct{} // closed once its ports are answered
+	whole   atomic.Int64  // since when, in ns after began; 0 = not yet
 	now     func() time.Time
 	ended   chan Ended
 }
@@ -50,7 +50,7 @@ func (s *supervisor) start(with Start) (_ *process, err error) {
 	for _, f := range s.Files {
 		files = append(files, f.File)
 	}
-	p := &process{life: lifeHere, word: wordHere, began: s.Now(), now: s.Now, ended: make(chan Ended, 1)}
+	p := &process{life: lifeHere, word: wordHere, began: s.Now(), now: s.Now, serving: make(chan struct{}), ended: make(chan Ended, 1)}
 	p.process, err = os.StartProcess("/proc/self/exe", s.Args, &os.ProcAttr{
 		Env: s.Environ, Files: files, Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 	})
@@ -65,21 +65,24 @@ func (p *process) close() error { return errors.Join(p.life.Close(), p.word.Clos
 
 // watch hears what the worker says, until it is gone, and tells how it ended.
 func (p *process) watch() {
-	word := make([]byte, 1)
+	word, served := make([]byte, 1), false
 	for {
 		if _, err := io.ReadFull(p.word, word); err != nil {
 			break // it is gone, or soon will be
 		}
 		switch word[0] {
 		case wordServing:
-			p.serving.Store(true)
+			if !served {
+				served = true
+				close(p.serving)
+			}
 		case wordWhole:
 			p.whole.Store(int64(max(1, p.now().Sub(p.began))))
 		}
 	}
 	state, err := p.process.Wait()
 	reap()
-	e := Ended{At: p.now(), Served: p.serving.Load(), err: err}
+	e := Ended{At: p.now(), Served: served, err: err}
 	e.Ran = e.At.Sub(p.began)
 	if whole := time.Duration(p.whole.Load()); whole > 0 {
 		e.Whole = max(1, e.Ran-whole)

@@ -26,7 +26,7 @@ type Options struct {
 	Config  []byte   // for the worker, opaque
 	Files   []File   // for the worker, open as long as Run runs
 	Std     [3]*os.File
-	Hangups <-chan os.Signal // forwarded; nil = none
+	Hangups <-chan os.Signal // forwarded once a worker serves; nil = none
 	// Stopping is called once the worker was asked to stop: from then on the ports belong to nobody but it.
 	Stopping func() error
 	Now      func() time.Time
@@ -128,11 +128,15 @@ func (s *supervisor) tell(e Ended, f crash.Found, generation int, wait time.Dura
 // attend waits for a worker's end, passes on what it is told, and asks it to finish when ctx ends.
 func (s *supervisor) attend(ctx context.Context, p *process) (Ended, error) {
 	stop := ctx.Done()
+	// Before a worker serves it may not have a handler yet, and would end of a hang-up.
+	serving, hangups := p.serving, (<-chan os.Signal)(nil)
 	for {
 		select {
 		case e := <-p.ended:
 			return e, errors.Join(e.err, p.close())
-		case <-s.Hangups:
+		case <-serving:
+			serving, hangups = nil, s.Hangups
+		case <-hangups:
 			p.hangUp()
 		case <-stop:
 			stop = nil

@@ -3,6 +3,7 @@ package supervise
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -153,6 +154,9 @@ func TestWhoEndedIt(t *testing.T) {
 	require.NoError(t, Ended{Code: -1, Signal: syscall.SIGTERM}.final(), "it was asked before it had begun")
 	require.Error(t, Ended{Code: -1, Signal: syscall.SIGTERM, Served: true}.final())
 	require.Error(t, Ended{Code: -1, Signal: syscall.SIGSEGV}.final())
+	var exit *ExitError
+	require.ErrorAs(t, Ended{Code: 1}.final(), &exit)
+	require.False(t, errors.As(Ended{Code: exitFault}.final(), &exit), "its status is Go's, and means wrong usage here")
 }
 
 func TestAHangUpIsPassedOn(t *testing.T) {
@@ -166,6 +170,29 @@ func TestAHangUpIsPassedOn(t *testing.T) {
 	}
 	require.NoError(t, err)
 	require.Equal(t, "hung up\n", line)
+	p.stop()
+	require.NoError(t, p.ends())
+}
+
+// A worker that has no handler yet would end of a hang-up: it is told once it serves.
+func TestAHangUpWaitsForAWorkerThatStarts(t *testing.T) {
+	hangups := make(chan os.Signal)
+	hold, goOn, err := os.Pipe()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, hold.Close()) }()
+	p := begin(t, "start slowly", func(o *Options) {
+		o.Hangups = hangups
+		o.Files = append(o.Files, File{Name: "go on", File: hold})
+	})
+	p.next()
+	select {
+	case hangups <- syscall.SIGHUP:
+		require.Fail(t, "it was passed on")
+	case <-time.After(20 * time.Millisecond): // how long one that is passed on has to show
+	}
+	require.NoError(t, goOn.Close())
+	require.Equal(t, 1, p.next().Generation)
+	hangups <- syscall.SIGHUP
 	p.stop()
 	require.NoError(t, p.ends())
 }
