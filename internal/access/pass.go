@@ -122,8 +122,8 @@ func (p *Pass) settle() {
 }
 
 // Commit writes the audit row, then fn's rows, in one transaction, and returns when they are durable. fn may be nil and may
-// run more than once. A caller whose ctx is done by then leaves an error row with reason canceled, fn does not run, and
-// Canceled (or Timeout) is answered. When fn fails nothing is kept, and Close leaves the row. NotInForce is answered beside the
+// run more than once. A caller whose ctx is done by then leaves an error row, with reason canceled if it was he who left, fn does not
+// run, and the cause is answered: Canceled, Timeout, or why else the ctx was ended. When fn fails nothing is kept, and Close leaves the row. NotInForce is answered beside the
 // event when all of it is durable, and the policy that it changed could not be read anew.
 func (p *Pass) Commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audit.Event) error) (audit.Event, error) {
 	return p.commit(ctx, o, fn, settled)
@@ -144,7 +144,7 @@ func (p *Pass) commit(ctx context.Context, o Outcome, fn func(tx *db.Tx, ev audi
 	var refused *audit.Entry
 	err := p.guard.write(func(tx *db.Tx) error {
 		var err error
-		if gone = ctx.Err(); gone != nil {
+		if gone = context.Cause(ctx); gone != nil {
 			ev, err = p.guard.audit.Append(tx, abandoned(e, gone))
 			return err
 		}

@@ -10,7 +10,7 @@ import (
 
 // Open appends the row that a stream of answers owes before its first byte. Unlike after Commit the use goes on: the pass is valid
 // until End, or Close, whose row tells what it came to and with which its quotas are settled. A caller whose ctx is done by then
-// leaves an error row with reason canceled, the use is over, and Canceled (or Timeout) is answered.
+// leaves an error row, the use is over, and the cause is answered, as by Commit.
 func (p *Pass) Open(ctx context.Context, o Outcome) (audit.Event, error) {
 	return p.commit(ctx, o, nil, running)
 }

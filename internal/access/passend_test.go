@@ -3,6 +3,7 @@ package access_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,6 +58,22 @@ func TestAStreamGoesOnWhileItsRowIsWritten(t *testing.T) {
 	}
 	require.NoError(t, during(func(p *access.Pass, o access.Outcome) error { _, err := p.Open(t.Context(), o); return err }))
 	require.Error(t, during(func(p *access.Pass, o access.Outcome) error { _, err := p.Commit(t.Context(), o, nil); return err }))
+}
+
+// TestAStreamThatIsCutBeforeItsFirstRow: the row does not blame the caller for what the server did.
+func TestAStreamThatIsCutBeforeItsFirstRow(t *testing.T) {
+	for want, why := range map[string]error{
+		"failed unauthenticated": fault.New(fault.Unauthenticated, "over"), "failed timeout": fault.New(fault.Timeout, "late"), "canceled canceled": nil,
+	} {
+		g := newGate(t, "")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(why)
+		_, err := g.enter(t).Open(ctx, access.Outcome{})
+		rows := g.events(t)
+		require.Len(t, rows, 1)
+		require.Equal(t, want, fmt.Sprint(rows[0].Reason, " ", rows[0].Details["code"]))
+		require.Equal(t, rows[0].Details["code"], string(fault.CodeOf(err)))
+	}
 }
 
 // TestAStreamThatIsNotEnded: whatever ended it, its closing row says so.
