@@ -61,7 +61,7 @@ func (s *Service) Download(ctx context.Context, p access.Principal, id string, s
 		}
 	}()
 	if op.Unknown { // the gate refuses these itself; never go on without a model
-		return nil, err
+		return nil, unknown()
 	}
 	d := &Download{Model: m, s: s, pass: pass, still: still}
 	if err := d.open(ctx); err != nil {
@@ -151,6 +151,9 @@ func (d *Download) most(ctx context.Context, out io.Writer) (sent int64, last []
 		if n == 0 {
 			return sent, held, d.whole(h, at)
 		}
+		if at+int64(n) > d.Model.SizeBytes { // it grew: what is held could be the last that the reader waits for
+			return sent, nil, errOther()
+		}
 		if err := taken(out.Write(held)); err != nil {
 			return sent, nil, err
 		}
@@ -162,9 +165,13 @@ func (d *Download) most(ctx context.Context, out io.Writer) (sent int64, last []
 
 func (d *Download) whole(h hash.Hash, size int64) error {
 	if size != d.Model.SizeBytes || hex.EncodeToString(h.Sum(nil)) != d.Model.SHA256 {
-		return fault.Wrap(errChanged, fault.Unprocessable, "the model's file is not the one that was imported: its SHA-256 differs")
+		return errOther()
 	}
 	return nil
+}
+
+func errOther() error {
+	return fault.Wrap(errChanged, fault.Unprocessable, "the model's file is not the one that was imported: its SHA-256 differs")
 }
 
 // taken says that a reader who does not take a block has left, whatever the network calls it.

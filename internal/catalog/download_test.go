@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -121,6 +122,35 @@ func TestNobodyHoldsAnotherFile(t *testing.T) {
 			require.Equal(t, []string{audit.Error, "failed"}, []string{rows[0].Decision, rows[0].Reason})
 		})
 	}
+}
+
+// grower is a reader under whom the file grows as soon as he has the first block.
+type grower struct {
+	bytes.Buffer
+	grow func()
+	once sync.Once
+}
+
+func (g *grower) Write(b []byte) (int, error) {
+	if len(b) > 0 {
+		g.once.Do(g.grow)
+	}
+	return g.Buffer.Write(b)
+}
+
+// TestAFileThatGrowsNeverLeavesWhole: its bytes up to the length that was told are as wrong as the rest, and are not known as such.
+func TestAFileThatGrowsNeverLeavesWhole(t *testing.T) {
+	h := newHouse(t)
+	m, err := h.cat.Import(t.Context(), system(), catalog.ImportRequest{Path: write(t, "grows.gguf", models.GuardNano)})
+	require.NoError(t, err)
+	another(t, m.Path, func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
+	d, err := h.cat.Download(t.Context(), system(), m.ID, nil)
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(m.Path, 0o600))
+	out := &grower{grow: func() { require.NoError(t, os.Truncate(m.Path, int64(len(models.GuardNano))+4<<20)) }}
+	require.Equal(t, fault.Unprocessable, fault.CodeOf(d.Write(t.Context(), out)))
+	require.Less(t, out.Len(), len(models.GuardNano))
+	require.Equal(t, audit.Error, h.rows(t)[0].Decision)
 }
 
 func another(t testing.TB, path string, change func([]byte) []byte) {
