@@ -20,6 +20,7 @@ type Baseline struct {
 	SetSHA256      string   `json:"set_sha256"`
 	Answers        []Answer `json:"answers"`
 	eventID        string   // the row of the log that vouches for it; "" where the program itself does
+	sum            string   // of the text that is stored, which the row names: written again, it might be another
 }
 
 // Builtin answers the baselines that come with the program: those of the models that do.

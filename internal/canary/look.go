@@ -60,17 +60,12 @@ func (s *Service) Look(ctx context.Context) error {
 			continue
 		}
 		next.done, next.retry = true, time.Time{}
-		if err := s.ask(ctx, r.Model, next.eventID); err != nil {
+		if next.eventID, err = s.ask(ctx, r.Model, next.eventID); err != nil {
 			if ctx.Err() != nil {
 				return nil //nolint:nilerr // it is over
 			}
 			s.d.Log.Warn("a guard could not be held against its canaries", "model", r.Model.ID, "err", err)
 			next.done, next.retry = false, s.o.Now().Add(again)
-		}
-		if next.done { // what was recorded just now is no other baseline
-			if next.eventID, err = s.recorded(ctx, s.baselineOf(r.Model)); err != nil {
-				return err
-			}
 		}
 		s.mu.Lock()
 		s.runs[r.Model.ID] = next
@@ -138,20 +133,20 @@ func (s *Service) known(ctx context.Context, m catalog.Model, eventID string) (b
 }
 
 // ask has a guard answer its canaries and notes what came of it, in one row of the log. The row is one of looking after models: a row of
-// moderation.run that allows has verdicts.
-func (s *Service) ask(ctx context.Context, m catalog.Model, eventID string) error {
+// moderation.run that allows has verdicts. It answers the row that vouches for the baseline after: its own, else the one it was given,
+// so that what somebody records meanwhile is another.
+func (s *Service) ask(ctx context.Context, m catalog.Model, eventID string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	base, known, err := s.known(ctx, m, eventID)
 	edited := errors.Is(err, errEdited)
 	if err != nil && !edited {
-		return err
+		return eventID, err
 	}
 	st := State{Result: Passed, SHA256: m.SHA256, Total: len(s.set.Prompts), Builtin: known && base.eventID == "" && !edited}
 	p := access.Server("canary")
 	p.Origin.RequestID = "req_" + ulid.Make().String()
-	var wrong error
-	answered := false
+	answered, vouches := false, eventID
 	err = s.d.Judge.Examine(ctx, p, access.ModelManage, m.ID, s.set.Inputs(), func(said []moderation.Rejudged) moderation.Concluded {
 		answered = true
 		now := s.set.answers(said)
@@ -161,26 +156,27 @@ func (s *Service) ask(ctx context.Context, m catalog.Model, eventID string) erro
 			return moderation.Concluded{Outcome: access.Outcome{Decision: audit.Error, Reason: Reason, Details: map[string]any{"change": "canary", "canaries": Edited, "set_sha256": s.set.SHA256}}}
 		case !known:
 			base.Answers = now
-			var c moderation.Concluded
-			c, wrong = record(base)
-			return c
+			return record(base, func(tx *db.Tx, text, id string) error {
+				vouches = id
+				return storeFirst(tx, base, text, id)
+			})
 		}
 		st.Drifts = compare(base.Answers, now)
-		return s.concluded(&st, base)
+		return s.concluded(&st, base, &vouches)
 	})
 	switch {
 	case fault.CodeOf(err) == fault.Internal && !answered: // what it says cannot be read
 		st.Result = Drifted
-	case err != nil || wrong != nil:
-		return errors.Join(err, wrong)
+	case err != nil:
+		return eventID, err
 	}
 	s.settle(m, st)
-	return nil
+	return vouches, nil
 }
 
 // concluded is the row of a guard that was held against a baseline. One that passed vouches for a recorded baseline anew, so that the
-// row is never older than what retention keeps.
-func (s *Service) concluded(st *State, base Baseline) moderation.Concluded {
+// row is never older than what retention keeps; vouches becomes that row.
+func (s *Service) concluded(st *State, base Baseline, vouches *string) moderation.Concluded {
 	d := map[string]any{"change": "canary", "canaries": Passed, "set_sha256": s.set.SHA256, "drifted": len(st.Drifts)}
 	if len(st.Drifts) > 0 {
 		st.Result, d["canaries"], d["names"] = Drifted, Drifted, names(st.Drifts)
@@ -189,16 +185,18 @@ func (s *Service) concluded(st *State, base Baseline) moderation.Concluded {
 	if base.eventID == "" {
 		return moderation.Concluded{Outcome: access.Outcome{Details: d}}
 	}
-	_, sum, err := base.encode()
-	if err != nil {
-		return moderation.Concluded{Outcome: access.Outcome{Details: d}}
-	}
-	d["answers_sha256"] = sum
-	return moderation.Concluded{Outcome: access.Outcome{Details: d}, Write: func(tx *db.Tx, ev audit.Event) error { return vouch(tx, base, ev.ID) }}
+	d["answers_sha256"] = base.sum
+	return moderation.Concluded{Outcome: access.Outcome{Details: d}, Write: func(tx *db.Tx, ev audit.Event) error {
+		ok, err := vouch(tx, base, ev.ID)
+		if *vouches = base.eventID; ok {
+			*vouches = ev.ID
+		}
+		return err
+	}}
 }
 
-// record is the row that vouches for a baseline, and the baseline beside it.
-func record(b Baseline) (moderation.Concluded, error) {
+// record is the row that vouches for a baseline, and what keep writes beside it.
+func record(b Baseline, keep func(tx *db.Tx, text, eventID string) error) moderation.Concluded {
 	text, sum, err := b.encode()
 	d := map[string]any{"change": "canary_record", "canaries": "recorded", "set_sha256": b.SetSHA256, "answers_sha256": sum}
 	return moderation.Concluded{
@@ -207,23 +205,19 @@ func record(b Baseline) (moderation.Concluded, error) {
 			if err != nil {
 				return err
 			}
-			return store(tx, b, text, ev.ID)
+			return keep(tx, text, ev.ID)
 		},
-	}, err
+	}
 }
 
 // Record has an operator's guard answer its canaries and takes that for right from now on. It refuses whoever may not manage models, and
 // what Examine refuses.
 func (s *Service) Record(ctx context.Context, p access.Principal, m catalog.Model) error {
 	b := s.baselineOf(m)
-	var wrong error
-	err := s.d.Judge.Examine(ctx, p, access.ModelManage, m.ID, s.set.Inputs(), func(said []moderation.Rejudged) moderation.Concluded {
+	return s.d.Judge.Examine(ctx, p, access.ModelManage, m.ID, s.set.Inputs(), func(said []moderation.Rejudged) moderation.Concluded {
 		b.Answers = s.set.answers(said)
-		var c moderation.Concluded
-		c, wrong = record(b)
-		return c
+		return record(b, func(tx *db.Tx, text, id string) error { return store(tx, b, text, id) })
 	})
-	return errors.Join(err, wrong)
 }
 
 // most bounds the canaries that a row names.

@@ -103,6 +103,20 @@ func (r *rig) state(t testing.TB) canary.State {
 	return st
 }
 
+// stored answers the recorded answers as they are stored.
+func (r *rig) stored(t testing.TB) (text string) {
+	t.Helper()
+	require.NoError(t, r.db.ReadSQL().QueryRowContext(t.Context(), "SELECT answers FROM canary_baselines").Scan(&text))
+	return text
+}
+
+func (r *rig) nano(t testing.TB) catalog.Model {
+	t.Helper()
+	m, err := r.cat.Resolve(t.Context(), "")
+	require.NoError(t, err)
+	return m
+}
+
 func rita() access.Principal {
 	return access.Principal{Kind: access.KindUser, UserID: "usr_rita", Name: "rita", Role: "reviewer", Origin: access.Origin{RequestID: "req_1"}}
 }

@@ -40,20 +40,40 @@ func (s *Service) load(ctx context.Context, of Baseline) (Baseline, error) {
 	case ev.ModelSHA256 != of.ModelSHA256 || ev.Details["answers_sha256"] != hashOf(text):
 		return Baseline{}, errEdited
 	}
+	of.sum = hashOf(text)
 	return of, json.Unmarshal([]byte(text), &of.Answers)
+}
+
+// stored says whether a statement changed the one row.
+func stored(res sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, db.Translate(err)
+	}
+	n, err := res.RowsAffected()
+	return n > 0, db.Translate(err)
 }
 
 // store writes a baseline in the transaction of the row that vouches for it, in the place of the one before.
 func store(tx *db.Tx, b Baseline, text, eventID string) error {
-	_, err := tx.Exec(`INSERT INTO canary_baselines (model_sha256, template_sha256, set_sha256, answers, recorded_at, event_id) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (model_sha256, template_sha256, set_sha256) DO UPDATE SET answers = excluded.answers, recorded_at = excluded.recorded_at, event_id = excluded.event_id`,
+	_, err := tx.Exec(insert+` DO UPDATE SET answers = excluded.answers, recorded_at = excluded.recorded_at, event_id = excluded.event_id`,
 		b.ModelSHA256, b.TemplateSHA256, b.SetSHA256, text, tx.Now().UnixMilli(), eventID)
 	return db.Translate(err)
 }
 
-// vouch notes that a newer row vouches for the same answers.
-func vouch(tx *db.Tx, b Baseline, eventID string) error {
-	_, err := tx.Exec(`UPDATE canary_baselines SET event_id = ? WHERE model_sha256 = ? AND template_sha256 = ? AND set_sha256 = ?`,
-		eventID, b.ModelSHA256, b.TemplateSHA256, b.SetSHA256)
-	return db.Translate(err)
+const insert = `INSERT INTO canary_baselines (model_sha256, template_sha256, set_sha256, answers, recorded_at, event_id) VALUES (?, ?, ?, ?, ?, ?)
+	ON CONFLICT (model_sha256, template_sha256, set_sha256)`
+
+// storeFirst is store where none was recorded. It refuses with Conflict where another was by now.
+func storeFirst(tx *db.Tx, b Baseline, text, eventID string) error {
+	ok, err := stored(tx.Exec(insert+` DO NOTHING`, b.ModelSHA256, b.TemplateSHA256, b.SetSHA256, text, tx.Now().UnixMilli(), eventID))
+	if err == nil && !ok {
+		return fault.New(fault.Conflict, "The answers were recorded meanwhile.")
+	}
+	return err
+}
+
+// vouch notes that a newer row vouches for the same answers, unless others were recorded meanwhile: then it answers false.
+func vouch(tx *db.Tx, b Baseline, eventID string) (bool, error) {
+	return stored(tx.Exec(`UPDATE canary_baselines SET event_id = ? WHERE model_sha256 = ? AND template_sha256 = ? AND set_sha256 = ? AND event_id = ?`,
+		eventID, b.ModelSHA256, b.TemplateSHA256, b.SetSHA256, b.eventID))
 }
