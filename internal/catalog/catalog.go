@@ -7,6 +7,7 @@ package catalog
 import (
 	"context"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -122,10 +123,11 @@ func (s *Service) All(ctx context.Context) ([]Model, error) {
 		}
 		p = s.snapshot.Load()
 	}
-	out := make([]Model, len(*p))
+	out := slices.Clone(*p)
+	s.name(out)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, m := range *p {
+	for i, m := range out {
 		m.State, m.Stage = StateLoading, StageWaiting
 		if m.Wanted == WantUnloaded {
 			m.State, m.Stage, m.StateCode = StateUnloaded, "", ByHand

@@ -49,7 +49,6 @@ func isGuard(id string) func(Model) bool {
 // mark makes one model of each kind its default: the wanted one, or while that is not in memory and the one before still is,
 // the one before: who asks for the default meets no gap. The caller holds mu.
 func (s *Service) mark(all []Model) {
-	s.name(all)
 	for _, kind := range []string{KindGuard, KindChat} {
 		wanted := slices.IndexFunc(all, func(m Model) bool { return m.Kind == kind && m.Default })
 		if wanted < 0 {
@@ -67,15 +66,17 @@ func (s *Service) mark(all []Model) {
 	}
 }
 
-// name makes the guard of SetDefault the wanted default, where there is one of that name.
+// name makes the guard of SetDefault the wanted default, where there is one of that name. A default is wanted in memory, whatever
+// was said of it before it became that.
 func (s *Service) name(all []Model) {
 	chosen := s.chosen.Load()
-	if chosen == nil || *chosen == "" || !slices.ContainsFunc(all, isGuard(*chosen)) {
-		return
-	}
+	named := chosen != nil && *chosen != "" && slices.ContainsFunc(all, isGuard(*chosen))
 	for i := range all {
-		if all[i].Kind == KindGuard {
+		if named && all[i].Kind == KindGuard {
 			all[i].Default = all[i].ID == *chosen
+		}
+		if all[i].Default {
+			all[i].Wanted = WantLoaded
 		}
 	}
 }

@@ -36,13 +36,13 @@ type DefaultChange struct {
 
 // Load has a model brought into memory, and one that failed tried again. Whoever holds the manager brings it.
 func (s *Service) Load(ctx context.Context, p access.Principal, c Change) (Model, error) {
-	return s.administer(ctx, p, c, map[string]any{"change": "load"}, func(tx *db.Tx, m Model) error { return want(tx, m.ID, WantLoaded) })
+	return s.administer(ctx, p, c, map[string]any{"change": "load"}, func(tx *db.Tx, m Model) error { return load(tx, m.ID) })
 }
 
 // Unload has a model taken out of memory until somebody loads it again. It refuses the default of its kind with Conflict.
 func (s *Service) Unload(ctx context.Context, p access.Principal, c Change) (Model, error) {
 	c.Check = notDefault(c.Check, "unloaded")
-	return s.administer(ctx, p, c, map[string]any{"change": "unload"}, func(tx *db.Tx, m Model) error { return want(tx, m.ID, WantUnloaded) })
+	return s.administer(ctx, p, c, map[string]any{"change": "unload"}, func(tx *db.Tx, m Model) error { return unload(tx, m.ID) })
 }
 
 // MakeDefault makes a model the default of its kind as soon as it is in memory; until then the one before stays it. It refuses
@@ -84,8 +84,8 @@ func (s *Service) Remove(ctx context.Context, p access.Principal, c Change) (Mod
 		return nil
 	}, "removed")
 	m, err := s.administer(ctx, p, c, map[string]any{"change": "remove"}, func(tx *db.Tx, m Model) error {
-		_, err := tx.Exec(`UPDATE models SET removed_at = ? WHERE id = ?`, tx.Now().UnixMilli(), m.ID)
-		return db.Translate(err)
+		return change(tx, notSpared(tx, m.ID, "removed"),
+			`UPDATE models SET removed_at = ? WHERE id = ? AND removed_at IS NULL AND is_default = 0`, tx.Now().UnixMilli(), m.ID)
 	})
 	if err != nil {
 		return Model{}, err
@@ -153,7 +153,7 @@ func (s *Service) administer(ctx context.Context, p access.Principal, c Change, 
 func notDefault(check func(context.Context, Model) error, what string) func(context.Context, Model) error {
 	return func(ctx context.Context, m Model) error {
 		if m.Default || m.Next {
-			return fault.Newf(fault.Conflict, "The default model of its kind is not %s: make another the default first.", what)
+			return errDefault(what)
 		}
 		if check == nil {
 			return nil
@@ -162,18 +162,8 @@ func notDefault(check func(context.Context, Model) error, what string) func(cont
 	}
 }
 
-func want(tx *db.Tx, id, wanted string) error {
-	_, err := tx.Exec(`UPDATE models SET wanted = ?, asked_at = ? WHERE id = ?`, wanted, tx.Now().UnixMilli(), id)
-	return db.Translate(err)
-}
-
-// makeDefault moves the mark; before is what is wanted of the one that had it.
-func makeDefault(tx *db.Tx, m Model, before string) error {
-	if _, err := tx.Exec(`UPDATE models SET is_default = 0, wanted = ? WHERE kind = ? AND is_default = 1 AND id <> ?`, before, m.Kind, m.ID); err != nil {
-		return db.Translate(err)
-	}
-	_, err := tx.Exec(`UPDATE models SET is_default = 1, wanted = ?, asked_at = ? WHERE id = ?`, WantLoaded, tx.Now().UnixMilli(), m.ID)
-	return db.Translate(err)
+func errDefault(what string) error {
+	return fault.Newf(fault.Conflict, "The default model of its kind is not %s: make another the default first.", what)
 }
 
 // Peek answers a model's file without hashing it: for its header alone, which decides nothing until Open answered.

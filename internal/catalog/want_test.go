@@ -10,6 +10,7 @@ import (
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/catalog"
+	"guardhouse/internal/db"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/gguf"
 	"guardhouse/models"
@@ -101,4 +102,69 @@ func TestTheSettingNamesTheDefault(t *testing.T) {
 	require.True(t, m.Default)
 	_, err = h.cat.Unload(t.Context(), system(), catalog.Change{ID: "second"})
 	require.Equal(t, fault.Conflict, fault.CodeOf(err))
+}
+
+// What was asked is held against the table as it is when it is written, not as it was seen before.
+func TestChangesAreHeldAgainstTheTableAsTheyAreWritten(t *testing.T) {
+	h := newHouse(t)
+	second := func() catalog.Change { return catalog.Change{ID: "second"} }
+	_, err := h.cat.Import(t.Context(), system(), catalog.ImportRequest{Path: write(t, "g.gguf", models.GuardNano), ID: "second"})
+	require.NoError(t, err)
+	becomes := func(statement string) func(context.Context, catalog.Model) error {
+		return func(context.Context, catalog.Model) error {
+			return h.db.Write(func(tx *db.Tx) error { _, err := tx.Exec(statement); return err })
+		}
+	}
+	const mark = `UPDATE models SET is_default = 0; UPDATE models SET is_default = 1 WHERE id = 'second'`
+	c := second()
+	c.Check = becomes(mark)
+	_, err = h.cat.Unload(t.Context(), system(), c)
+	require.Equal(t, fault.Conflict, fault.CodeOf(err))
+	_, err = h.cat.Remove(t.Context(), system(), catalog.Change{ID: "second"})
+	require.Equal(t, fault.Conflict, fault.CodeOf(err))
+
+	require.NoError(t, becomes(`UPDATE models SET is_default = 0; UPDATE models SET is_default = 1 WHERE id = 'guard-nano'`)(t.Context(), catalog.Model{}))
+	_, err = h.cat.Refresh(t.Context())
+	require.NoError(t, err)
+	c.Check = becomes(`UPDATE models SET removed_at = 1 WHERE id = 'second'`)
+	for name, ask := range map[string]func() error{
+		"load":   func() error { _, err := h.cat.Load(t.Context(), system(), c); return err },
+		"unload": func() error { _, err := h.cat.Unload(t.Context(), system(), c); return err },
+		"default": func() error {
+			_, err := h.cat.MakeDefault(t.Context(), system(), catalog.DefaultChange{Change: c})
+			return err
+		},
+	} {
+		require.NoError(t, becomes(`UPDATE models SET removed_at = NULL`)(t.Context(), catalog.Model{}))
+		_, err = h.cat.Refresh(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, fault.NotFound, fault.CodeOf(ask()), name)
+	}
+	_, err = h.cat.Refresh(t.Context())
+	require.NoError(t, err)
+	m, err := h.cat.Resolve(t.Context(), "")
+	require.NoError(t, err)
+	require.Equal(t, "guard-nano", m.ID, "nobody lost the mark to a model that is gone")
+}
+
+// The default is wanted in memory whatever was said of it before the setting named it, and the table's own one stays behind it.
+func TestADefaultIsWantedWhateverWasSaidBefore(t *testing.T) {
+	h := newHouse(t)
+	_, err := h.cat.Import(t.Context(), system(), catalog.ImportRequest{Path: write(t, "g.gguf", models.GuardNano), ID: "second"})
+	require.NoError(t, err)
+	_, err = h.cat.Unload(t.Context(), system(), catalog.Change{ID: "second"})
+	require.NoError(t, err)
+	h.cat.SetDefault("second")
+	m, err := h.cat.Resolve(t.Context(), "")
+	require.NoError(t, err)
+	require.Equal(t, "second", m.ID)
+	require.Equal(t, catalog.WantLoaded, m.Wanted)
+	require.Equal(t, catalog.StateLoading, m.State)
+
+	_, err = h.cat.Unload(t.Context(), system(), catalog.Change{ID: "guard-nano"})
+	require.Equal(t, fault.Conflict, fault.CodeOf(err))
+	h.cat.SetDefault("")
+	m, err = h.cat.Resolve(t.Context(), "")
+	require.NoError(t, err)
+	require.Equal(t, catalog.WantLoaded, m.Wanted)
 }
