@@ -60,12 +60,15 @@ func (s *Service) Look(ctx context.Context) error {
 			continue
 		}
 		next.done, next.retry = true, time.Time{}
-		if next.eventID, err = s.ask(ctx, r.Model, next.eventID); err != nil {
+		if next.eventID, err = s.ask(ctx, r.Model, next); err != nil {
 			if ctx.Err() != nil {
 				return nil //nolint:nilerr // it is over
 			}
 			s.d.Log.Warn("a guard could not be held against its canaries", "model", r.Model.ID, "err", err)
 			next.done, next.retry = false, s.o.Now().Add(again)
+			next.broke = next.broke || errors.Is(err, errBroke)
+		} else {
+			next.broke = false
 		}
 		s.mu.Lock()
 		s.runs[r.Model.ID] = next
@@ -108,6 +111,7 @@ func (s *Service) due(ctx context.Context, r moderation.Running, now time.Time) 
 		return false, next, nil
 	}
 	last.retry, next.done = time.Time{}, true
+	next.broke = last.broke && last.sha256 == next.sha256
 	st, asked := s.states[r.Model.ID]
 	back := asked && st.Result != Passed && r.Model.State == catalog.StateReady // it was loaded again since
 	return back || last != next, next, nil
@@ -134,8 +138,9 @@ func (s *Service) known(ctx context.Context, m catalog.Model, eventID string) (b
 
 // ask has a guard answer its canaries and notes what came of it, in one row of the log. The row is one of looking after models: a row of
 // moderation.run that allows has verdicts. It answers the row that vouches for the baseline after: its own, else the one it was given,
-// so that what somebody records meanwhile is another.
-func (s *Service) ask(ctx context.Context, m catalog.Model, eventID string) (string, error) {
+// so that what somebody records meanwhile is another. A guard that gives no answer is asked once more before it counts as drifted.
+func (s *Service) ask(ctx context.Context, m catalog.Model, last run) (eventID string, err error) {
+	eventID = last.eventID
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	base, known, err := s.known(ctx, m, eventID)
@@ -165,13 +170,24 @@ func (s *Service) ask(ctx context.Context, m catalog.Model, eventID string) (str
 		return s.concluded(&st, base, &vouches)
 	})
 	switch {
-	case fault.CodeOf(err) == fault.Internal && !answered: // what it says cannot be read
+	case !answered && breaks(err) && last.broke:
+		s.d.Log.Warn("a guard gave no answer twice in a row", "model", m.ID, "err", err)
 		st.Result = Drifted
+	case !answered && breaks(err):
+		return eventID, errors.Join(errBroke, err)
 	case err != nil:
 		return eventID, err
 	}
 	s.settle(m, st)
 	return vouches, nil
+}
+
+// errBroke is of a guard that was asked and gave no answer.
+var errBroke = errors.New("the guard gave no answer")
+
+// breaks says whether it was the guard that ended its run: what it says cannot be read, its process ends over it, or it takes too long.
+func breaks(err error) bool {
+	return slices.Contains([]fault.Code{fault.Internal, fault.PayloadRefused, fault.CrashStopped, fault.Timeout}, fault.CodeOf(err))
 }
 
 // concluded is the row of a guard that was held against a baseline. One that passed vouches for a recorded baseline anew, so that the

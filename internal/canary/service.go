@@ -81,6 +81,7 @@ type run struct {
 	runtime                   moderation.RuntimeRef
 	day                       int64
 	retry                     time.Time // not before, where the last one could not be made
+	broke                     bool      // it gave no answer the last time that it was asked
 	done                      bool
 }
 
