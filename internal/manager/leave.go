@@ -15,6 +15,7 @@ import (
 type leaving struct {
 	r       *Resident // nil once its memory is free
 	freeing bool      // somebody waits for the last lease
+	shut    bool      // the scheduler was told to let go of it: nobody gets a lease any more
 }
 
 // leasesEnd is how long one look waits for those who still use a model that goes; the next one goes on.
@@ -47,7 +48,7 @@ func (s *Service) rest(all []catalog.Model) {
 		return
 	}
 	for _, m := range all {
-		if m.Kind == catalog.KindGuard && (m.Default || m.Next) {
+		if restless(m) {
 			continue
 		}
 		s.mu.Lock()
@@ -58,10 +59,15 @@ func (s *Service) rest(all []catalog.Model) {
 		}
 		s.idle[m.ID] = m.AskedAt
 		s.depart(r)
-		s.mu.Unlock()
 		s.d.Catalog.SetUnloaded(m.ID, catalog.Idle)
+		s.mu.Unlock()
 		s.d.Log.Info("a model was not used for long and goes out of memory", "model", m.ID)
 	}
+}
+
+// restless says that a model stays in memory however long nobody used it.
+func restless(m catalog.Model) bool {
+	return m.Kind == catalog.KindGuard && (m.Default || m.Next)
 }
 
 // dismiss takes out what is not wanted any more, and gives up the load of such a one.
@@ -69,8 +75,8 @@ func (s *Service) dismiss(all []catalog.Model) {
 	known := make(map[string]catalog.Model, len(all))
 	for _, m := range all {
 		known[m.ID] = m
-		if m.State != catalog.StateUnloaded && m.Wanted != catalog.WantLoaded && s.loaders[m.Kind] != nil && !s.wanted(m) && !s.has(m) {
-			s.d.Catalog.SetUnloaded(m.ID, catalog.ByHand)
+		if m.State != catalog.StateUnloaded && m.Wanted != catalog.WantLoaded && s.loaders[m.Kind] != nil && !s.wanted(m) {
+			s.absent(m)
 		}
 	}
 	s.mu.Lock()
@@ -90,6 +96,15 @@ func (s *Service) dismiss(all []catalog.Model) {
 	}
 }
 
+// absent shows a model that is not wanted as unloaded, unless it is in memory still.
+func (s *Service) absent(m catalog.Model) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.models[m.ID]; r == nil || r.Model.SHA256 != m.SHA256 {
+		s.d.Catalog.SetUnloaded(m.ID, catalog.ByHand)
+	}
+}
+
 // followed says that another model is to take m's place as the default: m serves until that is there, or wants its memory.
 func followed(all []catalog.Model, m catalog.Model) bool {
 	return slices.ContainsFunc(all, func(o catalog.Model) bool { return o.Next && o.Kind == m.Kind })
@@ -101,10 +116,10 @@ func (s *Service) out(r *Resident) {
 	current := s.models[r.Model.ID] == r
 	if current {
 		s.depart(r)
+		s.d.Catalog.SetUnloaded(r.Model.ID, catalog.ByHand)
 	}
 	s.mu.Unlock()
 	if current {
-		s.d.Catalog.SetUnloaded(r.Model.ID, catalog.ByHand)
 		s.d.Log.Info("a model goes out of memory", "model", r.Model.ID)
 	}
 }
@@ -115,21 +130,16 @@ func (s *Service) depart(r *Resident) {
 	s.leaving[r.Model.ID] = &leaving{r: r}
 }
 
-// back lets a model that was on its way out stay.
+// back lets a model that was on its way out stay, unless its memory is being given back.
 func (s *Service) back(m catalog.Model) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	l := s.leaving[m.ID]
-	stays := l != nil && l.r != nil && !l.freeing && !l.r.changed.Load() && l.r.Model.SHA256 == m.SHA256
-	var r *Resident
-	if stays {
-		r = l.r
+	if l == nil || l.r == nil || l.shut || l.r.changed.Load() || l.r.Model.SHA256 != m.SHA256 {
+		return false
 	}
-	took := s.took[m.ID]
-	s.mu.Unlock()
-	if stays {
-		s.enter(r, took)
-	}
-	return stays
+	s.enter(l.r, s.took[m.ID])
+	return true
 }
 
 func (s *Service) goers() []string {
@@ -151,7 +161,7 @@ func (s *Service) free(ctx context.Context, id string) error {
 		s.mu.Unlock()
 		return fault.New(fault.Busy, "the model is still in use")
 	}
-	l.freeing = true
+	l.freeing, l.shut = true, true
 	r := l.r
 	s.mu.Unlock()
 
@@ -173,8 +183,8 @@ func (s *Service) free(ctx context.Context, id string) error {
 	return r.file.Close()
 }
 
-// yield takes out the default model that is to make room at once for the one that follows it, and waits for its memory; false
-// where there is none, or the wait was given up.
+// yield takes out the default model that is to make room at once for the one that follows it, and says whether its memory is free
+// now. Where somebody still uses it, the one that follows is due once it is.
 func (s *Service) yield(ctx context.Context, next catalog.Model) bool {
 	all, err := s.d.Catalog.All(ctx)
 	if err != nil || !next.Next {
@@ -192,14 +202,9 @@ func (s *Service) yield(ctx context.Context, next catalog.Model) bool {
 	if r != nil {
 		s.out(r)
 	}
-	tick := time.NewTicker(leasesEnd)
-	defer tick.Stop()
-	for s.free(ctx, all[i].ID) != nil {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-tick.C:
-		}
+	if s.free(ctx, all[i].ID) != nil {
+		s.d.Catalog.SetState(next.ID, catalog.StateLoading, "")
+		return false
 	}
 	return true
 }
@@ -224,12 +229,12 @@ func (s *Service) withdraw(r *Resident, err error) {
 	current := s.models[id] == r
 	if current {
 		s.depart(r)
+		s.d.Catalog.SetFailed(id, reasonOf(err), fault.From(err).Message)
 	}
 	s.mu.Unlock()
 	if !current {
 		return // withdrawn by another, or replaced since
 	}
-	s.d.Catalog.SetFailed(id, reasonOf(err), fault.From(err).Message)
 	s.d.Log.Error("a model's file changed in use", "model", id, "err", err)
 }
 

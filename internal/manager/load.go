@@ -99,7 +99,7 @@ func (s *Service) wanted(m catalog.Model) bool {
 		return false
 	case m.Wanted == catalog.WantLoaded:
 		at, asleep := s.idle[m.ID]
-		return !asleep || at != m.AskedAt // asked for since
+		return !asleep || at != m.AskedAt || restless(m) // asked for since, or the default since
 	case m.Wanted == catalog.WantAfter:
 		return m.Default || m.Next
 	}
@@ -140,7 +140,9 @@ func (s *Service) load(ctx context.Context, m catalog.Model, measure bool) error
 		return s.failed(ctx, m, seen, err)
 	}
 	took := s.o.Now().Sub(start)
+	s.mu.Lock()
 	s.enter(r, took)
+	s.mu.Unlock()
 	d := r.What
 	s.d.Log.InfoContext(ctx, "model ready", "model", m.ID, "sha256", m.SHA256, "took", took,
 		"lanes", d.Lanes, "slots", d.Slots, "threads", d.Threads, "batch", d.Batch, "flash", d.Flash, "cache", d.Cache,
@@ -162,16 +164,15 @@ func (s *Service) begin(ctx context.Context, id string) (context.Context, func()
 	}
 }
 
-// enter puts a model that has proved itself where requests find it.
+// enter puts a model that has proved itself where requests find it. The caller holds mu, under which every state is told: none is
+// told after one that came later.
 func (s *Service) enter(r *Resident, took time.Duration) {
 	id := r.Model.ID
 	r.used.Store(s.o.Now().UnixNano())
-	s.mu.Lock()
 	s.models[id], s.took[id] = r, took
 	delete(s.leaving, id)
 	delete(s.tries, id)
 	delete(s.idle, id)
-	s.mu.Unlock()
 	s.d.Catalog.SetState(id, catalog.StateReady, "")
 	s.Kick() // one that it follows may go now
 }

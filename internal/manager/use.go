@@ -22,6 +22,8 @@ type Hold struct {
 	s     *Service
 	kind  string
 	r     *Resident // nil while there is none to hold
+
+	called bool // whoever holds it was let in and called upon it
 }
 
 // Take answers what a name means to a request: an id, an alias, or for "" the default model of the kind. It refuses what
@@ -62,7 +64,9 @@ func (h *Hold) Done() {
 	last := false
 	if r != nil {
 		r.holds--
-		r.used.Store(h.s.o.Now().UnixNano())
+		if h.called { // else it was a probe, or somebody who was refused
+			r.used.Store(h.s.o.Now().UnixNano())
+		}
 		last = r.holds == 0 && h.s.models[h.Model.ID] != r
 	}
 	h.s.mu.Unlock()
@@ -95,8 +99,12 @@ func (h *Hold) Call() (*Resident, error) {
 	r, err := h.Resident()
 	if err != nil {
 		h.s.wake(h.Model.ID)
+		return nil, err
 	}
-	return r, err
+	h.s.mu.Lock()
+	h.called = true
+	h.s.mu.Unlock()
+	return r, nil
 }
 
 // Confirmed is Resident after the file was held against its hash once more; a model whose file changed is not used any more.
@@ -106,7 +114,9 @@ func (h *Hold) Confirmed(ctx context.Context) (*Resident, error) {
 		return nil, err
 	}
 	if err := r.file.Confirm(ctx); err != nil {
-		h.s.withdraw(r, err)
+		if ctx.Err() == nil { // else nothing was found out
+			h.s.withdraw(r, err)
+		}
 		return nil, err
 	}
 	return r, nil
@@ -117,9 +127,11 @@ func (s *Service) wake(id string) {
 	s.mu.Lock()
 	_, asleep := s.idle[id]
 	delete(s.idle, id)
-	s.mu.Unlock()
 	if asleep {
 		s.d.Catalog.SetState(id, catalog.StateLoading, "")
+	}
+	s.mu.Unlock()
+	if asleep {
 		s.Kick()
 	}
 }
