@@ -91,7 +91,7 @@ func (t *turn) write(ctx context.Context, tell func(Piece) bool) (a Answer, rele
 		return heard && !words.finished
 	}
 	out, err := lease.Generate(ctx, g)
-	t.count(out)
+	t.count(out, err)
 	a = Answer{
 		Finish:  Stop,
 		Usage:   Usage{Prompt: out.Prompt, Completion: len(out.IDs), Cached: out.Cached},
@@ -125,11 +125,16 @@ func (t *turn) generation(a asked) inference.Generation {
 }
 
 // count tells the pass what the model was asked with. A text that failed or was given up counts too: else whoever leaves before the
-// end would use a model beyond every quota.
-func (t *turn) count(out inference.Generated) {
+// end would use a model beyond every quota. Who had no place at the model took nothing of it.
+func (t *turn) count(out inference.Generated, err error) {
+	if out.Turns == 0 {
+		return
+	}
 	tokens := out.Prompt + len(out.IDs)
 	t.pass.Used(access.Cost{Tokens: int64(tokens), ComputeMS: int64(math.Ceil(millis(out.Compute)))})
-	t.s.paces.note(t.held.Model.ID, tokens, out.Compute)
+	if err == nil && out.Compute > 0 {
+		t.s.paces.note(t.held.Model.ID, tokens, out.Compute)
+	}
 }
 
 // failed hides what the engine said about our own prompt: an invalid generation is our mistake, not the caller's. Leaving, waiting

@@ -3,14 +3,18 @@ package chat_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
 	"guardhouse/internal/chat"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/inference"
+	"guardhouse/internal/limit"
 )
 
 // TestStream: the row at open is there before the first word, the row at close before the end, and together they are the answer.
@@ -127,6 +131,41 @@ func TestAListenerWhoLeaves(t *testing.T) {
 			until(t, "the model is free", r.free)
 		})
 	}
+}
+
+// threat K2: who leaves before the end is charged the model's time until then; who never had a place at it is charged no tokens.
+func TestWhoLeavesIsCharged(t *testing.T) {
+	quota := access.NamedQuota{Name: "limits.person_compute_day", By: limit.ByPerson, Quota: limit.Quota{Unit: limit.ComputeMS, Span: limit.Day, Max: 1e6}}
+	tokens := access.NamedQuota{Name: "limits.person_tokens_day", By: limit.ByPerson, Quota: limit.Quota{Unit: limit.Tokens, Span: limit.Day, Max: 1e6}}
+	r := newRig(t, func(s *settings) { s.limits = access.Limits{Quotas: []access.NamedQuota{quota, tokens}} })
+	release := r.engine.HoldAt(2)
+	defer release()
+	l, over := r.listener(t), make(chan error, 1)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	go func() { over <- r.svc.Stream(ctx, rita(), ask("parrot", "one two three four five six"), l) }()
+	l.wait(t, over)
+	late, cancel := context.WithCancel(t.Context())
+	queued := make(chan error, 1)
+	go func() { _, err := r.svc.Complete(late, person("rob", "reviewer"), ask("parrot", "one")); queued <- err }()
+	until(t, "the second waits", func() bool {
+		return slices.ContainsFunc(r.sched.Status(), func(s inference.Status) bool { return s.Queued == 1 })
+	})
+	cancel()
+	require.Equal(t, fault.Canceled, fault.CodeOf(<-queued))
+	leave()
+	require.Equal(t, fault.Canceled, fault.CodeOf(<-over))
+	used := func(account string, unit limit.Unit) int64 {
+		for _, u := range r.guard.Usage(limit.ByPerson, account) {
+			if u.Unit == unit && u.Span == limit.Day {
+				return u.Used
+			}
+		}
+		return 0
+	}
+	require.Positive(t, used("usr_rita", limit.ComputeMS))
+	require.Greater(t, used("usr_rita", limit.Tokens), int64(1))
+	require.Zero(t, used("usr_rob", limit.Tokens))
 }
 
 // TestAFirstWordThatDoesNotCome: the time of a request bounds it.

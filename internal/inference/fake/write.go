@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"time"
 
 	"guardhouse/internal/fault"
 	"guardhouse/internal/inference"
@@ -25,7 +26,8 @@ func (e *Engine) HoldAt(n int) (release func()) {
 func (e *Engine) Written() int { e.mu.Lock(); defer e.mu.Unlock(); return e.written }
 
 // Generate writes what Options.Write says to the prompt less what was written of it already, and stops there. It refuses what a
-// real model refuses. An id's probability is 0.9, those of its alternatives follow from their places.
+// real model refuses. An id's probability is 0.9, those of its alternatives follow
+// from their places; its pass took a millisecond.
 func (m *model) Generate(ctx context.Context, g inference.Generation) (inference.Generated, error) {
 	e := m.engine
 	e.mu.Lock()
@@ -48,6 +50,8 @@ func (m *model) Generate(ctx context.Context, g inference.Generation) (inference
 		text = slices.Repeat([]int32{1}, g.Written+g.Max)
 	}
 	for i := 0; ; i++ {
+		out.Passes++
+		out.Compute += time.Millisecond
 		if hold != nil && g.Written+i == at {
 			select {
 			case <-hold:
@@ -60,7 +64,6 @@ func (m *model) Generate(ctx context.Context, g inference.Generation) (inference
 		case fail != nil:
 			return out, fail
 		}
-		out.Passes++
 		if over(&out, g, text, i) {
 			return out, nil
 		}

@@ -54,11 +54,7 @@ func (l *lane) answer(s *slot, err error, sound bool) {
 	l.count(-1)
 	j.answer.Queue = j.started.Sub(j.queued)
 	j.answer.Compute = l.now().Sub(j.started)
-	if err != nil {
-		j.done <- result{err: err}
-		return
-	}
-	j.done <- result{answer: j.answer}
+	j.done <- result{answer: j.answer, err: err} // what it took, however it ended
 }
 
 // fail answers every job of the lane.

@@ -74,7 +74,10 @@ func (m *model) Judge(ctx context.Context, q inference.Query) (inference.Answer,
 	}
 	// The lane reads the query's slices: it is always waited for. It ends within a pass of ctx.
 	r := <-j.done
-	return r.answer, r.err
+	if r.err != nil {
+		return inference.Answer{}, r.err
+	}
+	return r.answer, nil
 }
 
 // Prime refuses prefixes outside the model with fault.Invalid. Lanes that are at work are primed when

@@ -249,6 +249,7 @@ func TestWhoLeavesATextFreesItsSlot(t *testing.T) {
 	out, err := m.Generate(ctx, asked)
 	require.Equal(t, fault.Canceled, fault.CodeOf(err))
 	require.Equal(t, inference.Canceled, out.Reason)
+	require.Positive(t, out.Compute, "what it took is charged")
 	asked.Max = len(out.IDs)
 	want, _ := expectedText(asked)
 	require.Equal(t, idsOf(want), out.IDs, "what was written until then")
