@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"guardhouse/internal/app"
 	"guardhouse/internal/canary"
 	"guardhouse/internal/config"
+	"guardhouse/internal/fault"
 	"guardhouse/internal/inference/llamacpp"
 	"guardhouse/internal/sandbox"
 	"guardhouse/internal/supervise"
@@ -35,17 +37,7 @@ func newServe(sh *shared) *cobra.Command {
 			if sh.json {
 				return usageError{errors.New("--json goes with --print-config: the server's own log is JSON unless log.format says otherwise")}
 			}
-			if supervise.IsWorker() {
-				return sh.work(cmd.Context())
-			}
-			c, err := sh.load(flags)
-			if err != nil {
-				return err
-			}
-			if noSupervisor {
-				return sh.alone(cmd.Context(), c)
-			}
-			return sh.supervise(cmd.Context(), c)
+			return unlessStopped(cmd.Context(), sh.start(cmd.Context(), flags, noSupervisor))
 		},
 	}
 	cmd.Flags().BoolVar(&printConfig, "print-config", false, "print every setting in force and its source (flag, environment, file, default), secrets hidden, and start nothing")
@@ -53,6 +45,37 @@ func newServe(sh *shared) *cobra.Command {
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8443", "address and port")
 	cmd.Flags().BoolVar(&noSupervisor, "no-supervisor", false, "serve in this process alone: where native code ends it, nobody starts it again or finds out whose input did that")
 	return cmd
+}
+
+// start serves as what this process is: a worker, all there is, or the parent of a worker.
+func (sh *shared) start(ctx context.Context, flags map[string]string, noSupervisor bool) error {
+	if supervise.IsWorker() {
+		return sh.work(ctx)
+	}
+	c, err := sh.load(flags)
+	if err != nil {
+		return err
+	}
+	if noSupervisor {
+		return sh.alone(ctx, c)
+	}
+	return sh.supervise(ctx, c)
+}
+
+// unlessStopped answers nil for a start that was broken off because ctx ended: who asks a server to stop while it starts gets what he asked for.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && onlyCanceled(err) {
+		return nil
+	}
+	return err
+}
+
+// onlyCanceled says whether nothing else went wrong.
+func onlyCanceled(err error) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(joined.Unwrap(), func(e error) bool { return !onlyCanceled(e) })
+	}
+	return errors.Is(err, context.Canceled) || fault.CodeOf(err) == fault.Canceled
 }
 
 // serve opens the log, then everything else, and ends them in the other order.

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/apptest"
 )
 
 // worker waits for the child of the server and answers its process id; not is one that is known already.
@@ -102,19 +104,49 @@ func TestTheWorkerHasACleanEnvironment(t *testing.T) {
 	defer s.ends(t)
 	pid := s.worker(t, 0)
 	for _, p := range []int{pid, s.Process.Pid} {
+		args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p))
+		require.NoError(t, err)
+		require.Contains(t, string(args), "serve")
+		require.NotContains(t, string(args), planted)
 		shown, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p))
 		if err != nil {
 			require.ErrorIs(t, err, os.ErrPermission, "only root may look")
-			return
+			continue
 		}
 		require.NotContains(t, string(shown), planted)
-		args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p))
-		require.NoError(t, err)
-		require.NotContains(t, string(args), planted)
 		if p == pid {
 			require.NotContains(t, string(shown), "planted.so")
 			require.NotRegexp(t, `GUARDHOUSE_|LLAMA_|MTMD_|LD_|GOTRACEBACK`, string(shown))
 			require.Contains(t, string(shown), "GGML_NO_BACKTRACE=1")
+		}
+	}
+}
+
+// Who stops a server that is still starting gets what he asks for: status 0, and no line that something went wrong.
+func TestAStartThatIsStopped(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	for _, how := range [][]string{{}, {"--no-supervisor"}} {
+		for files := 1; ; files++ { // as many as the start has made so far
+			data := filepath.Join(t.TempDir(), "data")
+			cmd := exec.CommandContext(t.Context(), self, append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, how...)...)
+			cmd.Env = append(os.Environ(), asProgram+"=serve")
+			var stdout, stderr apptest.Lines
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			require.NoError(t, cmd.Start())
+			serves := func() bool { return strings.Contains(stdout.String(), "Guardhouse serves") }
+			require.Eventually(t, func() bool {
+				made, err := os.ReadDir(data)
+				return err == nil && len(made) >= files || serves()
+			}, time.Minute, 100*time.Microsecond)
+			late := serves()
+			require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+			require.NoError(t, cmd.Wait(), "%v after %d files: %s", how, files, stderr.String())
+			require.NotContains(t, stderr.String(), "guardhouse: ")
+			if late {
+				require.Greater(t, files, 3, "never while it started")
+				break
+			}
 		}
 	}
 }
