@@ -64,6 +64,7 @@ type Service struct {
 	entropy ulid.MonotonicReader
 	pricing *limit.Places
 	paces   paces
+	streams streams
 }
 
 // New answers a service that writes with what Deps.Models has in memory.

@@ -10,8 +10,8 @@ import (
 )
 
 // Stream has a listener hear the text as it comes. Its row at open is durable before he hears anything, its row at close before he
-// hears the end. It refuses what Complete refuses; an error before Begin has told nobody anything, and one after it was told the
-// listener too. It ends with the caller, and within seconds of his session, key or right (threat A4).
+// hears the end. It refuses what Complete refuses, and an account that has maxStreams already; an error before Begin has told nobody
+// anything, and one after it was told the listener too. It ends with the caller, and within seconds of his session, key or right (threat A4).
 func (s *Service) Stream(ctx context.Context, p access.Principal, r Request, to Listener) (err error) {
 	t, done, err := s.enter(ctx, p, &r)
 	if err != nil {
@@ -19,6 +19,11 @@ func (s *Service) Stream(ctx context.Context, p access.Principal, r Request, to 
 	}
 	defer done()
 	defer t.pass.Close(&err)
+	give, err := s.streams.take(p.Account())
+	if err != nil {
+		return err
+	}
+	defer give()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	ctx, stop := t.pass.While(ctx, s.d.Still)

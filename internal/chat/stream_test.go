@@ -168,6 +168,35 @@ func TestWhoLeavesIsCharged(t *testing.T) {
 	require.Zero(t, used("usr_rob", limit.Tokens))
 }
 
+// threat K2: an account has eight streams at a time; the ninth leaves a row, and comes again when one is over.
+func TestStreamsOfOneAccount(t *testing.T) {
+	r := newRig(t)
+	release := r.engine.Hold()
+	defer release()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	over := make(chan error, 8)
+	for range 8 {
+		go func() { over <- r.svc.Stream(ctx, rita(), ask("parrot", "one"), r.listener(t)) }()
+	}
+	until(t, "eight are at the model", func() bool {
+		return slices.ContainsFunc(r.sched.Status(), func(s inference.Status) bool { return s.Active == 8 })
+	})
+	rows := r.newRows(t, func() {
+		err := r.svc.Stream(ctx, rita(), ask("parrot", "one"), r.listener(t))
+		require.Equal(t, fault.RateLimited, fault.CodeOf(err))
+		require.Positive(t, fault.From(err).RetryAfter)
+	})
+	require.Len(t, rows, 1)
+	require.Equal(t, []any{audit.Error, "rate_limited"}, []any{rows[0].Decision, rows[0].Details["code"]})
+	leave()
+	for range 8 {
+		require.Equal(t, fault.Canceled, fault.CodeOf(<-over))
+	}
+	release()
+	require.NoError(t, r.svc.Stream(t.Context(), rita(), ask("parrot", "one"), r.listener(t)))
+}
+
 // TestAFirstWordThatDoesNotCome: the time of a request bounds it.
 func TestAFirstWordThatDoesNotCome(t *testing.T) {
 	r := newRig(t, func(s *settings) { s.Deadline = 20 * time.Millisecond })
