@@ -120,10 +120,13 @@ func (s *Service) take(ctx context.Context, r ImportRequest, id, own string) (m 
 	if err != nil {
 		return Model{}, nil, err
 	}
-	// A file that is refused is refused before gigabytes of it are copied.
+	// What is refused is refused before gigabytes of it are copied.
 	found, err := inspect(f, own)
 	if err == nil {
 		err = r.agree(found)
+	}
+	if err == nil {
+		err = s.free(ctx, id, len(r.Allow) > 0)
 	}
 	if err != nil {
 		return Model{}, nil, err
@@ -161,7 +164,10 @@ func (s *Service) copyIn(ctx context.Context, src *source, id, own string) (m Mo
 	m = Model{ID: id, Kind: found.kind, Origin: OriginImported, SHA256: sum, SizeBytes: size, TemplateSHA256: found.template, file: sum + ".gguf"}
 	m.describe(found.file)
 	m.Path = filepath.Join(s.o.ModelsDir, m.file)
-	return m, dst.keep(m.Path)
+	if err := dst.keep(m.Path); err != nil { // it may have its name already
+		return Model{}, errors.Join(err, s.discard(m))
+	}
+	return m, nil
 }
 
 // allowed refuses bytes that are not on the list of hashes, where there is one (threat M9).
@@ -185,11 +191,13 @@ func (s *Service) try(ctx context.Context, dst *os.File, ids []int32) (err error
 	return s.o.Try(ctx, f, ids)
 }
 
-// discard removes a copy and a template that no row names; a row may name them since an earlier import of the same bytes.
+// discard removes a copy and a template that no model names; one may since an earlier import of the same bytes.
 func (s *Service) discard(m Model) error {
 	used, err := s.named("file", m.file)
 	if err == nil && !used {
-		err = os.Remove(m.Path)
+		if err = os.Remove(m.Path); errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
 	}
 	return errors.Join(err, s.discardTemplate(m))
 }

@@ -1,6 +1,9 @@
 package catalog_test
 
 import (
+	"context"
+	"errors"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -52,5 +55,36 @@ func TestImportingAgainWithAllowOpensTheModel(t *testing.T) {
 	other[len(other)-1] ^= 1 // other weights under a taken id
 	r.Path = write(t, "other.gguf", other)
 	_, err = h.cat.Import(t.Context(), system(), r)
+	require.Equal(t, fault.Conflict, fault.CodeOf(err))
+}
+
+// A refused import of a removed model's bytes leaves none of them behind: a row that was removed names nothing.
+func TestARefusedImportOfARemovedModelLeavesNothing(t *testing.T) {
+	h := newHouse(t)
+	r := catalog.ImportRequest{Path: write(t, "g.gguf", models.GuardNano), ID: "once", Template: write(t, "t.jinja", []byte(ownTemplate(t)))}
+	_, err := h.cat.Import(t.Context(), system(), r)
+	require.NoError(t, err)
+	require.Len(t, h.stored(t), 2)
+	_, err = h.cat.Remove(t.Context(), system(), catalog.Change{ID: "once"})
+	require.NoError(t, err)
+	require.Empty(t, h.stored(t))
+	for name, refused := range map[string]catalog.ImportRequest{
+		"the used id":          {Path: r.Path, Template: r.Template, ID: "once"},
+		"the used id, allowed": {Path: r.Path, Template: r.Template, ID: "once", Allow: []string{"role:reviewer"}},
+		"nobody of that name":  {Path: r.Path, Template: r.Template, ID: "twice", Allow: []string{"role:nobody-has-this"}},
+	} {
+		_, err = h.cat.Import(t.Context(), system(), refused)
+		require.Contains(t, []fault.Code{fault.Conflict, fault.Unprocessable}, fault.CodeOf(err), name)
+		require.Empty(t, h.stored(t), name)
+	}
+}
+
+// A used id is refused before anything is copied or tried.
+func TestAUsedIDIsRefusedBeforeTheCopy(t *testing.T) {
+	h := newHouse(t)
+	o := h.options()
+	o.Try = func(context.Context, *os.File, []int32) error { return errors.New("it was tried") }
+	h.cat = catalog.New(h.db, h.guard, o)
+	_, err := h.cat.Import(t.Context(), system(), catalog.ImportRequest{Path: write(t, "g.gguf", models.GuardNano), ID: "guard-nano"})
 	require.Equal(t, fault.Conflict, fault.CodeOf(err))
 }

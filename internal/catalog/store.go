@@ -63,9 +63,30 @@ func insert(tx *db.Tx, m Model) error {
 		return db.Translate(err)
 	}
 	if used > 0 {
-		return fault.New(fault.Conflict, "There is or was a model with this id; ids are never used again: give another --id.").WithField("id")
+		return errUsed()
 	}
 	return db.Translate(tx.Gorm().Create(rowOf(m)).Error)
+}
+
+func errUsed() error {
+	return fault.New(fault.Conflict, "There is or was a model with this id; ids are never used again: give another --id.").WithField("id")
+}
+
+// free refuses with fault.Conflict an id that insert would refuse whatever the bytes are. An import that opens may name a model
+// that is there.
+func (s *Service) free(ctx context.Context, id string, opens bool) error {
+	rows := s.db.Read(ctx).Model(&row{}).Where("id = ?", id)
+	if opens {
+		rows = rows.Where("removed_at IS NOT NULL")
+	}
+	var used int64
+	if err := rows.Count(&used).Error; err != nil {
+		return db.Translate(err)
+	}
+	if used > 0 {
+		return errUsed()
+	}
+	return nil
 }
 
 // held reports whether m's id is in use for m's very bytes.
@@ -110,9 +131,9 @@ func putEmbedded(tx *db.Tx, m Model) error {
 	return db.Translate(tx.Gorm().Create(rowOf(m)).Error)
 }
 
-// named reports whether a row, removed or not, has the value in that column.
+// named reports whether the row of a model that is there has the value in that column.
 func (s *Service) named(column, value string) (bool, error) {
 	var n int64
-	err := s.db.Read(context.Background()).Model(&row{}).Where(map[string]any{column: value}).Count(&n).Error // the caller may have left
+	err := s.db.Read(context.Background()).Model(&row{}).Where("removed_at IS NULL").Where(map[string]any{column: value}).Count(&n).Error // the caller may have left
 	return n > 0, db.Translate(err)
 }

@@ -120,7 +120,7 @@ func (s *Service) sweepTemplates(ctx context.Context) error {
 	return nil
 }
 
-// discardTemplate removes a template that no row names.
+// discardTemplate removes a template that no model names.
 func (s *Service) discardTemplate(m Model) error {
 	used, err := s.named("template_sha256", m.TemplateSHA256)
 	if err != nil || used {

@@ -75,6 +75,7 @@ func TestRemovingLeavesWhatIsInUse(t *testing.T) {
 	require.Empty(t, h.stored(t))
 	_, err = h.cat.Import(t.Context(), system(), catalog.ImportRequest{Path: file, ID: "one"})
 	require.Equal(t, fault.Conflict, fault.CodeOf(err))
+	require.Empty(t, h.stored(t))
 }
 
 // ownTemplate answers guard-nano's template, in other bytes.
