@@ -2,6 +2,7 @@ package chat
 
 import (
 	"math"
+	"math/rand/v2"
 	"strings"
 	"unicode/utf8"
 
@@ -81,7 +82,7 @@ func (r *Request) checkStops() error {
 
 func unfit(message string) error { return fault.New(fault.Invalid, message).WithField("messages") }
 
-// sampling is how ids are chosen, with a temperature for a request that names none.
+// sampling is how ids are chosen, with a temperature for a request that names none, and a seed that is another one each time.
 func (r *Request) sampling(temperature float64) inference.Sampling {
 	s := inference.Sampling{
 		Temperature: temperature, TopK: r.TopK, MinP: r.MinP, Presence: r.Presence, Frequency: r.Frequency, Bias: r.Bias,
@@ -90,9 +91,11 @@ func (r *Request) sampling(temperature float64) inference.Sampling {
 		s.Temperature = *r.Temperature
 	}
 	if r.TopP != nil {
-		s.TopP = *r.TopP
+		if s.TopP = *r.TopP; s.TopP == 0 { // the engine's word for all; here it is the likeliest, with whom any sum begins
+			s.TopK = 1
+		}
 	}
-	if r.Seed != nil {
+	if s.Seed = rand.Uint64(); r.Seed != nil { //nolint:gosec // chooses words, keeps no secret
 		s.Seed = uint64(*r.Seed) // any 64 bits are one
 	}
 	return s
