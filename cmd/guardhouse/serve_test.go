@@ -68,9 +68,19 @@ func TestPrintConfigStartsNothing(t *testing.T) {
 	require.NoDirExists(t, data)
 }
 
+// keepEnvironment gives the other tests back what a server without a parent takes out of its own environment.
+func keepEnvironment(t *testing.T) {
+	t.Helper()
+	for _, line := range os.Environ() {
+		name, value, _ := strings.Cut(line, "=")
+		t.Setenv(name, value)
+	}
+}
+
 // serving is one serve in the background, until stop.
 func serving(t *testing.T, args ...string) (stop func() (code int, errors string)) {
 	t.Helper()
+	keepEnvironment(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	said, out := io.Pipe()

@@ -134,7 +134,7 @@ func (s *supervised) ask(who, path, text string) (status int, header http.Header
 	return -1, nil, nil
 }
 
-const native = "/api/v1/moderations"
+const judging = "/api/v1/moderations"
 
 // threat M8: the victim in the batch is answered; who sends another killer each time is stopped at the third crash, on both kinds of
 // routes, and leaves a row each time.
@@ -143,14 +143,14 @@ func TestTheVictimIsAnsweredAndTheAttackerStopped(t *testing.T) {
 		t.Skip("takes seconds: make test runs it")
 	}
 	s := newSupervised(t, "victim", "attacker")
-	status, _, _ := s.ask("victim", native, "good morning")
+	status, _, _ := s.ask("victim", judging, "good morning")
 	require.Equal(t, http.StatusOK, status)
 
 	answered := make(chan int, 1)
 	died := make(chan struct{}, 1)
 	go func() {
 		for {
-			status, _, _ := s.ask("victim", native, "a patient report")
+			status, _, _ := s.ask("victim", judging, "a patient report")
 			if status != 0 {
 				answered <- status
 				return
@@ -161,15 +161,15 @@ func TestTheVictimIsAnsweredAndTheAttackerStopped(t *testing.T) {
 			}
 		}
 	}()
-	status, _, _ = s.ask("attacker", native, "patient killer 1")
+	status, _, _ = s.ask("attacker", judging, "patient killer 1")
 	require.Zero(t, status)
 	<-died
 	for _, text := range []string{"killer 2", "killer 3"} {
-		status, _, _ := s.ask("attacker", native, text)
+		status, _, _ := s.ask("attacker", judging, text)
 		require.Zero(t, status, text)
 	}
 	for _, text := range []string{"killer 4", "a harmless text"} {
-		status, header, body := s.ask("attacker", native, text)
+		status, header, body := s.ask("attacker", judging, text)
 		require.Equal(t, http.StatusTooManyRequests, status, body)
 		require.Equal(t, "crash_stopped", body["code"])
 		require.Regexp(t, `^(59\d|600)$`, header.Get("Retry-After"))
@@ -180,7 +180,7 @@ func TestTheVictimIsAnsweredAndTheAttackerStopped(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, status)
 	require.Equal(t, "crash_stopped", body["error"].(map[string]any)["code"])
 	require.Equal(t, http.StatusOK, <-answered)
-	status, _, _ = s.ask("victim", native, "another report")
+	status, _, _ = s.ask("victim", judging, "another report")
 	require.Equal(t, http.StatusOK, status)
 	require.NoError(t, s.stop())
 	require.Equal(t, 3, s.rows("crash_stopped"))
@@ -193,17 +193,17 @@ func TestAPayloadIsNotRunAThirdTime(t *testing.T) {
 	}
 	s := newSupervised(t, "unlucky", "other")
 	for range 2 {
-		status, _, _ := s.ask("unlucky", native, "killer")
+		status, _, _ := s.ask("unlucky", judging, "killer")
 		require.Zero(t, status)
 	}
 	for _, who := range []string{"unlucky", "other"} {
-		status, _, body := s.ask(who, native, "killer")
+		status, _, body := s.ask(who, judging, "killer")
 		require.Equal(t, http.StatusUnprocessableEntity, status, body)
 		require.Equal(t, "payload_refused", body["code"])
 		status, _, body = s.ask(who, "/v1/moderations", "killer")
 		require.Equal(t, http.StatusUnprocessableEntity, status, body)
 		require.Equal(t, "payload_refused", body["error"].(map[string]any)["code"])
-		status, _, _ = s.ask(who, native, "a harmless text")
+		status, _, _ = s.ask(who, judging, "a harmless text")
 		require.Equal(t, http.StatusOK, status)
 	}
 	require.NoError(t, s.stop())
