@@ -211,7 +211,7 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 	a.Catalog = catalog.New(a.DB, a.Guard, catalog.Options{
 		ModelsDir: c.ModelsDir, RunDir: filepath.Join(c.Data, "run"), Aliases: c.Aliases, Allowed: c.AllowedSHA256, Now: o.Now, Try: o.Try,
 	})
-	if err := a.Catalog.Sync(ctx); err != nil {
+	if err := a.syncModels(ctx); err != nil {
 		return err
 	}
 	a.Policy = policy.New(policy.Deps{
