@@ -134,9 +134,11 @@ func (l *Log) event(e Entry, now time.Time) Event {
 	}
 }
 
+const idPrefix = "evt_"
+
 // NewID answers a fresh event id. An entry whose id is made beforehand can be hashed with its content earlier.
 func NewID(now time.Time) string {
-	return "evt_" + ulid.MustNew(ulid.Timestamp(now), rand.Reader).String()
+	return idPrefix + ulid.MustNew(ulid.Timestamp(now), rand.Reader).String()
 }
 
 func insert(tx *db.Tx, ev Event, details []byte) error {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"guardhouse/internal/db"
 )
@@ -53,6 +56,18 @@ func (l *Log) TombstoneOf(ctx context.Context, seq int64) (t Tombstone, ok bool,
 		return Tombstone{}, false, err
 	}
 	return t, true, nil
+}
+
+// Pruned says whether a row that is not there may be one that retention removed: its id is no newer than what stands under tombstones.
+// Whoever writes the database can make up such an id, so that it proves no more than a row's absence does.
+func (l *Log) Pruned(ctx context.Context, id string) (bool, error) {
+	made, err := ulid.ParseStrict(strings.TrimPrefix(id, idPrefix))
+	if err != nil {
+		return false, nil //nolint:nilerr // no id of this log
+	}
+	var last int64
+	err = l.db.ReadSQL().QueryRowContext(ctx, `SELECT coalesce(max(to_at), 0) FROM audit_tombstones`).Scan(&last)
+	return err == nil && !ulid.Time(made.Time()).After(time.UnixMilli(last)), db.Translate(err)
 }
 
 var errNoTombstone = errors.New("there is no tombstone")

@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"guardhouse/internal/access"
 	"guardhouse/internal/canary"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/gguf"
@@ -26,22 +25,6 @@ import (
 
 var update = flag.Bool("update", false, "record the canaries of the embedded guards anew") //nolint:gochecknoglobals // the flag of the golden habit
 
-// record answers what a guard says of the set now, as its baseline.
-func (r *rig) record(t testing.TB, id string) canary.Baseline {
-	t.Helper()
-	m, err := r.cat.Resolve(t.Context(), id)
-	require.NoError(t, err)
-	s := set(t)
-	b := canary.Baseline{ModelSHA256: m.SHA256, TemplateSHA256: m.TemplateSHA256, SetSHA256: s.SHA256}
-	require.NoError(t, r.svc.Examine(t.Context(), access.Server("canary"), access.ModerationRun, id, s.Inputs(), func(said []moderation.Rejudged) (c moderation.Concluded) {
-		for i, v := range said {
-			b.Answers = append(b.Answers, canary.Answer{Name: s.Prompts[i].Name, Severity: v.Severity, Categories: v.Categories, Refusal: v.Refusal, Scores: v.Scores})
-		}
-		return c
-	}))
-	return b
-}
-
 // The recorded answers are those of the very weights and texts of this release. Where this fails after either was changed:
 // go test -tags sqlite_fts5 -run TestTheEmbeddedGuardsHaveTheirCanaries ./internal/canary -update
 func TestTheEmbeddedGuardsHaveTheirCanaries(t *testing.T) {
@@ -50,7 +33,7 @@ func TestTheEmbeddedGuardsHaveTheirCanaries(t *testing.T) {
 	require.NoError(t, err)
 	if *update {
 		for _, m := range all {
-			data, err := json.MarshalIndent(r.record(t, m.ID), "", " ")
+			data, err := json.MarshalIndent(r.said(t, m.ID), "", " ")
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(filepath.Join("baselines", m.ID+".json"), append(data, '\n'), 0o600))
 		}
@@ -95,7 +78,7 @@ func TestTheCanariesHoldHoweverItIsComputed(t *testing.T) {
 			r.look(t)
 			require.Equal(t, canary.Passed, r.state(t).Result, "%+v", r.state(t).Drifts)
 			worst := 0.0
-			for i, a := range r.record(t, "guard-nano").Answers {
+			for i, a := range r.said(t, "guard-nano").Answers {
 				w := builtin[0].Answers[i].Scores
 				worst = max(worst, a.Scores.Safe-w.Safe, w.Safe-a.Scores.Safe, a.Scores.Unsafe-w.Unsafe, w.Unsafe-a.Scores.Unsafe)
 			}

@@ -2,8 +2,6 @@ package canary_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -158,78 +156,6 @@ func (l *leaving) Running(ctx context.Context) ([]moderation.Running, error) {
 	return l.Judge.Running(ctx)
 }
 
-// meddling has something happen while a guard answers.
-type meddling struct {
-	canary.Judge
-	meanwhile func()
-}
-
-func (d *meddling) Examine(ctx context.Context, p access.Principal, a access.Action, id string, inputs []moderation.Input, conclude func([]moderation.Rejudged) moderation.Concluded) error {
-	return d.Judge.Examine(ctx, p, a, id, inputs, func(said []moderation.Rejudged) moderation.Concluded {
-		if d.meanwhile != nil {
-			d.meanwhile()
-			d.meanwhile = nil
-		}
-		return conclude(said)
-	})
-}
-
-// A person who records while the server looks is neither overlooked nor overwritten, whatever the server found.
-func TestWhatIsRecordedWhileAGuardAnswersCounts(t *testing.T) {
-	for name, c := range map[string]struct{ recorded, turned bool }{
-		"nothing was recorded": {false, false}, "it passes": {true, false}, "it drifts": {true, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			say, turned := turning()
-			r := newRig(t, nil, say, moderation.Options{})
-			if c.recorded {
-				r.look(t)
-			}
-			d := &meddling{Judge: r.svc}
-			r.judging(t, d)
-			turned.Store(c.turned)
-			d.meanwhile = func() { // another process, on whose machine it answers otherwise
-				turned.Store(true)
-				other, err := canary.New(canary.Deps{DB: r.db, Audit: r.log, Catalog: r.cat, Judge: r.svc}, canary.Options{})
-				require.NoError(t, err)
-				m, err := r.cat.Resolve(t.Context(), "")
-				require.NoError(t, err)
-				require.NoError(t, other.Record(t.Context(), access.System("tester"), m))
-			}
-			r.look(t)
-			r.now = r.now.Add(10 * time.Second)
-			require.Len(t, r.look(t), 1, "what was recorded meanwhile is noticed")
-			require.Equal(t, canary.Passed, r.state(t).Result)
-			turned.Store(false)
-			r.restart(t)
-			r.look(t)
-			require.Equal(t, canary.Drifted, r.state(t).Result, "it is held to what the person recorded")
-		})
-	}
-}
-
-// The row names the text that is stored: a program that would write the same answers otherwise takes them for the same.
-func TestABaselineOfAnEarlierProgramIsNotEdited(t *testing.T) {
-	r := newRig(t, nil, nil, moderation.Options{})
-	r.look(t)
-	text := r.stored(t)
-	text = "[ " + strings.TrimPrefix(text, "[")
-	pass, err := r.guard.Enter(t.Context(), access.Server("canary"), access.Op{Action: access.ModelManage, ModelSHA256: r.nano(t).SHA256})
-	require.NoError(t, err)
-	sum := sha256.Sum256([]byte(text))
-	_, err = pass.Commit(t.Context(), access.Outcome{Details: map[string]any{"answers_sha256": hex.EncodeToString(sum[:])}}, func(tx *db.Tx, ev audit.Event) error {
-		_, err := tx.Exec("UPDATE canary_baselines SET answers = ?, event_id = ?", text, ev.ID)
-		return err
-	})
-	require.NoError(t, err)
-	for range 2 { // the row of the first vouches for the second
-		r.restart(t)
-		r.look(t)
-		require.Equal(t, canary.Passed, r.state(t).Result)
-	}
-	require.Equal(t, text, r.stored(t))
-}
-
 // Who writes the database's file cannot make a bent guard look like itself.
 func TestABaselineThatTheLogDoesNotVouchForIsNone(t *testing.T) {
 	for name, sql := range map[string]string{
@@ -256,16 +182,7 @@ func TestABaselineThatTheLogDoesNotVouchForIsNone(t *testing.T) {
 func TestWhatComesWithTheProgramCounts(t *testing.T) {
 	say, turned := turning()
 	r := newRig(t, nil, say, moderation.Options{})
-	m, err := r.cat.Resolve(t.Context(), "")
-	require.NoError(t, err)
-	s := set(t)
-	b := canary.Baseline{ModelSHA256: m.SHA256, TemplateSHA256: m.TemplateSHA256, SetSHA256: s.SHA256}
-	require.NoError(t, r.svc.Examine(t.Context(), access.Server("canary"), access.ModelManage, "", s.Inputs(), func(said []moderation.Rejudged) (c moderation.Concluded) {
-		for i, v := range said {
-			b.Answers = append(b.Answers, canary.Answer{Name: s.Prompts[i].Name, Severity: v.Severity, Categories: v.Categories, Refusal: v.Refusal, Scores: v.Scores})
-		}
-		return c
-	}))
+	m, b := r.nano(t), r.said(t, "")
 	other := b
 	other.SetSHA256 = "ab"
 	r.builtin = []canary.Baseline{other, b}
@@ -310,56 +227,4 @@ func TestAGuardThatCannotBeAskedIsAskedAgain(t *testing.T) {
 	r.now = r.now.Add(2 * time.Second)
 	_, err = r.canary.Ready(t.Context())
 	require.NoError(t, err, "and not for long")
-}
-
-// silent is moderation whose guards give no answer while it says why.
-type silent struct {
-	canary.Judge
-	why fault.Code
-}
-
-func (s *silent) Examine(ctx context.Context, p access.Principal, a access.Action, id string, inputs []moderation.Input, conclude func([]moderation.Rejudged) moderation.Concluded) error {
-	if s.why != "" {
-		return fault.New(s.why, "no answer")
-	}
-	return s.Judge.Examine(ctx, p, a, id, inputs, conclude)
-}
-
-// One answer that does not come is no drift, and two in a row are, whichever way they were kept back; being busy in between or for
-// long says nothing of the guard.
-func TestAGuardThatGivesNoAnswerTwiceIsNotTrusted(t *testing.T) {
-	for _, why := range []fault.Code{fault.Internal, fault.PayloadRefused, fault.CrashStopped, fault.Timeout, fault.Busy} {
-		t.Run(string(why), func(t *testing.T) {
-			r := newRig(t, nil, nil, moderation.Options{})
-			r.look(t)
-			guard := &silent{Judge: r.svc}
-			r.judging(t, guard)
-			try := func(why fault.Code) {
-				guard.why = why
-				r.look(t)
-				require.Empty(t, r.canary.Drifted(), "not before the usual interval")
-				r.now = r.now.Add(10 * time.Second)
-			}
-			try(why)
-			require.NoError(t, r.judge(t))
-			try("")
-			require.Equal(t, canary.Passed, r.state(t).Result)
-			r.now = r.now.Add(24 * time.Hour)
-			try(why) // the count began anew
-			try(fault.Loading)
-			guard.why = why
-			r.look(t)
-			if why == fault.Busy {
-				require.Empty(t, r.canary.Drifted())
-				return
-			}
-			require.Equal(t, canary.Drifted, r.state(t).Result)
-			require.Equal(t, catalog.CanaryDrift, r.nano(t).StateCode)
-			require.Equal(t, fault.Loading, fault.CodeOf(r.judge(t)))
-			guard.why = ""
-			r.cat.SetState("guard-nano", catalog.StateReady, "") // as a load does
-			r.look(t)
-			require.NoError(t, r.judge(t))
-		})
-	}
 }

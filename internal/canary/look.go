@@ -121,12 +121,14 @@ func (s *Service) baselineOf(m catalog.Model) Baseline {
 	return Baseline{ModelSHA256: m.SHA256, TemplateSHA256: m.TemplateSHA256, SetSHA256: s.set.SHA256}
 }
 
-// known answers what a guard is held against: what was recorded here, else what comes with the program; none = false.
+// known answers what a guard is held against: what was recorded here and is vouched for, else what comes with the program; none = false.
 func (s *Service) known(ctx context.Context, m catalog.Model, eventID string) (b Baseline, ok bool, err error) {
 	of := s.baselineOf(m)
 	if eventID != "" {
-		b, err = s.load(ctx, of)
-		return b, true, err
+		if b, err = s.load(ctx, of); !errors.Is(err, errPruned) {
+			return b, true, err
+		}
+		of.eventID = b.eventID // what is recorded now may take its place
 	}
 	for _, b := range s.d.Builtin {
 		if b.is(of) {

@@ -117,6 +117,22 @@ func (r *rig) nano(t testing.TB) catalog.Model {
 	return m
 }
 
+// said answers what a guard says of the set now, as its baseline; "" is the default one.
+func (r *rig) said(t testing.TB, id string) canary.Baseline {
+	t.Helper()
+	m, err := r.cat.Resolve(t.Context(), id)
+	require.NoError(t, err)
+	s := set(t)
+	b := canary.Baseline{ModelSHA256: m.SHA256, TemplateSHA256: m.TemplateSHA256, SetSHA256: s.SHA256}
+	require.NoError(t, r.svc.Examine(t.Context(), access.Server("canary"), access.ModelManage, m.ID, s.Inputs(), func(said []moderation.Rejudged) (c moderation.Concluded) {
+		for i, v := range said {
+			b.Answers = append(b.Answers, canary.Answer{Name: s.Prompts[i].Name, Severity: v.Severity, Categories: v.Categories, Refusal: v.Refusal, Scores: v.Scores})
+		}
+		return c
+	}))
+	return b
+}
+
 func rita() access.Principal {
 	return access.Principal{Kind: access.KindUser, UserID: "usr_rita", Name: "rita", Role: "reviewer", Origin: access.Origin{RequestID: "req_1"}}
 }

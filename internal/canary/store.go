@@ -13,6 +13,9 @@ import (
 // errEdited is of a baseline that its row of the log does not vouch for.
 var errEdited = errors.New("the recorded answers are not those that the log vouches for")
 
+// errPruned is of a baseline whose row retention removed: nothing vouches for it, as if none were recorded.
+var errPruned = errors.New("the row that vouched for the recorded answers was removed")
+
 // recorded answers the row that vouches for the baseline of a model in the database, "" where none is recorded.
 func (s *Service) recorded(ctx context.Context, of Baseline) (eventID string, err error) {
 	err = s.d.DB.ReadSQL().QueryRowContext(ctx, `SELECT event_id FROM canary_baselines WHERE model_sha256 = ? AND template_sha256 = ? AND set_sha256 = ?`,
@@ -23,7 +26,8 @@ func (s *Service) recorded(ctx context.Context, of Baseline) (eventID string, er
 	return eventID, db.Translate(err)
 }
 
-// load answers the recorded baseline of a model. It refuses with errEdited one that the log does not vouch for.
+// load answers the recorded baseline of a model. It refuses with errEdited one that the log does not vouch for, and with
+// errPruned, beside the id of its row, one that the log cannot vouch for any more.
 func (s *Service) load(ctx context.Context, of Baseline) (Baseline, error) {
 	var text string
 	err := s.d.DB.ReadSQL().QueryRowContext(ctx, `SELECT answers, event_id FROM canary_baselines WHERE model_sha256 = ? AND template_sha256 = ? AND set_sha256 = ?`,
@@ -34,7 +38,7 @@ func (s *Service) load(ctx context.Context, of Baseline) (Baseline, error) {
 	ev, err := s.d.Audit.Get(ctx, of.eventID)
 	switch {
 	case fault.CodeOf(err) == fault.NotFound:
-		return Baseline{}, errEdited
+		return s.lost(ctx, of)
 	case err != nil:
 		return Baseline{}, err
 	case ev.ModelSHA256 != of.ModelSHA256 || ev.Details["answers_sha256"] != hashOf(text):
@@ -42,6 +46,18 @@ func (s *Service) load(ctx context.Context, of Baseline) (Baseline, error) {
 	}
 	of.sum = hashOf(text)
 	return of, json.Unmarshal([]byte(text), &of.Answers)
+}
+
+// lost tells a row that was removed in order from one that never was.
+func (s *Service) lost(ctx context.Context, b Baseline) (Baseline, error) {
+	pruned, err := s.d.Audit.Pruned(ctx, b.eventID)
+	switch {
+	case err != nil:
+		return Baseline{}, err
+	case pruned:
+		return b, errPruned
+	}
+	return Baseline{}, errEdited
 }
 
 // stored says whether a statement changed the one row.
@@ -55,17 +71,18 @@ func stored(res sql.Result, err error) (bool, error) {
 
 // store writes a baseline in the transaction of the row that vouches for it, in the place of the one before.
 func store(tx *db.Tx, b Baseline, text, eventID string) error {
-	_, err := tx.Exec(insert+` DO UPDATE SET answers = excluded.answers, recorded_at = excluded.recorded_at, event_id = excluded.event_id`,
+	_, err := tx.Exec(upsert,
 		b.ModelSHA256, b.TemplateSHA256, b.SetSHA256, text, tx.Now().UnixMilli(), eventID)
 	return db.Translate(err)
 }
 
-const insert = `INSERT INTO canary_baselines (model_sha256, template_sha256, set_sha256, answers, recorded_at, event_id) VALUES (?, ?, ?, ?, ?, ?)
-	ON CONFLICT (model_sha256, template_sha256, set_sha256)`
+const upsert = `INSERT INTO canary_baselines (model_sha256, template_sha256, set_sha256, answers, recorded_at, event_id) VALUES (?, ?, ?, ?, ?, ?)
+	ON CONFLICT (model_sha256, template_sha256, set_sha256) DO UPDATE SET answers = excluded.answers, recorded_at = excluded.recorded_at, event_id = excluded.event_id`
 
-// storeFirst is store where none was recorded. It refuses with Conflict where another was by now.
+// storeFirst is store where none was recorded, or only one whose row is b's and was pruned. It refuses with Conflict where another was by
+// now.
 func storeFirst(tx *db.Tx, b Baseline, text, eventID string) error {
-	ok, err := stored(tx.Exec(insert+` DO NOTHING`, b.ModelSHA256, b.TemplateSHA256, b.SetSHA256, text, tx.Now().UnixMilli(), eventID))
+	ok, err := stored(tx.Exec(upsert+` WHERE event_id = ?`, b.ModelSHA256, b.TemplateSHA256, b.SetSHA256, text, tx.Now().UnixMilli(), eventID, b.eventID))
 	if err == nil && !ok {
 		return fault.New(fault.Conflict, "The answers were recorded meanwhile.")
 	}
