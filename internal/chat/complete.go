@@ -102,7 +102,7 @@ func (t *turn) write(ctx context.Context, tell func(Piece) bool) (a Answer, rele
 	}
 	switch {
 	case err != nil:
-		return a, lease.Release, failed(err)
+		return a, lease.Release, failed(ctx, err)
 	case heard:
 		heard = tell(words.end())
 	}
@@ -138,8 +138,12 @@ func (t *turn) count(out inference.Generated, err error) {
 }
 
 // failed hides what the engine said about our own prompt: an invalid generation is our mistake, not the caller's. Leaving, waiting
-// too long, a full queue, and what says that it is about the caller's own numbers, stay what they are.
-func failed(err error) error {
+// too long, a full queue, and what says that it is about the caller's own numbers, stay what they are. A model that is closed says
+// canceled too: where the caller is there still, it was not he.
+func failed(ctx context.Context, err error) error {
+	if fault.CodeOf(err) == fault.Canceled && ctx.Err() == nil {
+		return fault.Wrap(err, fault.Busy, "The model was stopped before the answer was whole.").WithRetry(streamRetry)
+	}
 	var f *fault.Error
 	if errors.As(err, &f) && (f.Field != "" || f.Code == fault.Unprocessable) {
 		return err

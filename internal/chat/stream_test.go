@@ -221,6 +221,7 @@ func TestAModelThatFails(t *testing.T) {
 	}{
 		"breaks down":    {errors.New("ggml_assert at 0x7f00"), fault.Internal},
 		"a wrong prompt": {fault.New(fault.Invalid, "id 7 is outside"), fault.Internal},
+		"is closed":      {fault.New(fault.Canceled, "the model is being closed"), fault.Busy},
 		"a crash mark":   {fault.New(fault.PayloadRefused, "This text ended the model twice."), fault.PayloadRefused},
 	} {
 		r.engine.Fail(c.why)
