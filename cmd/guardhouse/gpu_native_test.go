@@ -40,9 +40,16 @@ func library(t *testing.T, behaviour int, more ...string) string {
 	args := append([]string{"-std=c++17", "-shared", "-fPIC", fmt.Sprintf("-DSTANDIN=%d", behaviour), "-o", name, source}, more...)
 	out, err := exec.CommandContext(t.Context(), compiler, args...).CombinedOutput()
 	require.NoError(t, err, string(out))
-	bytes, err := os.ReadFile(name)
-	require.NoError(t, err)
-	manifest := fmt.Sprintf("guardhouse-gpu 1\nengine %s\ntoolkit 13.0.88\narchitectures 86-real\n%x  libggml-cuda.so\n", gpu.EngineVersion, sha256.Sum256(bytes))
+	manifest := fmt.Sprintf("guardhouse-gpu 1\nengine %s\ntoolkit 13.0.88\narchitectures 86-real\n", gpu.EngineVersion)
+	for _, name := range []string{"libcudart.so.13", "libcublasLt.so.13", "libcublas.so.13", "libggml-base.so.0", "libggml-cuda.so"} {
+		if name != "libggml-cuda.so" { // nothing is in what it would need
+			out, err := exec.CommandContext(t.Context(), compiler, "-shared", "-fPIC", "-x", "c++", "-o", filepath.Join(dir, name), "/dev/null").CombinedOutput()
+			require.NoError(t, err, string(out))
+		}
+		bytes, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		manifest += fmt.Sprintf("%x  %s\n", sha256.Sum256(bytes), name)
+	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "MANIFEST"), []byte(manifest), 0o600))
 	return dir
 }

@@ -26,6 +26,9 @@ func build(t *testing.T, dir string) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, manifestName), []byte(text), 0o600))
 }
 
+// lastLine answers the last line of a text that ends with a newline.
+func lastLine(s string) string { return s[strings.LastIndex(s[:len(s)-1], "\n")+1:] }
+
 // real answers a folder for a test, without links on the way to it.
 func real(t *testing.T) string {
 	t.Helper()
@@ -85,16 +88,20 @@ func TestOpenRefuses(t *testing.T) {
 		says   string
 		unsafe bool
 	}{
-		"folder 0777":      {mode("", 0o777), "can be written to by others (mode 0777", true},
-		"folder sticky":    {mode("", 0o777|os.ModeSticky), "can be written to by others", true},
-		"parent 0777":      {mode("..", 0o777), "can be written to by others", true},
-		"library 0666":     {mode(backend, 0o666), "can be written to by others", true},
-		"manifest 0666":    {mode(manifestName, 0o666), "can be written to by others", true},
-		"other bytes":      {write(backend, "planted"), "its manifest says", false},
-		"other engine":     {swap(EngineVersion, "v0.23.0"), "this release has", false},
-		"rpc":              {swap(backend, "libggml-rpc.so"), "never loaded", false},
-		"a path":           {swap(backend, "../libggml-cuda.so"), "never loaded", false},
-		"twice":            {manifest(func(s string) string { return s + strings.SplitAfter(s, "\n")[8] }), "twice", false},
+		"folder 0777":   {mode("", 0o777), "can be written to by others (mode 0777", true},
+		"folder sticky": {mode("", 0o777|os.ModeSticky), "can be written to by others", true},
+		"parent 0777":   {mode("..", 0o777), "can be written to by others", true},
+		"library 0666":  {mode(backend, 0o666), "can be written to by others", true},
+		"manifest 0666": {mode(manifestName, 0o666), "can be written to by others", true},
+		"other bytes":   {write(backend, "planted"), "its manifest says", false},
+		"other engine":  {swap(EngineVersion, "v0.23.0"), "this release has", false},
+		"rpc":           {swap(backend, "libggml-rpc.so"), "never loaded", false},
+		"a path":        {swap(backend, "../libggml-cuda.so"), "never loaded", false},
+		"twice":         {manifest(func(s string) string { return s + strings.SplitAfter(s, "\n")[8] }), "twice", false},
+		"two of a kind": {manifest(func(s string) string {
+			return strings.TrimSuffix(s, lastLine(s)) + strings.Repeat("0", 64) + "  libcudart.so.12\n" + lastLine(s)
+		}), "lists libcudart 2 times", false},
+		"one is missing":   {manifest(func(s string) string { return strings.Replace(s, strings.SplitAfter(s, "\n")[5], "", 1) }), "lists libcublasLt 0 times", false},
 		"not last":         {manifest(func(s string) string { return s[:strings.LastIndex(s[:len(s)-1], "\n")+1] }), "does not end with", false},
 		"no form":          {write(manifestName, "hello\n"), "not one of", false},
 		"no hash":          {manifest(func(s string) string { return s + "feed  libcudart.so.12\n" }), "none of its form", false},
@@ -150,6 +157,23 @@ func TestOpenRefusesOthersFolder(t *testing.T) {
 	require.NoError(t, os.Chown(dir, 12345, 0))
 	_, err := Open(dir, "")
 	require.ErrorContains(t, err, "belongs to user 12345")
+}
+
+// A group's members are others, whatever the group's number.
+func TestOpenRefusesAGroupThatWrites(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("not run: only root can give a folder to group 0")
+	}
+	for _, name := range []string{"..", "", backend} {
+		dir := filepath.Join(real(t), "below")
+		build(t, dir)
+		require.NoError(t, os.Chown(filepath.Join(dir, name), -1, 0))
+		require.NoError(t, os.Chmod(filepath.Join(dir, name), 0o770))
+		_, err := Open(dir, "")
+		var loose *UnsafeError
+		require.ErrorAs(t, err, &loose, name)
+		require.ErrorContains(t, err, "can be written to by others (mode 0770")
+	}
 }
 
 // The version stands in go.mod, in the script and here: one changed alone would load a library that misreads our structs.

@@ -22,6 +22,11 @@ const (
 // loadable are the only names that are ever loaded. In particular no other backend of the engine is, RPC least of all.
 var loadable = regexp.MustCompile(`^(libcudart\.so\.\d+|libcublasLt\.so\.\d+|libcublas\.so\.\d+|libggml-base\.so\.0|libggml-cuda\.so)$`)
 
+// stems name what one build consists of: two of a kind would be two releases of CUDA in one process.
+func stems() []string {
+	return []string{"libcudart", "libcublasLt", "libcublas", "libggml-base", "libggml-cuda"}
+}
+
 // manifest is what one build of the library says of itself.
 type manifest struct {
 	engine        string
@@ -67,8 +72,27 @@ func parseManifest(text []byte) (m manifest, err error) {
 	if m.engine != EngineVersion {
 		return m, fmt.Errorf("the library was built for engine %q, this release has %s: build it again with scripts/build-cuda.sh", m.engine, EngineVersion)
 	}
+	return m, m.complete()
+}
+
+// complete refuses a list that is not one library of each kind, the backend last.
+func (m manifest) complete() error {
 	if n := len(m.files); n == 0 || m.files[n-1].name != backend {
-		return m, errors.New(manifestName + " does not end with " + backend)
+		return errors.New(manifestName + " does not end with " + backend)
 	}
-	return m, nil
+	times := map[string]int{}
+	for _, e := range m.files {
+		times[stem(e.name)]++
+	}
+	for _, s := range stems() {
+		if times[s] != 1 {
+			return fmt.Errorf("%s lists %s %d times, not once", manifestName, s, times[s])
+		}
+	}
+	return nil
+}
+
+func stem(name string) string {
+	s, _, _ := strings.Cut(name, ".")
+	return s
 }
