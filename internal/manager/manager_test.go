@@ -2,6 +2,7 @@ package manager_test
 
 import (
 	"context"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -392,4 +393,22 @@ func TestOnlyThoseWhoCallUponAModelUseIt(t *testing.T) {
 	r.clock.pass(2 * time.Minute)
 	r.refresh()
 	require.Equal(t, "unloaded idle", r.state("second"))
+}
+
+// A probe that leaves while a touched file is hashed has found out nothing: the model goes on.
+func TestAProbeThatLeavesWithdrawsNothing(t *testing.T) {
+	r := newRig(t, manager.Tuning{})
+	m := r.brought("second")
+	r.refresh()
+	require.NoError(t, os.Chtimes(m.Path, time.Time{}, r.clock.now()))
+	h, err := r.Take(t.Context(), catalog.KindGuard, "second")
+	require.NoError(t, err)
+	defer h.Done()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = h.Confirmed(gone)
+	require.Equal(t, fault.Canceled, fault.CodeOf(err))
+	require.Equal(t, catalog.StateReady, r.state("second"))
+	_, err = h.Confirmed(t.Context())
+	require.NoError(t, err)
 }
