@@ -27,7 +27,7 @@ type File struct {
 	sha256 string
 	sealed bool // the kernel refuses every later change
 
-	mu   sync.Mutex
+	mu   sync.Mutex // held while the bytes are hashed anew: many who ask at once make one hash
 	seen stamp
 }
 
@@ -117,7 +117,7 @@ func openStored(path, sum string) (*File, error) {
 	return nil, errors.Join(err, f.Close())
 }
 
-// check hashes the file and remembers its stamp, taken before the first byte was read.
+// check hashes the file and remembers its stamp, taken before the first byte was read. The caller is alone with f, or holds mu.
 func (f *File) check(ctx context.Context, told func(done float64)) error {
 	seen, err := f.stamp()
 	if err != nil {
@@ -134,9 +134,7 @@ func (f *File) check(ctx context.Context, told func(done float64)) error {
 	if sum != f.sha256 || n != seen.size {
 		return fault.Wrap(errChanged, fault.Unprocessable, "the model's file is not the one that was imported: its SHA-256 differs")
 	}
-	f.mu.Lock()
 	f.seen = seen
-	f.mu.Unlock()
 	return nil
 }
 
@@ -146,15 +144,11 @@ func (f *File) Confirm(ctx context.Context) error {
 	if f.sealed {
 		return nil
 	}
-	now, err := f.stamp()
-	if err != nil {
-		return err
-	}
 	f.mu.Lock()
-	same := now == f.seen
-	f.mu.Unlock()
-	if same {
-		return nil
+	defer f.mu.Unlock()
+	now, err := f.stamp()
+	if err != nil || now == f.seen {
+		return err
 	}
 	return f.check(ctx, nil)
 }
