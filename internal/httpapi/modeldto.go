@@ -14,7 +14,8 @@ import (
 func (s *Server) modelFor(p access.Principal, m catalog.Model) gen.Model {
 	out := modelDTO(m)
 	out.Canary = s.canaryDTO(m)
-	if !s.deps.Guard.Can(p, access.ModelManage) && !s.deps.Guard.Can(p, access.MetricsRead) {
+	out.StateReason = s.reasonFor(p, m)
+	if !s.looksAfter(p) {
 		return out
 	}
 	if l, loaded := s.deps.Models.Layout(m.ID); loaded && m.State == catalog.StateReady {
@@ -56,7 +57,7 @@ func addLayout(out *gen.Model, l inference.Description) {
 
 // roomFor answers how the memory for models stands, null to whoever does not look after them.
 func (s *Server) roomFor(p access.Principal) *gen.ModelRoom {
-	if !s.deps.Guard.Can(p, access.ModelManage) && !s.deps.Guard.Can(p, access.MetricsRead) {
+	if !s.looksAfter(p) {
 		return nil
 	}
 	r := s.deps.Models.Room()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -79,4 +80,48 @@ func TestAHiddenModelIsUnknown(t *testing.T) {
 	unknown := b.do(call{method: "GET", path: "/api/v1/models/nothing", as: "nora"})
 	require.Equal(t, http.StatusNotFound, hidden.Code)
 	require.Equal(t, string(neutral(unknown.Body.Bytes())), string(neutral(hidden.Body.Bytes())))
+}
+
+// TestWhatDoesNotFitTellsNobodyOfOtherModels: numbers of the machine are for those who look after it, names of models for those who
+// see every one of them.
+func TestWhatDoesNotFitTellsNobodyOfOtherModels(t *testing.T) {
+	b := newBench(t)
+	b.imports("closed")
+	const reason = "The model needs 5.1 GB of memory. What would do: unload closed."
+	b.catalog.SetFailed("guard-nano", catalog.NoMemory, reason)
+	_, _, err := b.guard.PutRole(t.Context(), access.System("tester"), auditor, access.RoleChange{
+		Actions: []access.Action{access.SessionOwn, access.ModelView, access.ModelManage},
+	})
+	require.NoError(t, err)
+	for as, told := range map[string]string{"alice": reason, "otto": "The model does not fit into the memory for models.", "nora": ""} {
+		w := b.do(call{method: "GET", path: "/api/v1/models/guard-nano", as: as})
+		require.Equal(t, http.StatusOK, w.Code, as)
+		m := object(t, w.Body.Bytes())
+		require.Equal(t, "no_memory", m["state_code"], as)
+		require.Equal(t, told, m["state_reason"], as)
+	}
+}
+
+// TestVerifyWithdrawsOnlyWhatIsKnownToBeAnother: what keeps a file from being opened again says nothing of the bytes that run.
+func TestVerifyWithdrawsOnlyWhatIsKnownToBeAnother(t *testing.T) {
+	b := newBench(t)
+	b.imports("second")
+	all, err := b.catalog.All(t.Context())
+	require.NoError(t, err)
+	path := all[slices.IndexFunc(all, func(m catalog.Model) bool { return m.ID == "second" })].Path
+	verify := func() map[string]any {
+		w := b.do(call{method: "POST", path: "/api/v1/models/second/verify", as: "alice"})
+		require.Equal(t, http.StatusOK, w.Code)
+		return object(t, w.Body.Bytes())
+	}
+	state := func() any {
+		return object(t, b.do(call{method: "GET", path: "/api/v1/models/second", as: "alice"}).Body.Bytes())["state"]
+	}
+	require.NoError(t, os.Rename(path, path+".away"))
+	require.NoError(t, os.Mkdir(path, 0o700))
+	require.Equal(t, false, verify()["equal"])
+	require.Equal(t, "ready", state())
+	require.NoError(t, os.Remove(path))
+	require.Equal(t, "file_missing", verify()["code"])
+	require.Equal(t, "failed", state())
 }

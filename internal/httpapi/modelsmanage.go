@@ -11,7 +11,7 @@ import (
 // LoadModel has a model brought into memory, if it fits.
 func (s *Server) LoadModel(ctx context.Context, r gen.LoadModelRequestObject) (gen.LoadModelResponseObject, error) {
 	p := exchangeOf(ctx).principal
-	m, err := s.deps.Catalog.Load(requestContext(ctx), p, catalog.Change{ID: r.ID, Check: s.deps.Models.Fits})
+	m, err := s.deps.Catalog.Load(requestContext(ctx), p, catalog.Change{ID: r.ID, Check: s.fitsFor(p)})
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (s *Server) UnloadModel(ctx context.Context, r gen.UnloadModelRequestObject
 // MakeModelDefault has a model take the place of the default of its kind.
 func (s *Server) MakeModelDefault(ctx context.Context, r gen.MakeModelDefaultRequestObject) (gen.MakeModelDefaultResponseObject, error) {
 	p := exchangeOf(ctx).principal
-	c := catalog.DefaultChange{Change: catalog.Change{ID: r.ID, Check: s.deps.Models.Fits}, Replace: value(r.Body.Replace), Interrupt: value(r.Body.Interrupt)}
+	c := catalog.DefaultChange{Change: catalog.Change{ID: r.ID, Check: s.fitsFor(p)}, Replace: value(r.Body.Replace), Interrupt: value(r.Body.Interrupt)}
 	if c.Interrupt && !c.Replace {
 		return nil, s.refused(ctx, fault.New(fault.Invalid, "interrupt goes with replace: nothing else makes room.").WithField("interrupt"))
 	}
@@ -65,8 +65,9 @@ func (s *Server) VerifyModel(ctx context.Context, r gen.VerifyModelRequestObject
 	}
 	out := gen.VerifyModel200JSONResponse{ID: m.ID, Sha256: m.SHA256, Equal: wrong == nil}
 	if wrong != nil {
-		s.deps.Models.Distrust(m.ID, wrong)
-		out.Code, out.Reason = catalog.FileFault(wrong), fault.From(wrong).Message
+		if out.Code, out.Reason = catalog.FileFault(wrong), fault.From(wrong).Message; out.Code != "" {
+			s.deps.Models.Distrust(m.ID, wrong) // else nothing is known of the bytes that run
+		}
 	}
 	return out, nil
 }
