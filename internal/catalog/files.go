@@ -152,12 +152,21 @@ func lockDir(dir string) (unlock func() error, err error) {
 		}
 		return nil, fmt.Errorf("locking the folder of models: %w", err)
 	}
-	stale, err := filepath.Glob(filepath.Join(dir, partPattern))
-	for _, path := range stale {
-		err = errors.Join(err, os.Remove(path))
-	}
-	if err != nil {
+	if err := sweepParts(dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("sweeping unfinished copies: %w", err), f.Close())
 	}
 	return f.Close, nil
+}
+
+// sweepParts removes every unfinished copy. The folder's own name may hold any letters: it is no pattern.
+func sweepParts(dir string) error {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		stale, bad := filepath.Match(partPattern, e.Name())
+		if stale {
+			bad = os.Remove(filepath.Join(dir, e.Name()))
+		}
+		err = errors.Join(err, bad)
+	}
+	return err
 }

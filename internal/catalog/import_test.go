@@ -229,6 +229,23 @@ func TestOneImportAtATimeAndAWholeSweep(t *testing.T) {
 	require.NoFileExists(t, left)
 }
 
+// A folder's name is no pattern.
+func TestTheSweepTakesTheFoldersNameAsItIs(t *testing.T) {
+	h := newHouse(t)
+	h.dir = filepath.Join(h.dir, "data[1]*")
+	h.cat = catalog.New(h.db, h.guard, h.options())
+	other := filepath.Join(filepath.Dir(h.dir), "data1", "models")
+	folder := filepath.Join(h.dir, "models")
+	for _, dir := range []string{other, folder} {
+		require.NoError(t, os.MkdirAll(dir, 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, ".import-123.part"), []byte("half a model"), 0o600))
+	}
+	_, err := h.cat.Import(t.Context(), system(), catalog.ImportRequest{Path: write(t, "g.gguf", models.GuardNano)})
+	require.NoError(t, err)
+	require.NoFileExists(t, filepath.Join(folder, ".import-123.part"))
+	require.FileExists(t, filepath.Join(other, ".import-123.part"))
+}
+
 func TestACanceledImportKeepsNothing(t *testing.T) {
 	h := newHouse(t)
 	ctx, cancel := context.WithCancel(t.Context())
