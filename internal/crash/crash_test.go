@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -63,7 +64,7 @@ func (h *house) begin(payload, principal string) inference.Mark {
 	h.t.Helper()
 	m, err := h.marks.Admit(h.t.Context(), text(payload), principal)
 	require.NoError(h.t, err)
-	require.NoError(h.t, m.Begin(h.t.Context()))
+	require.NoError(h.t, m.Begin(h.t.Context(), false))
 	return m
 }
 
@@ -201,7 +202,7 @@ func TestASuspectDoesNotRunWhileAModelIsLoaded(t *testing.T) {
 	m, err := h.marks.Admit(t.Context(), text("bomb"), "attacker")
 	require.NoError(t, err)
 	loaded = h.marks.Company()
-	require.Equal(t, fault.Busy, fault.CodeOf(m.Begin(t.Context())), "it was admitted before")
+	require.Equal(t, fault.Busy, fault.CodeOf(m.Begin(t.Context(), false)), "it was admitted before")
 	m.End(false)
 	loaded()
 	h.begin("bomb", "attacker")
@@ -293,13 +294,81 @@ func TestAFullTableRefuses(t *testing.T) {
 	}
 	m, err := h.marks.Admit(t.Context(), text("one more"), "many")
 	require.NoError(t, err)
-	require.Equal(t, fault.Busy, fault.CodeOf(m.Begin(t.Context())))
+	require.Equal(t, fault.Busy, fault.CodeOf(m.Begin(t.Context(), false)))
 	m.End(false)
 	h.marks.Company()()
 	for _, m := range all {
 		m.End(true)
 	}
 	h.begin("one more", "many").End(true)
+}
+
+// threat M8: one that runs alone knows that it keeps others out, and those who run together know that one waits to be alone.
+func TestWhoWaitsForWhom(t *testing.T) {
+	h := newHouse(t)
+	h.begin("a", "attacker")
+	h.begin("b", "victim")
+	h.crash()
+	waits := func(m inference.Mark) {
+		t.Helper()
+		require.Eventually(t, m.Crowded, time.Minute, time.Millisecond)
+	}
+	begin := func(m inference.Mark, goesOn bool) <-chan error {
+		began := make(chan error, 1)
+		go func() { began <- m.Begin(t.Context(), goesOn) }()
+		return began
+	}
+	first := h.begin("a", "attacker")
+	require.False(t, first.Crowded())
+	neighbour, err := h.marks.Admit(t.Context(), text("c"), "neighbour")
+	require.NoError(t, err)
+	in := begin(neighbour, false)
+	waits(first)
+	first.End(false)
+	require.NoError(t, <-in)
+	require.False(t, neighbour.Crowded())
+
+	first, err = h.marks.Admit(t.Context(), text("a"), "attacker")
+	require.NoError(t, err)
+	again := begin(first, true)
+	waits(neighbour)
+	neighbour.End(true)
+	require.NoError(t, <-again)
+	require.False(t, first.Crowded())
+	other := make(chan inference.Mark, 1)
+	go func() {
+		m, err := h.marks.Admit(t.Context(), text("b"), "victim")
+		if err != nil {
+			t.Error(err)
+		}
+		other <- m
+	}()
+	waits(first)
+	first.End(true)
+	(<-other).End(false)
+}
+
+// threat M8: whoever goes on with a text waits as long as it takes to be alone again.
+func TestGoingOnIsNotRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.begin("a", "attacker")
+		h.begin("b", "victim")
+		h.crash()
+		neighbour := h.begin("c", "neighbour")
+		m, err := h.marks.Admit(t.Context(), text("a"), "attacker")
+		require.NoError(t, err)
+		require.Equal(t, fault.Busy, fault.CodeOf(m.Begin(t.Context(), false)))
+		m.End(false)
+		m, err = h.marks.Admit(t.Context(), text("a"), "attacker")
+		require.NoError(t, err)
+		began := make(chan error, 1)
+		go func() { began <- m.Begin(t.Context(), true) }()
+		<-time.After(10 * alonePatience)
+		neighbour.End(true)
+		require.NoError(t, <-began)
+		m.End(true)
+	})
 }
 
 func TestWaitingToBeAloneEndsWithItsContext(t *testing.T) {
@@ -312,7 +381,7 @@ func TestWaitingToBeAloneEndsWithItsContext(t *testing.T) {
 	m, err := h.marks.Admit(ctx, text("a"), "attacker")
 	require.NoError(t, err)
 	began := make(chan error, 1)
-	go func() { began <- m.Begin(ctx) }()
+	go func() { began <- m.Begin(ctx, false) }()
 	cancel()
 	require.Equal(t, fault.Canceled, fault.CodeOf(<-began))
 	m.End(false)

@@ -2,13 +2,19 @@ package crash
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 )
+
+var errLong = errors.New("somebody is inside for long")
 
 // gate lets any number run together, or one alone. While one waits to be alone nobody else comes in, and whoever waited
 // meanwhile goes before the next one that has to be alone: neither keeps the other out.
 type gate struct {
-	turn chan struct{} // held by the one that is, or will be, alone
+	turn  chan struct{} // held by the one that is, or will be, alone
+	lined atomic.Int32  // who wait for it
+	long  atomic.Int32  // who are inside, or will be, for longer than anybody may wait to be alone
 
 	mu      sync.Mutex
 	inside  int
@@ -23,6 +29,8 @@ func newGate() *gate {
 
 // queue waits for the turn to be alone.
 func (g *gate) queue(ctx context.Context) error {
+	g.lined.Add(1)
+	defer g.lined.Add(-1)
 	select {
 	case g.turn <- struct{}{}:
 		return nil
@@ -33,6 +41,16 @@ func (g *gate) queue(ctx context.Context) error {
 
 // pass gives the turn to the next.
 func (g *gate) pass() { <-g.turn }
+
+// crowded says whether anybody waits for the end of the one that is alone, or of those who are inside together.
+func (g *gate) crowded(alone bool) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if alone {
+		return len(g.waiting) > 0 || g.lined.Load() > 0
+	}
+	return g.shut
+}
 
 func (g *gate) enter(ctx context.Context) error {
 	g.mu.Lock()
@@ -68,9 +86,14 @@ func (g *gate) leave() {
 	}
 }
 
-// enterAlone waits until nobody is inside. Only the holder of the turn calls it.
+// enterAlone waits until nobody is inside. Only the holder of the turn calls it. It refuses with errLong while somebody is, or will
+// be, inside for long.
 func (g *gate) enterAlone(ctx context.Context) error {
 	g.mu.Lock()
+	if g.long.Load() > 0 {
+		g.mu.Unlock()
+		return errLong
+	}
 	g.shut = true
 	var empty chan struct{}
 	if g.inside > 0 {

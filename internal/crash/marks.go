@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"guardhouse/internal/fault"
@@ -29,7 +28,6 @@ type Marks struct {
 	stopped  map[Digest]time.Time
 	now      func() time.Time
 	gate     *gate
-	company  atomic.Int32 // work of the engine itself, in the gate or before it
 
 	mu       sync.Mutex
 	free     []int
@@ -67,7 +65,7 @@ func (m *Marks) Admit(ctx context.Context, payload [32]byte, principal string) (
 		return nil, stopped(until.Sub(now))
 	}
 	if k.alone = m.suspected(k.pair, now); k.alone {
-		if m.company.Load() > 0 {
+		if m.gate.long.Load() > 0 {
 			return nil, inCompany()
 		}
 		if err := m.gate.queue(ctx); err != nil {
@@ -105,11 +103,11 @@ func (m *Marks) suspected(p Pair, now time.Time) bool {
 // Company marks work of the engine itself until done is called: while it runs nobody is alone, and no suspect runs. It waits for the
 // one that is alone, so whoever calls it has no payload in flight.
 func (m *Marks) Company() (done func()) {
-	m.company.Add(1)
+	m.gate.long.Add(1)
 	_ = m.gate.enter(context.Background()) // which never ends
 	leave := func() {
 		m.gate.leave()
-		m.company.Add(-1)
+		m.gate.long.Add(-1)
 	}
 	place, err := m.take()
 	if err != nil { // then a thousand payloads are in flight, and nobody is alone either
@@ -161,9 +159,9 @@ type mark struct {
 }
 
 // Begin writes it into the table. A suspect waits until nothing else runs, and is refused with fault.Busy where that takes
-// too long.
-func (k *mark) Begin(ctx context.Context) error {
-	if err := k.enter(ctx); err != nil {
+// too long, unless it goes on with what it began.
+func (k *mark) Begin(ctx context.Context, goesOn bool) error {
+	if err := k.enter(ctx, goesOn); err != nil {
 		return err
 	}
 	place, err := k.marks.take()
@@ -176,22 +174,28 @@ func (k *mark) Begin(ctx context.Context) error {
 	return nil
 }
 
-func (k *mark) enter(ctx context.Context) error {
+// Crowded says whether others wait for the end of this one.
+func (k *mark) Crowded() bool { return k.marks.gate.crowded(k.alone) }
+
+func (k *mark) enter(ctx context.Context, goesOn bool) error {
 	if !k.alone {
 		if err := k.marks.gate.enter(ctx); err != nil {
 			return fault.From(err)
 		}
 		return nil
 	}
-	if k.marks.company.Load() > 0 {
-		return inCompany()
+	within := ctx
+	if !goesOn {
+		var cancel context.CancelFunc
+		within, cancel = context.WithTimeout(ctx, alonePatience)
+		defer cancel()
 	}
-	within, cancel := context.WithTimeout(ctx, alonePatience)
-	defer cancel()
 	err := k.marks.gate.enterAlone(within)
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, errLong):
+		return inCompany()
 	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 		return fault.Wrap(err, fault.Busy, "This input was with the model when its process ended and has to run alone; others kept it from that.").WithRetry(alonePatience)
 	}

@@ -85,7 +85,7 @@ func (l *Lease) Judge(ctx context.Context, q Query) (a Answer, err error) {
 			return Answer{}, err
 		}
 	}
-	if err := m.Begin(ctx); err != nil {
+	if err := m.Begin(ctx, false); err != nil {
 		return Answer{}, err
 	}
 	a, err = l.entry.model.Judge(ctx, q)

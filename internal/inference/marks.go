@@ -17,8 +17,11 @@ type Marks interface {
 
 // Mark is one payload's.
 type Mark interface {
-	// Begin writes the payload down. One that has to run alone waits until nothing else runs.
-	Begin(ctx context.Context) error
+	// Begin writes the payload down. One that has to run alone waits until nothing else runs: a moment, or as long as ctx lasts
+	// where it goes on with what it began.
+	Begin(ctx context.Context, goesOn bool) error
+	// Crowded says whether others wait for this one's end: for their turn beside one that runs alone, or for one to be alone.
+	Crowded() bool
 	// End takes it away, once, whether it began or not; whole says that the payload was run to its end.
 	End(whole bool)
 }
@@ -28,7 +31,8 @@ type unmarked struct{}
 
 func (unmarked) Admit(context.Context, [32]byte, string) (Mark, error) { return unmarked{}, nil }
 func (unmarked) Company() (done func())                                { return func() {} }
-func (unmarked) Begin(context.Context) error                           { return nil }
+func (unmarked) Begin(context.Context, bool) error                     { return nil }
+func (unmarked) Crowded() bool                                         { return false }
 func (unmarked) End(bool)                                              {}
 
 // mark asks for the ids that go to the model on the account of the lease's pass.

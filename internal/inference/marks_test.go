@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,6 +21,7 @@ type notebook struct {
 	lines  []string
 	refuse error // by Admit
 	stall  error // by Begin
+	crowd  int   // how often others wait
 	seen   map[[32]byte]bool
 }
 
@@ -47,8 +49,18 @@ func (n *notebook) Admit(_ context.Context, payload [32]byte, principal string) 
 
 func (n *notebook) Company() func() { n.note("company"); return func() { n.note("alone") } }
 
-func (n *notebook) Begin(context.Context) error { n.note("begin"); return n.stall }
-func (n *notebook) End(whole bool)              { n.note("end %v", whole) }
+func (n *notebook) Begin(_ context.Context, goesOn bool) error {
+	if goesOn {
+		n.note("go on")
+	} else {
+		n.note("begin")
+	}
+	return n.stall
+}
+
+func (n *notebook) Crowded() bool { n.crowd--; return n.crowd >= 0 }
+
+func (n *notebook) End(whole bool) { n.note("end %v", whole) }
 
 // noting is an engine that notes when it is asked.
 type noting struct {
@@ -127,6 +139,29 @@ func TestRefusedPayloadsDoNotRun(t *testing.T) {
 	_, err = l.Judge(t.Context(), ask("good morning"))
 	require.NoError(t, err)
 	require.True(t, slices.Contains(n.take(), "judge"))
+}
+
+// A text that others wait for because of its mark gives way after a turn, though nobody waits for its model, and is whole all the same.
+func TestATextGivesWayToWhomItsMarkKeepsOut(t *testing.T) {
+	pass := newRig(t, 1, 1).people(t, 1)[0]
+	synctest.Test(t, func(t *testing.T) {
+		n := &notebook{seen: map[[32]byte]bool{}, crowd: 2}
+		s := inference.New(inference.Options{Queue: 1, Marks: n})
+		require.NoError(t, s.Add(t.Context(), noting{newPaced(1), n}, inference.Spec{ModelID: modelID, Slots: 1, SlotTokens: 1000}))
+		n.take()
+		l := acquire(t, s, pass)
+		defer l.Release()
+		whole, err := l.Generate(t.Context(), inference.Generation{Prompt: []int32("x"), Max: 4 * inference.TurnIDs})
+		require.NoError(t, err)
+		require.Equal(t, 3, whole.Turns)
+		require.Len(t, whole.IDs, 4*inference.TurnIDs)
+		lines := n.take()
+		admit := lines[0]
+		require.Equal(t, []string{
+			admit, "begin", "generate", "end false", admit, "go on", "generate", "end false", admit, "go on", "generate", "end true",
+		}, lines)
+		require.Len(t, n.seen, 1, "in every turn the same")
+	})
 }
 
 // Without a supervisor nothing is marked and nobody waits.

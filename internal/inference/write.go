@@ -26,7 +26,7 @@ const TurnIDs = 32
 func (l *Lease) Generate(ctx context.Context, g Generation) (Generated, error) {
 	b := newBacklog()
 	sink := g.Sink
-	g.Owner, g.Written, g.Yield, g.Sink = l.pass.Account(), 0, l.wanted, b.push
+	g.Owner, g.Written, g.Sink = l.pass.Account(), 0, b.push
 	var out Generated
 	var err error
 	go func() {
@@ -92,9 +92,10 @@ func (l *Lease) turn(ctx context.Context, g Generation, out *Generated) (done Ge
 			return done, err
 		}
 	}
-	if err := m.Begin(ctx); err != nil {
+	if err := m.Begin(ctx, g.Written > 0); err != nil {
 		return done, err
 	}
+	g.Yield = func() bool { return m.Crowded() || l.wanted() }
 	return l.entry.model.Generate(ctx, g)
 }
 
