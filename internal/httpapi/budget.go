@@ -59,7 +59,13 @@ func (b *budget) give(who string, n int64) {
 	}
 }
 
-// metered is a body that takes its bytes from the budget; x gives them back when the request is over.
+// forget lets a body that is read go, and gives its bytes back.
+func (s *Server) forget(x *exchange) {
+	s.bodies.give(x.principal.UserID, x.held)
+	x.raw, x.held = nil, 0
+}
+
+// metered is a body that takes its bytes from the budget; x gives them back when the request is over, or its stream begins.
 type metered struct {
 	io.Reader
 	b    *budget

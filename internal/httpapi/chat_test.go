@@ -249,6 +249,18 @@ func TestAReaderWhoLeavesAStream(t *testing.T) {
 	require.Equal(t, []string{audit.Error, "canceled"}, []string{rows[1].Decision, rows[1].Reason})
 }
 
+// TestAStreamLetsItsBodyGo: a large request that is answered for long takes no room from others.
+func TestAStreamLetsItsBodyGo(t *testing.T) {
+	l := newLive(t, nil)
+	release := l.engine.HoldAt(3)
+	defer release()
+	w := l.asked(t.Context(), talk("hello", `"stream":true`+strings.Repeat(" ", 64<<10))) //nolint:bodyclose // it is closed behind the test
+	_, err := bufio.NewReader(w.Body).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, 1, l.engine.Running(), "it goes on")
+	require.Zero(t, l.server.BodyBytes())
+}
+
 // threat A4: a key that is revoked while it is answered; the stream says why it ends, and does not end as if it were whole.
 func TestAKeyRevokedInMidStream(t *testing.T) {
 	r, err := template()

@@ -30,6 +30,7 @@ func (v chatStream) VisitOpenaiCreateChatCompletionResponse(w http.ResponseWrite
 	ctx, end := v.s.untilLeft(v.c)
 	defer end()
 	e := &chatEvents{chatStream: v, sink: &sink{w, http.NewResponseController(unwrapped(w))}, header: w.Header, status: w.WriteHeader}
+	defer e.alive.stop()
 	err := v.s.deps.Chat.Stream(ctx, exchangeOf(v.c).principal, v.r, e)
 	e.alive.stop()
 	if err != nil && e.opening != nil {
@@ -72,6 +73,7 @@ func (e *chatEvents) Begin(o chat.Opening) error {
 	e.opening = &o
 	x := exchangeOf(e.c)
 	x.opened = e.s.now()
+	e.s.forget(x) // nobody else is to wait for the room of it until the last word
 	h := e.header()
 	for name, value := range x.limits {
 		h.Set(name, value)

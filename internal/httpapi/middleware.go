@@ -34,7 +34,7 @@ func (s *Server) identify(c *gin.Context) {
 	peer := peerAddress(c.Request.RemoteAddr)
 	client := s.proxies.client(peer, c.Request.Header)
 	x := &exchange{id: id, started: s.now(), sent: c.Request, peer: peer, origin: newOrigin(c.Request, id, client)}
-	defer func() { s.bodies.give(x.principal.UserID, x.held) }()
+	defer s.forget(x)
 	c.Set(exchangeKey, x)
 	c.Header("X-Request-Id", id)
 	ctx, cancel := context.WithTimeout(c.Request.Context(), s.o.RequestTimeout)
