@@ -41,8 +41,10 @@ func (a *App) runAll(ctx context.Context, e *edge, left *serving) error {
 	}
 	failed := make(chan error, len(e.doors))
 	servers := make([]*http.Server, len(e.doors))
+	var accepted underway
 	for i, d := range e.doors {
 		servers[i] = httpapi.NewHTTPServer(d.handler, a.log)
+		servers[i].Handler = accepted.of(servers[i].Handler)
 		a.log.Info("listening", "listener", d)
 		work.Go(func() { failed <- servers[i].Serve(httpapi.Listen(d.listener, d.bounds)) })
 	}
@@ -52,31 +54,13 @@ func (a *App) runAll(ctx context.Context, e *edge, left *serving) error {
 	case err = <-failed:
 	}
 	a.log.Info("stopping")
-	shutdown := drain(servers)
+	shutdown := drain(servers, &accepted, graceful, a.log)
 	stop()
 	work.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
 	return errors.Join(err, shutdown)
-}
-
-// drain finishes what every listener accepted, all at the same time, and drops what is not finished when the time is over.
-func drain(servers []*http.Server) error {
-	// A fresh context, because the one that served has ended.
-	ctx, cancel := context.WithTimeout(context.Background(), graceful)
-	defer cancel()
-	errs := make([]error, len(servers))
-	var work sync.WaitGroup
-	for i, s := range servers {
-		work.Go(func() {
-			if errs[i] = s.Shutdown(ctx); errors.Is(errs[i], context.DeadlineExceeded) {
-				errs[i] = errors.Join(errs[i], s.Close())
-			}
-		})
-	}
-	work.Wait()
-	return errors.Join(errs...)
 }
 
 // refreshEvery is how often a server looks for what other processes changed: twice within the promised second.
