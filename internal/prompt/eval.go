@@ -123,7 +123,7 @@ func (r *run) concat(x, y text) (value, error) {
 	if err := r.spend(len(x.s) + len(y.s)); err != nil {
 		return nil, err
 	}
-	if err := r.spend(16 * (len(x.marks) + len(y.marks))); err != nil {
+	if err := r.spend(markWork * (len(x.marks) + len(y.marks))); err != nil {
 		return nil, err
 	}
 	var b builder

@@ -109,7 +109,7 @@ func (r *run) joinList(v value, args []value) (value, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := r.spend(len(t.s) + len(separator.s) + 1); err != nil {
+		if err := r.spend(len(t.s) + len(separator.s) + markWork*(len(t.marks)+len(separator.marks)) + 1); err != nil {
 			return nil, err
 		}
 		if i > 0 {

@@ -35,7 +35,11 @@ func (e textCall) eval(r *run) (value, error) {
 		}
 		arg = &s
 	}
-	if err := r.spend(len(t.s)); err != nil {
+	work := len(t.s) + markWork*len(t.marks)
+	if arg != nil {
+		work += len(arg.s)
+	}
+	if err := r.spend(work); err != nil {
 		return nil, err
 	}
 	return e.call(r, t, arg)
@@ -55,7 +59,11 @@ func (e textCall) call(r *run, t text, arg *text) (value, error) {
 	}
 	edge := blank
 	if arg != nil {
-		edge = func(c rune) bool { return strings.ContainsRune(arg.s, c) }
+		among := map[rune]bool{} // looking through the argument for each character would cost one text times the other
+		for _, c := range arg.s {
+			among[c] = true
+		}
+		edge = func(c rune) bool { return among[c] }
 	}
 	from, to := 0, len(t.s)
 	if e.name != "rstrip" {
@@ -67,7 +75,7 @@ func (e textCall) call(r *run, t text, arg *text) (value, error) {
 	return t.cut(from, to), nil
 }
 
-// split answers the parts of t between separators.
+// split answers the parts of t between separators. Each part looks at all marks.
 func (r *run) split(t text, separator string) (value, error) {
 	if separator == "" {
 		return nil, invalid("split() needs a text that is not empty")
@@ -75,6 +83,9 @@ func (r *run) split(t text, separator string) (value, error) {
 	var parts []value
 	for from := 0; ; {
 		if err := r.step(); err != nil {
+			return nil, err
+		}
+		if err := r.spend(markWork * len(t.marks)); err != nil {
 			return nil, err
 		}
 		i := strings.Index(t.s[from:], separator)

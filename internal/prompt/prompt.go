@@ -38,6 +38,9 @@ const (
 // workFactor bounds how often a template may copy what it was given.
 const workFactor = 16
 
+// markWork is what a mark costs beside the bytes of its text.
+const markWork = 16
+
 // Template is a compiled chat template; it is immutable.
 type Template struct {
 	body  []statement
