@@ -1,6 +1,10 @@
 package catalog
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"io"
+)
 
 // WithoutMemoryFiles makes s behave as on a kernel that has no memory files.
 func WithoutMemoryFiles(s *Service) {
@@ -15,3 +19,14 @@ var CopyHashed = copyHashed //nolint:gochecknoglobals // a name for tests
 
 // IDFor is the naming of an import.
 var IDFor = idFor //nolint:gochecknoglobals // a name for tests
+
+// CopySource opens what an import of path reads, and copies it.
+func CopySource(ctx context.Context, path string, dst io.Writer) (err error) {
+	src, err := openAll(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, src.close()) }()
+	_, _, err = src.copyTo(ctx, dst)
+	return err
+}

@@ -89,9 +89,13 @@ func copyHashed(ctx context.Context, dst io.Writer, src io.ReaderAt, size int64)
 	case err != nil:
 		return "", roomOr(err, "copying the file")
 	case n != size:
-		return "", fault.New(fault.Unprocessable, "the file changed while it was being copied")
+		return "", errCopy()
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func errCopy() error {
+	return fault.New(fault.Unprocessable, "the file changed while it was being copied")
 }
 
 // writeHashed has src write itself into dst and answers the hash and the size of what it wrote.

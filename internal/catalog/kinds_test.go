@@ -1,13 +1,17 @@
 package catalog_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -170,6 +174,37 @@ func TestAModelInSeveralFiles(t *testing.T) {
 	_, err = h.take(t, catalog.ImportRequest{Path: name(0), ID: "twice"})
 	require.Equal(t, fault.Invalid, fault.CodeOf(err))
 	require.Len(t, h.stored(t), 1)
+}
+
+// swapper is a copy during which a part changes: it was hashed, and is not read yet.
+type swapper struct {
+	io.Writer
+	swap func()
+	once sync.Once
+}
+
+func (s *swapper) Write(b []byte) (int, error) {
+	s.once.Do(s.swap)
+	return s.Writer.Write(b)
+}
+
+// threat M4: the hashes of the parts are those of the bytes that were joined.
+func TestAPartThatChangesDuringTheCopyIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	parts := tiny(t, verdict).Cut(5)
+	name := func(i int) string { return filepath.Join(dir, fmt.Sprintf("big-%05d-of-%05d.gguf", i+1, len(parts))) }
+	for i, b := range parts {
+		require.NoError(t, os.WriteFile(name(i), b, 0o600))
+		require.NoError(t, os.Chtimes(name(i), time.Unix(1, 0), time.Unix(1, 0))) // else the change could fall into the same tick
+	}
+	require.NoError(t, catalog.CopySource(t.Context(), name(0), io.Discard))
+	other := bytes.Clone(parts[1])
+	other[len(other)-1] ^= 1
+	err := catalog.CopySource(t.Context(), name(0), &swapper{Writer: io.Discard, swap: func() {
+		require.NoError(t, os.WriteFile(name(1), other, 0o600))
+	}})
+	require.Equal(t, fault.Unprocessable, fault.CodeOf(err))
+	require.ErrorContains(t, err, "the file changed while it was being copied")
 }
 
 // threat M9: with a list of hashes nothing else is let in.

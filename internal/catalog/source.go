@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +23,7 @@ var partName = regexp.MustCompile(`^(.+)-(\d{5})-of-(\d{5})\.gguf$`)
 type source struct {
 	files  []*os.File
 	sizes  []int64
+	seen   []stamp      // of the files, before a byte of them was read
 	joined *gguf.Joined // nil for one file
 	hashes []string     // of the parts, in order
 }
@@ -44,6 +46,9 @@ func openAll(path string) (_ *source, err error) {
 			return nil, err
 		}
 		s.files, s.sizes = append(s.files, f), append(s.sizes, size)
+	}
+	if s.seen, err = s.stamps(); err != nil {
+		return nil, err
 	}
 	if len(s.files) == 1 {
 		return s, nil
@@ -91,7 +96,8 @@ func (s *source) read() (*gguf.File, error) {
 	return gguf.Read(s.files[0], s.sizes[0])
 }
 
-// copyTo writes the one file into dst and answers its hash and size. The hashes of parts are kept.
+// copyTo writes the one file into dst and answers its hash and size. The hashes of parts are kept: it refuses parts that changed
+// since they were opened, whose hashes may be of other bytes than were joined.
 func (s *source) copyTo(ctx context.Context, dst io.Writer) (sum string, size int64, err error) {
 	if s.joined == nil {
 		sum, err = copyHashed(ctx, dst, s.files[0], s.sizes[0])
@@ -104,7 +110,25 @@ func (s *source) copyTo(ctx context.Context, dst io.Writer) (sum string, size in
 		}
 		s.hashes = append(s.hashes, part)
 	}
-	return writeHashed(ctx, dst, s.joined)
+	if sum, size, err = writeHashed(ctx, dst, s.joined); err != nil {
+		return "", 0, err
+	}
+	now, err := s.stamps()
+	if err == nil && !slices.Equal(now, s.seen) {
+		err = errCopy()
+	}
+	return sum, size, err
+}
+
+func (s *source) stamps() ([]stamp, error) {
+	all := make([]stamp, len(s.files))
+	for i, f := range s.files {
+		var err error
+		if all[i], err = (&File{File: f}).stamp(); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 func (s *source) close() error {
