@@ -26,12 +26,12 @@ func (s *Service) Complete(ctx context.Context, p access.Principal, r Request) (
 	defer cancel()
 	var text strings.Builder
 	var tokens []Token
-	answer, release, err := t.write(ctx, func(p Piece) bool {
+	defer t.release()
+	answer, err := t.write(ctx, func(p Piece) bool {
 		text.WriteString(p.Text)
 		tokens = append(tokens, p.Tokens...)
 		return true
 	})
-	defer release()
 	if err != nil {
 		return Answer{}, err
 	}
@@ -65,23 +65,21 @@ func (t *turn) content(text string) [][]byte {
 
 // write has the model write and hands the text to tell, part by part, until it says that nobody listens. The lease is kept until
 // release, so that a server that stops waits for the row too. Tokens and time are the pass's to know, however it ends.
-func (t *turn) write(ctx context.Context, tell func(Piece) bool) (a Answer, release func(), err error) {
-	release = func() {}
+func (t *turn) write(ctx context.Context, tell func(Piece) bool) (a Answer, err error) {
 	if _, err := t.held.Call(); err != nil {
-		return Answer{}, release, err
+		return Answer{}, err
 	}
 	if trust := t.s.d.Trust; trust != nil {
 		if err := trust(t.held.Model); err != nil {
-			return Answer{}, release, err
+			return Answer{}, err
 		}
 	}
 	if t.asked, err = t.ask(); err != nil {
-		return Answer{}, release, err
+		return Answer{}, err
 	}
 	asked := t.asked
-	lease, err := t.s.d.Scheduler.Acquire(ctx, t.pass, t.held.Model.ID)
-	if err != nil {
-		return Answer{}, release, err
+	if t.lease, err = t.s.d.Scheduler.Acquire(ctx, t.pass, t.held.Model.ID); err != nil {
+		return Answer{}, err
 	}
 	words := &speech{tok: asked.voice.Vocabulary(), stops: t.r.Stop, tokens: t.r.Logprobs}
 	heard := true
@@ -90,7 +88,7 @@ func (t *turn) write(ctx context.Context, tell func(Piece) bool) (a Answer, rele
 		heard = tell(words.add(id))
 		return heard && !words.finished
 	}
-	out, err := lease.Generate(ctx, g)
+	out, err := t.lease.Generate(ctx, g)
 	t.count(out, err)
 	a = Answer{
 		Finish:  Stop,
@@ -102,14 +100,21 @@ func (t *turn) write(ctx context.Context, tell func(Piece) bool) (a Answer, rele
 	}
 	switch {
 	case err != nil:
-		return a, lease.Release, failed(ctx, err)
+		return a, failed(ctx, err)
 	case heard:
 		heard = tell(words.end())
 	}
 	if !heard {
-		return a, lease.Release, fault.New(fault.Canceled, "the caller does not listen any more")
+		return a, fault.New(fault.Canceled, "the caller does not listen any more")
 	}
-	return a, lease.Release, nil
+	return a, nil
+}
+
+// release gives the lease back, if there is one.
+func (t *turn) release() {
+	if t.lease != nil {
+		t.lease.Release()
+	}
 }
 
 func (t *turn) generation(a asked) inference.Generation {

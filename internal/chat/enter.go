@@ -10,6 +10,7 @@ import (
 	"guardhouse/internal/audit"
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/fault"
+	"guardhouse/internal/inference"
 	"guardhouse/internal/manager"
 	"guardhouse/internal/prompt"
 )
@@ -23,7 +24,8 @@ type turn struct {
 	id     string
 	held   *manager.Hold // nil where the name means no model
 	pass   *access.Pass
-	asked  asked // what the model is asked, if price or ask has found out
+	lease  *inference.Lease // nil until the model is the turn's to use
+	asked  asked            // what the model is asked, if price or ask has found out
 }
 
 // asked is a conversation as the model that it was cut for is to be asked.

@@ -218,6 +218,7 @@ type listener struct {
 	atBegin  int
 	atEnd    int
 	deafFrom int           // piece at which it is gone; 0 = never
+	panicAt  int           // piece at which it panics; 0 = never
 	heard    chan struct{} // a token when something was heard
 	slow     chan struct{} // closed by Cut: the first piece is not taken before; nil = it is taken at once
 }
@@ -236,6 +237,9 @@ func (l *listener) Piece(p chat.Piece) error {
 	defer l.mu.Unlock()
 	if l.pieces++; l.pieces == l.deafFrom {
 		return errGone
+	}
+	if l.pieces == l.panicAt {
+		panic("a listener's own bug")
 	}
 	l.text += p.Text
 	l.tokens = append(l.tokens, p.Tokens...)

@@ -31,8 +31,8 @@ func (s *Service) Stream(ctx context.Context, p access.Principal, r Request, to 
 	w := &stream{turn: t, to: to, ctx: ctx, late: t.lateness(cancel)}
 	defer w.late.Stop()
 	defer cutting(ctx, to)()
-	answer, release, err := t.write(ctx, w.tell)
-	defer release()
+	defer t.release()
+	answer, err := t.write(ctx, w.tell)
 	if err == nil {
 		err = w.open()
 	}

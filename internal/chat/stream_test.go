@@ -197,6 +197,19 @@ func TestStreamsOfOneAccount(t *testing.T) {
 	require.NoError(t, r.svc.Stream(t.Context(), rita(), ask("parrot", "one"), r.listener(t)))
 }
 
+// TestAListenerThatPanics: the model is free again, and the rows say that it failed.
+func TestAListenerThatPanics(t *testing.T) {
+	r := newRig(t)
+	l := r.listener(t)
+	l.panicAt = 2
+	rows := r.newRows(t, func() {
+		require.Panics(t, func() { _ = r.svc.Stream(t.Context(), rita(), ask("parrot", "one two three four five six"), l) })
+	})
+	require.Len(t, rows, 2)
+	require.Equal(t, []string{audit.Error, "failed"}, []string{rows[1].Decision, rows[1].Reason})
+	require.True(t, r.free())
+}
+
 // TestAFirstWordThatDoesNotCome: the time of a request bounds it.
 func TestAFirstWordThatDoesNotCome(t *testing.T) {
 	r := newRig(t, func(s *settings) { s.Deadline = 20 * time.Millisecond })

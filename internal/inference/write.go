@@ -33,6 +33,7 @@ func (l *Lease) Generate(ctx context.Context, g Generation) (Generated, error) {
 		defer b.end()
 		out, err = l.turns(ctx, g)
 	}()
+	defer b.quit() // a sink that panics: the lease is not given back while its model writes
 	told, enough := b.tell(sink)
 	if enough { // what the model did after that changes nothing
 		out.IDs, out.Reason, out.Stop = out.IDs[:told], Stopped, -1
@@ -154,6 +155,12 @@ func (b *backlog) end() {
 	defer b.mu.Unlock()
 	b.ended = true
 	b.more.Signal()
+}
+
+// quit says that nothing more is wanted, and returns when nothing more comes.
+func (b *backlog) quit() {
+	for len(b.next(true)) > 0 {
+	}
 }
 
 // next answers the ids that came since the last call, none when nothing more comes.
