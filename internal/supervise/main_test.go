@@ -100,7 +100,7 @@ func crashBy(w *Worker) int {
 	for i := range 2 {
 		m, err := marks.Admit(context.Background(), [32]byte{byte(w.Generation)}, fmt.Sprint(w.Generation, i))
 		if err == nil {
-			err = m.Begin(context.Background())
+			err = m.Begin(context.Background(), false)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
