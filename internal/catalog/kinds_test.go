@@ -105,6 +105,11 @@ func TestATemplateBesideTheFile(t *testing.T) {
 	g, err := h.open(t, "bare").Guard(m)
 	require.NoError(t, err)
 	require.Equal(t, m.TemplateSHA256, g.Prompt.TemplateSHA256())
+	peeked, err := h.cat.Peek(m)
+	require.NoError(t, err)
+	_, err = peeked.Guard(m)
+	require.NoError(t, err, "what is asked before a load has the template too")
+	require.NoError(t, peeked.Close())
 
 	kept := filepath.Join(h.dir, "models", m.TemplateSHA256+".jinja")
 	info, err := os.Stat(kept)

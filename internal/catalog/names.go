@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"path/filepath"
 	"strings"
 
@@ -55,4 +57,11 @@ func idFromFile(file string) string {
 	}, name)
 	name = strings.TrimLeft(name, "._-")
 	return name[:min(len(name), maxID)]
+}
+
+// isOwnFile answers whether a name is what this package calls a file: the lower-case SHA-256 of its bytes and a suffix.
+func isOwnFile(name, suffix string) bool {
+	sum, found := strings.CutSuffix(name, suffix)
+	raw, err := hex.DecodeString(sum)
+	return found && err == nil && len(raw) == sha256.Size && hex.EncodeToString(raw) == sum
 }

@@ -113,6 +113,9 @@ func (s *Service) sweepTemplates(ctx context.Context) error {
 		return db.Translate(err)
 	}
 	for _, sum := range sums {
+		if !isOwnFile(templateFile(sum), templateFile("")) {
+			continue
+		}
 		if err := os.Remove(filepath.Join(s.o.ModelsDir, templateFile(sum))); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing a template: %w", err)
 		}

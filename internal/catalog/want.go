@@ -58,7 +58,7 @@ func (s *Service) MakeDefault(ctx context.Context, p access.Principal, c Default
 		}
 		return check(ctx, m)
 	}
-	details := map[string]any{"change": "default", "replace": c.Replace}
+	details := map[string]any{"change": "default", "replace": c.Replace, "interrupt": c.Replace && c.Interrupt}
 	return s.administer(ctx, p, c.Change, details, func(tx *db.Tx, m Model) error {
 		before := WantLoaded
 		if c.Replace {
@@ -167,7 +167,16 @@ func errDefault(what string) error {
 }
 
 // Peek answers a model's file without hashing it: for its header alone, which decides nothing until Open answered.
-func (s *Service) Peek(m Model) (*File, error) { return s.open(m) }
+func (s *Service) Peek(m Model) (*File, error) {
+	f, err := s.open(m)
+	if err != nil {
+		return nil, err
+	}
+	if f.Template, err = s.template(m); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
 
 // Stat answers what the file system says of a model's file, nil where there is none.
 func (s *Service) Stat(m Model) os.FileInfo {
@@ -199,6 +208,9 @@ func (s *Service) sweep(ctx context.Context) (err error) {
 		return db.Translate(err)
 	}
 	for _, file := range files {
+		if !isOwnFile(file, ".gguf") { // a row can come from a restored database
+			continue
+		}
 		if err := os.Remove(filepath.Join(s.o.ModelsDir, file)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("removing a model's file: %w", err)
 		}

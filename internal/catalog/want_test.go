@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -76,6 +78,27 @@ func TestRemovingLeavesWhatIsInUse(t *testing.T) {
 	_, err = h.cat.Import(t.Context(), system(), catalog.ImportRequest{Path: file, ID: "one"})
 	require.Equal(t, fault.Conflict, fault.CodeOf(err))
 	require.Empty(t, h.stored(t))
+}
+
+// A restored database may name any file: what goes off the disk has a name that this package gives.
+func TestRemovingTakesNoOtherFile(t *testing.T) {
+	h := newHouse(t)
+	file := write(t, "g.gguf", models.GuardNano)
+	for _, id := range []string{"one", "two"} {
+		_, err := h.cat.Import(t.Context(), system(), catalog.ImportRequest{Path: file, ID: id})
+		require.NoError(t, err)
+	}
+	other := filepath.Join(h.dir, "guardhouse.yaml")
+	require.NoError(t, os.WriteFile(other, nil, 0o600))
+	_, err := h.cat.Remove(t.Context(), system(), catalog.Change{ID: "one"})
+	require.NoError(t, err)
+	require.NoError(t, h.db.Write(func(tx *db.Tx) error {
+		_, err := tx.Exec(`UPDATE models SET file = '../guardhouse.yaml' WHERE id = 'one'`)
+		return err
+	}))
+	_, err = h.cat.Remove(t.Context(), system(), catalog.Change{ID: "two"})
+	require.NoError(t, err)
+	require.FileExists(t, other)
 }
 
 // ownTemplate answers guard-nano's template, in other bytes.
