@@ -172,6 +172,7 @@ func TestMigrateDryRun(t *testing.T) {
 func TestAPlantedTriggerStopsEveryCommandWithOneLine(t *testing.T) {
 	data := folder(t)
 	plant(t, filepath.Join(data, "guardhouse.db"))
+	keepEnvironment(t)
 	for _, args := range [][]string{{"serve", "--no-supervisor"}, {"user", "list"}, {"audit", "verify"}, {"migrate"}, {"backup", filepath.Join(t.TempDir(), "b.ghb")}} {
 		r := guardhouse(t, "", append(args, "--data", data)...)
 		require.Equal(t, exitFailed, r.code, "%v", args)
