@@ -119,7 +119,7 @@ e2e: setup ## all pages in real headless Chromium, both languages, against bin/g
 	@$(ENV) cd web && CHROMIUM=$${CHROMIUM:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable)} \
 	GUARDHOUSE_BIN=$(CURDIR)/bin/guardhouse npm run --silent e2e
 
-budget: setup ## first load of every page in real Chromium: bytes, requests, seconds, long tasks; over 300 kB fails
+budget: setup ## first load of every page in real Chromium: bytes, requests, seconds, long tasks; over 310 kB fails
 	@$(ENV) cd web && CHROMIUM=$${CHROMIUM:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable)} \
 	GUARDHOUSE_BIN=$(CURDIR)/bin/guardhouse npm run --silent budget
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -63,19 +62,13 @@ func (sh *shared) start(ctx context.Context, flags map[string]string, noSupervis
 }
 
 // unlessStopped answers nil for a start that was broken off because ctx ended: who asks a server to stop while it starts gets what he asked for.
+// What came up beside that, such as a transaction that was rolled back under it, is in the log.
 func unlessStopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil && onlyCanceled(err) {
-		return nil
+	if ctx.Err() == nil || !errors.Is(err, context.Canceled) && fault.CodeOf(err) != fault.Canceled {
+		return err
 	}
-	return err
-}
-
-// onlyCanceled says whether nothing else went wrong.
-func onlyCanceled(err error) bool {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return !slices.ContainsFunc(joined.Unwrap(), func(e error) bool { return !onlyCanceled(e) })
-	}
-	return errors.Is(err, context.Canceled) || fault.CodeOf(err) == fault.Canceled
+	slog.WarnContext(ctx, "the start was stopped", "err", err)
+	return nil
 }
 
 // serve opens the log, then everything else, and ends them in the other order.

@@ -1,6 +1,7 @@
 // Starts the real binary on an empty data folder, or a copy of one, and reads the set-up token from what it prints.
 import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { get } from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +14,15 @@ const freePort = () =>
       const { port } = s.address();
       s.close(() => resolve(port));
     });
+  });
+
+/** Whether the server is ready: its models are loaded, and the default guard has answered its canaries. */
+const ready = (port) =>
+  new Promise((resolve) => {
+    get({ host: "127.0.0.1", port, path: "/readyz", rejectUnauthorized: false }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode === 200);
+    }).once("error", () => resolve(false));
   });
 
 /** `from` is a data folder to start on a copy of: then there is somebody already, and no token. */
@@ -53,7 +63,7 @@ export async function startServer(binary, { from } = {}) {
   };
   try {
     let token = null;
-    if (from) await until("model", () => output.includes('"models loaded"'), 120_000);
+    if (from) await until("readiness", () => ready(port), 120_000);
     else token = await until("set-up token", () => /with this token[\s\S]*?\n\n\s+(\S+)\s*\n/.exec(output)?.[1], 60_000);
     return { url: `https://127.0.0.1:${port}`, token, data, stop, output: () => output };
   } catch (e) {

@@ -1,4 +1,4 @@
-import { computed, shallowRef } from "vue";
+import { computed, shallowRef, watch } from "vue";
 import { useRoute } from "vue-router";
 import { api, unwrap } from "@/api/client";
 import type { EventModel, Model, ModelRoom } from "@/api/types";
@@ -16,11 +16,20 @@ export function useModels() {
     return page.items;
   });
   const id = computed(() => (typeof route.params.id === "string" ? route.params.id : ""));
+  /** Ids that the list once had: what left it is gone, and nobody asks for it. */
+  const seen = new Set<string>();
+  const has = (wanted: string) => list.data.value?.some((m) => m.id === wanted) ?? false;
   /** Only what the list does not have is asked for by itself: then it says why. */
   const one = useResource<Model>((signal) => unwrap(api.GET("/api/v1/models/{id}", { params: { path: { id: id.value } }, signal })), {
-    key: () => (list.data.value && !list.data.value.some((m) => m.id === id.value) ? id.value : ""),
+    key: () => (list.data.value && !has(id.value) && !seen.has(id.value) ? id.value : ""),
   });
   const opened = computed(() => list.data.value?.find((m) => m.id === id.value) ?? (one.data.value?.id === id.value ? one.data.value : null));
+
+  const left = shallowRef("");
+  watch(list.data, (models) => {
+    for (const m of models ?? []) seen.add(m.id);
+    if (models && id.value && seen.has(id.value) && !has(id.value)) left.value = id.value;
+  }, { immediate: true, flush: "sync" });
 
   function heard(e: EventModel): void {
     const next = list.data.value ? patched(list.data.value, e) : null;
@@ -32,5 +41,5 @@ export function useModels() {
   const at = computed(() => list.data.value?.findIndex((m) => m.id === id.value) ?? -1);
   const up = computed(() => (at.value > 0 ? (list.data.value?.[at.value - 1] ?? null) : null));
   const down = computed(() => (at.value >= 0 ? (list.data.value?.[at.value + 1] ?? null) : null));
-  return { list, one, id, room, opened, up, down };
+  return { list, one, id, room, opened, left, up, down };
 }
