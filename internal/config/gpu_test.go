@@ -39,10 +39,10 @@ func TestGPUSettings(t *testing.T) {
 
 // threat D2: what native code is loaded from stands in the file alone.
 func TestTheGPULibraryIsTheFilesToName(t *testing.T) {
-	for _, variable := range []string{"GUARDHOUSE_ENGINE_GPU_LIBRARY=/tmp/x", "GUARDHOUSE_ENGINE_GPU_LIBRARY_SHA256=" + strings.Repeat("0a", 32)} {
+	for _, variable := range []string{"GUARDHOUSE_ENGINE_GPU_LIBRARY=/srv/gpu", "GUARDHOUSE_ENGINE_GPU_LIBRARY_SHA256=" + strings.Repeat("0a", 32)} {
 		_, err := load(t, "", []string{variable}, nil)
 		require.ErrorContains(t, err, "(from environment) is taken from the configuration file alone")
 	}
-	_, err := load(t, "", nil, map[string]string{"engine.gpu_library": "/tmp/x"})
+	_, err := load(t, "", nil, map[string]string{"engine.gpu_library": "/srv/gpu"})
 	require.ErrorContains(t, err, "(from flag) is taken from the configuration file alone")
 }

@@ -74,7 +74,7 @@ func worker() int {
 		fmt.Println("{}") // it has no handler yet
 		_, _ = io.ReadFull(w.File("go on"), make([]byte, 1))
 	}
-	stop := make(chan os.Signal, 1)
+	stop := make(chan os.Signal, 2) // one of each: what finds no room is lost
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGHUP)
 	w.Serving()
 	w.Whole()
