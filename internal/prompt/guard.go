@@ -18,7 +18,7 @@ import (
 type Guard struct {
 	coder
 	tpl        *Template
-	plain      bool // contents are normalised, trimmed and freed of invisible characters
+	clean      func(string) string // what the model was trained to see of a content; nil: text in NFC
 	sha        string
 	vocabulary AnswerVocab
 	overhead   [2]int
@@ -67,9 +67,11 @@ func (g *Guard) setNormalization(f *gguf.File) error {
 	switch name {
 	case "", "nfc":
 	case "nfkc":
-		g.form, g.plain, g.fixed = norm.NFKC, true, true
+		g.form, g.clean, g.fixed = norm.NFKC, plainContent, true
+	case "nfkc_fold":
+		g.form, g.clean, g.fixed = norm.NFKC, foldContent, true
 	default:
-		return fault.New(fault.Invalid, "guardhouse.text_normalization is not nfc or nfkc")
+		return fault.New(fault.Invalid, "guardhouse.text_normalization is not nfc, nfkc or nfkc_fold")
 	}
 	return nil
 }
@@ -96,10 +98,10 @@ func (g *Guard) Overhead(response bool) int {
 }
 
 // Normalize answers text as the model gets it: NFC, or for models that say nfkc also without
-// invisible characters and white space at the ends.
+// invisible characters and white space at the ends; nfkc_fold takes letters to small Latin ones besides.
 func (g *Guard) Normalize(s string) string {
-	if g.plain {
-		return plainContent(s)
+	if g.clean != nil {
+		return g.clean(s)
 	}
 	return normalize(g.form, s)
 }
@@ -147,10 +149,10 @@ func checkShape(msgs []Message) error {
 // rendered answers the prompt text and refuses a template that loses part of a message: it would pass
 // unmoderated.
 func (g *Guard) rendered(msgs []Message) (text, error) {
-	if g.plain {
+	if g.clean != nil {
 		clean := make([]Message, len(msgs))
 		for i, m := range msgs {
-			clean[i] = Message{m.Role, plainContent(m.Content)}
+			clean[i] = Message{m.Role, g.clean(m.Content)}
 		}
 		msgs = clean
 	}

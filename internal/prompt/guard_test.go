@@ -244,7 +244,7 @@ func TestPlainContent(t *testing.T) {
 	file, tok := fixture(t, "tiny.gguf")
 	g, err := NewGuard(file, tok, "")
 	require.NoError(t, err)
-	g.form, g.plain = norm.NFKC, true
+	g.form, g.clean = norm.NFKC, plainContent
 	a, err := g.Encode([]Message{{"user", " \u200bSafe\ufeff\n"}})
 	require.NoError(t, err)
 	b, err := g.Encode([]Message{{"user", "Safe"}})
