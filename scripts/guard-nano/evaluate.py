@@ -73,7 +73,7 @@ def through_engine(args: argparse.Namespace, dev: list[rows.Row]) -> tuple[dict,
             "strength": args.strength,
             "dev": measure.dev(dev, verdicts),
         }
-        own = rows.load_own(args.testset)
+        own = rows.load_own(args.testset, str)
         if own:
             note(f"own test sets: {len(own)} rows")
             said = guard.judge([engine.conversation(r.text, r.response) for r in own])
@@ -93,7 +93,7 @@ def both(dev: list[rows.Row], one: list, other: list) -> tuple[list, list, list]
 def main(words: list[str] | None = None) -> int:
     """0, or 1 where the two programs' figures are further apart than allowed."""
     args = arguments(words)
-    dev = rows.load(args.data, "dev")
+    dev = rows.load(args.data, "dev", str)
     found, verdicts = through_engine(args, dev) if args.guardhouse else ({}, None)
     if verdicts and args.predictions:
         engine.write_predictions(args.predictions, verdicts)

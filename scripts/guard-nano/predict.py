@@ -3,8 +3,8 @@
 python predict.py --work WORK --data DIR --out predictions.jsonl
 python predict.py --gguf FILE --data DIR --out predictions.jsonl
 
-WORK is the recipe's folder (tokenizer.json and checkpoint.pt, of which the average is taken); FILE a GGUF file,
-its blocks dequantised. Both give what evaluate.py reads with --compare and --float. The temperature is the file's,
+WORK is the recipe's folder (tokenizer.json and final.pt, the weights that were quantised); FILE a GGUF file, its blocks
+dequantised. Both give what evaluate.py reads with --compare and --float. The temperature is the file's,
 or --temperature, or 1.
 """
 
@@ -40,9 +40,9 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
 def reader(args: argparse.Namespace) -> Reader:
     """The student that is asked for. Raises OSError or ValueError where there is none."""
     if args.work:
-        kept = torch.load(args.work / "checkpoint.pt", map_location="cpu", weights_only=True)
+        weights = torch.load(args.work / "final.pt", map_location="cpu", weights_only=True)
         fmt = Format(Tokenizer(args.work / "tokenizer.json"))
-        return Reader(modelfile.averaged(kept), fmt, args.temperature or 1.0)
+        return Reader(modelfile.restored(weights), fmt, args.temperature or 1.0)
     file = modelfile.read(args.gguf)
     with tempfile.TemporaryDirectory() as folder:
         fmt = Format(modelfile.write_tokenizer(file, pathlib.Path(folder, "tokenizer.json")))
@@ -56,7 +56,7 @@ def main(given: list[str] | None = None) -> int:
         torch.set_num_threads(args.threads)
     try:
         guard = reader(args)
-        all_ = rows.load(args.data, args.split)
+        all_ = rows.load(args.data, args.split, str)
     except (OSError, ValueError) as e:
         print(f"predict: {e}", file=sys.stderr)
         return 2

@@ -157,6 +157,7 @@ class Recipe:
             lean.shift(student, fmt.labels, u, bias)
             reading = calibrate.Reading(student, examples, fmt)
             self.log(f"the flagging labels get {bias:+.2f}")
+        kept.save(student.state_dict(), self.folder / "final.pt")
         warmth = calibrate.temperature(reading, truth)
         said = reading.scores(warmth)
         for line in progress.lines(f"dev at temperature {warmth}", self.dev, said):

@@ -21,7 +21,7 @@ class Mix:
 
     evasion: float = 0.2
     dropout: float = 0.1
-    join: float = 0.06
+    join: float = 0.1
     turns: float = 0.05
     tails: float = 0.15  # share of Safe rows whose answer is trained to its end
     slips: float = 0.2  # share of flagged rows that show the wrong flagged label behind which categories follow

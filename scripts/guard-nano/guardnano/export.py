@@ -128,7 +128,7 @@ def _keys(
         ("tokenizer.ggml.padding_token_id", U32, last - 2),
         ("tokenizer.ggml.add_bos_token", BOOL, False),
         ("tokenizer.chat_template", STRING, chat_template),
-        ("guardhouse.text_normalization", STRING, "nfkc"),
+        ("guardhouse.text_normalization", STRING, "nfkc_fold"),
     ]
     if temperature is not None:
         keys.append(("guardhouse.calibration.temperature", F32, temperature))

@@ -121,11 +121,6 @@ def write_tokenizer(file: File, path: pathlib.Path | str) -> Tokenizer:
     return Tokenizer(path)
 
 
-def averaged(checkpoint: dict) -> Student:
-    """The average of a student's weights over time, from what train.Trainer.state left."""
-    return restored(checkpoint["average"])
-
-
 def restored(state: dict[str, torch.Tensor]) -> Student:
     """A student from its state_dict, with the shape that its tensors have."""
     vocab, width = state["embed.weight"].shape

@@ -4,7 +4,10 @@ import gzip
 import json
 import pathlib
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from guardnano.fold import fold
 
 SEVERITIES = ("Safe", "Controversial", "Unsafe")
 CATEGORIES = (
@@ -52,36 +55,37 @@ class Row:
 
 
 def normalize(text: str) -> str:
-    """What the engine makes of a text before the model sees it (guardhouse.text_normalization = nfkc)."""
-    return unicodedata.normalize("NFKC", text).translate(INVISIBLE).strip(BLANK)
+    """What the engine makes of a text before the model sees it (guardhouse.text_normalization = nfkc_fold)."""
+    return fold(unicodedata.normalize("NFKC", text).translate(INVISIBLE).strip(BLANK)).strip(BLANK)
 
 
-def load(folder: pathlib.Path, split: str) -> list[Row]:
-    """The rows of split ("train" or "dev") in file order. Raises FileNotFoundError or ValueError."""
+def load(folder: pathlib.Path, split: str, clean: Callable[[str], str] = normalize) -> list[Row]:
+    """The rows of split ("train" or "dev") in file order, their texts as clean makes them. Raises FileNotFoundError or
+    ValueError."""
     with gzip.open(pathlib.Path(folder) / f"{split}.jsonl.gz", "rt", encoding="utf-8") as lines:
-        return [_row(json.loads(line)) for line in lines]
+        return [_row(json.loads(line), clean) for line in lines]
 
 
-def load_own(folder: pathlib.Path) -> list[Row]:
+def load_own(folder: pathlib.Path, clean: Callable[[str], str] = normalize) -> list[Row]:
     """The product's own rows (twins or test sets): every *.jsonl of folder, by name."""
     out = []
     for path in sorted(pathlib.Path(folder).glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             raw = json.loads(line)
             raw |= {"source": path.stem, "label_by": "twin", "license": "CC0-1.0"}
-            out.append(_row(raw))
+            out.append(_row(raw, clean))
     return out
 
 
-def _row(raw: dict) -> Row:
+def _row(raw: dict, clean: Callable[[str], str]) -> Row:
     if raw["severity"] not in SEVERITIES:
         raise ValueError(f"unknown severity {raw['severity']!r}")
     unknown = set(raw["categories"]) - set(CATEGORIES)
     if unknown:
         raise ValueError(f"unknown categories {sorted(unknown)}")
     return Row(
-        text=normalize(raw["text"]),
-        response=normalize(raw["response"]) if raw.get("response") else None,
+        text=clean(raw["text"]),
+        response=clean(raw["response"]) if raw.get("response") else None,
         lang=raw["lang"],
         severity=SEVERITIES.index(raw["severity"]),
         categories=tuple(raw["categories"]),

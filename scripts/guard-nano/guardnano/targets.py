@@ -52,7 +52,8 @@ def settle(packs: dict, rows: Sequence[Row], ours: Sequence[Row], folder: kept.F
         body, tokens = packs[lang]()
         pupil = teaching.Teacher(body)
         pupil.load_state_dict(kept.load(folder / f"teacher-{lang}.pt"))
-        teaching.fit(pupil, tokens, mine, 1, SETTLE, seed, log)
+        if mine:
+            teaching.fit(pupil, tokens, mine, 1, SETTLE, seed, log)
         kept.save(pupil.state_dict(), folder / done)
 
 

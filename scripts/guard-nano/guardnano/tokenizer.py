@@ -19,7 +19,8 @@ SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 ANSWER_WORDS = (
     " Safe", " Controversial", " Unsafe", " None", " Yes", " No", "Safety", "Categories", "Refusal",
     " Violent", " Non", " Sexual", " PII", " Suicide", " Unethical", " Politically", " Copyright",
-    " Jailbreak", "user", "assistant", "guard",
+    " Jailbreak", "user", "assistant", "guard", " Illegal", " Acts", " Content", " Sensitive", " Topics", " Violation",
+    " Self", "Harm",
 )  # fmt: skip
 CATEGORY_WORDS = ANSWER_WORDS[9:18]
 # Far above any pair's count that competes for a place in the vocabulary, so these merges are made first.

@@ -27,7 +27,7 @@ PLACES = 512  # of a step, whose next token is asked for
 class Plan:
     """One training run."""
 
-    epochs: int = 4
+    epochs: int = 3
     tokens: int = 8192
     rate: float = 2e-3
     embed_rate: float = 1e-3

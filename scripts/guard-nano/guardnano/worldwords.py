@@ -43,7 +43,7 @@ def world(count: int = 40_000) -> Iterator[tuple[str, int]]:
     """(text, weight) of the words: weights fall with the square root of the frequency.
 
     Zipf's law stands in for English frequencies, of which only the order is known. English words come
-    with a space before them; with a capital or without the space they weigh less.
+    with a space before them; without it they weigh less. None has a capital: the model sees small letters only.
     """
     for character in common_characters():
         yield character, CHARACTER
@@ -53,9 +53,7 @@ def world(count: int = 40_000) -> Iterator[tuple[str, int]]:
     for rank, word in enumerate(english(), 1):
         weight = ENGLISH / math.sqrt(rank)
         yield " " + word, round(weight)
-        yield " " + word.capitalize(), round(weight / 6)
-        yield word.capitalize(), round(weight / 8)
-        yield word, round(weight / 12)
+        yield word, round(weight / 5)
 
 
 def segments(text: str) -> list[str]:

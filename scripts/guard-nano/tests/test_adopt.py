@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import adopt
 
 META = {
-    "general.architecture": "qwen3", "tokenizer.ggml.pre": "qwen2", "guardhouse.text_normalization": "nfkc",
+    "general.architecture": "qwen3", "tokenizer.ggml.pre": "qwen2", "guardhouse.text_normalization": "nfkc_fold",
     "tokenizer.chat_template": "{{ messages }}", "qwen3.block_count": 6, "qwen3.attention.head_count_kv": 2,
     "qwen3.attention.key_length": 64, "qwen3.attention.value_length": 64, "qwen3.context_length": 384,
     "tokenizer.ggml.tokens": ["a", "b"], "guardhouse.calibration.temperature": 1.5,

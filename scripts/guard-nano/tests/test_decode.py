@@ -160,7 +160,7 @@ class ReadTest(unittest.TestCase):
             for n in range(4):
                 f.write(json.dumps({"text": f"bolt {n}", "lang": "en", "severity": "Safe", "categories": [],
                                     "source": "s", "label_by": "rule", "license": "CC0-1.0"}) + "\n")  # fmt: skip
-        torch.save({"average": self.student.state_dict()}, self.folder / "checkpoint.pt")
+        torch.save(self.student.state_dict(), self.folder / "final.pt")
         said = []
         for words in (["--gguf", str(path)], ["--work", str(self.folder), "--temperature", "1.5"]):
             with contextlib.redirect_stdout(io.StringIO()):

@@ -39,6 +39,10 @@ def changed(kind, text, seed=1, strength=1.0):
     return evasion.apply(kind, text, random.Random(seed), strength, SENTENCES)
 
 
+# What normalisation undoes in some texts: words of Latin letters that one mark stands between.
+PARTLY = {"separators", "emoji-inside"}
+
+
 class EvasionTest(unittest.TestCase):
     def test_same_seed_same_text(self):
         for kind in evasion.KINDS:
@@ -66,13 +70,15 @@ class EvasionTest(unittest.TestCase):
             changed("no such kind", EN)
 
     def test_what_normalisation_undoes_and_what_not(self):
-        self.assertEqual(set(evasion.UNDONE), {"fullwidth", "zero-width"})
+        undone = {"fullwidth", "zero-width", "invisible", "marks", "homoglyphs", "case"}
+        self.assertEqual(set(evasion.UNDONE), undone)
         for kind in evasion.KINDS:
             for lang in evasion.LANGUAGES[kind]:
                 for seed in range(5):
                     out = changed(kind, TEXTS[lang] + " ok", seed)
                     same = out is None or rows.normalize(out) == rows.normalize(TEXTS[lang] + " ok")
-                    self.assertEqual(same, kind in evasion.UNDONE, (kind, lang, out))
+                    if kind not in PARTLY:
+                        self.assertEqual(same, kind in evasion.UNDONE, (kind, lang, out))
 
     def test_odd_texts(self):
         for kind in evasion.KINDS:
@@ -137,7 +143,7 @@ class EvasionTest(unittest.TestCase):
             for c in marks:
                 self.assertEqual(unicodedata.normalize("NFKC", c), c, hex(ord(c)))
         for c in tables.INVISIBLE:
-            self.assertTrue(rows.normalize(f"a{c}b") not in ("ab", "a b"), hex(ord(c)))
+            self.assertEqual(rows.normalize(f"a{c}b"), "ab", hex(ord(c)))
         for c in tables.MARKS:
             for letter in "aozAOZ我":
                 self.assertEqual(len(unicodedata.normalize("NFC", letter + c)), 2)
