@@ -13,6 +13,7 @@ const (
 	maxHeads     = 1024
 	maxHeadSize  = 1024
 	maxVocab     = 1 << 19
+	maxFileType  = 1 << 10 // the engine's flag for a type that it guessed, the last number of its enumeration
 )
 
 // hyper holds the checked hyper-parameters of a text model.
@@ -183,6 +184,9 @@ func (f *File) numbers(h hyper) error {
 		if v, ok := f.Float(h.arch + "." + r.key); ok && (v < r.low || v > r.high) {
 			return refuse("%s is out of range", r.key)
 		}
+	}
+	if n, ok := f.Uint("general.file_type"); ok && n >= maxFileType {
+		return refuse("general.file_type is not below %d", maxFileType)
 	}
 	if t, ok := f.Float("guardhouse.calibration.temperature"); ok && (t < 0.05 || t > 20) {
 		return refuse("guardhouse.calibration.temperature is not between 0.05 and 20")

@@ -213,6 +213,7 @@ func hyperparameters() []mutation {
 		{"not causal", key(k+"attention.causal", false), "causal"},
 		{"temperature 0", key("guardhouse.calibration.temperature", float32(0)), "temperature"},
 		{"temperature a text", key("guardhouse.calibration.temperature", "1"), "wrong type"},
+		{"file type beyond the engine's", key("general.file_type", uint32(1024)), "file_type"},
 		{"vocabulary size", key(k+"vocab_size", uint32(7)), "vocab_size"},
 	}
 }

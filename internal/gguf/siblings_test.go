@@ -57,3 +57,12 @@ func TestSiblingsByChance(t *testing.T) {
 		}
 	}
 }
+
+// A sound model of any shape passes, whatever its architecture, sizes and kinds of weights.
+func TestShapesByChancePass(t *testing.T) {
+	p, r := malform.Split(tiny().bytes()), rand.New(rand.NewPCG(13, 17))
+	for range 300 {
+		c := malform.Shape(p, r)
+		require.NoError(t, check(c.Bytes), c.Name)
+	}
+}
