@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"guardhouse/internal/access"
+	"guardhouse/internal/catalog"
 	"guardhouse/internal/overview"
 	"guardhouse/internal/request"
 	"guardhouse/internal/review"
@@ -12,7 +14,7 @@ import (
 
 // openRequests builds what people ask for access by, what owners look rules over with, and what says how much was used.
 func (a *App) openRequests() {
-	a.Requests = request.New(request.Deps{DB: a.DB, Guard: a.Guard, Models: a.modelIDs, Now: a.now})
+	a.Requests = request.New(request.Deps{DB: a.DB, Guard: a.Guard, Models: a.infers, Now: a.now})
 	a.Reviews = review.New(review.Deps{DB: a.DB, Guard: a.Guard, Show: a.Policy.Shown, Now: a.now, Log: a.log})
 	a.Usage = usage.New(a.DB, a.Guard, a.now)
 }
@@ -29,12 +31,15 @@ func (a *App) undecided(ctx context.Context, before time.Time) (overview.Undecid
 	}, err
 }
 
-// modelIDs answers the ids of all models there are, whoever may see them.
-func (a *App) modelIDs(ctx context.Context) ([]string, error) {
+// infers answers what it takes to use each model there is, whoever may see it.
+func (a *App) infers(ctx context.Context) (map[string]access.Action, error) {
 	list, err := a.Catalog.All(ctx)
-	ids := make([]string, 0, len(list))
-	for _, m := range list {
-		ids = append(ids, m.ID)
+	if err != nil {
+		return nil, err
 	}
-	return ids, err
+	takes := make(map[string]access.Action, len(list))
+	for _, m := range list {
+		takes[m.ID] = catalog.Runs(m.Kind)
+	}
+	return takes, nil
 }

@@ -108,11 +108,10 @@ func (s *Server) recorded(c *gin.Context, p access.Principal, r refusal) error {
 // taken: a use of a model or an act of administration. Reading leaves none, also where it has a body, and strangers have no row
 // of their own here.
 func (s *Server) recordInvalid(c *gin.Context, op *operation, err error) error {
-	action := access.Action(op.action)
 	if op.action == actionPublic || op.action == actionSignedIn || c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
 		return err
 	}
-	return s.recorded(c, exchangeOf(c).principal, refusal{action, audit.Error, string(fault.CodeOf(err)), err})
+	return s.recorded(c, exchangeOf(c).principal, refusal{s.meant(c, op), audit.Error, string(fault.CodeOf(err)), err})
 }
 
 // operationOf answers what a route's action does to a model, "" where it uses none.

@@ -16,7 +16,6 @@ import (
 
 	"guardhouse/internal/access"
 	"guardhouse/internal/audit"
-	"guardhouse/internal/auth"
 	"guardhouse/internal/db"
 	"guardhouse/internal/rule"
 	"guardhouse/models"
@@ -320,33 +319,6 @@ func TestALimitOverMixedWays(t *testing.T) {
 		require.Equal(t, want, w.Code, "%d: %s", i, w.Body)
 		require.NotEmpty(t, w.Header().Get("RateLimit"), "%d", i)
 	}
-}
-
-// TestInfer: the body says what is wanted, the address of which model.
-func TestInfer(t *testing.T) {
-	b := newBench(t)
-	path := "/v1/models/guard-nano/infer"
-	judged := []string{"moderation.run allow "}
-	b.run(t, []scenario{
-		{name: "judged", call: call{method: "POST", path: path, as: "rita", body: `{"input":["hello","zzviolent"]}`}, status: 200, has: []string{`"results":[`, `"violence":true`}, rows: judged},
-		{name: "the same model", call: call{method: "POST", path: path, as: "rita", body: `{"model":"guard-nano","input":"hello"}`}, status: 200, rows: judged},
-		{name: "answered", call: call{method: "POST", path: path, as: "rita", body: `{"messages":[{"role":"user","content":"hello"}]}`}, status: 200, has: []string{`"chat.completion"`, "Safety: Safe"}, rows: []string{"chat.run allow "}},
-		{name: "streamed", call: call{method: "POST", path: path, as: "rita", body: `{"stream":true,"messages":[{"role":"user","content":"hello"}]}`}, status: 200, has: []string{`data: [DONE]`}, rows: []string{"chat.run allow ", "chat.run allow "}},
-		{name: "another model", call: call{method: "POST", path: path, as: "rita", body: `{"model":"other","input":"hello"}`}, status: 400, has: []string{`"param":"model"`}, rows: []string{"moderation.run error invalid"}},
-		{name: "both", call: call{method: "POST", path: path, as: "rita", body: `{"input":"hello","messages":[{"role":"user","content":"hello"}]}`}, status: 400, rows: []string{"moderation.run error invalid"}},
-		{name: "neither", call: call{method: "POST", path: path, as: "rita", body: `{}`}, status: 400, has: []string{`"param":"input"`}, rows: []string{"moderation.run error invalid"}},
-		{name: "wrong messages", call: call{method: "POST", path: path, as: "rita", body: `{"messages":[{"role":"tool","content":"x"}]}`}, status: 400, has: []string{`"param":"messages[0].role"`}, rows: []string{"moderation.run error invalid"}},
-		{name: "unknown model", call: call{method: "POST", path: "/v1/models/nope/infer", as: "rita", body: `{"input":"hello"}`}, status: 404, has: []string{"There is no such model."}, rows: []string{"moderation.run deny unknown_model"}},
-		{name: "a role without either", call: call{method: "POST", path: path, as: "nora", body: `{"input":"hello"}`}, status: 403, rows: []string{"moderation.run deny role"}},
-	})
-	_, _, err := b.guard.PutRole(t.Context(), access.System("tester"), "talker", access.RoleChange{Actions: []access.Action{access.ChatRun}})
-	require.NoError(t, err)
-	_, err = b.auth.ChangeUser(t.Context(), access.System("tester"), b.idOf("rob"), auth.UserChange{Role: new("talker")})
-	require.NoError(t, err)
-	b.run(t, []scenario{
-		{name: "may talk", call: call{method: "POST", path: path, as: "rob", body: `{"messages":[{"role":"user","content":"hello"}]}`}, status: 200, rows: []string{"chat.run allow "}},
-		{name: "may not judge", call: call{method: "POST", path: path, as: "rob", body: `{"input":"hello"}`}, status: 403, rows: []string{"moderation.run deny role"}},
-	})
 }
 
 // TestModelFile: the file as it was imported, for whom a rule gives it and for nobody else.

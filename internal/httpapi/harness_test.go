@@ -182,13 +182,13 @@ func judging(d moderation.Deps, e inference.Engine, o moderation.Options) (*mode
 	return svc, d.Models
 }
 
-func (s *services) modelIDs(ctx context.Context) ([]string, error) {
+func (s *services) infers(ctx context.Context) (map[string]access.Action, error) {
 	list, err := s.catalog.All(ctx)
-	ids := []string{}
+	takes := map[string]access.Action{}
 	for _, m := range list {
-		ids = append(ids, m.ID)
+		takes[m.ID] = catalog.Runs(m.Kind)
 	}
-	return ids, err
+	return takes, err
 }
 
 // newEngine answers a fake that speaks guard-nano's own tokens.
@@ -283,7 +283,7 @@ func newBenchOf(t testing.TB, dir string, r ready, s *services, settings ...sett
 	s.exporting = s.exports(t, s.exportFolder)
 	d.Export = s.exporting
 	withEvidence(&d, s)
-	d.Requests = request.New(request.Deps{DB: s.db, Guard: s.guard, Models: s.modelIDs})
+	d.Requests = request.New(request.Deps{DB: s.db, Guard: s.guard, Models: s.infers})
 	d.Retention = s.retention()
 	d.Reviews, d.Usage = review.New(review.Deps{DB: s.db, Guard: s.guard, Show: d.Policy.Shown}), usage.New(s.db, s.guard, nil)
 	for _, set := range settings {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/catalog"
 	"guardhouse/internal/fault"
 )
 
@@ -57,7 +58,7 @@ func (s *Service) Can(ctx context.Context, caller access.Principal, q Query) (Ta
 		if err := ctx.Err(); err != nil {
 			return Table{}, fault.From(err)
 		}
-		if row, seen := s.row(who, m.ID, q, safe); seen {
+		if row, seen := s.row(who, m, q, safe); seen {
 			out.Models = append(out.Models, row)
 		}
 	}
@@ -65,13 +66,11 @@ func (s *Service) Can(ctx context.Context, caller access.Principal, q Query) (Ta
 }
 
 // row answers one model, and whether it may be told of.
-func (s *Service) row(who access.Principal, model string, q Query, safe bool) (ModelRow, bool) {
-	row := ModelRow{ID: model}
+func (s *Service) row(who access.Principal, m catalog.Model, q Query, safe bool) (ModelRow, bool) {
+	row := ModelRow{ID: m.ID}
 	for _, o := range Operations() {
 		q.Operation = o
-		ask := question(who, q)
-		ask.Model = model
-		w := s.Guard.Weigh(ask, 1, nil)
+		w := s.Guard.Weigh(question(who, q, m), 1, nil)
 		cell := Cell{Allowed: w.Allowed, Reason: w.Reason, RuleID: w.RuleID}
 		if safe {
 			cell.RuleID = ""
@@ -79,9 +78,7 @@ func (s *Service) row(who access.Principal, model string, q Query, safe bool) (M
 		row.Cells = append(row.Cells, cell)
 	}
 	if safe && row.Cells[0].Allowed {
-		ask := question(who, q)
-		ask.Model = model
-		return row, !s.hidden(ask)
+		return row, !s.hidden(question(who, q, m))
 	}
 	return row, !safe
 }

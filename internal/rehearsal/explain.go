@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"guardhouse/internal/access"
+	"guardhouse/internal/catalog"
 	"guardhouse/internal/fault"
 	"guardhouse/internal/rule"
 )
@@ -61,15 +62,19 @@ func (s *Service) Explain(ctx context.Context, caller access.Principal, q Query)
 	if e.At.IsZero() {
 		e.At = s.Now()
 	}
-	if e.Model, e.Unknown, err = s.model(ctx, q.Model); err != nil {
+	m, unknown, err := s.model(ctx, q.Model)
+	if err != nil {
 		return Explanation{}, err
 	}
-	ask := question(who, q)
+	e.Model, e.Unknown = m.ID, unknown
+	ask := question(who, q, m)
 	if !ask.IP.IsValid() && (q.Principal == "" || safe) {
 		ask.IP = caller.Origin.IP
 	}
-	ask.Model = e.Model
-	e.Answer = s.answer(ask, set, e.Unknown || safe && s.hidden(ask))
+	if unknown = unknown || safe && s.hidden(ask); unknown {
+		ask.Action = s.anyKind(ask, set)
+	}
+	e.Answer = s.answer(ask, set, unknown)
 	if safe {
 		return e.safe(q.Model), nil
 	}
@@ -80,11 +85,26 @@ func (s *Service) Explain(ctx context.Context, caller access.Principal, q Query)
 	return e, s.seek(ctx, caller, &e, ask, rules)
 }
 
-// question is what the gate is asked.
-func question(who access.Principal, q Query) access.Question {
+// question is what the gate is asked about a model.
+func question(who access.Principal, q Query, m catalog.Model) access.Question {
 	return access.Question{
-		Principal: who, Action: actionOf(q.Operation), Operation: q.Operation, Model: q.Model, IP: q.IP, At: q.At, Purpose: q.Purpose,
+		Principal: who, Action: actionOf(q.Operation, m.Kind), Operation: q.Operation, Model: m.ID, IP: q.IP, At: q.At, Purpose: q.Purpose,
 	}
+}
+
+// anyKind answers the action that a model which is not there takes: one that the principal has of those that a kind could need, so
+// that no kind is told of a model that may not be seen.
+func (s *Service) anyKind(ask access.Question, set *rule.Set) access.Action {
+	if ask.Operation != access.Infer {
+		return ask.Action
+	}
+	ask.Operation, ask.Model = "", ""
+	for _, kind := range []string{catalog.KindGuard, catalog.KindChat} {
+		if ask.Action = catalog.Runs(kind); s.Guard.Explain(ask, set).Allowed {
+			return ask.Action
+		}
+	}
+	return catalog.Runs(catalog.KindGuard)
 }
 
 // answer asks the gate. A model that is not there is refused where the gate would: after the role and the key.
@@ -111,13 +131,13 @@ func (s *Service) hidden(ask access.Question) bool {
 	return !s.Guard.Explain(ask, nil).View.Passed
 }
 
-// model answers the id that a name means and whether there is no such model.
-func (s *Service) model(ctx context.Context, name string) (id string, unknown bool, err error) {
-	m, err := s.Models.Resolve(ctx, name)
+// model answers what a name means and whether there is no such model.
+func (s *Service) model(ctx context.Context, name string) (m catalog.Model, unknown bool, err error) {
+	m, err = s.Models.Resolve(ctx, name)
 	if fault.CodeOf(err) == fault.NotFound {
-		return name, true, nil
+		return catalog.Model{ID: name}, true, nil
 	}
-	return m.ID, false, err
+	return m, false, err
 }
 
 // safe leaves the decision and the plain reason. A model that may not be seen is one that is not there, and an alias, which could

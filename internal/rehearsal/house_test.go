@@ -30,13 +30,20 @@ type house struct {
 	*rehearsal.Service
 }
 
-// shelf are the models that there are, by id.
+// shelf are the models that there are, by id. Those whose ids begin with small-talk chat, the others are guards.
 type shelf []string
+
+func model(id string) catalog.Model {
+	if strings.HasPrefix(id, "small-talk") {
+		return catalog.Model{ID: id, Kind: catalog.KindChat}
+	}
+	return catalog.Model{ID: id, Kind: catalog.KindGuard}
+}
 
 func (s shelf) All(context.Context) ([]catalog.Model, error) {
 	var out []catalog.Model
 	for _, id := range s {
-		out = append(out, catalog.Model{ID: id, Kind: catalog.KindGuard})
+		out = append(out, model(id))
 	}
 	return out, nil
 }
@@ -44,7 +51,7 @@ func (s shelf) All(context.Context) ([]catalog.Model, error) {
 func (s shelf) Resolve(_ context.Context, name string) (catalog.Model, error) {
 	for _, id := range s {
 		if id == name || name == "alias-of-"+id {
-			return catalog.Model{ID: id, Kind: catalog.KindGuard}, nil
+			return model(id), nil
 		}
 	}
 	return catalog.Model{}, fault.New(fault.NotFound, "There is no such model.")
@@ -87,7 +94,7 @@ func newHouse(t testing.TB) *house {
 	var err error
 	h.guard, err = access.New(t.Context(), h.db, h.log, access.Options{Now: now})
 	require.NoError(t, err)
-	h.Service = rehearsal.New(rehearsal.Deps{Guard: h.guard, Log: h.log, Models: shelf{"m", "n", "guard-nano"}, Names: register{}, Now: now})
+	h.Service = rehearsal.New(rehearsal.Deps{Guard: h.guard, Log: h.log, Models: shelf{"m", "n", "guard-nano", "small-talk"}, Names: register{}, Now: now})
 	return h
 }
 

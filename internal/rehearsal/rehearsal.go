@@ -94,11 +94,11 @@ func (s *Service) administers(ctx context.Context, p access.Principal) error {
 	return fault.New(fault.Forbidden, "Your role or key does not allow this.")
 }
 
-// actionOf answers the action that an operation needs. Operations without a route in this release ask for what every use of a
-// model needs.
-func actionOf(o access.Operation) access.Action {
+// actionOf answers the action that an operation on a model of a kind needs. Operations without a route in this release ask for what
+// every use of a model needs.
+func actionOf(o access.Operation, kind string) access.Action {
 	if o == access.Infer {
-		return access.ModerationRun // every model of this release is a guard
+		return catalog.Runs(kind)
 	}
 	return access.ModelView
 }

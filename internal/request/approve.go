@@ -53,7 +53,7 @@ type grant struct {
 	p          access.Principal
 	id, reason string
 	until      time.Time
-	known      map[string]bool
+	known      map[string]access.Action
 }
 
 // change reads the request in the transaction, refuses what can't be granted, and answers the rules with one more.
@@ -88,11 +88,11 @@ func (g *grant) possible(asked named, now time.Time) error {
 		return fault.New(fault.Conflict, "The day that was asked for is over.")
 	case asked.UserStatus != "active":
 		return fault.New(fault.Conflict, "The account that asked is not active.")
+	case g.known[asked.Row.Model] == "":
+		return fault.New(fault.Unprocessable, "There is no such model. A rule for it would open a later one of that name.").WithField("model")
 	case g.lacks(asked) != "":
 		return fault.Newf(fault.Conflict, "The role %s, which the account that asked has, does not have %s. No rule can give that: give the account another role first, or decline.",
 			asked.UserRole, g.lacks(asked)).WithField("role")
-	case !g.known[asked.Row.Model]:
-		return fault.New(fault.Unprocessable, "There is no such model. A rule for it would open a later one of that name.").WithField("model")
 	case !g.until.IsZero() && (g.until.After(end) || !g.until.After(now)):
 		return fault.New(fault.Invalid, "The end may only be earlier than the one asked for, and not over.").WithField("until")
 	}
@@ -106,7 +106,7 @@ func (g *grant) lacks(asked named) access.Action {
 	for _, o := range asked.Row.operations() {
 		needed := []access.Action{access.ModelView}
 		if o == rule.Infer || o == rule.Every {
-			needed = append(needed, access.ModerationRun) // every model of this release is a guard
+			needed = append(needed, g.known[asked.Row.Model])
 		}
 		for _, a := range needed {
 			if !g.s.d.Guard.Can(asker, a) {

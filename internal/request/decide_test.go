@@ -88,6 +88,28 @@ func TestNoApprovalGivesWhatTheRoleLacks(t *testing.T) {
 	require.True(t, h.may(who("nora", "reviewer"), "guard-nano", rule.Infer))
 }
 
+// What has to be had is what a model of its kind is used by.
+func TestAChatModelTakesAnotherAction(t *testing.T) {
+	h := newHouse(t)
+	_, _, err := h.guard.PutRole(t.Context(), access.System("tester"), "talker", access.RoleChange{Actions: []access.Action{access.ModelView, access.ChatRun, access.SessionOwn}})
+	require.NoError(t, err)
+	h.exec(`UPDATE users SET role = 'talker' WHERE id = 'usr_nora'`)
+	talker := who("nora", "talker")
+	_, err = h.Approve(t.Context(), alice(), h.asked(talker, "guard-nano").ID, request.Approval{})
+	require.Contains(t, fault.From(err).Message, "does not have moderation.run.")
+	_, err = h.Approve(t.Context(), alice(), h.asked(talker, "small-talk").ID, request.Approval{})
+	require.NoError(t, err)
+
+	_, _, err = h.guard.PutRole(t.Context(), access.System("tester"), "judge", access.RoleChange{Actions: []access.Action{access.ModelView, access.ModerationRun, access.SessionOwn}})
+	require.NoError(t, err)
+	h.exec(`UPDATE users SET role = 'judge' WHERE id = 'usr_rita'`)
+	_, err = h.Approve(t.Context(), alice(), h.asked(who("rita", "judge"), "small-talk").ID, request.Approval{})
+	refused(t, err, fault.Conflict, "role")
+	require.Contains(t, fault.From(err).Message, "does not have chat.run.")
+	_, err = h.Approve(t.Context(), alice(), h.asked(who("rita", "judge"), "never-was").ID, request.Approval{})
+	refused(t, err, fault.Unprocessable, "model")
+}
+
 func TestASightNeedsNoMore(t *testing.T) {
 	h := newHouse(t)
 	wish := h.wish("guard-nano")

@@ -72,8 +72,8 @@ type Page struct {
 type Deps struct {
 	DB    *db.DB
 	Guard *access.Guard
-	// Models answers the ids of all models there are.
-	Models func(ctx context.Context) ([]string, error)
+	// Models answers all models there are by id, each with the action that infer takes on it.
+	Models func(ctx context.Context) (map[string]access.Action, error)
 	Now    func() time.Time
 }
 
@@ -143,19 +143,11 @@ func (s *Service) Get(ctx context.Context, p access.Principal, id string) (Reque
 }
 
 // known answers which models there are, to whoever may know of all of them; nil to others.
-func (s *Service) known(ctx context.Context, all bool) (map[string]bool, error) {
+func (s *Service) known(ctx context.Context, all bool) (map[string]access.Action, error) {
 	if !all {
 		return nil, nil //nolint:nilnil // not the caller's to know
 	}
-	ids, err := s.d.Models(ctx)
-	if err != nil {
-		return nil, err
-	}
-	known := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		known[id] = true
-	}
-	return known, nil
+	return s.d.Models(ctx)
 }
 
 // Waiting is how many requests nobody decided about yet, and since when the oldest waits.

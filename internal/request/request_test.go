@@ -28,7 +28,7 @@ type house struct {
 
 	mu     sync.Mutex
 	at     time.Time
-	models []string
+	models map[string]access.Action
 }
 
 var began = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant in all but type
@@ -37,14 +37,14 @@ func newHouse(t testing.TB) *house { return newHouseWith(t, access.Options{}) }
 
 func newHouseWith(t testing.TB, o access.Options) *house {
 	t.Helper()
-	h := &house{t: t, at: began, models: []string{"guard-nano", "qwen-4b"}}
+	h := &house{t: t, at: began, models: map[string]access.Action{"guard-nano": access.ModerationRun, "qwen-4b": access.ModerationRun, "small-talk": access.ChatRun}}
 	h.db = apptest.OpenDBAt(t, apptest.DBPath(t), h.now)
 	h.log = audit.New(h.db, []byte("a key of thirty-two bytes, or so"))
 	var err error
 	o.Now = h.now
 	h.guard, err = access.New(t.Context(), h.db, h.log, o)
 	require.NoError(t, err)
-	h.Service = request.New(request.Deps{DB: h.db, Guard: h.guard, Now: h.now, Models: func(context.Context) ([]string, error) { return h.models, nil }})
+	h.Service = request.New(request.Deps{DB: h.db, Guard: h.guard, Now: h.now, Models: func(context.Context) (map[string]access.Action, error) { return h.models, nil }})
 	for name, role := range map[string]string{"alice": "admin", "adam": "admin", "rita": "reviewer", "nora": "nurse"} {
 		h.exec(`INSERT INTO users (id, kind, username, username_key, role, status, created_at, updated_at) VALUES (?1, 'person', ?2, ?2, ?3, 'active', 1, 1)`,
 			"usr_"+name, name, role)

@@ -211,7 +211,7 @@ func (r *row) operations() []rule.Operation {
 	return out
 }
 
-func (n *named) request(at time.Time, known map[string]bool) Request {
+func (n *named) request(at time.Time, known map[string]access.Action) Request {
 	r := &n.Row
 	out := Request{
 		ID: r.ID, UserID: r.UserID, Username: n.Username, DisplayName: n.DisplayName, Model: r.Model, Purpose: r.Purpose, Reason: r.Reason,
@@ -226,7 +226,7 @@ func (n *named) request(at time.Time, known map[string]bool) Request {
 		out.RuleID = *r.RuleID
 	}
 	if known != nil {
-		is := known[r.Model]
+		_, is := known[r.Model]
 		out.Known = &is
 	}
 	return out
