@@ -56,7 +56,7 @@ func newModelDefault(sh *shared) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return sh.follow(ctx, a, m, "is the default", func(st app.ModelState) bool { return st.Default && st.State == catalog.StateReady })
+		return sh.follow(ctx, a, m, "is the default", func(st app.ModelState) bool { return st.Default && !st.Pending && st.State == catalog.StateReady })
 	})
 	cmd.Flags().BoolVar(&c.Replace, "replace", false, "the default before it goes out of memory then")
 	cmd.Flags().BoolVar(&c.Interrupt, "interrupt", false, "with --replace: it goes first where both do not fit, and until then nobody is served")
@@ -100,7 +100,7 @@ func newModelVerify(sh *shared) *cobra.Command {
 func (sh *shared) follow(ctx context.Context, a *app.App, m catalog.Model, what string, done func(app.ModelState) bool) error {
 	tell := sh.steps()
 	var last app.ModelState
-	served, err := a.FollowModel(ctx, m, func(st app.ModelState) bool { return done(st) || st.State == catalog.StateFailed }, func(st app.ModelState) {
+	served, err := a.FollowModel(ctx, m, func(st app.ModelState) bool { return done(st) || st.State == catalog.StateFailed && !st.Pending }, func(st app.ModelState) {
 		last = st
 		if st.State == catalog.StateLoading {
 			tell(st.Stage, st.Progress)
@@ -109,6 +109,8 @@ func (sh *shared) follow(ctx context.Context, a *app.App, m catalog.Model, what 
 	switch {
 	case err != nil:
 		return err
+	case served && last.State == catalog.StateFailed && last.Code == catalog.CanaryDrift:
+		return fault.Newf(fault.Unprocessable, "%s is not used: %s", m.ID, last.Reason)
 	case served && last.State == catalog.StateFailed:
 		return fault.Newf(fault.Unprocessable, "%s could not be loaded: %s", m.ID, last.Reason)
 	case sh.json:

@@ -226,7 +226,7 @@ func (a *App) build(ctx context.Context, o Options, server bool) (err error) {
 		Revoke: a.Auth.RevokeKey, Now: o.Now,
 	})
 	a.Scheduler = inference.New(inference.Options{Queue: c.Queue, Weights: c.Weights, Marks: o.Marks, Now: o.Now})
-	a.Models = manager.New(manager.Deps{Catalog: a.Catalog, Scheduler: a.Scheduler, Engine: o.Engine, Log: o.Log},
+	a.Models = manager.New(manager.Deps{Catalog: a.Catalog, Scheduler: a.Scheduler, Engine: o.Engine, Log: o.Log, Proven: server},
 		manager.Options{Tuning: manager.Tuning{Memory: c.Memory, Idle: c.IdleUnload}, Now: o.Now})
 	a.Moderation = moderation.New(moderation.Deps{
 		DB: a.DB, Guard: a.Guard, Catalog: a.Catalog, Models: a.Models, Scheduler: a.Scheduler, Audit: a.Audit, Log: o.Log,

@@ -32,11 +32,12 @@ type ModelState struct {
 	Stage    string  `json:"stage"`
 	Progress float64 `json:"progress"`
 	Default  bool    `json:"default"`
+	Pending  bool    `json:"pending"` // it is to be the default, and nothing is decided yet
 	AskedAt  int64   `json:"asked_at"`
 }
 
 func stateOf(m catalog.Model) ModelState {
-	return ModelState{m.ID, m.State, m.StateCode, m.StateReason, m.Stage, m.Progress, m.Default, m.AskedAt}
+	return ModelState{m.ID, m.State, m.StateCode, m.StateReason, m.Stage, m.Progress, m.Default, m.Follows != "", m.AskedAt}
 }
 
 // noteStates writes down how the models are, where that differs from what was written last, and answers what is written now. It is

@@ -3,7 +3,6 @@ package canary
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -57,6 +56,7 @@ func (s *Service) Look(ctx context.Context) error {
 			return err
 		}
 		if !due {
+			s.confirm(r.Model)
 			continue
 		}
 		next.done, next.retry = true, time.Time{}
@@ -77,13 +77,31 @@ func (s *Service) Look(ctx context.Context) error {
 	return nil
 }
 
-// forget has a guard that left memory asked again when it is back.
+// confirm says once more of a guard that passed since it came into memory that it did: a load that was taken back forgot it.
+func (s *Service) confirm(m catalog.Model) {
+	st, asked := s.State(m.ID)
+	s.mu.Lock()
+	done := s.runs[m.ID].done
+	s.mu.Unlock()
+	if asked && done && st.Result == Passed && st.SHA256 == m.SHA256 {
+		s.d.Catalog.SetProven(m.ID)
+	}
+}
+
+// forget has a guard that left memory asked at once when it is back, and remembers of it that it gave no answer the last time: memory
+// is left easily, and the second failure in a row counts wherever the guard was in between.
 func (s *Service) forget(running []moderation.Running) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.runs, func(id string, _ run) bool {
-		return !slices.ContainsFunc(running, func(r moderation.Running) bool { return r.Model.ID == id })
-	})
+	for id, last := range s.runs {
+		switch {
+		case slices.ContainsFunc(running, func(r moderation.Running) bool { return r.Model.ID == id }):
+		case last.broke:
+			s.runs[id] = run{sha256: last.sha256, broke: true}
+		default:
+			delete(s.runs, id)
+		}
+	}
 }
 
 // begin starts the patience of readiness when the default guard is there.
@@ -101,13 +119,13 @@ func (s *Service) due(ctx context.Context, r moderation.Running, now time.Time) 
 		return false, run{}, err
 	}
 	next := run{
-		sha256: r.Model.SHA256, template: r.Model.TemplateSHA256, eventID: eventID, runtime: r.Runtime,
+		sha256: r.Model.SHA256, template: r.Model.TemplateSHA256, eventID: eventID, runtime: r.Runtime, load: r.Load,
 		day: now.Add(-s.o.At).UnixMilli() / day.Milliseconds(),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := s.runs[r.Model.ID]
-	if now.Before(last.retry) {
+	if now.Before(last.retry) && last.load == next.load {
 		return false, next, nil
 	}
 	last.retry, next.done = time.Time{}, true
@@ -260,10 +278,11 @@ func (s *Service) settle(m catalog.Model, st State) {
 	case st.Result != Passed:
 		s.d.Catalog.SetFailed(m.ID, catalog.CanaryDrift, "The model does not answer its canaries as recorded.")
 		s.d.Log.Error("a guard does not answer its canaries as recorded", "model", m.ID, "sha256", m.SHA256, "result", st.Result, "drifted", len(st.Drifts), "of", st.Total)
-	case asked && before.Result != Passed:
+	case asked && before.Result != Passed: // whose state is failed, if it was not loaded since
 		s.d.Catalog.SetState(m.ID, catalog.StateReady, "")
 		s.d.Log.Info("a guard answers its canaries again", "model", m.ID, "sha256", m.SHA256)
 	default:
 		s.d.Log.Debug("canaries answered", "model", m.ID, "sha256", m.SHA256)
+		s.d.Catalog.SetProven(m.ID)
 	}
 }

@@ -59,7 +59,7 @@ func newRig(t testing.TB, engine inference.Engine, respond func(string) string, 
 	if engine == nil {
 		engine = fake.New(fake.Options{Decode: g.Tokenizer.Decode, Encode: g.Tokenizer.Encode, Respond: respond})
 	}
-	r.models = manager.New(manager.Deps{Catalog: r.cat, Scheduler: r.sched, Engine: engine}, manager.Options{})
+	r.models = manager.New(manager.Deps{Catalog: r.cat, Scheduler: r.sched, Engine: engine, Proven: true}, manager.Options{})
 	r.svc = moderation.New(moderation.Deps{
 		DB: r.db, Guard: r.guard, Catalog: r.cat, Models: r.models, Scheduler: r.sched, Audit: r.log,
 		Trust: func(m catalog.Model) error { return r.canary.Trust(m) },

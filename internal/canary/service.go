@@ -79,6 +79,7 @@ type Service struct {
 type run struct {
 	sha256, template, eventID string
 	runtime                   moderation.RuntimeRef
+	load                      uint64
 	day                       int64
 	retry                     time.Time // not before, where the last one could not be made
 	broke                     bool      // it gave no answer the last time that it was asked

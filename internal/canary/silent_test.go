@@ -65,3 +65,27 @@ func TestAGuardThatGivesNoAnswerTwiceIsNotTrusted(t *testing.T) {
 		})
 	}
 }
+
+// What a guard failed before counts wherever it was in between: one that leaves memory and comes back is asked at once, and the second
+// answer in a row that does not come makes it drifted.
+func TestLeavingMemoryForgivesNothing(t *testing.T) {
+	r := newRig(t, nil, nil, moderation.Options{})
+	r.look(t)
+	guard := &silent{Judge: r.svc}
+	left := &leaving{Judge: guard}
+	r.judging(t, left)
+	guard.why = fault.Internal
+	r.look(t)
+	require.Empty(t, r.canary.Drifted())
+	r.look(t)
+	require.Empty(t, r.canary.Drifted(), "not before the usual interval")
+	left.gone = true
+	r.look(t)
+	left.gone = false
+	r.look(t)
+	require.Contains(t, r.canary.Drifted(), "guard-nano")
+	guard.why = ""
+	r.cat.SetState("guard-nano", catalog.StateReady, "") // as a load does
+	r.look(t)
+	require.Equal(t, canary.Passed, r.state(t).Result)
+}

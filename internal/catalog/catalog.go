@@ -52,7 +52,10 @@ type Model struct {
 	SizeBytes      int64
 	ContextLength  int
 	Default        bool
-	Next           bool   // becomes the default of its kind as soon as it is in memory
+	Next           bool   // becomes the default of its kind as soon as it is in memory and proven
+	Follows        string // the default that it takes the place of, while that is not over; "" = none
+	Begun          bool   // a server began with that
+	Unproven       bool   // it is in memory and has not answered yet what it must before it takes another's place
 	Wanted         string // of its place in memory: loaded, after or unloaded
 	AskedAt        int64  // when somebody last loaded or unloaded it, Unix milliseconds; 0 = never
 	CreatedAt      time.Time

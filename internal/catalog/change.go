@@ -16,6 +16,9 @@ func unload(tx *db.Tx, id string) error {
 
 // makeDefault moves the mark; before is what is wanted of the one that had it.
 func makeDefault(tx *db.Tx, m Model, before string) error {
+	if err := noteSwap(tx, m); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(`UPDATE models SET is_default = 0, wanted = ? WHERE kind = ? AND is_default = 1 AND id <> ?`, before, m.Kind, m.ID); err != nil {
 		return db.Translate(err)
 	}

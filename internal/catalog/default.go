@@ -46,21 +46,26 @@ func isGuard(id string) func(Model) bool {
 	return func(m Model) bool { return m.ID == id && m.Kind == KindGuard }
 }
 
-// mark makes one model of each kind its default: the wanted one, or while that is not in memory and the one before still is,
-// the one before: who asks for the default meets no gap. The caller holds mu.
+// mark makes one model of each kind its default: the wanted one, or while that is not in memory and proven, and the one before still
+// is, the one before: who asks for the default meets no gap. Where no default served yet, nothing has to be proven first: a start does
+// not wait. The caller holds mu.
 func (s *Service) mark(all []Model) {
 	for _, kind := range []string{KindGuard, KindChat} {
 		wanted := slices.IndexFunc(all, func(m Model) bool { return m.Kind == kind && m.Default })
 		if wanted < 0 {
 			continue
 		}
-		if all[wanted].State == StateReady {
-			s.acting[kind] = all[wanted].ID
+		w, acting := &all[wanted], s.acting[kind]
+		if w.State == StateReady && (!w.Unproven || acting == "" || acting == w.ID) {
+			s.acting[kind] = w.ID
 			continue
 		}
-		before := slices.IndexFunc(all, func(m Model) bool { return m.Kind == kind && m.ID == s.acting[kind] && m.State == StateReady })
+		if w.State == StateReady {
+			w.State, w.Stage, w.Progress = StateLoading, StagePreparing, 1
+		}
+		before := slices.IndexFunc(all, func(m Model) bool { return m.Kind == kind && m.ID == acting && m.State == StateReady })
 		if before >= 0 {
-			all[wanted].Default, all[wanted].Next = false, true
+			w.Default, w.Next = false, true
 			all[before].Default = true
 		}
 	}
@@ -73,7 +78,7 @@ func (s *Service) name(all []Model) {
 	named := chosen != nil && *chosen != "" && slices.ContainsFunc(all, isGuard(*chosen))
 	for i := range all {
 		if named && all[i].Kind == KindGuard {
-			all[i].Default = all[i].ID == *chosen
+			all[i].Default, all[i].Follows = all[i].ID == *chosen, "" // the table has no say
 		}
 		if all[i].Default {
 			all[i].Wanted = WantLoaded

@@ -56,6 +56,7 @@ type state struct {
 	since              time.Time
 	stage              string // while it loads
 	done               float64
+	unproven           bool // only of one that is ready
 }
 
 // SetState records what became of loading a model in this process. reason must be safe to show.
@@ -71,6 +72,21 @@ func (s *Service) SetFailed(id, code, reason string) {
 // SetUnloaded is SetState for a model that is not in memory for one of the reasons above.
 func (s *Service) SetUnloaded(id, code string) {
 	s.set(id, state{name: StateUnloaded, code: code})
+}
+
+// SetUnproven is SetState for a model that is ready, but for the place of a default that serves: SetProven or SetFailed follow.
+func (s *Service) SetUnproven(id string) {
+	s.set(id, state{name: StateReady, unproven: true})
+}
+
+// SetProven lets a model that is ready take another's place. It says nothing of one that is not.
+func (s *Service) SetProven(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st := s.states[id]; st.name == StateReady && st.unproven {
+		st.unproven = false
+		s.states[id] = st
+	}
 }
 
 func (s *Service) set(id string, st state) {
@@ -99,5 +115,5 @@ func (s *Service) SetProgress(id, stage string, done float64) {
 // apply shows a state in a model's row.
 func (st state) apply(m *Model) {
 	m.State, m.StateReason, m.StateCode, m.StateSince = st.name, st.reason, st.code, st.since
-	m.Stage, m.Progress = st.stage, st.done
+	m.Stage, m.Progress, m.Unproven = st.stage, st.done, st.unproven
 }

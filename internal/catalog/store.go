@@ -40,7 +40,7 @@ func (s *Service) read(ctx context.Context) ([]Model, error) {
 	for i, r := range rows {
 		out[i] = s.model(r)
 	}
-	return out, nil
+	return out, s.follow(ctx, out)
 }
 
 func (s *Service) model(r row) Model {

@@ -41,7 +41,7 @@ func (s *Service) Load(ctx context.Context, p access.Principal, c Change) (Model
 
 // Unload has a model taken out of memory until somebody loads it again. It refuses the default of its kind with Conflict.
 func (s *Service) Unload(ctx context.Context, p access.Principal, c Change) (Model, error) {
-	c.Check = notDefault(c.Check, "unloaded")
+	c.Check = s.notDefault(c.Check, "unloaded")
 	return s.administer(ctx, p, c, map[string]any{"change": "unload"}, func(tx *db.Tx, m Model) error { return unload(tx, m.ID) })
 }
 
@@ -77,7 +77,7 @@ func (s *Service) MakeDefault(ctx context.Context, p access.Principal, c Default
 // Remove takes a model out of the catalogue for good and its file off the disk; its id is never used again. It refuses with
 // Conflict the default of its kind and a model that this release embeds.
 func (s *Service) Remove(ctx context.Context, p access.Principal, c Change) (Model, error) {
-	c.Check = notDefault(func(_ context.Context, m Model) error {
+	c.Check = s.notDefault(func(_ context.Context, m Model) error {
 		if m.Origin == OriginEmbedded {
 			return fault.New(fault.Conflict, "This model comes with the program and cannot be removed. It can be unloaded.")
 		}
@@ -150,10 +150,13 @@ func (s *Service) administer(ctx context.Context, p access.Principal, c Change, 
 	return m, err
 }
 
-func notDefault(check func(context.Context, Model) error, what string) func(context.Context, Model) error {
+func (s *Service) notDefault(check func(context.Context, Model) error, what string) func(context.Context, Model) error {
 	return func(ctx context.Context, m Model) error {
 		if m.Default || m.Next {
 			return errDefault(what)
+		}
+		if s.followed(ctx, m) {
+			return fault.Newf(fault.Conflict, "Another model is taking this one's place as the default, and it is not %s before that is over.", what)
 		}
 		if check == nil {
 			return nil

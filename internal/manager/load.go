@@ -64,10 +64,20 @@ func (s *Service) LoadModel(ctx context.Context, kind, name string) error {
 	return s.load(ctx, m, false)
 }
 
-// loadAll loads what is wanted and not there, the default models first.
+// loadAll loads what is wanted and not there, the default models first. Where a default that was to come is given up, what it brings
+// back is loaded too; the error stays.
 func (s *Service) loadAll(ctx context.Context) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
+	err := s.bringWanted(ctx)
+	if s.decideSwaps(ctx) {
+		return errors.Join(err, s.bringWanted(ctx))
+	}
+	return err
+}
+
+// bringWanted is loadAll up to what comes of a change of the default. It answers the error of a default guard.
+func (s *Service) bringWanted(ctx context.Context) error {
 	all, err := s.d.Catalog.All(ctx)
 	if err != nil {
 		return err
@@ -78,16 +88,26 @@ func (s *Service) loadAll(ctx context.Context) error {
 			if (m.Default || m.Next) != early || !s.wanted(m) || !s.due(m) {
 				continue
 			}
-			err := s.load(ctx, m, true)
-			if errors.Is(err, inference.ErrNoRoom) && s.yield(ctx, m) {
-				err = s.load(ctx, m, true)
-			}
-			if err != nil && early && m.Kind == catalog.KindGuard {
+			if err := s.bringOne(ctx, m); err != nil && early && m.Kind == catalog.KindGuard {
 				first = err
 			}
 		}
 	}
 	return first
+}
+
+// bringOne loads one model, in the place of the default where it may interrupt that.
+func (s *Service) bringOne(ctx context.Context, m catalog.Model) error {
+	if m.Follows != "" && !m.Begun {
+		if err := s.d.Catalog.BeginSwap(ctx, m); err != nil {
+			return err
+		}
+	}
+	err := s.load(ctx, m, true)
+	if errors.Is(err, inference.ErrNoRoom) && s.yield(ctx, m) {
+		err = s.load(ctx, m, true)
+	}
+	return err
 }
 
 // wanted says whether a model is to be in memory.
@@ -169,11 +189,19 @@ func (s *Service) begin(ctx context.Context, id string) (context.Context, func()
 func (s *Service) enter(r *Resident, took time.Duration) {
 	id := r.Model.ID
 	r.used.Store(s.o.Now().UnixNano())
+	if r.load == 0 {
+		s.loads++
+		r.load = s.loads
+	}
 	s.models[id], s.took[id] = r, took
 	delete(s.leaving, id)
 	delete(s.tries, id)
 	delete(s.idle, id)
-	s.d.Catalog.SetState(id, catalog.StateReady, "")
+	if s.d.Proven && r.Model.Kind == catalog.KindGuard {
+		s.d.Catalog.SetUnproven(id)
+	} else {
+		s.d.Catalog.SetState(id, catalog.StateReady, "")
+	}
 	s.Kick() // one that it follows may go now
 }
 

@@ -37,6 +37,9 @@ type Deps struct {
 	Scheduler *inference.Scheduler
 	Engine    inference.Engine
 	Log       *slog.Logger // nil = none; ids and timings only
+	// Proven says that somebody asks each guard that came into memory more than its Loader did, and tells the catalogue what came of
+	// it with SetProven or SetFailed: before that none takes the place of a default that serves.
+	Proven bool
 }
 
 // Options are the manager's settings at the start; Tune changes those that are in Tuning.
@@ -70,6 +73,7 @@ type Service struct {
 	takes   map[string]inference.Memory // by hash: what a model is held to take
 	bring   *bringing                   // the load that is going on
 	freed   uint64                      // models whose memory came back so far
+	loads   uint64                      // models that came into memory so far
 }
 
 // Resident is a model in memory. What others may see of it is immutable.
@@ -79,7 +83,9 @@ type Resident struct {
 	What    inference.Description
 	file    *catalog.File
 
-	holds   int // requests that began with it; under Service.mu
+	load    uint64 // which load brought it; under Service.mu, as the next two
+	holds   int    // requests that began with it
+	calls   int    // of them, those that were let in
 	changed atomic.Bool
 	used    atomic.Int64 // Unix nanoseconds
 }

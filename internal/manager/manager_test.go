@@ -82,7 +82,7 @@ func TestSwapUnderLoadFailsNobody(t *testing.T) {
 	require.Equal(t, "unloaded by_hand", r.state("second"))
 }
 
-// Until the new one has proved itself the old one is the default, and one that never does changes nothing.
+// Until the new one has proved itself the old one is the default, and one that cannot be loaded changes nothing.
 func TestTheDefaultStaysUntilItsSuccessorIsThere(t *testing.T) {
 	r := newRig(t, manager.Tuning{Memory: 1000})
 	r.brought("second")
@@ -91,20 +91,20 @@ func TestTheDefaultStaysUntilItsSuccessorIsThere(t *testing.T) {
 	require.NoError(t, err)
 	r.refresh()
 	r.engine.FailLoad(fault.New(fault.Unprocessable, "the engine refuses it"))
-	_, err = r.cat.MakeDefault(t.Context(), admin(), catalog.DefaultChange{Change: catalog.Change{ID: "second"}, Replace: true})
-	require.NoError(t, err)
+	r.replace("second", false)
+	require.True(t, r.model("second").Next)
 	require.Error(t, r.Refresh(t.Context()))
 	require.Equal(t, "failed file_refused", r.state("second"))
+	require.Contains(t, r.model("second").StateReason, "The default before it goes on.")
 	require.True(t, r.model("guard-nano").Default)
-	require.True(t, r.model("second").Next)
+	require.False(t, r.model("second").Next)
 	_, err = r.use(t.Context(), "")
 	require.NoError(t, err)
 
 	r.engine.FailLoad(nil)
 	r.refresh()
-	require.True(t, r.model("guard-nano").Default, "nothing is different: it is not tried again")
-	_, err = r.cat.Load(t.Context(), admin(), catalog.Change{ID: "second"})
-	require.NoError(t, err)
+	require.Equal(t, "failed file_refused", r.state("second"), "nothing is different: it is not tried again")
+	r.replace("second", false)
 	r.refresh()
 	require.True(t, r.model("second").Default)
 	r.refresh()

@@ -59,3 +59,13 @@ func (s *Service) Layout(id string) (inference.Description, bool) {
 	}
 	return r.What, true
 }
+
+// Loaded answers which load brought a model into memory, by a number that no other load of this process has; 0 where it is not there.
+func (s *Service) Loaded(id string) uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if r := s.models[id]; r != nil {
+		return r.load
+	}
+	return 0
+}

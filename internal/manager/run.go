@@ -18,6 +18,7 @@ func (s *Service) Run(ctx context.Context, loaded func(error), looked func()) {
 	due := make(chan struct{}, 1)
 	var work sync.WaitGroup
 	work.Go(func() {
+		s.resume(ctx)
 		loaded(s.Load(ctx))
 		s.bringDue(ctx, due)
 	})

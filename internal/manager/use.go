@@ -65,6 +65,7 @@ func (h *Hold) Done() {
 	if r != nil {
 		r.holds--
 		if h.called { // else it was a probe, or somebody who was refused
+			r.calls--
 			r.used.Store(h.s.o.Now().UnixNano())
 		}
 		last = r.holds == 0 && h.s.models[h.Model.ID] != r
@@ -94,6 +95,11 @@ func (h *Hold) Resident() (*Resident, error) {
 	return nil, fault.New(fault.Loading, "The model is not loaded yet.").WithRetry(h.s.expected(h.Model.ID))
 }
 
+// Unproven says that the model is to take the place of a default that had to go first, and has not proved yet that it may.
+func (h *Hold) Unproven() bool {
+	return h.Model.Default && h.Model.Unproven && h.Model.State == catalog.StateLoading
+}
+
 // Call is Resident for whoever was let in: a model that is out of memory because nobody used it is loaded, and he may come back.
 func (h *Hold) Call() (*Resident, error) {
 	r, err := h.Resident()
@@ -101,8 +107,14 @@ func (h *Hold) Call() (*Resident, error) {
 		h.s.wake(h.Model.ID)
 		return nil, err
 	}
+	if h.Unproven() {
+		return nil, fault.New(fault.Loading, "The default model was replaced, and what replaces it is still being tried.").WithRetry(leastRetry)
+	}
 	h.s.mu.Lock()
-	h.called = true
+	if !h.called {
+		h.called = true
+		r.calls++
+	}
 	h.s.mu.Unlock()
 	return r, nil
 }
@@ -151,7 +163,7 @@ func (s *Service) Used(id string) time.Time {
 	switch {
 	case r == nil || r.used.Load() == 0:
 		return time.Time{}
-	case r.holds > 0:
+	case r.calls > 0:
 		return s.o.Now()
 	}
 	return time.Unix(0, r.used.Load())

@@ -15,6 +15,7 @@ import (
 type Running struct {
 	Model   catalog.Model
 	Runtime RuntimeRef
+	Load    uint64 // which load brought it: one that left memory and came back is another
 }
 
 // Running answers the guards in memory, by id. It uses none of them.
@@ -26,7 +27,7 @@ func (s *Service) Running(ctx context.Context) ([]Running, error) {
 	var out []Running
 	for _, m := range all {
 		if d, loaded := s.d.Models.Layout(m.ID); loaded && m.Kind == catalog.KindGuard {
-			out = append(out, Running{m, runtimeOf(s.o.Build, d)})
+			out = append(out, Running{m, runtimeOf(s.o.Build, d), s.d.Models.Loaded(m.ID)})
 		}
 	}
 	return out, nil

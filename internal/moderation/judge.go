@@ -43,7 +43,11 @@ type job struct {
 // held while a disk flushes.
 func (j *job) judge(ctx context.Context, inputs []Input) (err error) {
 	m := j.held.Model
-	l, err := guardOf(j.held.Call())
+	call := j.held.Call
+	if j.examined {
+		call = j.held.Resident // a probe is no use by anybody, and of a guard that is not proven yet
+	}
+	l, err := guardOf(call())
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,9 @@ func (s *Service) Ready() error {
 	if _, err := h.Resident(); err != nil {
 		return err
 	}
+	if h.Unproven() {
+		return fault.New(fault.Loading, "The default guard is answering its canaries.")
+	}
 	if _, err := h.Confirmed(ctx); err != nil {
 		return fault.Wrap(err, fault.Loading, "The default guard's file changed: it is not used any more.")
 	}
