@@ -30,3 +30,9 @@ func CopySource(ctx context.Context, path string, dst io.Writer) (err error) {
 	_, _, err = src.copyTo(ctx, dst)
 	return err
 }
+
+// Hashing has f hashed by somebody until over is called.
+func Hashing(f *File) (over func()) {
+	f.turn <- struct{}{}
+	return func() { <-f.turn }
+}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,8 +26,8 @@ type File struct {
 	sha256 string
 	sealed bool // the kernel refuses every later change
 
-	mu   sync.Mutex // held while the bytes are hashed anew: many who ask at once make one hash
-	seen stamp
+	turn chan struct{} // full while the bytes are hashed anew: many who ask at once make one hash; nil for sealed ones
+	seen stamp         // whoever has the turn
 }
 
 // stamp is what a write to a file cannot leave as it was.
@@ -112,12 +111,12 @@ func openStored(path, sum string) (*File, error) {
 	case info.Mode().Perm()&0o222 != 0:
 		err = fault.Wrap(errWritable, fault.Unprocessable, "the model's file can be written to; it must be read-only (mode 0400)")
 	default:
-		return &File{File: f, sha256: sum}, nil
+		return &File{File: f, sha256: sum, turn: make(chan struct{}, 1)}, nil
 	}
 	return nil, errors.Join(err, f.Close())
 }
 
-// check hashes the file and remembers its stamp, taken before the first byte was read. The caller is alone with f, or holds mu.
+// check hashes the file and remembers its stamp, taken before the first byte was read. The caller is alone with f, or has the turn.
 func (f *File) check(ctx context.Context, told func(done float64)) error {
 	seen, err := f.stamp()
 	if err != nil {
@@ -139,18 +138,35 @@ func (f *File) check(ctx context.Context, told func(done float64)) error {
 }
 
 // Confirm answers nil while the bytes are those that Open hashed. A file whose stamp moved is hashed
-// again: a backup may touch it, but not change it.
+// again: a backup may touch it, but not change it. Who waits for a hash that another computes waits no longer than ctx.
 func (f *File) Confirm(ctx context.Context) error {
 	if f.sealed {
 		return nil
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	if err := f.take(ctx); err != nil {
+		return err
+	}
+	defer func() { <-f.turn }()
 	now, err := f.stamp()
 	if err != nil || now == f.seen {
 		return err
 	}
 	return f.check(ctx, nil)
+}
+
+// take waits for the turn. One that is free is had by a done ctx too: what is known already is told to everybody.
+func (f *File) take(ctx context.Context) error {
+	select {
+	case f.turn <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case f.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fault.From(ctx.Err())
+	}
 }
 
 func (f *File) stamp() (stamp, error) {
