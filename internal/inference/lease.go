@@ -2,6 +2,7 @@ package inference
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -128,6 +129,9 @@ func (l *Lease) enter(ctx context.Context, cost int) (*ticket, error) {
 	t.waited = max(s.now().Sub(t.since), 1)
 	if err := ctx.Err(); err != nil {
 		q.leave(t)
+		if errors.Is(orEnough(ctx, err), errEnough) {
+			return nil, errEnough // who has what he wanted did not leave
+		}
 		return nil, l.gone(t, err)
 	}
 	if t.shut != nil {
@@ -189,7 +193,9 @@ func (e *entry) count(waited time.Duration, a Answer, err error) {
 	e.work.Evaluated += uint64(max(0, a.Evaluated))
 	e.work.Drafted += uint64(max(0, a.Drafted))
 	e.work.Accepted += uint64(max(0, a.Accepted))
-	e.serve(a.Compute)
+	if a.Compute > 0 {
+		e.serve(a.Compute)
+	}
 }
 
 // serve notes how long a place was held. The caller holds the scheduler's lock.

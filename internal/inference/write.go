@@ -2,6 +2,7 @@ package inference
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -22,16 +23,18 @@ const TurnIDs = 32
 
 // Generate waits for the owner's turn at the model and writes, in as many turns as it takes while others wait. It refuses what
 // Judge refuses; beside an error it says what was written until then. It returns when the sink has heard every id; the place at the
-// model is free before that.
+// model is free before that. A sink that has enough between two turns waits for no other.
 func (l *Lease) Generate(ctx context.Context, g Generation) (Generated, error) {
-	b := newBacklog()
+	line, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	b := newBacklog(func() { leave(errEnough) })
 	sink := g.Sink
 	g.Owner, g.Written, g.Sink = l.pass.Account(), 0, b.push
 	var out Generated
 	var err error
 	go func() {
 		defer b.end()
-		out, err = l.turns(ctx, g)
+		out, err = l.turns(ctx, line, g)
 	}()
 	defer b.quit() // a sink that panics: the lease is not given back while its model writes
 	told, enough := b.tell(sink)
@@ -49,11 +52,28 @@ func (l *Lease) wanted() bool {
 	return l.entry.queue.waiting > 0
 }
 
-// turns writes until the text ends. It starts over where others had its place meanwhile, with what it wrote as part of the prompt.
-func (l *Lease) turns(ctx context.Context, g Generation) (Generated, error) {
+// errEnough ends the waiting for a turn that nobody wants any more.
+var errEnough = errors.New("the listener has enough")
+
+// orEnough answers errEnough where that ended line, else err.
+func orEnough(line context.Context, err error) error {
+	if errors.Is(context.Cause(line), errEnough) {
+		return errEnough
+	}
+	return err
+}
+
+// turns writes until the text ends. It starts over where others had its place meanwhile, with what it wrote as part of the prompt;
+// line is what waiting for a turn goes by, ctx what writing does.
+func (l *Lease) turns(ctx, line context.Context, g Generation) (Generated, error) {
 	out := Generated{Prompt: len(g.Prompt), Reason: Canceled, Stop: -1}
 	for {
-		done, err := l.turn(ctx, g, &out)
+		done, err := l.turn(ctx, line, g, &out)
+		if errors.Is(err, errEnough) {
+			out.Reason = Stopped
+			l.ended(out)
+			return out, nil
+		}
 		if err != nil || done.Reason != Yielded {
 			out.Reason, out.Stop = done.Reason, done.Stop
 			return out, err
@@ -65,17 +85,17 @@ func (l *Lease) turns(ctx context.Context, g Generation) (Generated, error) {
 }
 
 // turn gets a place, writes, and gives it back. What it wrote is added to out.
-func (l *Lease) turn(ctx context.Context, g Generation, out *Generated) (done Generated, err error) {
+func (l *Lease) turn(ctx, line context.Context, g Generation, out *Generated) (done Generated, err error) {
 	done = Generated{Reason: Canceled, Stop: -1}
 	if err := l.usable(); err != nil {
 		return done, err
 	}
-	m, err := l.mark(ctx, g.Prompt[:len(g.Prompt)-g.Written]) // in every turn the same
+	m, err := l.mark(line, g.Prompt[:len(g.Prompt)-g.Written]) // in every turn the same
 	if err != nil {
-		return done, err
+		return done, orEnough(line, err)
 	}
 	defer func() { m.End(err == nil && (done.Reason == Length || done.Stop >= 0)) }()
-	t, err := l.enter(ctx, g.cost())
+	t, err := l.enter(line, g.cost())
 	if err != nil {
 		return done, err
 	}
@@ -93,8 +113,8 @@ func (l *Lease) turn(ctx context.Context, g Generation, out *Generated) (done Ge
 			return done, err
 		}
 	}
-	if err := m.Begin(ctx, g.Written > 0); err != nil {
-		return done, err
+	if err := m.Begin(line, g.Written > 0); err != nil {
+		return done, orEnough(line, err)
 	}
 	g.Yield = func() bool { return m.Crowded() || l.wanted() }
 	return l.entry.model.Generate(ctx, g)
@@ -118,11 +138,22 @@ func (l *Lease) handBack(all, turn Generated, err error) {
 	l.scheduler.mu.Lock()
 	defer l.scheduler.mu.Unlock()
 	l.entry.queue.give()
-	if err == nil && turn.Reason == Yielded {
+	switch {
+	case errors.Is(err, errEnough): // ended counts it
+		return
+	case err == nil && turn.Reason == Yielded:
 		l.entry.serve(turn.Compute)
 		return
 	}
 	l.entry.count(all.Queue, Answer{Evaluated: all.Evaluated, Compute: turn.Compute}, err)
+	l.entry.work.Written += uint64(len(all.IDs))
+}
+
+// ended notes a text that was whole before it got another turn.
+func (l *Lease) ended(all Generated) {
+	l.scheduler.mu.Lock()
+	defer l.scheduler.mu.Unlock()
+	l.entry.count(all.Queue, Answer{Evaluated: all.Evaluated}, nil)
 	l.entry.work.Written += uint64(len(all.IDs))
 }
 
@@ -133,10 +164,12 @@ type backlog struct {
 	tokens []Token
 	enough bool // nothing more is wanted
 	ended  bool // nothing more comes
+	leave  func()
 }
 
-func newBacklog() *backlog {
-	b := &backlog{}
+// newBacklog answers an empty one. It calls leave when nothing more is wanted.
+func newBacklog(leave func()) *backlog {
+	b := &backlog{leave: leave}
 	b.more = sync.NewCond(&b.mu)
 	return b
 }
@@ -165,6 +198,9 @@ func (b *backlog) quit() {
 
 // next answers the ids that came since the last call, none when nothing more comes.
 func (b *backlog) next(enough bool) []Token {
+	if enough {
+		b.leave()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for b.enough = enough; len(b.tokens) == 0 && !b.ended; {
