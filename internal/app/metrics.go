@@ -35,7 +35,7 @@ func (a *App) collect(e *edge) error {
 	}
 	return a.Metrics.Collect(metrics.Sources{
 		ACLFileValid: a.aclFileMetric(),
-		Models:       a.modelMetrics, Canaries: a.canaryMetrics, Verdicts: a.verdictMetrics, Cache: a.cacheMetrics, Commits: a.commitMetrics, AuditRows: a.auditMetrics, Appending: a.appendMetrics,
+		Models:       a.modelMetrics, Memory: a.memoryMetrics, Canaries: a.canaryMetrics, Verdicts: a.verdictMetrics, Cache: a.cacheMetrics, Commits: a.commitMetrics, AuditRows: a.auditMetrics, Appending: a.appendMetrics,
 		Verified: a.verifiedMetrics, People: a.peopleMetrics, Streams: a.streamMetrics, Forwarding: a.forwardMetrics, Limits: a.limitMetrics, Storage: a.storageMetrics,
 		CertificateEnds: ends,
 		NotReady: func() []string {
@@ -69,7 +69,7 @@ func (a *App) modelMetrics() []metrics.Model {
 		d, s := m.Description, judged[m.ID]
 		out = append(out, metrics.Model{
 			ID: m.ID, State: string(m.State), Active: m.Active, Waiting: m.Waiting, Queued: m.Queued, OldestWait: m.OldestWait, Capacity: m.Capacity,
-			Slots: d.Slots, SlotTokens: d.SlotTokens, Threads: d.Threads, Lanes: d.Lanes, MemoryBytes: d.Memory.Total(), WeightBytes: d.WeightBytes, CacheBytes: d.CacheBytes,
+			Slots: d.Slots, SlotTokens: d.SlotTokens, Threads: d.Threads, Lanes: d.Lanes, MemoryBytes: d.Memory.Total(), DeviceBytes: d.Memory.GPU, WeightBytes: d.WeightBytes, CacheBytes: d.CacheBytes,
 			PromptTokens: s.PromptTokens, Evaluated: m.Work.Evaluated, Drafted: m.Work.Drafted, Accepted: m.Work.Accepted, Written: m.Work.Written,
 			QueueSeconds: s.Queue, RunSeconds: s.Compute,
 			Ended: []metrics.Ended{
@@ -79,6 +79,24 @@ func (a *App) modelMetrics() []metrics.Model {
 				{How: "failed", Queries: m.Failed, WaitSeconds: m.Waits.Failed},
 			},
 		})
+	}
+	return out
+}
+
+func (a *App) memoryMetrics() metrics.Memory {
+	room := a.Models.Room()
+	out := metrics.Memory{Budget: room.Total, Taken: room.Used}
+	for _, d := range room.Devices {
+		out.Devices = append(out.Devices, metrics.Device{Name: d.Name, Total: d.Total, Taken: d.Used, Free: d.Free})
+	}
+	all, err := a.Catalog.All(context.Background()) // what is in memory already
+	if err != nil {
+		return out
+	}
+	for _, m := range all {
+		if needs, known := a.Models.Takes(m); known {
+			out.Predicted = append(out.Predicted, metrics.Predicted{Model: m.ID, Bytes: needs.Total(), Device: needs.GPU})
+		}
 	}
 	return out
 }

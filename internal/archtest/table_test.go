@@ -154,10 +154,11 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 
 	"internal/trial": {imports: []string{"internal/fault", "internal/inference", "internal/sandbox"}, reason: "loads a stranger's model in a child: both ends of it, without the catalogue"},
 
-	"internal/inference":      {imports: []string{"internal/access", "internal/fault", "internal/tally"}, reason: "asks for a Pass before anything runs; knows no text"},
-	"internal/inference/fake": {imports: []string{"internal/fault", "internal/inference"}, reason: "the deterministic engine of everybody's tests"},
-	engine:                    {imports: []string{"internal/fault", "internal/gguf", "internal/gpu", "internal/inference", engine + "/kernel"}, reason: "native code behind one adapter", nativeTests: true},
-	engine + "/kernel":        {reason: "plugs into the engine's C++ below the adapter; knows no model", nativeTests: true},
+	"internal/inference":       {imports: []string{"internal/access", "internal/fault", "internal/tally"}, reason: "asks for a Pass before anything runs; knows no text"},
+	"internal/inference/shape": {imports: []string{"internal/gguf", "internal/inference"}, reason: "what a header says of memory, once for whoever foresees it and whoever lays it out"},
+	"internal/inference/fake":  {imports: []string{"internal/fault", "internal/inference"}, reason: "the deterministic engine of everybody's tests"},
+	engine:                     {imports: []string{"internal/fault", "internal/gguf", "internal/gpu", "internal/inference", "internal/inference/shape", engine + "/kernel"}, reason: "native code behind one adapter", nativeTests: true},
+	engine + "/kernel":         {reason: "plugs into the engine's C++ below the adapter; knows no model", nativeTests: true},
 	engine + "/kernel/kerneltest": {
 		imports: []string{engine + "/kernel"}, reason: "single products for tests and benchmarks; only _test files import it", nativeTests: true,
 	},
@@ -169,7 +170,7 @@ var table = map[string]row{ //nolint:gochecknoglobals // a constant in all but t
 		reason: "an import proves that file, vocabulary and template work together before the model is listed",
 	},
 	"internal/manager": {
-		imports:     []string{"internal/catalog", "internal/fault", "internal/gguf", "internal/inference"},
+		imports:     []string{"internal/catalog", "internal/fault", "internal/gguf", "internal/inference", "internal/inference/shape"},
 		reason:      "which models are in memory and when: what a model is for, its kind's Loader knows",
 		nativeTests: true,
 	},

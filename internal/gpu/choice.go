@@ -17,8 +17,8 @@ type Sizes struct {
 	Compute int64   // what lies between two operations of the largest pass
 }
 
-// need answers the bytes that so many layers take, counted from the last one; one more than there are is the output.
-func (s Sizes) need(layers int) int64 {
+// Need answers the bytes that so many layers take, counted from the last one; one more than there are is the output.
+func (s Sizes) Need(layers int) int64 {
 	if layers <= 0 {
 		return 0
 	}
@@ -44,6 +44,9 @@ type Choice struct {
 // room answers what has to stay free on a device.
 func room(d Device) int64 { return min(max(d.Total/roomPart, leastRoom), mostRoom) }
 
+// Usable answers what models may take of a device now.
+func (d Device) Usable() int64 { return max(0, d.Free-room(d)) }
+
 // Choose answers the device that takes the most of a model, the freest one where several do, and how many layers go there:
 // wanted, or for AllLayers as many as leave head-room.
 func Choose(devices []Device, s Sizes, wanted int) Choice {
@@ -53,7 +56,7 @@ func Choose(devices []Device, s Sizes, wanted int) Choice {
 		c := Choice{Device: d, Of: of, Layers: min(wanted, of), Why: fmt.Sprintf("engine.gpu_layers is %d", wanted)}
 		if wanted == AllLayers {
 			c.Layers = fitting(d, s)
-			c.Why = fmt.Sprintf("%s of %s would be needed beside %s of head-room", gibibytes(s.need(of)), gibibytes(d.Free), gibibytes(room(d)))
+			c.Why = fmt.Sprintf("%s of %s would be needed beside %s of head-room", gibibytes(s.Need(of)), gibibytes(d.Free), gibibytes(room(d)))
 		}
 		if best.Device.Description == "" || c.Layers > best.Layers || c.Layers == best.Layers && d.Free > best.Device.Free {
 			best = c
@@ -64,7 +67,7 @@ func Choose(devices []Device, s Sizes, wanted int) Choice {
 
 func fitting(d Device, s Sizes) int {
 	for n := len(s.Layers) + 1; n > 0; n-- {
-		if s.need(n) <= d.Free-room(d) {
+		if s.Need(n) <= d.Usable() {
 			return n
 		}
 	}

@@ -19,13 +19,13 @@ func model() Sizes {
 
 func TestNeed(t *testing.T) {
 	s := model()
-	require.Zero(t, s.need(0))
-	require.Equal(t, 410*mib, s.need(1))
-	require.Equal(t, (300+28*110)*mib, s.need(28))
-	require.Equal(t, (300+28*110+600)*mib, s.need(29))
-	require.Equal(t, s.need(29), s.need(99))
+	require.Zero(t, s.Need(0))
+	require.Equal(t, 410*mib, s.Need(1))
+	require.Equal(t, (300+28*110)*mib, s.Need(28))
+	require.Equal(t, (300+28*110+600)*mib, s.Need(29))
+	require.Equal(t, s.Need(29), s.Need(99))
 	s.Layers[27] = 200 * mib
-	require.Equal(t, 510*mib, s.need(1), "the last layers go first")
+	require.Equal(t, 510*mib, s.Need(1), "the last layers go first")
 }
 
 func TestChoose(t *testing.T) {

@@ -7,6 +7,8 @@ type Shape struct {
 	CellBytes   int64 // keys and values of one token over all layers, in f16
 	Vocabulary  int
 	Heads       int
+	LayerBytes  []int64 // of the weights, first layer first
+	OutputBytes int64   // what a device takes for the output beside the layers
 	// Mapped says that the file is mapped: weights in another form are kept beside it.
 	Mapped bool
 }
@@ -18,4 +20,17 @@ type Estimator interface {
 	Estimate(s Spec, shape Shape) Memory
 	// Room answers the bytes that this process can still take, 0 = unknown.
 	Room() int64
+}
+
+// Device is the memory of a GPU.
+type Device struct {
+	Name  string
+	Total int64
+	Free  int64 // for models, whoever took the rest: its head-room is left out
+}
+
+// Placer is an Engine that puts as much of a model as fits on a device.
+type Placer interface {
+	// Devices answers what there is now; none = models run on the processor.
+	Devices() []Device
 }

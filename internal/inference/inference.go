@@ -25,6 +25,7 @@ type Spec struct {
 	Flash       string  // flash attention: "on", "off", "auto" or "" = on
 	Cache       string  // what keys and values are kept in: "f16", "q8_0", "auto" or "" = f16
 	Room        int64   // bytes that may be taken beside the weights; 0 = what the machine has
+	Limit       int64   // bytes of the machine's memory that may be taken in all where less goes on a GPU than was foreseen; 0 = not looked at
 	Measure     bool    // try layouts for a moment where size and machine alone do not say which is fastest
 	Temperature float64 // divides the logits before the softmax; 0 = 1
 	Kernels     string  // who computes products: "auto" or "" (the fastest that runs here), "avx512", "avx2", "neon", "none"

@@ -29,6 +29,7 @@ type sized struct {
 
 	mu     sync.Mutex
 	takes  map[string]int64
+	board  *board          // nil = there is none
 	before func(id string) // called as a model is loaded
 }
 
@@ -37,7 +38,24 @@ func (e *sized) Room() int64 { return e.room }
 func (e *sized) Estimate(s inference.Spec, _ inference.Shape) inference.Memory {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return inference.Memory{Weights: e.takes[s.ModelID], Cache: int64(s.Slots)}
+	m := inference.Memory{Weights: e.takes[s.ModelID], Cache: int64(s.Slots)}
+	if e.board != nil {
+		m.GPU = min(m.Weights, e.board.free)
+		m.Weights -= m.GPU
+	}
+	return m
+}
+
+// board is a GPU that takes as much of a model as it has memory free.
+type board struct{ total, free int64 }
+
+func (e *sized) Devices() []inference.Device {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.board == nil {
+		return nil
+	}
+	return []inference.Device{{Name: "cuda:Board", Total: e.board.total, Free: e.board.free}}
 }
 
 func (e *sized) Load(ctx context.Context, s inference.Spec) (inference.Model, error) {
@@ -51,18 +69,40 @@ func (e *sized) Load(ctx context.Context, s inference.Spec) (inference.Model, er
 		return nil, fault.From(err)
 	}
 	m, err := e.Engine.Load(ctx, s)
-	return weighed{m, e.Estimate(s, inference.Shape{})}, err
+	w := weighed{Model: m, takes: e.Estimate(s, inference.Shape{}), e: e}
+	if err == nil {
+		e.give(-w.takes.GPU)
+	}
+	return w, err
 }
 
 // weighed is a model that says what it takes.
 type weighed struct {
 	inference.Model
 	takes inference.Memory
+	e     *sized
+}
+
+// give gives memory back to the board.
+func (e *sized) give(bytes int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.board != nil {
+		e.board.free += bytes
+	}
+}
+
+func (w weighed) Close() error {
+	w.e.give(w.takes.GPU)
+	return w.Model.Close()
 }
 
 func (w weighed) Describe() inference.Description {
 	d := w.Model.Describe()
 	d.Memory = w.takes
+	if w.takes.GPU > 0 {
+		d.Device = "cuda:Board"
+	}
 	return d
 }
 

@@ -14,6 +14,7 @@ import (
 	"guardhouse/internal/gguf"
 	"guardhouse/internal/inference"
 	"guardhouse/internal/inference/llamacpp"
+	"guardhouse/internal/inference/shape"
 	"guardhouse/internal/manager"
 )
 
@@ -38,7 +39,7 @@ func TestThePredictionHolds(t *testing.T) {
 			{SlotTokens: 2048, Threads: 2, Slots: 4, Batch: 1024, Lanes: 1},
 		} {
 			engine := llamacpp.New()
-			said := engine.Estimate(spec, manager.ShapeOf(g))
+			said := engine.Estimate(spec, shape.Of(g, false))
 			spec.File = f
 			m, err := engine.Load(t.Context(), spec)
 			require.NoError(t, err)

@@ -21,6 +21,7 @@ func (r *Registry) Collect(s Sources) error {
 type descriptions struct {
 	modelState, modelActive, modelWaiting, modelQueued, modelOldestWait, modelCapacity, modelSlots, modelSlotTokens, modelThreads *prometheus.Desc
 	modelWeights, modelCache, modelLanes, modelMemory, modelQueries, modelTokens, modelQueue, modelRun                            *prometheus.Desc
+	modelDevice, budget, taken, predicted, predictedDevice, deviceTotal, deviceTaken, deviceFree                                  *prometheus.Desc
 	modelWait, modelEvaluated, modelDrafted, modelAccepted, modelWritten                                                          *prometheus.Desc
 	verdicts, cacheHits, cacheMisses, cacheEntries                                                                                *prometheus.Desc
 	commitSeconds, commitGroup, commitFailed, commitWaiting                                                                       *prometheus.Desc
@@ -50,6 +51,14 @@ func describe() descriptions {
 		modelWeights:     d("model_weight_bytes", "Memory of the model's weights.", "model"),
 		modelLanes:       d("model_lanes", "Passes at a time.", "model"),
 		modelMemory:      d("model_memory_bytes", "Most memory that the model can need: weights, cache, and what a pass computes with.", "model"),
+		modelDevice:      d("model_device_memory_bytes", "Memory of a GPU that the model holds.", "model"),
+		budget:           d("model_memory_budget_bytes", "Memory that all models together may take; 0 = unknown, and nothing is refused."),
+		taken:            d("model_memory_taken_bytes", "Of it, the most that what is in memory can need, models on their way out too."),
+		predicted:        d("model_memory_predicted_bytes", "Most memory that the model is held to need before it is loaded, loaded or not.", "model"),
+		predictedDevice:  d("model_device_memory_predicted_bytes", "Memory of a GPU that the model is held to take.", "model"),
+		deviceTotal:      d("device_memory_bytes", "Memory of the GPU.", "index", "device"),
+		deviceTaken:      d("device_memory_taken_bytes", "Of it, what models in memory hold.", "index", "device"),
+		deviceFree:       d("device_memory_free_bytes", "Of it, what models may still take: what is free less its head-room.", "index", "device"),
 		modelCache:       d("model_cache_bytes", "Memory of the model's key/value cache.", "model"),
 		modelQueries:     d("model_queries_total", "Texts and windows by how they ended: judged, failed, canceled (the caller left), timeout (his time was over).", "model", "result"),
 		modelWait:        d("model_wait_seconds", "Time that a text or window waited for its place at the model, by how it ended.", "model", "result"),
@@ -106,6 +115,7 @@ func describe() descriptions {
 func (d descriptions) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
 		d.modelState, d.modelActive, d.modelWaiting, d.modelQueued, d.modelOldestWait, d.modelCapacity, d.modelSlots, d.modelSlotTokens, d.modelThreads, d.modelWeights,
+		d.modelDevice, d.budget, d.taken, d.predicted, d.predictedDevice, d.deviceTotal, d.deviceTaken, d.deviceFree,
 		d.modelCache, d.modelLanes, d.modelMemory, d.modelQueries, d.modelTokens, d.modelQueue, d.modelRun, d.modelWait, d.modelEvaluated, d.modelDrafted, d.modelAccepted, d.modelWritten, d.canaryPassed, d.canaryDrifted, d.canaryAt, d.verdicts, d.cacheHits, d.cacheMisses, d.cacheEntries, d.commitSeconds, d.commitGroup, d.commitFailed,
 		d.commitWaiting, d.auditRows, d.auditRefusals, d.auditAppend, d.auditIndexFailed, d.verifiedAt, d.verifiedOK, d.sessions, d.keys, d.limitCounts, d.limitForgotten, d.streamsOpen, d.streamsDropped, d.forwardBacklog, d.forwardSent, d.forwardFailed, d.databaseBytes, d.walBytes,
 		d.freeShare, d.freeBytes, d.certificateEnds, d.aclFileValid, d.ready, d.notReady, d.degraded, d.logDropped, d.restarts, d.started, d.build,

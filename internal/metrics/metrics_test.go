@@ -32,6 +32,12 @@ func full() metrics.Sources {
 		Models: func() []metrics.Model {
 			return []metrics.Model{{ID: "guard-nano", State: "ready", Active: 3, Waiting: 1, Queued: 5, OldestWait: 1500 * time.Millisecond, Slots: 2, Ended: []metrics.Ended{{How: "judged", Queries: 7, WaitSeconds: d}, {How: "timeout", Queries: 2}}, Drafted: 9, Written: 7, QueueSeconds: d, RunSeconds: d}}
 		},
+		Memory: func() metrics.Memory {
+			return metrics.Memory{
+				Budget: 9000, Taken: 4000, Predicted: []metrics.Predicted{{Model: "guard-nano", Bytes: 4000, Device: 700}, {Model: "large", Bytes: 8000}},
+				Devices: []metrics.Device{{Name: "cuda:Board", Total: 800, Taken: 700, Free: 50}, {Name: "cuda:Board", Total: 800}},
+			}
+		},
 		Canaries: func() []metrics.Canary {
 			return []metrics.Canary{{Model: "guard-nano", Drifted: 4, At: at}}
 		},
@@ -160,6 +166,9 @@ func TestValues(t *testing.T) {
 		`guardhouse_audit_refusals_total{reason="role"} 3`,
 		`guardhouse_audit_last_verification_ok 1`, `guardhouse_audit_append_seconds_bucket{le="0.01"} 1`, `guardhouse_audit_index_failures_total 5`,
 		`guardhouse_sessions 3`, `guardhouse_api_keys 2`, `guardhouse_db_commit_failures_total 1`,
+		`guardhouse_model_memory_budget_bytes 9000`, `guardhouse_model_memory_taken_bytes 4000`, `guardhouse_model_memory_predicted_bytes{model="large"} 8000`,
+		`guardhouse_model_device_memory_predicted_bytes{model="guard-nano"} 700`, `guardhouse_device_memory_taken_bytes{device="cuda:Board",index="0"} 700`,
+		`guardhouse_device_memory_free_bytes{device="cuda:Board",index="0"} 50`, `guardhouse_device_memory_bytes{device="cuda:Board",index="1"} 800`,
 		`guardhouse_model_canaries_passed{model="guard-nano"} 0`, `guardhouse_model_canaries_drifted{model="guard-nano"} 4`, `guardhouse_model_canaries_timestamp_seconds{model="guard-nano"} 1.79e+09`,
 		`guardhouse_ready 0`, `guardhouse_not_ready_reason{code="loading"} 1`, `guardhouse_degraded_reason{code="anchor_failing"} 1`, `guardhouse_log_dropped_lines_total 6`, `guardhouse_worker_restarts_total 2`,
 		`guardhouse_certificate_not_after_timestamp_seconds 1.79e+09`,

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"cmp"
+	"strconv"
 	"time"
 )
 
@@ -10,6 +11,9 @@ func (c *collector) models(send sender) {
 		for _, m := range c.s.Models() {
 			c.model(send, m)
 		}
+	}
+	if c.s.Memory != nil {
+		c.memory(send, c.s.Memory())
 	}
 	if c.s.Canaries != nil {
 		for _, v := range c.s.Canaries() {
@@ -35,6 +39,21 @@ func (c *collector) models(send sender) {
 	}
 }
 
+func (c *collector) memory(send sender, m Memory) {
+	send.gauge(c.d.budget, float64(m.Budget))
+	send.gauge(c.d.taken, float64(m.Taken))
+	for _, p := range m.Predicted {
+		send.gauge(c.d.predicted, float64(p.Bytes), p.Model)
+		send.gauge(c.d.predictedDevice, float64(p.Device), p.Model)
+	}
+	for i, d := range m.Devices { // two boards may have one name
+		index := strconv.Itoa(i)
+		send.gauge(c.d.deviceTotal, float64(d.Total), index, d.Name)
+		send.gauge(c.d.deviceTaken, float64(d.Taken), index, d.Name)
+		send.gauge(c.d.deviceFree, float64(d.Free), index, d.Name)
+	}
+}
+
 func (c *collector) model(send sender, m Model) {
 	send.gauge(c.d.modelState, 1, m.ID, m.State)
 	send.gauge(c.d.modelActive, float64(m.Active), m.ID)
@@ -47,6 +66,7 @@ func (c *collector) model(send sender, m Model) {
 	send.gauge(c.d.modelThreads, float64(m.Threads), m.ID)
 	send.gauge(c.d.modelLanes, float64(m.Lanes), m.ID)
 	send.gauge(c.d.modelMemory, float64(m.MemoryBytes), m.ID)
+	send.gauge(c.d.modelDevice, float64(m.DeviceBytes), m.ID)
 	send.gauge(c.d.modelWeights, float64(m.WeightBytes), m.ID)
 	send.gauge(c.d.modelCache, float64(m.CacheBytes), m.ID)
 	for _, e := range m.Ended {

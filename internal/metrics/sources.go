@@ -10,6 +10,7 @@ import (
 // several goroutines, should take milliseconds, and answer nothing that names a person.
 type Sources struct {
 	Models          func() []Model
+	Memory          func() Memory
 	Canaries        func() []Canary
 	Verdicts        func() map[Verdict]uint64
 	Cache           func() Cache
@@ -43,12 +44,32 @@ type Model struct {
 	Lanes                    int
 	WeightBytes, CacheBytes  int64
 	MemoryBytes              int64 // the most that the model can need, weights and cache with it
+	DeviceBytes              int64 // what a GPU holds of it
 	PromptTokens             uint64
 	Evaluated                uint64 // ids that were computed
 	Drafted, Accepted        uint64 // of them, those guessed ahead and those guessed right
 	Written                  uint64 // of texts
 	Ended                    []Ended
 	QueueSeconds, RunSeconds tally.Distribution
+}
+
+// Memory is the memory for models. Budget is 0 where it is unknown; what a GPU holds is not in Taken.
+type Memory struct {
+	Budget, Taken int64
+	Predicted     []Predicted
+	Devices       []Device
+}
+
+// Predicted is what a model is held to take, in memory or not: of the machine's memory and of a GPU's.
+type Predicted struct {
+	Model         string
+	Bytes, Device int64
+}
+
+// Device is a GPU's memory: what models took of it, and what they may still take.
+type Device struct {
+	Name               string
+	Total, Taken, Free int64
 }
 
 // Ended are the queries of a model that ended in one way, and how long they had waited for a place. How is judged, failed,

@@ -18,6 +18,7 @@ import (
 	"guardhouse/internal/gpu"
 	"guardhouse/internal/inference"
 	"guardhouse/internal/inference/llamacpp/kernel/kerneltest"
+	"guardhouse/internal/inference/shape"
 )
 
 // standIn compiles a library that behaves as the engine's own does, with a device that is none. "" = a compiler is missing.
@@ -111,9 +112,17 @@ func TestModelsOnAGPU(t *testing.T) {
 		defer f.Close()
 		s := spec
 		s.File = f
+		said := e.Estimate(s, shape.Of(nanoHeader(t), false))
 		m, err := e.Load(t.Context(), s)
 		require.NoError(t, err)
 		defer m.Close()
+		if os.Getenv("GH_STANDIN_LIMIT") == "" { // else the device has less than it says
+			real := m.Describe().Memory
+			t.Logf("%d layers: %+v, foreseen %+v", wanted, real, said)
+			require.GreaterOrEqual(t, said.GPU, real.GPU)
+			require.LessOrEqual(t, float64(said.GPU), 1.25*float64(real.GPU)+float64(said.Compute), "computing is counted on both sides")
+			require.GreaterOrEqual(t, said.Total(), real.Total())
+		}
 		got, err := m.Judge(t.Context(), query)
 		require.NoError(t, err)
 		require.Equal(t, want.Best, got.Best)
@@ -149,6 +158,15 @@ func TestModelsOnAGPU(t *testing.T) {
 	require.Equal(t, "cpu", back.Device)
 	require.Zero(t, back.Memory.GPU)
 	require.Contains(t, back.Choice.Why, "on the processor, beside Stand-in Board")
+
+	f, err := os.Open(nano(t))
+	require.NoError(t, err)
+	defer f.Close()
+	e.gpu.wanted = gpu.AllLayers
+	bounded := spec
+	bounded.File, bounded.Limit = f, e.Estimate(spec, shape.Of(nanoHeader(t), false)).Total() // enough for what was to stay
+	_, err = e.Load(t.Context(), bounded)
+	require.ErrorIs(t, err, inference.ErrNoRoom)
 
 	t.Setenv("GH_STANDIN_FREE", strconv.Itoa(600<<20)) // less than the head-room
 	little := try(gpu.AllLayers)

@@ -11,9 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"guardhouse/internal/fault"
+	"guardhouse/internal/gguf"
 	"guardhouse/internal/gpu"
 	"guardhouse/internal/inference"
 	"guardhouse/internal/inference/llamacpp/kernel"
+	"guardhouse/internal/inference/shape"
 )
 
 // Load reads the model behind the descriptor and makes its contexts. It refuses with fault.Unprocessable
@@ -45,22 +47,35 @@ func (e *Engine) loadAnywhere(ctx context.Context, s inference.Spec) (*model, er
 	if e.gpu == nil {
 		return e.loadOn(ctx, s, gpu.Choice{})
 	}
-	p, err := newPlan(onGPU(s), 0, 1)
+	shape, err := shapeOf(s.File)
 	if err != nil {
 		return nil, err
 	}
-	sizes, err := parts(s.File, p)
+	bounded, cores := atHand(s)
+	choice, sizes, err := placed(bounded, shape, devices(), e.gpu.wanted)
 	if err != nil {
 		return nil, err
 	}
-	choice := gpu.Choose(devices(), sizes, e.gpu.wanted)
-	return offload(ctx, e.gpu.log, s.ModelID, choice, func(c gpu.Choice) (*model, error) { return e.loadOn(ctx, s, c) })
+	return offload(ctx, e.gpu.log, s.ModelID, choice, func(c gpu.Choice) (*model, error) {
+		bounded, err := within(bounded, shape, cores, c, sizes)
+		if err != nil {
+			return nil, err
+		}
+		return e.loadOn(ctx, bounded, c)
+	})
 }
 
-// onGPU answers the spec as a device wants it: one pass at a time uses all of it, so that there is nothing to try.
-func onGPU(s inference.Spec) inference.Spec {
-	s.Lanes, s.Measure = max(1, s.Lanes), false
-	return s
+// shapeOf answers the shape of a model by its file's own table of tensors.
+func shapeOf(f *os.File) (inference.Shape, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return inference.Shape{}, fault.Wrap(err, fault.Unprocessable, "the model file could not be read")
+	}
+	g, err := gguf.Read(f, info.Size())
+	if err != nil {
+		return inference.Shape{}, err
+	}
+	return shape.Of(g, sealed(f)), nil
 }
 
 // loadOn reads the weights and makes the contexts, with the chosen layers on their device.
@@ -99,10 +114,7 @@ func (e *Engine) layOut(ctx context.Context, s inference.Spec, w *weights, cpus 
 			return nil, fault.New(fault.Unprocessable, "this model's keys and values do not divide into blocks of q8_0")
 		}
 	}
-	if c.Of > 1 { // the cache of a layer is where the layer is
-		cell -= cell * int64(min(c.Layers, c.Of-1)) / int64(c.Of-1)
-	}
-	p.need = need{cell: cell, vocab: w.vocab, heads: w.heads}
+	p.need = need{cell: beside(cell, c), vocab: w.vocab, heads: w.heads}
 	open := func(l laneLimits) (core, error) { return openLane(w, l) }
 	if err := p.settle(ctx, s, means{open: open, now: e.now, within: context.WithTimeout, room: roomOf(s, memoryRoom(root))}); err != nil {
 		return nil, err

@@ -38,6 +38,12 @@ func offload(ctx context.Context, log *slog.Logger, id string, c gpu.Choice, try
 	}
 }
 
+// onGPU answers the spec as a device wants it: one pass at a time uses all of it, so that there is nothing to try.
+func onGPU(s inference.Spec) inference.Spec {
+	s.Lanes, s.Measure = max(1, s.Lanes), false
+	return s
+}
+
 // place says where a model is.
 func place(d *inference.Description, c gpu.Choice, steps []string) {
 	d.Device = gpu.DeviceCPU
