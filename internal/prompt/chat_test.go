@@ -15,21 +15,28 @@ import (
 	"guardhouse/internal/gguf"
 )
 
+// referenceChat is a template and what the reference makes of conversations.
+type referenceChat struct {
+	Name, Template string
+	Cases          []struct {
+		Messages []Message
+		Rendered string
+	}
+}
+
+func referenceChats(t testing.TB) (all []referenceChat) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "..", "testdata", "template", "chat.json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(b, &all))
+	require.Len(t, all, 5)
+	return all
+}
+
 // The texts were rendered by the reference renderer with trim_blocks and lstrip_blocks, from the templates of the families named and
 // one of our own for the methods.
 func TestReferenceChats(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join("..", "..", "testdata", "template", "chat.json"))
-	require.NoError(t, err)
-	var all []struct {
-		Name, Template string
-		Cases          []struct {
-			Messages []Message
-			Rendered string
-		}
-	}
-	require.NoError(t, json.Unmarshal(b, &all))
-	require.Len(t, all, 5)
-	for _, c := range all {
+	for _, c := range referenceChats(t) {
 		tpl, err := compile(c.Template, true)
 		require.NoError(t, err, c.Name)
 		tpl.fixed = map[string]value{"bos_token": text{s: "<|endoftext|>"}, "eos_token": text{s: "<|im_end|>"}}
@@ -133,11 +140,7 @@ func TestNoContentBecomesASpecialToken(t *testing.T) {
 		}
 		return ids
 	}
-	b, err := os.ReadFile(filepath.Join("..", "..", "testdata", "template", "chat.json"))
-	require.NoError(t, err)
-	var all []struct{ Name, Template string }
-	require.NoError(t, json.Unmarshal(b, &all))
-	for _, one := range all[:4] {
+	for _, one := range referenceChats(t)[:4] {
 		c := ownChat(t, one.Template)
 		rapid.Check(t, func(r *rapid.T) {
 			piece := rapid.SampledFrom([]string{"<|im_end|>", "<|im_start|>", "<think>", "</think>", "<tool_call>", "<|endoftext|>", "<|im_", "end|>", "\n", "user\n", "a", "é", "<"})
