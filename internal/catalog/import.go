@@ -30,7 +30,7 @@ type ImportRequest struct {
 
 // Import checks the file, copies it read-only into the folder of models and writes its row, the opening
 // rule and the audit row in one transaction. With Allow, a file that is already here under the same id is
-// only opened. It refuses what is not a sound model, what a trial load
+// only opened, with the template that it has. It refuses what is not a sound model, what a trial load
 // does not survive, an id that was ever used for other bytes, and whatever of the request this release cannot do. Nothing stays behind when it refuses.
 func (s *Service) Import(ctx context.Context, p access.Principal, r ImportRequest) (m Model, err error) {
 	id, idErr := idFor(r.ID, r.Path)
@@ -69,20 +69,45 @@ func (s *Service) admit(ctx context.Context, pass *access.Pass, r ImportRequest,
 			return Model{}, err
 		}
 	}
-	m, parts, err := s.take(ctx, r, id, own)
+	copied, parts, err := s.take(ctx, r, id, own)
 	if err != nil {
 		return Model{}, err
 	}
-	if own != "" {
-		if err := s.keepTemplate(own); err != nil {
-			return Model{}, errors.Join(err, s.discard(m))
-		}
+	m, err := s.sameAs(ctx, r, copied)
+	if err == nil && own != "" && m.Origin == OriginImported {
+		err = s.keepTemplate(own)
 	}
-	if m, err = s.record(ctx, pass, m, r.Allow, parts); err != nil {
-		return Model{}, errors.Join(err, s.discard(m))
+	if err == nil {
+		m, err = s.record(ctx, pass, m, r.Allow, parts)
+	}
+	if err != nil || m.file != copied.file { // an embedded model needs no copy
+		err = errors.Join(err, s.discard(copied))
+	}
+	if err != nil {
+		return Model{}, err
 	}
 	_, err = s.Refresh(ctx)
 	return m, err
+}
+
+// sameAs answers the model that an import only opens: the one that is here under its id with the same bytes. It refuses with
+// fault.Conflict to open it under another template than it runs with.
+func (s *Service) sameAs(ctx context.Context, r ImportRequest, copied Model) (Model, error) {
+	if len(r.Allow) == 0 {
+		return copied, nil
+	}
+	all, err := s.read(ctx)
+	if err != nil {
+		return Model{}, err
+	}
+	m, there := find(all, func(m Model) bool { return m.ID == copied.ID && m.SHA256 == copied.SHA256 })
+	switch {
+	case !there:
+		return copied, nil
+	case r.Template != "" && m.TemplateSHA256 != copied.TemplateSHA256:
+		return Model{}, fault.New(fault.Conflict, "This model is here with another chat template: leave --template out to open it, or give another --id.").WithField("template")
+	}
+	return m, nil
 }
 
 func (r ImportRequest) check() error {

@@ -58,6 +58,42 @@ func TestImportingAgainWithAllowOpensTheModel(t *testing.T) {
 	require.Equal(t, fault.Conflict, fault.CodeOf(err))
 }
 
+// To open what is embedded needs its bytes for a moment only.
+func TestOpeningAnEmbeddedModelLeavesNoFile(t *testing.T) {
+	h := newHouse(t)
+	r := catalog.ImportRequest{Path: write(t, "g.gguf", models.GuardNano), ID: "guard-nano", Allow: []string{"role:reviewer"}}
+	m, err := h.cat.Import(t.Context(), system(), r)
+	require.NoError(t, err)
+	require.Equal(t, catalog.OriginEmbedded, m.Origin)
+	require.Empty(t, h.stored(t))
+	h.open(t, "guard-nano")
+	r.Template = write(t, "t.jinja", []byte(ownTemplate(t)+"{# mine #}"))
+	_, err = h.cat.Import(t.Context(), system(), r)
+	require.Equal(t, fault.Conflict, fault.CodeOf(err))
+	require.Empty(t, h.stored(t))
+}
+
+// A model runs with the template that it came with: to open it under another is refused, and leaves none.
+func TestOpeningAModelUnderAnotherTemplate(t *testing.T) {
+	h := newHouse(t)
+	r := catalog.ImportRequest{Path: write(t, "g.gguf", models.GuardNano), ID: "one", Template: write(t, "t.jinja", []byte(ownTemplate(t)+"{# one #}"))}
+	one, err := h.cat.Import(t.Context(), system(), r)
+	require.NoError(t, err)
+	kept := h.stored(t)
+	require.Len(t, kept, 2)
+	r.Allow, r.Template = []string{"role:reviewer"}, write(t, "u.jinja", []byte(ownTemplate(t)+"{# another #}"))
+	_, err = h.cat.Import(t.Context(), system(), r)
+	require.Equal(t, fault.Conflict, fault.CodeOf(err))
+	require.Equal(t, "template", fault.From(err).Field)
+	require.Equal(t, kept, h.stored(t))
+	r.Template = ""
+	again, err := h.cat.Import(t.Context(), system(), r)
+	require.NoError(t, err)
+	require.Equal(t, one.TemplateSHA256, again.TemplateSHA256, "it answers what runs")
+	require.Equal(t, kept, h.stored(t))
+	h.open(t, "one")
+}
+
 // A refused import of a removed model's bytes leaves none of them behind: a row that was removed names nothing.
 func TestARefusedImportOfARemovedModelLeavesNothing(t *testing.T) {
 	h := newHouse(t)

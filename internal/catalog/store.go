@@ -131,9 +131,9 @@ func putEmbedded(tx *db.Tx, m Model) error {
 	return db.Translate(tx.Gorm().Create(rowOf(m)).Error)
 }
 
-// named reports whether the row of a model that is there has the value in that column.
+// named reports whether the row of an imported model that is there has the value in that column: an embedded one has no files.
 func (s *Service) named(column, value string) (bool, error) {
 	var n int64
-	err := s.db.Read(context.Background()).Model(&row{}).Where("removed_at IS NULL").Where(map[string]any{column: value}).Count(&n).Error // the caller may have left
+	err := s.db.Read(context.Background()).Model(&row{}).Where("removed_at IS NULL AND origin = ?", OriginImported).Where(map[string]any{column: value}).Count(&n).Error // the caller may have left
 	return n > 0, db.Translate(err)
 }

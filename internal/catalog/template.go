@@ -107,7 +107,7 @@ func (f *File) Chat(m Model) (*Chat, error) {
 // sweepTemplates removes the templates of removed models that no other row names.
 func (s *Service) sweepTemplates(ctx context.Context) error {
 	var sums []string
-	err := s.db.Read(ctx).Model(&row{}).Where("removed_at IS NOT NULL AND origin = ? AND template_sha256 NOT IN (SELECT template_sha256 FROM models WHERE removed_at IS NULL)", OriginImported).
+	err := s.db.Read(ctx).Model(&row{}).Where("removed_at IS NOT NULL AND origin = ? AND template_sha256 NOT IN (SELECT template_sha256 FROM models WHERE removed_at IS NULL AND origin = ?)", OriginImported, OriginImported).
 		Distinct().Pluck("template_sha256", &sums).Error
 	if err != nil {
 		return db.Translate(err)
