@@ -8,9 +8,9 @@ import (
 
 	"guardhouse/internal/config"
 	"guardhouse/internal/gpu"
-	"guardhouse/internal/inference"
 	"guardhouse/internal/inference/llamacpp"
 	"guardhouse/internal/sandbox"
+	"guardhouse/internal/supervise"
 )
 
 // probeGPU is the name of the child that tries a library: what it does to a process, it does to that one.
@@ -34,7 +34,7 @@ const tooRisky = "a server before this one ended while its models were loaded: t
 // openEngine answers the engine of a server, and what it has found to run models on; unready says that a worker before this one
 // ended by itself before its models were loaded. It refuses a library that others could
 // have put there; whatever else keeps a GPU from being used is logged, and models run on the processor.
-func openEngine(ctx context.Context, c *config.Config, unready bool, log *slog.Logger) (inference.Engine, *gpu.Host, error) {
+func openEngine(ctx context.Context, c *config.Config, unready bool, log *slog.Logger) (*llamacpp.Engine, *gpu.Host, error) {
 	o := gpuOptions(c)
 	if unready {
 		o.Skip = tooRisky
@@ -59,6 +59,22 @@ func openEngine(ctx context.Context, c *config.Config, unready bool, log *slog.L
 		log.WarnContext(ctx, "models run on the processor", "why", host.Why)
 	}
 	return engine, host, nil
+}
+
+// remember has the engine lay models out as the worker before did, unless that may be what ended one.
+func remember(ctx context.Context, engine *llamacpp.Engine, unready bool, notes *supervise.Notes, log *slog.Logger) {
+	if notes == nil {
+		return
+	}
+	var before []byte
+	if !unready {
+		before = notes.Read()
+	}
+	engine.Remember(before, func(text []byte) {
+		if err := notes.Write(text); err != nil {
+			log.WarnContext(ctx, "noting layouts for the next worker", "err", err)
+		}
+	})
 }
 
 // lookForGPU is openEngine for who only looks: nothing is loaded into this process.

@@ -71,8 +71,9 @@ func unlessStopped(ctx context.Context, err error) error {
 	return nil
 }
 
-// serve opens the log, then everything else, and ends them in the other order.
-func (sh *shared) serve(ctx context.Context, c *config.Config, o app.Options, told func(app.Notice)) (err error) {
+// serve opens the log, then everything else, and ends them in the other order. notes are of the workers before this one, nil where there is no
+// parent.
+func (sh *shared) serve(ctx context.Context, c *config.Config, o app.Options, notes *supervise.Notes, told func(app.Notice)) (err error) {
 	l, err := openLog(ctx, c, sh.err)
 	if err != nil {
 		return err
@@ -83,9 +84,12 @@ func (sh *shared) serve(ctx context.Context, c *config.Config, o app.Options, to
 	if o.Canaries, err = canary.Builtin(); err != nil {
 		return err
 	}
-	if o.Engine, o.GPU, err = openEngine(ctx, c, o.Restart.Unready, l.log); err != nil {
+	engine, host, err := openEngine(ctx, c, o.Restart.Unready, l.log)
+	if err != nil {
 		return err
 	}
+	remember(ctx, engine, o.Restart.Unready, notes, l.log)
+	o.Engine, o.GPU = engine, host
 	o.LogDropped, o.Kernels, o.Build = l.dropped, llamacpp.Kernels, thisBuild()
 	return app.Serve(ctx, c, o, told)
 }

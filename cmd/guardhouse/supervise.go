@@ -52,7 +52,7 @@ func (sh *shared) alone(ctx context.Context, c *config.Config) error {
 			return fmt.Errorf("clearing the environment: %w", err)
 		}
 	}
-	return sh.serve(ctx, c, app.Options{}, func(n app.Notice) { announce(sh, n) })
+	return sh.serve(ctx, c, app.Options{}, nil, func(n app.Notice) { announce(sh, n) })
 }
 
 // work serves as the worker of a parent, and ends with it.
@@ -78,7 +78,7 @@ func (sh *shared) work(ctx context.Context) error {
 		Inherited: inherited, Marks: w.Marks(time.Now), //nolint:forbidigo // as above
 		Restart: app.Restart{Count: w.Generation - 1, Why: w.Ended, At: w.EndedAt, Unready: w.Unready}, Loaded: w.Whole,
 	}
-	return sh.serve(ctx, c, o, func(n app.Notice) {
+	return sh.serve(ctx, c, o, w.Notes(), func(n app.Notice) {
 		if w.Generation > 1 { // the address was told; a token that was told is good for nothing now
 			n = app.Notice{SetupToken: n.SetupToken}
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
+
+// deadline is against hangs alone: a busy machine starts a worker under the race detector in seconds.
+const deadline = 5 * time.Minute
 
 // asParent makes this test binary a parent of its own, to be killed.
 const asParent = "GH_TEST_AS_PARENT"
@@ -50,7 +54,11 @@ type said struct {
 	Args            []string
 	Open            []string // descriptors that a child of it would get
 	Note            string   // what is in the file that was handed on
+	Notes           string   // of the worker before
 }
+
+// notesOf is what a worker of these tests leaves for the next one.
+func notesOf(generation int) string { return fmt.Sprint("of ", generation) }
 
 func worker() int {
 	w, err := Inherit()
@@ -65,6 +73,13 @@ func worker() int {
 		return 1
 	case how == "die at start", how == "die at start once" && w.Generation == 1:
 		kill(syscall.SIGKILL)
+	case how == "die before it serves":
+		w.Whole()
+		kill(syscall.SIGKILL)
+	case how == "leave somebody" && w.Generation == 1:
+		return leaveSomebody(w)
+	case how == "babble":
+		go babble(w)
 	case how == "abort at start once" && w.Generation == 1:
 		kill(syscall.SIGABRT)
 	case how == "crash by payloads" && w.Generation <= crashesByPayloads:
@@ -76,6 +91,10 @@ func worker() int {
 	}
 	stop := make(chan os.Signal, 2) // one of each: what finds no room is lost
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGHUP)
+	if how == "hang" {
+		signal.Ignore(syscall.SIGTERM)
+		stop = nil
+	}
 	w.Serving()
 	w.Whole()
 	tell(w)
@@ -89,6 +108,27 @@ func worker() int {
 		fmt.Println("hung up")
 	}
 	return 5
+}
+
+// leaveSomebody dies as one that native code took over may: a process of its own holds all that it had open. That one ends with the
+// pipe of the test.
+func leaveSomebody(w *Worker) int {
+	c := exec.CommandContext(context.Background(), "/bin/cat")
+	c.Stdin, c.ExtraFiles = w.File("go on"), []*os.File{w.word, w.life, w.table.File()}
+	if err := c.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 3
+	}
+	w.Serving()
+	kill(syscall.SIGKILL)
+	return 3
+}
+
+// babble says whatever it likes, for as long as it is let.
+func babble(w *Worker) {
+	for i := 0; ; i++ {
+		w.say(byte(i))
+	}
 }
 
 // crashesByPayloads are more than the parent forgives of any other kind.
@@ -129,6 +169,10 @@ func tell(w *Worker) {
 		note, _ := io.ReadAll(io.NewSectionReader(f, 0, 100))
 		out.Note = string(note)
 	}
+	out.Notes = string(w.Notes().Read())
+	if err := w.Notes().Write([]byte(notesOf(w.Generation))); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 	line, _ := json.Marshal(out)
 	fmt.Println(string(line))
 }
@@ -136,7 +180,8 @@ func tell(w *Worker) {
 func options(how string, out *os.File) Options {
 	return Options{
 		Args: []string{"guardhouse", "serve"}, Config: []byte(how), Std: [3]*os.File{nil, out, os.Stderr}, Now: time.Now,
-		Log: slog.New(slog.DiscardHandler),
+		Environ: []string{"GORACE=atexit_sleep_ms=0"}, // the race detector's second at the end of each worker
+		Log:     slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -148,6 +193,8 @@ type parent struct {
 	stop  context.CancelFunc
 	done  chan error
 	waits *[]time.Duration
+	// patient is how long a worker may take to finish.
+	patient time.Duration
 }
 
 func begin(t *testing.T, how string, change func(*Options)) *parent {
@@ -159,7 +206,7 @@ func begin(t *testing.T, how string, change func(*Options)) *parent {
 	f, err := os.Open(note)
 	require.NoError(t, err)
 	o := options(how, w)
-	if strings.HasPrefix(how, "crash") { // what Go says of it is pages long
+	if strings.HasPrefix(how, "crash") || strings.HasPrefix(how, "abort") { // what Go says of it is pages long
 		o.Std[2], err = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 		require.NoError(t, err)
 	}
@@ -167,13 +214,16 @@ func begin(t *testing.T, how string, change func(*Options)) *parent {
 	if change != nil {
 		change(&o)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	p := &parent{t: t, lines: json.NewDecoder(r), out: r, stop: cancel, done: make(chan error, 1), waits: &[]time.Duration{}}
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	p := &parent{t: t, lines: json.NewDecoder(r), out: r, stop: cancel, done: make(chan error, 1), waits: &[]time.Duration{}, patient: deadline}
+	if how == "hang" {
+		p.patient = time.Millisecond
+	}
 	go func() {
-		err := run(ctx, o, func(_ context.Context, wait time.Duration) bool {
+		err := run(ctx, &supervisor{Options: o, patient: p.patient, rest: func(_ context.Context, wait time.Duration) bool {
 			*p.waits = append(*p.waits, wait)
 			return ctx.Err() == nil
-		})
+		}})
 		_ = w.Close()
 		p.done <- err
 	}()
@@ -197,7 +247,7 @@ func (p *parent) ends() error {
 	select {
 	case err := <-p.done:
 		return err
-	case <-time.After(time.Minute):
+	case <-time.After(deadline):
 		require.Fail(p.t, "the parent does not end")
 		return nil
 	}

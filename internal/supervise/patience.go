@@ -39,8 +39,8 @@ func (e Ended) ByItself() bool {
 // refused says that it did not want to start, and has told why.
 func (e Ended) refused() bool { return !e.Served && e.Code >= 0 && e.Code != exitFault }
 
-// failed says that the next worker may well end like this one.
-func (e Ended) failed() bool { return e.Whole == 0 || e.ByItself() && e.Whole < quiet }
+// failed says that the next worker may well end like this one. Models may be loaded before the ports are answered.
+func (e Ended) failed() bool { return !e.Served || e.Whole == 0 || e.ByItself() && e.Whole < quiet }
 
 // final is what the end of one that was asked to stop means for the parent.
 func (e Ended) final() error {

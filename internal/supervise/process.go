@@ -19,10 +19,19 @@ type process struct {
 	word    *os.File
 	began   time.Time
 	serving chan struct{} // closed once its ports are answered
+	served  atomic.Bool   // the same
 	whole   atomic.Int64  // since when, in ns after began; 0 = not yet
 	now     func() time.Time
 	ended   chan Ended
 }
+
+const (
+	// mostWords is more than a worker has to say. Nobody listens to one that says more.
+	mostWords = 16
+	// lastWords is how long what a dead worker said is waited for. Its end of the pipe closed with it, unless somebody whom it left
+	// behind has that too.
+	lastWords = time.Second
+)
 
 // start starts a worker: this very binary, whatever lies under its name now.
 func (s *supervisor) start(with Start) (_ *process, err error) {
@@ -46,7 +55,7 @@ func (s *supervisor) start(with Start) (_ *process, err error) {
 		return nil, errors.Join(fmt.Errorf("making a pipe from the worker: %w", err), lifeHere.Close())
 	}
 	defer func() { err = errors.Join(err, wordThere.Close()) }()
-	files = append(files, told, lifeThere, wordThere, s.table.File())
+	files = append(files, told, lifeThere, wordThere, s.table.File(), s.notes)
 	for _, f := range s.Files {
 		files = append(files, f.File)
 	}
@@ -63,27 +72,42 @@ func (s *supervisor) start(with Start) (_ *process, err error) {
 
 func (p *process) close() error { return errors.Join(p.life.Close(), p.word.Close()) }
 
-// watch hears what the worker says, until it is gone, and tells how it ended.
-func (p *process) watch() {
-	word, served := make([]byte, 1), false
-	for {
+// listen hears what the worker says: each word counts once.
+func (p *process) listen() {
+	word := make([]byte, 1)
+	for range mostWords {
 		if _, err := io.ReadFull(p.word, word); err != nil {
-			break // it is gone, or soon will be
+			return // it is gone, or soon will be
 		}
 		switch word[0] {
 		case wordServing:
-			if !served {
-				served = true
+			if p.served.CompareAndSwap(false, true) {
 				close(p.serving)
 			}
 		case wordWhole:
-			p.whole.Store(int64(max(1, p.now().Sub(p.began))))
+			p.whole.CompareAndSwap(0, int64(max(1, p.now().Sub(p.began))))
 		}
 	}
+}
+
+// watch waits until the worker is gone, and tells how it ended. It goes by the kernel alone: what a worker says or leaves open keeps
+// no parent from noticing.
+func (p *process) watch() {
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		p.listen() // until close at the latest
+	}()
 	state, err := p.process.Wait()
+	e := Ended{At: p.now(), err: err}
 	reap()
-	e := Ended{At: p.now(), Served: served, err: err}
-	e.Ran = e.At.Sub(p.began)
+	timer := time.NewTimer(lastWords)
+	defer timer.Stop()
+	select {
+	case <-heard:
+	case <-timer.C:
+	}
+	e.Ran, e.Served = e.At.Sub(p.began), p.served.Load()
 	if whole := time.Duration(p.whole.Load()); whole > 0 {
 		e.Whole = max(1, e.Ran-whole)
 	}
@@ -113,3 +137,6 @@ func (p *process) terminate() { _ = p.process.Signal(syscall.SIGTERM) }
 
 // hangUp passes on that the log file is to be opened anew.
 func (p *process) hangUp() { _ = p.process.Signal(syscall.SIGHUP) }
+
+// kill ends one that does not finish.
+func (p *process) kill() { _ = p.process.Kill() }

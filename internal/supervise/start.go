@@ -19,6 +19,7 @@ const (
 	lifeAt
 	wordAt
 	tableAt
+	notesAt
 	filesAt
 )
 
@@ -49,14 +50,10 @@ func (s Start) seal() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, err := unix.MemfdCreate("guardhouse-start", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
-	if errors.Is(err, unix.EINVAL) { // before Linux 6.3 there is no such flag
-		fd, err = unix.MemfdCreate("guardhouse-start", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
-	}
+	f, err := memoryFile("guardhouse-start")
 	if err != nil {
 		return nil, fmt.Errorf("making the worker's settings: %w", err)
 	}
-	f := os.NewFile(uintptr(fd), "guardhouse-start")
 	if _, err := f.Write(append([]byte(magic), text...)); err != nil {
 		return nil, errors.Join(fmt.Errorf("writing the worker's settings: %w", err), f.Close())
 	}
@@ -64,6 +61,18 @@ func (s Start) seal() (*os.File, error) {
 		return nil, errors.Join(fmt.Errorf("sealing the worker's settings: %w", err), f.Close())
 	}
 	return f, nil
+}
+
+// memoryFile makes an empty file that lies nowhere and can be sealed.
+func memoryFile(name string) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
+	if errors.Is(err, unix.EINVAL) { // before Linux 6.3 there is no such flag
+		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // IsWorker says whether a parent started this process as its worker. It changes nothing.

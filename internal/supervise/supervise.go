@@ -19,6 +19,10 @@ import (
 // mostMemory is what the parent's garbage may come to before it is collected eagerly.
 const mostMemory = 32 << 20
 
+// longestStop is more than a worker takes to finish: its requests and its models have thirty seconds each. One that hangs in native
+// code never would, and nothing else would end the parent.
+const longestStop = 80 * time.Second
+
 // Options of a parent.
 type Options struct {
 	Args    []string // of the worker, with the program's name
@@ -46,23 +50,26 @@ func (e *ExitError) Error() string { return fmt.Sprintf("the worker ended with s
 
 // Run keeps one worker running until ctx ends, then asks it to finish and answers how it did. It answers ExitError for a first worker
 // that refuses to start, and gives up where workers fail again and again.
-func Run(ctx context.Context, o Options) error { return run(ctx, o, rest) }
+func Run(ctx context.Context, o Options) error {
+	return run(ctx, &supervisor{Options: o, rest: rest, patient: longestStop})
+}
 
-func run(ctx context.Context, o Options, rest func(context.Context, time.Duration) bool) (err error) {
+func run(ctx context.Context, s *supervisor) (err error) {
 	// The kernel ends the worker with the thread that started it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	debug.SetMemoryLimit(mostMemory)
-	book, err := crash.NewBook()
-	if err != nil {
+	if s.book, err = crash.NewBook(); err != nil {
 		return err
 	}
-	table, err := crash.NewTable()
-	if err != nil {
+	if s.table, err = crash.NewTable(); err != nil {
 		return fmt.Errorf("%w: start with --no-supervisor", err)
 	}
-	defer func() { err = errors.Join(err, table.Close()) }()
-	s := &supervisor{Options: o, book: book, table: table, rest: rest}
+	defer func() { err = errors.Join(err, s.table.Close()) }()
+	if s.notes, err = newNotes(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.notes.Close()) }()
 	return s.run(ctx)
 }
 
@@ -70,8 +77,10 @@ type supervisor struct {
 	Options
 	book     *crash.Book
 	table    *crash.Table
+	notes    *os.File
 	patience patience
 	rest     func(ctx context.Context, wait time.Duration) bool
+	patient  time.Duration // with a worker that was asked to finish
 }
 
 func (s *supervisor) run(ctx context.Context) error {
@@ -130,6 +139,7 @@ func (s *supervisor) attend(ctx context.Context, p *process) (Ended, error) {
 	stop := ctx.Done()
 	// Before a worker serves it may not have a handler yet, and would end of a hang-up.
 	serving, hangups := p.serving, (<-chan os.Signal)(nil)
+	var late <-chan time.Time
 	for {
 		select {
 		case e := <-p.ended:
@@ -141,9 +151,15 @@ func (s *supervisor) attend(ctx context.Context, p *process) (Ended, error) {
 		case <-stop:
 			stop = nil
 			p.terminate()
+			timer := time.NewTimer(s.patient)
+			defer timer.Stop()
+			late = timer.C
 			if err := s.stopping(); err != nil {
 				s.Log.Error("closing the ports", "err", err)
 			}
+		case <-late:
+			s.Log.Error("the worker does not finish: it is killed", "asked_s", int(s.patient.Seconds()))
+			p.kill()
 		}
 	}
 }
@@ -157,6 +173,9 @@ func (s *supervisor) stopping() error {
 
 // rest waits and answers false when ctx ended first.
 func rest(ctx context.Context, wait time.Duration) bool {
+	if wait == 0 {
+		return ctx.Err() == nil
+	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ func TestAWorkerEndsWhenItIsAsked(t *testing.T) {
 func TestAWorkerThatDiesIsReplaced(t *testing.T) {
 	p := begin(t, "serve", nil)
 	before := p.next()
-	for i := range 20 {
+	for i := range 8 {
 		require.NoError(t, syscall.Kill(before.PID, syscall.SIGKILL))
 		s := p.next()
 		require.Equal(t, i+2, s.Generation)
@@ -94,11 +95,66 @@ func TestARefusedStartIsNotRepeated(t *testing.T) {
 }
 
 func TestACrashLoopEnds(t *testing.T) {
-	for _, how := range []string{"crash", "die at start"} {
+	for _, how := range []string{"crash", "die at start", "die before it serves"} {
 		p := begin(t, how, nil)
 		go func() { _, _ = bufio.NewReader(p.out).WriteTo(discard{}) }()
 		require.ErrorContains(t, p.ends(), "8 times in a row", how)
 		require.Equal(t, []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second}, *p.waits, how)
+	}
+}
+
+// Whoever a dead worker left behind holds what it had open: its end is noticed all the same, and what it said counts.
+func TestAWorkerThatLeavesSomebodyBehindIsReplaced(t *testing.T) {
+	hold, goOn, err := os.Pipe()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, hold.Close()) }()
+	p := begin(t, "leave somebody", func(o *Options) { o.Files = append(o.Files, File{Name: "go on", File: hold}) })
+	s := p.next()
+	require.Equal(t, 2, s.Generation)
+	require.Equal(t, "signal killed", s.Ended)
+	require.NoError(t, goOn.Close())
+	p.stop()
+	require.NoError(t, p.ends())
+}
+
+// What a worker says beyond its few words is not listened to.
+func TestAWorkerThatBabblesIsAskedToEnd(t *testing.T) {
+	p := begin(t, "babble", nil)
+	p.next()
+	p.stop()
+	require.NoError(t, p.ends())
+}
+
+func TestEachWordCountsOnce(t *testing.T) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	now := time.Unix(0, 0)
+	p := &process{word: r, began: now, serving: make(chan struct{}), now: func() time.Time { now = now.Add(time.Second); return now }}
+	_, err = w.WriteString("SWxSW" + strings.Repeat("W", 2*mostWords))
+	require.NoError(t, err)
+	p.listen() // though nobody closed the other end
+	require.True(t, p.served.Load())
+	require.Equal(t, int64(time.Second), p.whole.Load(), "the first time")
+	require.NoError(t, errors.Join(r.Close(), w.Close()))
+}
+
+// A worker that hangs in native code never finishes: it is ended, and that is no good end.
+func TestAWorkerThatDoesNotFinishIsKilled(t *testing.T) {
+	p := begin(t, "hang", nil)
+	p.next()
+	p.stop()
+	require.ErrorContains(t, p.ends(), "signal killed")
+}
+
+func TestAStopEndsARest(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	require.True(t, rest(ctx, 0))
+	rested := make(chan bool)
+	go func() { rested <- rest(ctx, deadline) }()
+	cancel()
+	require.False(t, <-rested)
+	for range 100 {
+		require.False(t, rest(ctx, 0), "no worker is started to be ended")
 	}
 }
 

@@ -23,6 +23,7 @@ type Worker struct {
 	Start
 	life, word *os.File
 	table      *crash.Table
+	notes      *Notes
 	files      map[string]*os.File
 }
 
@@ -40,7 +41,7 @@ func Inherit() (*Worker, error) {
 	if err := unix.Close(startAt); err != nil {
 		return nil, fmt.Errorf("taking the parent's settings: %w", err)
 	}
-	w := &Worker{Start: start, life: os.NewFile(lifeAt, "life"), word: os.NewFile(wordAt, "word"), files: map[string]*os.File{}}
+	w := &Worker{Start: start, life: os.NewFile(lifeAt, "life"), word: os.NewFile(wordAt, "word"), notes: &Notes{file: os.NewFile(notesAt, "notes")}, files: map[string]*os.File{}}
 	for i, name := range start.Names {
 		w.files[name] = os.NewFile(uintptr(filesAt+i), name)
 	}
@@ -65,6 +66,9 @@ func (w *Worker) File(name string) *os.File { return w.files[name] }
 func (w *Worker) Marks(now func() time.Time) *crash.Marks {
 	return crash.NewMarks(w.table, w.Crashes, now)
 }
+
+// Notes answers what the workers under this parent tell each other.
+func (w *Worker) Notes() *Notes { return w.notes }
 
 // Serving tells the parent that the ports are answered.
 func (w *Worker) Serving() { w.say(wordServing) }

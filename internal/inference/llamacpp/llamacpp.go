@@ -12,8 +12,9 @@ import (
 
 // Engine loads models into this process.
 type Engine struct {
-	now func() time.Time
-	gpu *gpuUse // nil = models run on the processor
+	now    func() time.Time
+	gpu    *gpuUse // nil = models run on the processor
+	trials *trials // nil = each is made
 }
 
 // gpuUse is how models use the GPU of this process.

@@ -116,7 +116,14 @@ func (e *Engine) layOut(ctx context.Context, s inference.Spec, w *weights, cpus 
 	}
 	p.need = need{cell: beside(cell, c), vocab: w.vocab, heads: w.heads}
 	open := func(l laneLimits) (core, error) { return openLane(w, l) }
-	if err := p.settle(ctx, s, means{open: open, now: e.now, within: context.WithTimeout, room: roomOf(s, memoryRoom(root))}); err != nil {
+	file, err := s.File.Stat()
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unprocessable, "the model's file cannot be read")
+	}
+	if err := p.settle(ctx, s, means{
+		open: open, now: e.now, within: context.WithTimeout, room: roomOf(s, memoryRoom(root)),
+		trials: e.trials, kernels: kernel.Name(), file: file.Size(),
+	}); err != nil {
 		return nil, err
 	}
 	var cores []core

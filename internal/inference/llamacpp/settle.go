@@ -17,6 +17,10 @@ type means struct {
 	now    func() time.Time
 	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
 	room   int64 // bytes that may still be taken, 0 = unknown
+	trials *trials
+	// What a trial depends on and the plan does not say.
+	kernels string
+	file    int64 // bytes
 }
 
 // settle decides what was left open: lanes and slots, by trying where that was asked for and says more
@@ -38,6 +42,10 @@ func (p *plan) settle(ctx context.Context, s inference.Spec, m means) error {
 		}
 		return p.squeeze(m.room)
 	}
+	about, guessed := p.subject(s, m, all), guess(all, p.weightBytes)
+	if found, known := m.trials.take(about, all, guessed); known {
+		return p.settleOn(found, s, m)
+	}
 	t := &trial{
 		rig: p.rig(m), layouts: all, weightBytes: p.weightBytes, threads: p.threads, budget: largeTrial, within: m.within,
 	}
@@ -48,6 +56,12 @@ func (p *plan) settle(ctx context.Context, s inference.Spec, m means) error {
 	if err != nil {
 		return err
 	}
+	m.trials.note(about, found)
+	return p.settleOn(found, s, m)
+}
+
+// settleOn takes over what was found.
+func (p *plan) settleOn(found tried, s inference.Spec, m means) error {
 	p.choice = found.Choice
 	p.deal(found.layout.lanes, s.Slots)
 	return p.squeeze(m.room)

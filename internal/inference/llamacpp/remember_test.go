@@ -1,0 +1,142 @@
+package llamacpp
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"guardhouse/internal/inference"
+)
+
+// remembering is what an engine tells the one after it.
+type remembering struct {
+	told []byte
+	kept int
+}
+
+func (r *remembering) engine() *Engine {
+	e := New()
+	e.Remember(r.told, func(text []byte) { r.told = text; r.kept++ })
+	return e
+}
+
+func settledBy(t *testing.T, e *Engine, m *machine, model string, cores int) plan {
+	t.Helper()
+	s := inference.Spec{ModelID: model, SlotTokens: 512, Measure: true, Flash: choiceOn}
+	p, err := newPlan(s, 8<<20, cores)
+	require.NoError(t, err)
+	p.need = need{cell: 1024, vocab: scriptedVocab, heads: 4}
+	w := m.means(0)
+	w.trials, w.file, w.kernels = e.trials, 9<<20, "none"
+	require.NoError(t, p.settle(t.Context(), s, w))
+	return p
+}
+
+// slowWide is a machine whose threads wait for each other, so that two lanes are best; still is one that nothing may run on.
+func slowWide(t *testing.T) *machine {
+	return scaling(t, 20*time.Microsecond, func(n int) float64 { return 1 / float64(n) })
+}
+
+func still(t *testing.T) *machine {
+	return &machine{t: t, fail: func(int) error { return errors.New("nothing should be tried") }}
+}
+
+func TestWhatATrialFoundIsToldToTheNextProcess(t *testing.T) {
+	r := &remembering{}
+	first := settledBy(t, r.engine(), slowWide(t), "guard", 2)
+	require.Equal(t, 1, r.kept)
+	require.NotContains(t, first.choice.Why, "before")
+
+	next := r.engine()
+	second := settledBy(t, next, still(t), "guard", 2)
+	require.Equal(t, first.lanes, second.lanes)
+	require.Equal(t, first.lane, second.lane)
+	require.Equal(t, first.choice.Why+", as tried before", second.choice.Why)
+	require.Equal(t, first.choice.Trials, second.choice.Trials)
+	require.Equal(t, []any{first.choice.IDs, first.choice.Solo, first.choice.Wide}, []any{second.choice.IDs, second.choice.Solo, second.choice.Wide}, "the gauge begins as well")
+	require.Zero(t, second.choice.Took)
+	require.Equal(t, 1, r.kept, "nothing new")
+
+	again := settledBy(t, next, slowWide(t), "guard", 2)
+	require.Positive(t, again.choice.Took, "who loads it again has it tried again")
+	settledBy(t, r.engine(), still(t), "guard", 2)
+}
+
+// What could have come out otherwise is tried.
+func TestAnotherSubjectIsTried(t *testing.T) {
+	r := &remembering{}
+	settledBy(t, r.engine(), slowWide(t), "guard", 2)
+	require.Positive(t, settledBy(t, r.engine(), slowWide(t), "other", 2).choice.Took)
+	require.Positive(t, settledBy(t, r.engine(), slowWide(t), "guard", 4).choice.Took)
+	e := r.engine()
+	for _, model := range []string{"guard", "other"} {
+		require.Zero(t, settledBy(t, e, still(t), model, 2).choice.Took, "they are known side by side")
+	}
+}
+
+// A machine that was too busy for a trial is not kept busy with the same at each restart.
+func TestATrialThatDidNotEndIsNotRepeated(t *testing.T) {
+	r := &remembering{}
+	slow := scaling(t, 7*time.Millisecond, func(int) float64 { return 1 })
+	require.Empty(t, settledBy(t, r.engine(), slow, "guard", 2).choice.Trials)
+	p := settledBy(t, r.engine(), still(t), "guard", 2)
+	require.Equal(t, 2, p.lanes)
+	require.Equal(t, "2 lanes of 1 thread by the size of the model: a trial before did not end in time", p.choice.Why)
+}
+
+func TestAnEngineWithoutMemoryTries(t *testing.T) {
+	require.Positive(t, settledBy(t, New(), slowWide(t), "guard", 2).choice.Took)
+}
+
+// Whatever a process was made to write before it ended, the next one tries for itself, or chooses among its own layouts.
+func TestHostileMemoryOfTrials(t *testing.T) {
+	r := &remembering{}
+	settledBy(t, r.engine(), slowWide(t), "guard", 2)
+	var good []trialled
+	require.NoError(t, json.Unmarshal(r.told, &good))
+	require.Len(t, good, 1)
+	for name, change := range map[string]func(*trialled){
+		"no layout of ours":  func(k *trialled) { k.Trials[0].Lanes = 1 << 30 },
+		"too few":            func(k *trialled) { k.Trials = k.Trials[:1] },
+		"no speed":           func(k *trialled) { k.Trials[0].PerSecond = -1 },
+		"beyond any speed":   func(k *trialled) { k.Trials[0].PerSecond = math.MaxFloat64 },
+		"a prompt too long":  func(k *trialled) { k.IDs = math.MaxInt },
+		"no prompt":          func(k *trialled) { k.IDs = 0 },
+		"time goes back":     func(k *trialled) { k.Solo = -1 },
+		"no time":            func(k *trialled) { k.Wide = 0 },
+		"an endless time":    func(k *trialled) { k.Wide = math.MaxInt64 },
+		"late, with figures": func(k *trialled) { k.Trials = nil },
+	} {
+		var bad []trialled
+		require.NoError(t, json.Unmarshal(r.told, &bad))
+		change(&bad[0])
+		text, err := json.Marshal(bad)
+		require.NoError(t, err)
+		e := New()
+		e.Remember(text, nil)
+		require.Positive(t, settledBy(t, e, slowWide(t), "guard", 2).choice.Took, name)
+	}
+	many, err := json.Marshal(make([]trialled, mostKnown+1))
+	require.NoError(t, err)
+	for _, text := range []string{"", "{", "null", `{"a":1}`, `[1]`, string(many)} {
+		e := New()
+		e.Remember([]byte(text), nil)
+		require.Positive(t, settledBy(t, e, slowWide(t), "guard", 2).choice.Took, text)
+	}
+}
+
+func TestTheOldestTrialsAreForgotten(t *testing.T) {
+	r := &remembering{}
+	e := r.engine()
+	for i := range mostKnown + 3 {
+		e.trials.note(subject{Weights: int64(i)}, tried{})
+	}
+	var known []trialled
+	require.NoError(t, json.Unmarshal(r.told, &known))
+	require.Len(t, known, mostKnown)
+	require.Equal(t, int64(3), known[0].Subject.Weights)
+}
