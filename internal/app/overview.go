@@ -57,7 +57,7 @@ func (a *App) newOverview(files *tlsfiles.Files) *overview.Service {
 	b := a.options.Build
 	m := overview.Machine{
 		Version: cmp.Or(b.Version, "unknown"), Commit: cmp.Or(b.Commit, "unknown"), Go: runtime.Version(), Engine: cmp.Or(b.Engine, "unknown"),
-		Data: a.Config.Data, Disk: a.disk, Examine: a.examine,
+		Data: a.Config.Data, Disk: a.disk, Examine: a.examine, Worker: a.worker(),
 	}
 	if files != nil {
 		m.Certificate = func() overview.Certificate {

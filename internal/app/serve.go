@@ -84,6 +84,9 @@ func (a *App) serve(ctx context.Context, announce func(Notice)) (err error) {
 		return errors.Join(err, e.close())
 	}
 	announce(notice)
+	if err := a.noteWorker(); err != nil {
+		a.log.Warn("noting the restarts of the worker", "err", err)
+	}
 	if r := a.options.Restart; r.Count > 0 {
 		a.log.Warn("serving again after the worker ended", "restarts", r.Count, "why", r.Why, "away_ms", a.now().Sub(r.At).Milliseconds())
 	}

@@ -20,6 +20,7 @@ import (
 	"guardhouse/internal/access"
 	"guardhouse/internal/auth"
 	"guardhouse/internal/config"
+	"guardhouse/internal/doctor"
 	"guardhouse/internal/supervise"
 )
 
@@ -208,6 +209,21 @@ func TestAPayloadIsNotRunAThirdTime(t *testing.T) {
 	}
 	require.NoError(t, s.stop())
 	require.Equal(t, 4, s.rows("payload_refused"))
+	w := s.noted()
+	require.EqualValues(t, 2, w.Restarts)
+	require.NotEmpty(t, w.Ended)
+	require.WithinDuration(t, time.Now(), w.EndedAt, deadline)
+}
+
+// noted is what the last worker noted for doctor of those before it.
+func (s *supervised) noted() (w doctor.Worker) {
+	a, err := Open(s.t.Context(), settings(s.t, s.data), Options{Engine: engine(s.t)})
+	require.NoError(s.t, err)
+	defer func() { require.NoError(s.t, a.Close()) }()
+	var text string
+	require.NoError(s.t, a.DB.ReadSQL().QueryRowContext(s.t.Context(), "SELECT value FROM meta WHERE key = ?", doctor.WorkerKey).Scan(&text))
+	require.NoError(s.t, json.Unmarshal([]byte(text), &w))
+	return w
 }
 
 // rows answers how many rows of the log say of a use that it ended with a code, once the server is gone and the chain is found whole.

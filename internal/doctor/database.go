@@ -60,6 +60,7 @@ func (d *doctor) database(ctx context.Context) {
 	d.chain(ctx, look)
 	d.models(ctx, look)
 	d.engine(ctx, look)
+	d.worker(ctx, look)
 }
 
 // journal looks into the file's header, where the two bytes at 18 are 2 for a write-ahead log.

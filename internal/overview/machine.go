@@ -26,8 +26,17 @@ type Machine struct {
 	Disk func() (Disk, error)
 	// Certificate answers the one in force; nil for plain HTTP.
 	Certificate func() Certificate
+	// Worker is what a supervisor knows of this process; nil without one.
+	Worker *Worker
 	// Examine goes through the machine.
 	Examine func(context.Context) doctor.Report
+}
+
+// Worker is how often the supervisor had to start the server again since it was started itself, and how and when the last one before this ended.
+type Worker struct {
+	Restarts int
+	Ended    string // "" = none did
+	EndedAt  time.Time
 }
 
 // Disk is what the database takes and what the disk has left.
