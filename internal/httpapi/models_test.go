@@ -99,6 +99,7 @@ func TestWhatDoesNotFitTellsNobodyOfOtherModels(t *testing.T) {
 		m := object(t, w.Body.Bytes())
 		require.Equal(t, "no_memory", m["state_code"], as)
 		require.Equal(t, told, m["state_reason"], as)
+		matchesDocument(t, "getModel", http.StatusOK, w.Header().Get("Content-Type"), w.Body.Bytes())
 	}
 }
 

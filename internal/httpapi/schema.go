@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -44,7 +45,7 @@ func checkSchema(s *openapi3.Schema, v any, field string) error {
 	return wrong(field, "has an unknown type")
 }
 
-func wrong(field, rule string) error {
+func wrong(field, rule string) *fault.Error {
 	if field == "" {
 		return fault.New(fault.Invalid, "The body "+rule+".")
 	}
@@ -70,10 +71,29 @@ func checkOneOf(s *openapi3.Schema, v any, field string) error {
 			first = err
 		}
 	}
+	if both := mixed(s, v); both != nil {
+		return wrong(field, "must not have both "+both[0]+" and "+both[1]).WithField(join(field, both[0]))
+	}
 	if first == nil {
 		return wrong(field, "has none of the types that are allowed here")
 	}
 	return first
+}
+
+// mixed answers what two branches cannot do without where v has it all, nil where it does not: then neither branch is the one that it
+// is held against.
+func mixed(s *openapi3.Schema, v any) []string {
+	var has []string
+	for _, branch := range s.OneOf {
+		if sameMembers(branch.Value, v) {
+			has = append(has, branch.Value.Required[0])
+		}
+	}
+	slices.Sort(has)
+	if has = slices.Compact(has); len(has) < 2 {
+		return nil
+	}
+	return has
 }
 
 func sameKind(s *openapi3.Schema, v any) bool {
@@ -212,6 +232,8 @@ func checkNumber(s *openapi3.Schema, v json.Number, field string) error {
 	kind := "number"
 	if _, err := v.Int64(); err == nil {
 		kind = "integer"
+	} else if s.Type.Is("integer") && !strings.ContainsAny(v.String(), ".eE") {
+		return wrong(field, "is out of range")
 	}
 	if err := mustBe(s, kind, field); err != nil {
 		return err

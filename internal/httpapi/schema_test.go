@@ -10,6 +10,37 @@ import (
 	"guardhouse/internal/httpapi/strictjson"
 )
 
+// TestCheckSchemaSaysWhatIsWrong: a number that is too large for its type has the right type, and of two bodies in one neither is wrong.
+func TestCheckSchemaSaysWhatIsWrong(t *testing.T) {
+	text, list := openapi3.NewStringSchema(), openapi3.NewArraySchema().WithItems(openapi3.NewStringSchema())
+	judge := openapi3.NewObjectSchema().WithProperty("input", text).WithProperty("model", text).WithRequired([]string{"input"})
+	talk := openapi3.NewObjectSchema().WithProperty("messages", list).WithProperty("model", text).WithProperty("n", openapi3.NewIntegerSchema()).WithRequired([]string{"messages"})
+	either := openapi3.NewOneOfSchema(judge, talk)
+	for body, says := range map[string]string{
+		`{"input":"x"}`:                    "",
+		`{"messages":[]}`:                  "",
+		`{"input":"x","messages":[]}`:      "must not have both input and messages",
+		`{"input":7,"messages":[7],"x":1}`: "must not have both input and messages",
+		`{}`:                               "input is missing",
+		`{"model":"x"}`:                    "input is missing",
+		`{"messages":[7]}`:                 "messages[0] must be of type string",
+		`{"messages":[],"n":99999999999999999999}`:           "n is out of range",
+		`{"messages":[],"n":-99999999999999999999}`:          "n is out of range",
+		`{"messages":[],"n":1.0}`:                            "n must be of type integer",
+		`{"messages":[],"n":1e0}`:                            "n must be of type integer",
+		`{"messages":[],"n":99999999999999999999.5}`:         "n must be of type integer",
+		`{"messages":[],"temperature":99999999999999999999}`: "There is no field temperature",
+	} {
+		v, err := strictjson.Parse([]byte(body))
+		require.NoError(t, err)
+		if err = checkSchema(either, v, ""); says == "" {
+			require.NoError(t, err, body)
+			continue
+		}
+		require.ErrorContains(t, err, says, body)
+	}
+}
+
 // threat Z1: who forgets to decide about a route cannot start the server.
 func TestOperationWithoutActionIsRefused(t *testing.T) {
 	for _, op := range []*openapi3.Operation{
