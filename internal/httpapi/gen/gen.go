@@ -3444,7 +3444,7 @@ type Model struct {
 	// StateCode Why it failed or is not in memory in one word; empty otherwise.
 	StateCode ModelStateCode `json:"state_code"`
 
-	// StateReason Why it failed; empty otherwise.
+	// StateReason Why it failed; empty otherwise. With no_memory it tells of the machine and of other models: who holds neither model.manage nor metrics.read gets none of it, and who does not see every model one that names none.
 	StateReason string `json:"state_reason"`
 
 	// StateSince Since when; null for one whose turn to be loaded has not come.

@@ -3065,7 +3065,7 @@ export interface components {
              * @enum {string}
              */
             state_code: "" | "file_changed" | "file_missing" | "file_writable" | "file_refused" | "no_memory" | "no_engine" | "canary_drift" | "internal" | "by_hand" | "idle";
-            /** @description Why it failed; empty otherwise. */
+            /** @description Why it failed; empty otherwise. With no_memory it tells of the machine and of other models: who holds neither model.manage nor metrics.read gets none of it, and who does not see every model one that names none. */
             state_reason: string;
             /**
              * Format: date-time
