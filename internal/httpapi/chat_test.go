@@ -48,7 +48,7 @@ func TestChatScenarios(t *testing.T) {
 		post("tokens", talk("hello", `"logprobs":true,"top_logprobs":2,"max_tokens":1`), 200, "allow ", `"top_logprobs":[{`, `"bytes":[`),
 		post("everything that is not looked at", talk("hello", `"user":"u","safety_identifier":"s","metadata":{"a":"b"},"prompt_cache_key":"k","prompt_cache_retention":"24h","service_tier":"auto","prediction":{"type":"content","content":"x"},"parallel_tool_calls":true,"store":false`), 200, "allow "),
 		post("numbers at their bounds", talk("hello", `"temperature":2,"top_p":1,"top_k":1,"min_p":1,"presence_penalty":-2,"frequency_penalty":2,"logit_bias":{"1":-100,"2":100},"seed":-9223372036854775808,"n":1,"response_format":{"type":"text"},"modalities":["text"]`), 200, "allow "),
-		post("nulls", talk("hello", `"temperature":null,"top_p":null,"stop":null,"max_tokens":null,"stream":null,"stream_options":null,"logit_bias":null,"seed":null,"n":null,"response_format":null`), 200, "allow "),
+		post("nulls", talk("hello", `"temperature":null,"top_p":null,"stop":null,"max_tokens":null,"stream":null,"stream_options":null,"logit_bias":null,"seed":null,"n":null,"response_format":null,"tools":null,"tool_choice":null,"functions":null,"function_call":null,"audio":null,"web_search_options":null,"reasoning_effort":null,"verbosity":null`), 200, "allow "),
 		post("unknown model", strings.Replace(talk("hello", ""), "guard-nano", "nope", 1), 404, "deny unknown_model", "There is no such model."),
 	}
 	for name, c := range map[string]struct{ body, param string }{

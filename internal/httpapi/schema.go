@@ -135,8 +135,8 @@ func checkObject(s *openapi3.Schema, v map[string]any, field string) error {
 		return wrong(field, fmt.Sprintf("must have %d or more members", s.MinProps))
 	}
 	open := s.AdditionalProperties.Has != nil && *s.AdditionalProperties.Has
-	for name := range v {
-		if _, known := s.Properties[name]; known || open {
+	for name, given := range v {
+		if _, known := s.Properties[name]; known || open || given == nil && isLater(s, name) {
 			continue
 		}
 		if !showable.MatchString(name) {
@@ -161,14 +161,24 @@ func checkObject(s *openapi3.Schema, v map[string]any, field string) error {
 
 // notAvailableYet refuses members that the document names as not built yet, in its own words.
 func notAvailableYet(s *openapi3.Schema, v map[string]any, field string) error {
-	later, _ := s.Extensions["x-not-available"].(map[string]any)
-	for name, says := range later {
+	for name, says := range later(s) {
 		if given := v[name]; given == nil && v["type"] != any(name) { // null asks for nothing
 			continue
 		}
 		return fault.New(fault.Invalid, fmt.Sprint(says)).WithField(join(field, name))
 	}
 	return nil
+}
+
+// later are the members that the document names as not built yet, with what it says of each.
+func later(s *openapi3.Schema) map[string]any {
+	named, _ := s.Extensions["x-not-available"].(map[string]any)
+	return named
+}
+
+func isLater(s *openapi3.Schema, name string) bool {
+	_, is := later(s)[name]
+	return is
 }
 
 func join(field, name string) string {

@@ -41,6 +41,27 @@ func TestCheckSchemaSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestNullAsksForNothing: programs send null for what they do not use, and that is no field that is unknown.
+func TestNullAsksForNothing(t *testing.T) {
+	schema := openapi3.NewObjectSchema().WithProperty("text", openapi3.NewStringSchema())
+	schema.Extensions = map[string]any{"x-not-available": map[string]any{"tools": "This server has no tools."}}
+	for body, says := range map[string]string{
+		`{"text":"x","tools":null}`:  "",
+		`{"text":"x","tools":[]}`:    "This server has no tools.",
+		`{"text":"x","tools":false}`: "This server has no tools.",
+		`{"text":"x","others":null}`: "There is no field others.",
+		`{"text":null,"tools":null}`: "must not be null",
+	} {
+		v, err := strictjson.Parse([]byte(body))
+		require.NoError(t, err)
+		if err = checkSchema(schema, v, ""); says == "" {
+			require.NoError(t, err, body)
+			continue
+		}
+		require.ErrorContains(t, err, says, body)
+	}
+}
+
 // threat Z1: who forgets to decide about a route cannot start the server.
 func TestOperationWithoutActionIsRefused(t *testing.T) {
 	for _, op := range []*openapi3.Operation{
