@@ -8,6 +8,7 @@ import (
 	"guardhouse/internal/httpapi/gen"
 	"guardhouse/internal/httpapi/wire"
 	"guardhouse/internal/inference"
+	"guardhouse/internal/manager"
 )
 
 // modelFor answers a model as p may see it: how it runs tells of the machine, and is for those who look after it.
@@ -51,7 +52,7 @@ func addLayout(out *gen.Model, l inference.Description) {
 	out.Slots, out.Lanes, out.Threads, out.SlotTokens = &l.Slots, &l.Lanes, &l.Threads, &l.SlotTokens
 	m := l.Memory
 	out.Memory = &gen.ModelMemory{
-		Weights: m.Weights, Packed: m.Packed, Cache: m.Cache, Compute: m.Compute, Output: m.Output, Total: m.Total(),
+		Weights: m.Weights, Packed: m.Packed, Cache: m.Cache, Compute: m.Compute, Output: m.Output, Total: m.Total(), Device: m.GPU,
 	}
 }
 
@@ -61,7 +62,9 @@ func (s *Server) roomFor(p access.Principal) *gen.ModelRoom {
 		return nil
 	}
 	r := s.deps.Models.Room()
-	return &gen.ModelRoom{Total: r.Total, Used: r.Used}
+	return &gen.ModelRoom{Total: r.Total, Used: r.Used, Devices: each(r.Devices, func(d manager.DeviceRoom) gen.ModelDevice {
+		return gen.ModelDevice{Name: d.Name, Total: d.Total, Used: d.Used, Free: d.Free}
+	})}
 }
 
 // maybeAt answers null for a time that never was.

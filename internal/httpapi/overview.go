@@ -160,6 +160,9 @@ func factsDTO(f overview.System) gen.SystemFacts {
 			DatabaseBytes: d.DatabaseBytes, LogBytes: d.WALBytes, FreeBytes: int64(min(d.FreeBytes, 1<<62)), FreeShare: d.FreeShare,
 		}
 	}
+	if w := m.Worker; w != nil {
+		out.Worker = &gen.SystemWorker{Restarts: w.Restarts, Ended: w.Ended, EndedAt: momentDTO(w.EndedAt)}
+	}
 	if c := f.Certificate; c != nil {
 		out.Certificate = &gen.SystemCertificate{EndsAt: wire.At(c.Ends), Own: c.Own, Sha256: c.SHA256}
 	}

@@ -27,7 +27,7 @@ func (s *services) overview(dir string) *overview.Service {
 		Guard: s.guard, Log: s.log, Auth: s.auth, Catalog: s.catalog, Scheduler: s.scheduler, Moderation: s.judge,
 		Machine: overview.Machine{Version: "v0.0.0", Data: dir, Examine: func(ctx context.Context) doctor.Report {
 			return doctor.Run(ctx, doctor.Options{Data: dir, ModelsDir: filepath.Join(dir, "models"), Running: true})
-		}},
+		}, Worker: &overview.Worker{Restarts: 2, Ended: "signal killed", EndedAt: time.Date(2026, 11, 22, 8, 30, 0, 0, time.UTC)}},
 	}, overview.Options{})
 }
 
@@ -167,6 +167,7 @@ func TestSystemIsTheDoctorFromInside(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.Code, w.Body)
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &first))
 	require.Equal(t, "v0.0.0", first.Facts.Version)
+	require.Contains(t, w.Body.String(), `"worker":{"ended":"signal killed","ended_at":"2026-11-22T08:30:00.000Z","restarts":2}`)
 	found := map[string]string{}
 	for _, c := range first.Checks {
 		require.NotEmpty(t, c.Code)

@@ -3527,12 +3527,26 @@ type ModelDefault struct {
 	Replace *bool `json:"replace,omitempty"`
 }
 
+// ModelDevice defines model for ModelDevice.
+type ModelDevice struct {
+	// Free What models may still take: what is free less its head-room.
+	Free  int64  `json:"free"`
+	Name  string `json:"name"`
+	Total int64  `json:"total"`
+
+	// Used What models in memory hold of it.
+	Used int64 `json:"used"`
+}
+
 // ModelMemory Bytes that the model can need at most, by what they are for.
 type ModelMemory struct {
 	// Cache Keys and values of all slots.
 	Cache   int64 `json:"cache"`
 	Compute int64 `json:"compute"`
-	Output  int64 `json:"output"`
+
+	// Device What a GPU holds of the model, beside the total, which is the machine's.
+	Device int64 `json:"device"`
+	Output int64 `json:"output"`
 
 	// Packed Weights in the form that kernels want.
 	Packed int64 `json:"packed"`
@@ -3572,6 +3586,9 @@ type ModelQueue struct {
 
 // ModelRoom The memory for models in bytes, for those who look after them.
 type ModelRoom struct {
+	// Devices The memory of GPUs, which is counted apart; empty without one.
+	Devices []ModelDevice `json:"devices"`
+
 	// Total 0 = not known.
 	Total int64 `json:"total"`
 
@@ -5128,6 +5145,19 @@ type SystemFacts struct {
 	PolicyVersion int64       `json:"policy_version"`
 	StartedAt     Timestamp   `json:"started_at"`
 	Version       string      `json:"version"`
+
+	// Worker What the supervisor knows; null where the server runs without one.
+	Worker *SystemWorker `json:"worker"`
+}
+
+// SystemWorker defines model for SystemWorker.
+type SystemWorker struct {
+	// Ended How the one before this ended: a status or a signal; empty where none did.
+	Ended   string     `json:"ended"`
+	EndedAt *wire.Time `json:"ended_at"`
+
+	// Restarts How often the server had to be started again since the service was started.
+	Restarts int `json:"restarts"`
 }
 
 // Timestamp defines model for Timestamp.

@@ -10,7 +10,7 @@ const long = "The ward opens at seven and the nurse brings the tea to every bed 
 const shown = (over) => async (tab, { house }) => {
   const { items } = (await house.roles.admin.api("GET", "/api/v1/models", undefined, 200)).body;
   const none = { needs: null, last_used_at: null, memory: null, device: null, kernels: null, slots: null, lanes: null, threads: null, slot_tokens: null, layout: null, loaded_at: null };
-  await tab.route("**/api/v1/models", (route) => route.fulfill({ json: { items: [{ ...items[0] }, { ...items[0], ...none, id: "qwen3guard-gen-4b", origin: "imported", default: false, size_bytes: 4_280_000_000, ...over }], next_cursor: null, room: { total: 8_000_000_000, used: items[0].memory.total } } }));
+  await tab.route("**/api/v1/models", (route) => route.fulfill({ json: { items: [{ ...items[0] }, { ...items[0], ...none, id: "qwen3guard-gen-4b", origin: "imported", default: false, size_bytes: 4_280_000_000, ...over }], next_cursor: null, room: { total: 8_000_000_000, used: items[0].memory.total, devices: [] } } }));
   await tab.goto(house.url + "/ui/models/qwen3guard-gen-4b");
   await tab.locator("[data-test=model]").waitFor();
 };

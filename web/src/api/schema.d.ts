@@ -3149,6 +3149,23 @@ export interface components {
              * @description The most that all models in memory can need.
              */
             used: number;
+            /** @description The memory of GPUs, which is counted apart; empty without one. */
+            devices: components["schemas"]["ModelDevice"][];
+        };
+        ModelDevice: {
+            name: string;
+            /** Format: int64 */
+            total: number;
+            /**
+             * Format: int64
+             * @description What models in memory hold of it.
+             */
+            used: number;
+            /**
+             * Format: int64
+             * @description What models may still take: what is free less its head-room.
+             */
+            free: number;
         };
         /** @description What the last look at a guard's canaries came to, of these very bytes. */
         ModelCanary: {
@@ -3187,6 +3204,11 @@ export interface components {
             output: number;
             /** Format: int64 */
             total: number;
+            /**
+             * Format: int64
+             * @description What a GPU holds of the model, beside the total, which is the machine's.
+             */
+            device: number;
         };
         Example: {
             /** @description The same in every language. */
@@ -4225,6 +4247,16 @@ export interface components {
             certificate: components["schemas"]["SystemCertificate"] | null;
             /** Format: date-time */
             backup_at: string | null;
+            /** @description What the supervisor knows; null where the server runs without one. */
+            worker: components["schemas"]["SystemWorker"] | null;
+        };
+        SystemWorker: {
+            /** @description How often the server had to be started again since the service was started. */
+            restarts: number;
+            /** @description How the one before this ended: a status or a signal; empty where none did. */
+            ended: string;
+            /** Format: date-time */
+            ended_at: string | null;
         };
         SystemDisk: {
             /** Format: int64 */

@@ -24,11 +24,11 @@ describe("patched", () => {
 });
 
 describe("roomParts", () => {
-  const memory = (total: number) => ({ weights: total, packed: 0, cache: 0, compute: 0, output: 0, total });
+  const memory = (total: number) => ({ weights: total, packed: 0, cache: 0, compute: 0, output: 0, total, device: 0 });
   it("shares the memory out, the largest first, and says nothing where it is not known", () => {
-    const room = roomParts([model({ memory: memory(10) }), model({ id: "large", memory: memory(30) }), model({ id: "out", state: "unloaded" })], { total: 100, used: 40 });
+    const room = roomParts([model({ memory: memory(10) }), model({ id: "large", memory: memory(30) }), model({ id: "out", state: "unloaded" })], { total: 100, used: 40, devices: [] });
     expect(room).toEqual({ total: 100, used: 40, free: 60, parts: [{ id: "large", bytes: 30, share: 0.3 }, { id: "guard-nano", bytes: 10, share: 0.1 }] });
-    expect(roomParts([], { total: 0, used: 0 })).toBeNull();
+    expect(roomParts([], { total: 0, used: 0, devices: [] })).toBeNull();
     expect(roomParts([], null)).toBeNull();
   });
 });
@@ -47,7 +47,7 @@ describe("loading", () => {
 });
 
 it("shows the parts of memory that there are, the largest first", () => {
-  const parts = memoryParts({ weights: 10, packed: 0, cache: 60, compute: 30, output: 0, total: 100 });
+  const parts = memoryParts({ weights: 10, packed: 0, cache: 60, compute: 30, output: 0, total: 100, device: 0 });
   expect(parts.map((p) => [p.key, p.share])).toEqual([["cache", 0.6], ["compute", 0.3], ["weights", 0.1]]);
 });
 
