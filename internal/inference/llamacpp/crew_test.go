@@ -270,3 +270,16 @@ func TestComputeCores(t *testing.T) {
 		require.Equal(t, c.want, computeCores(c.root, c.cpus), name)
 	}
 }
+
+// A small model whose trial did not end in time begins on a busy machine: its first callers do not pay for finding that out again.
+func TestAGaugeThatIsToldOfABusyMachine(t *testing.T) {
+	for weights, solo := range map[int64]int{8 << 20: shortTry, laneWeights + 1: startTry} {
+		g := gauge{weightBytes: weights}
+		g.distrust()
+		passes := 0
+		for ; g.advise(2, 64) == 1; passes++ {
+			g.note(1, 64, time.Millisecond)
+		}
+		require.Equal(t, solo, passes)
+	}
+}

@@ -45,6 +45,14 @@ func (g *gauge) seed(c inference.Choice) {
 	}
 }
 
+// distrust is what a trial says that did not end in time: a small model's would have, had nobody else computed. One thread takes
+// milliseconds for a pass of its; several took half a second each, spinning, while the first callers waited.
+func (g *gauge) distrust() {
+	if g.weightBytes <= laneWeights {
+		g.wait = shortTry
+	}
+}
+
 // advise answers how many of the threads on offer a pass of so many ids should use.
 func (g *gauge) advise(offer, ids int) int {
 	work := int64(ids) * g.weightBytes / threadWork

@@ -45,6 +45,7 @@ type plan struct {
 	need                   need
 	squeezed               int // slots that there is no memory for, 0 = there is
 	choice                 inference.Choice
+	late                   bool // a trial did not end in time
 }
 
 // newPlan answers the plan that size and machine alone suggest. It refuses with fault.Invalid what no context can be made

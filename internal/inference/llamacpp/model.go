@@ -1,6 +1,7 @@
 package llamacpp
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -33,6 +34,9 @@ func newModel(p plan, cores []core, now func() time.Time, release func()) *model
 	}
 	m.crew = newCrew(p.threads, len(cores), p.weightBytes, now)
 	m.crew.gauge.seed(p.choice)
+	if p.late {
+		m.crew.gauge.distrust()
+	}
 	for _, c := range cores {
 		i := c.info()
 		l := &lane{
@@ -98,12 +102,13 @@ func (m *model) Prime(ctx context.Context, prefixes [][]int32) error {
 	if len(useful) == 0 {
 		return nil
 	}
-	for _, l := range m.lanes {
-		if err := l.askPrime(ctx, useful); err != nil {
-			return err
-		}
+	errs := make([]error, len(m.lanes))
+	var all sync.WaitGroup
+	for i, l := range m.lanes {
+		all.Go(func() { errs[i] = l.askPrime(ctx, useful) })
 	}
-	return nil
+	all.Wait()
+	return cmp.Or(errs...)
 }
 
 func (l *lane) askPrime(ctx context.Context, prefixes [][]int32) error {

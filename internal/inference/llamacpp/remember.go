@@ -72,6 +72,7 @@ func (k *trials) take(s subject, all []layout, guessed layout) (tried, bool) {
 	k.taken[s] = true
 	t, found := k.known[i], tried{layout: guessed}
 	if len(t.Trials) == 0 {
+		found.late = true
 		found.Why = guessed.String() + " by the size of the model: a trial before did not end in time"
 		return found, true
 	}
@@ -102,7 +103,11 @@ func (k *trials) note(s subject, found tried) {
 	defer k.mu.Unlock()
 	k.taken[s] = true
 	k.known = slices.DeleteFunc(k.known, func(t trialled) bool { return t.Subject == s })
-	k.known = append(k.known, trialled{Subject: s, Trials: found.Trials, IDs: found.IDs, Solo: found.Solo, Wide: found.Wide})
+	t := trialled{Subject: s, Trials: found.Trials, IDs: found.IDs, Solo: found.Solo, Wide: found.Wide}
+	if found.cut { // what a busy machine made of a round or two is no answer for as long as the parent lives
+		t = trialled{Subject: s}
+	}
+	k.known = append(k.known, t)
 	if len(k.known) > mostKnown {
 		k.known = slices.Delete(k.known, 0, len(k.known)-mostKnown)
 	}

@@ -82,10 +82,27 @@ func TestAnotherSubjectIsTried(t *testing.T) {
 func TestATrialThatDidNotEndIsNotRepeated(t *testing.T) {
 	r := &remembering{}
 	slow := scaling(t, 7*time.Millisecond, func(int) float64 { return 1 })
-	require.Empty(t, settledBy(t, r.engine(), slow, "guard", 2).choice.Trials)
+	first := settledBy(t, r.engine(), slow, "guard", 2)
+	require.Empty(t, first.choice.Trials)
+	require.True(t, first.late)
 	p := settledBy(t, r.engine(), still(t), "guard", 2)
 	require.Equal(t, 2, p.lanes)
+	require.True(t, p.late)
 	require.Equal(t, "2 lanes of 1 thread by the size of the model: a trial before did not end in time", p.choice.Why)
+}
+
+// What came of a few rounds of a trial before its time was over holds for the process that saw it.
+func TestATrialThatWasCutIsNotGoneBy(t *testing.T) {
+	r := &remembering{}
+	e := r.engine()
+	about, all := subject{Model: "guard"}, []layout{{1, 2}, {2, 1}}
+	found := tried{cut: true, Choice: inference.Choice{Trials: []inference.Trial{{Lanes: 1, Threads: 2, PerSecond: 890}, {Lanes: 2, Threads: 1, PerSecond: 72}}, IDs: 57, Solo: 1, Wide: 1}}
+	e.trials.note(about, found)
+	got, known := r.engine().trials.take(about, all, all[1])
+	require.True(t, known)
+	require.True(t, got.late)
+	require.Equal(t, all[1], got.layout)
+	require.Empty(t, got.Trials)
 }
 
 func TestAnEngineWithoutMemoryTries(t *testing.T) {

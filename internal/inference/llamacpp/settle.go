@@ -62,7 +62,7 @@ func (p *plan) settle(ctx context.Context, s inference.Spec, m means) error {
 
 // settleOn takes over what was found.
 func (p *plan) settleOn(found tried, s inference.Spec, m means) error {
-	p.choice = found.Choice
+	p.choice, p.late = found.Choice, found.late
 	p.deal(found.layout.lanes, s.Slots)
 	return p.squeeze(m.room)
 }

@@ -49,6 +49,8 @@ type trial struct {
 // tried is what a trial found.
 type tried struct {
 	layout layout
+	late   bool // it did not end in time
+	cut    bool // not all of its rounds did: this process goes by it, and no other
 	inference.Choice
 }
 
@@ -76,7 +78,7 @@ func (t *trial) measure(ctx context.Context) (tried, error) {
 	case err == nil:
 	case errors.Is(err, errTooLong), errors.Is(err, errAborted):
 		// What did end is too little to go by.
-		found.layout, found.Trials, found.Solo, found.Wide, found.IDs = guessed, nil, 0, 0, 0
+		found.late, found.layout, found.Trials, found.Solo, found.Wide, found.IDs = true, guessed, nil, 0, 0, 0
 		found.Why = guessed.String() + " by the size of the model: a trial did not end in time"
 	default:
 		return found, err
@@ -104,6 +106,7 @@ func (t *trial) compareLayouts(found *tried, each, left time.Duration) error {
 	for n := range z.rounds {
 		err := t.round(z, took, &solo, &wide)
 		if n > 0 && errors.Is(err, errAborted) {
+			found.cut = true
 			break // the time is over, and everything had a turn
 		}
 		if err != nil {
