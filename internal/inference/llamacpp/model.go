@@ -1,7 +1,6 @@
 package llamacpp
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -102,13 +101,12 @@ func (m *model) Prime(ctx context.Context, prefixes [][]int32) error {
 	if len(useful) == 0 {
 		return nil
 	}
-	errs := make([]error, len(m.lanes))
-	var all sync.WaitGroup
-	for i, l := range m.lanes {
-		all.Go(func() { errs[i] = l.askPrime(ctx, useful) })
+	for _, l := range m.lanes {
+		if err := l.askPrime(ctx, useful); err != nil {
+			return err
+		}
 	}
-	all.Wait()
-	return cmp.Or(errs...)
+	return nil
 }
 
 func (l *lane) askPrime(ctx context.Context, prefixes [][]int32) error {
