@@ -4,7 +4,9 @@ package llamacpp
 
 /*
 #cgo CXXFLAGS: -std=c++17
+#cgo LDFLAGS: -Wl,--wrap=ggml_backend_free
 #include <stdlib.h>
+#include "ends.h"
 #include "shim.h"
 */
 import "C"
@@ -129,3 +131,6 @@ func codeError(code C.int) error {
 	}
 	return errFailed
 }
+
+// held answers how many backends this thread has ended only after what reads them, for tests.
+func held() int { return int(C.gh_held()) }

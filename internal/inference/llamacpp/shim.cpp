@@ -2,6 +2,7 @@
 
 #include "shim.h"
 #include "abi.h"
+#include "ends.h"
 #include "gpuabi.h"
 #include "kernel/kernel.h"
 #include "kernel/softmax.h"
@@ -276,7 +277,10 @@ int gh_open(gh_model *m, const gh_lane_params *p, gh_lane **out, char *err, size
 	gh_lane *e = new (std::nothrow) gh_lane;
 	if (e == nullptr) return GH_MEMORY;
 	e->model = m;
-	const int code = guarded(err, err_size, [&] { return open(e, p); });
+	const int code = guarded(err, err_size, [&] {
+		gh_ends late;
+		return open(e, p);
+	});
 	if (code == GH_OK) {
 		*out = e;
 	} else {
@@ -288,7 +292,10 @@ int gh_open(gh_model *m, const gh_lane_params *p, gh_lane **out, char *err, size
 void gh_close(gh_lane *e) {
 	if (e == nullptr) return;
 	guarded(nullptr, 0, [&] {
-		if (e->ctx != nullptr) llama_free(e->ctx);
+		if (e->ctx != nullptr) {
+			gh_ends late;
+			llama_free(e->ctx);
+		}
 		if (e->wide != nullptr) ggml_threadpool_free(e->wide);
 		if (e->share != nullptr) ggml_threadpool_free(e->share);
 		if (e->solo != nullptr) ggml_threadpool_free(e->solo);
