@@ -36,7 +36,7 @@ type watched struct {
 	state   FileState
 	seen    stamp     // of the file when it was last read
 	retry   time.Time // when a file that was refused for what else there is is looked at again
-	written string    // the hash of the bad content that has its audit row
+	written string    // the bad content that has its audit row, and what is wrong with it
 }
 
 // stamp is what shows without reading that a file was changed or replaced, through whatever links it is reached.

@@ -10,49 +10,72 @@ import (
 	"guardhouse/internal/rule"
 )
 
-// note remembers how the file stands, and tells of a bad content once.
+// note remembers how the file stands, and tells of a bad content once. The row comes before the finding is shown, so that whoever
+// sees the finding and looks into the log finds it there; a log that takes no row keeps nobody from seeing it.
 func (s *Service) note(ctx context.Context, at stamp, sum string, err error) error {
 	if fault.CodeOf(err) == fault.Canceled {
 		return err
 	}
-	if !s.remember(at, sum, err) {
-		return err
+	if err == nil {
+		s.good(at, sum)
+		return nil
 	}
-	problem := fault.From(err).Message
-	s.log.Error("acl.file is not taken; the rules of the last good one stay", "problem", problem)
-	if lost := s.record(ctx, sum, problem); lost != nil {
-		s.log.Error("the audit row of a bad acl.file was not written", "err", lost)
-		s.file.mu.Lock()
-		defer s.file.mu.Unlock()
-		s.file.written, s.file.retry = "", s.now().Add(retryEvery)
+	var lost error
+	if s.untold(sum, err) {
+		lost = s.tell(ctx, sum, fault.From(err).Message)
 	}
+	s.bad(at, sum, err, lost)
 	return err
 }
 
-// remember says whether there is something bad to tell that was not told before.
-func (s *Service) remember(at stamp, sum string, err error) bool {
+// good remembers that what stands there is in force.
+func (s *Service) good(at stamp, sum string) {
 	s.file.mu.Lock()
 	defer s.file.mu.Unlock()
 	st := &s.file.state
-	s.file.seen, s.file.retry = at, time.Time{}
-	if err == nil {
-		if !st.Valid || st.SHA256 != sum {
-			st.Since = s.now()
-		}
-		st.Valid, st.Problem, st.SHA256, s.file.written = true, "", sum, ""
-		return false
+	if !st.Valid || st.SHA256 != sum {
+		st.Since = s.now()
 	}
-	problem := fault.From(err).Message
+	st.Valid, st.Problem, st.SHA256 = true, "", sum
+	s.file.seen, s.file.retry, s.file.written = at, time.Time{}, ""
+}
+
+// bad remembers what is wrong with what stands there, and when it is looked at again. lost is why it has no row.
+func (s *Service) bad(at stamp, sum string, err, lost error) {
+	s.file.mu.Lock()
+	defer s.file.mu.Unlock()
+	st, problem := &s.file.state, fault.From(err).Message
 	if st.Valid || st.Since.IsZero() || st.Problem != problem {
 		st.Since = s.now()
 	}
 	st.Valid, st.Problem = false, problem
-	if fault.CodeOf(err) != fault.Invalid {
+	s.file.seen, s.file.retry, s.file.written = at, time.Time{}, toldAs(sum, err)
+	if lost != nil {
+		s.file.written = ""
+	}
+	if lost != nil || fault.CodeOf(err) != fault.Invalid {
 		s.file.retry = s.now().Add(retryEvery) // somebody may come who is named there; a disk may come back
 	}
-	told := s.file.written == sum+" "+problem
-	s.file.written = sum + " " + problem
-	return !told
+}
+
+// untold says that no row tells of that content and what is wrong with it.
+func (s *Service) untold(sum string, err error) bool {
+	s.file.mu.Lock()
+	defer s.file.mu.Unlock()
+	return s.file.written != toldAs(sum, err)
+}
+
+// toldAs is what a content is told by: the same one may be wrong for another reason later.
+func toldAs(sum string, err error) string { return sum + " " + fault.From(err).Message }
+
+// tell says what is wrong in the server's own log and in a row, and answers why there is no row.
+func (s *Service) tell(ctx context.Context, sum, problem string) error {
+	s.log.Error("acl.file is not taken; the rules of the last good one stay", "problem", problem)
+	lost := s.record(ctx, sum, problem)
+	if lost != nil {
+		s.log.Error("the audit row of a bad acl.file was not written", "err", lost)
+	}
+	return lost
 }
 
 // record leaves the row of a content that was not taken.
