@@ -2,10 +2,12 @@ package sandbox_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"testing"
@@ -39,17 +41,36 @@ func poke(order []byte, _ []*os.File) (any, error) {
 }
 
 func attempts(at targets) map[string]func() error {
-	raw := func(number uintptr, args ...uintptr) func() error {
+	raw := func(number uintptr, args ...any) func() error {
 		return func() error {
+			// What is pointed to lies in args, and so on the heap, which does not move: the kernel may write there until they are let go.
+			defer runtime.KeepAlive(args)
 			var a [6]uintptr
-			copy(a[:], args)
+			for i, arg := range args {
+				switch x := arg.(type) {
+				case int:
+					a[i] = uintptr(x)
+				case uintptr:
+					a[i] = x
+				case unsafe.Pointer:
+					a[i] = uintptr(x)
+				default:
+					panic(fmt.Sprintf("argument %d of call %d is a %T", i, number, arg))
+				}
+			}
 			if _, _, errno := unix.Syscall6(number, a[0], a[1], a[2], a[3], a[4], a[5]); errno != 0 {
 				return errno
 			}
 			return nil
 		}
 	}
-	name := func(s string) uintptr { return uintptr(unsafe.Pointer(unsafe.StringData(s + "\x00"))) }
+	name := func(s string) unsafe.Pointer {
+		b, err := unix.BytePtrFromString(s)
+		if err != nil {
+			panic(err)
+		}
+		return unsafe.Pointer(b)
+	}
 	opened := func(path string, flags int) func() error {
 		return func() error {
 			f, err := os.OpenFile(path, flags, 0o600)
@@ -60,6 +81,8 @@ func attempts(at targets) map[string]func() error {
 		}
 	}
 	var pair [2]int32
+	var terminal unix.Termios
+	var when unix.Timespec
 	limit, word := unix.Rlimit{Cur: 1 << 40, Max: 1 << 40}, uint64(0)
 	local := unix.Iovec{Base: (*byte)(unsafe.Pointer(&word)), Len: 8}
 	return map[string]func() error{
@@ -94,18 +117,18 @@ func attempts(at targets) map[string]func() error {
 		"a socket of UDP":    raw(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_DGRAM),
 		"a socket of Unix":   raw(unix.SYS_SOCKET, unix.AF_UNIX, unix.SOCK_STREAM),
 		"a raw socket":       raw(unix.SYS_SOCKET, unix.AF_PACKET, unix.SOCK_RAW),
-		"a pair of sockets":  raw(unix.SYS_SOCKETPAIR, unix.AF_UNIX, unix.SOCK_STREAM, 0, uintptr(unsafe.Pointer(&pair))),
+		"a pair of sockets":  raw(unix.SYS_SOCKETPAIR, unix.AF_UNIX, unix.SOCK_STREAM, 0, unsafe.Pointer(&pair)),
 		"run a program":      func() error { return exec.Command("/bin/true").Run() },
 		"become a program":   func() error { return unix.Exec("/bin/true", []string{"true"}, nil) },
 		"run itself":         func() error { return exec.Command("/proc/self/exe").Run() },
-		"fork":               raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD)),
-		"trace its parent":   raw(unix.SYS_PTRACE, unix.PTRACE_ATTACH, uintptr(at.Parent)),
-		"read its parent":    raw(unix.SYS_PROCESS_VM_READV, uintptr(at.Parent), uintptr(unsafe.Pointer(&local)), 1, uintptr(unsafe.Pointer(&local)), 1),
+		"fork":               raw(unix.SYS_CLONE, int(unix.SIGCHLD)),
+		"trace its parent":   raw(unix.SYS_PTRACE, unix.PTRACE_ATTACH, at.Parent),
+		"read its parent":    raw(unix.SYS_PROCESS_VM_READV, at.Parent, unsafe.Pointer(&local), 1, unsafe.Pointer(&local), 1),
 		"signal its parent":  func() error { return unix.Kill(at.Parent, 0) },
-		"signal a thread":    raw(unix.SYS_TGKILL, uintptr(at.Parent), uintptr(at.Parent), 0),
+		"signal a thread":    raw(unix.SYS_TGKILL, at.Parent, at.Parent, 0),
 		"pin its parent":     func() error { return pin(at.Parent) },
-		"hold its parent":    raw(unix.SYS_PIDFD_OPEN, uintptr(at.Parent)),
-		"raise a limit":      raw(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&limit))),
+		"hold its parent":    raw(unix.SYS_PIDFD_OPEN, at.Parent),
+		"raise a limit":      raw(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, unsafe.Pointer(&limit)),
 		"executable memory":  raw(unix.SYS_MMAP, 0, 4096, unix.PROT_READ|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uintptr(0)),
 		"shared memory":      raw(unix.SYS_MMAP, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS, ^uintptr(0)),
 		"a memory file":      raw(unix.SYS_MEMFD_CREATE, name("x")),
@@ -115,12 +138,12 @@ func attempts(at targets) map[string]func() error {
 		"a mount":            raw(unix.SYS_MOUNT, name("none"), name(at.Folder), name("tmpfs")),
 		"a chroot":           raw(unix.SYS_CHROOT, name(at.Folder)),
 		"a key":              raw(unix.SYS_KEYCTL, 0, ^uintptr(2), 1),
-		"a device's command": raw(unix.SYS_IOCTL, 1, unix.TCGETS, uintptr(unsafe.Pointer(&word))),
+		"a device's command": raw(unix.SYS_IOCTL, 1, unix.TCGETS, unsafe.Pointer(&terminal)),
 		"another user":       raw(unix.SYS_SETUID, 65534),
 		"to be dumpable":     raw(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 1),
 		"to outlive":         raw(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, 0),
 		"a page fault's way": raw(unix.SYS_USERFAULTFD, 0),
-		"the clock":          raw(unix.SYS_CLOCK_SETTIME, 0, uintptr(unsafe.Pointer(&word))),
+		"the clock":          raw(unix.SYS_CLOCK_SETTIME, 0, unsafe.Pointer(&when)),
 	}
 }
 
