@@ -68,6 +68,18 @@ func (l *lane) wait() bool {
 			l.wipe()
 			l.crew.leave()
 		}
+		// Who goes on with a text comes behind those whom it gave way to.
+		select {
+		case p := <-l.primes:
+			l.primeFor(p)
+			continue
+		case j := <-l.jobs:
+			if l.admit(j); l.active > 0 {
+				return true
+			}
+			continue
+		default:
+		}
 		stale, end := l.stale()
 		select {
 		case <-l.closing:
@@ -76,9 +88,7 @@ func (l *lane) wait() bool {
 		case <-stale:
 			l.spoilt = true // the cells are cleared, and with them goes what was computed of the texts
 		case p := <-l.primes:
-			l.crew.join()
-			p.done <- l.prime(p)
-			l.crew.leave()
+			l.primeFor(p)
 		case j := <-l.own:
 			if l.admit(j); l.active > 0 {
 				end()
@@ -92,6 +102,13 @@ func (l *lane) wait() bool {
 		}
 		end()
 	}
+}
+
+// primeFor primes a lane that has nothing else to do, and tells how it went.
+func (l *lane) primeFor(p *primeJob) {
+	l.crew.join()
+	p.done <- l.prime(p)
+	l.crew.leave()
 }
 
 func (l *lane) admitMore() {
