@@ -13,8 +13,8 @@ import (
 const (
 	// mostKnown bounds the trials that are remembered; the oldest are forgotten first.
 	mostKnown = 64
-	// mostTrial is more than any trial takes: who remembers a longer one remembers wrongly.
-	mostTrial = time.Hour
+	// mostTold bounds the text that they come to, well within what a parent has room for.
+	mostTold = 48 << 10
 )
 
 // subject is what a trial depends on, beside the program and the machine, which stay as they are under one parent. It is the shape
@@ -90,7 +90,7 @@ func (t trialled) sound(all []layout) bool {
 	same := slices.EqualFunc(t.Trials, all, func(t inference.Trial, l layout) bool {
 		return (layout{t.Lanes, t.Threads}) == l && t.PerSecond > 0 && t.PerSecond < float64(time.Second)
 	})
-	took := func(d time.Duration) bool { return d > 0 && d < mostTrial }
+	took := func(d time.Duration) bool { return d > 0 && d < largeTrial }
 	return same && t.IDs > 0 && t.IDs <= trialIDs && took(t.Solo) && took(t.Wide)
 }
 
@@ -108,11 +108,24 @@ func (k *trials) note(s subject, found tried) {
 		t = trialled{Subject: s}
 	}
 	k.known = append(k.known, t)
-	if len(k.known) > mostKnown {
-		k.known = slices.Delete(k.known, 0, len(k.known)-mostKnown)
-	}
-	if text, err := json.Marshal(k.known); err == nil && k.keep != nil {
-		k.keep(text)
+	k.tell()
+}
+
+// tell hands on as many as there is room for, the newest: what a process before was made to write is the first to go.
+func (k *trials) tell() {
+	for {
+		k.known = slices.Delete(k.known, 0, max(0, len(k.known)-mostKnown))
+		text, err := json.Marshal(k.known)
+		if err != nil {
+			return // not of what came out of JSON, or was measured
+		}
+		if len(text) <= mostTold {
+			if k.keep != nil {
+				k.keep(text)
+			}
+			return
+		}
+		k.known = slices.Delete(k.known, 0, 1)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,6 +127,7 @@ func TestHostileMemoryOfTrials(t *testing.T) {
 		"time goes back":     func(k *trialled) { k.Solo = -1 },
 		"no time":            func(k *trialled) { k.Wide = 0 },
 		"an endless time":    func(k *trialled) { k.Wide = math.MaxInt64 },
+		"longer than all":    func(k *trialled) { k.Solo = largeTrial },
 		"late, with figures": func(k *trialled) { k.Trials = nil },
 	} {
 		var bad []trialled
@@ -156,4 +158,32 @@ func TestTheOldestTrialsAreForgotten(t *testing.T) {
 	require.NoError(t, json.Unmarshal(r.told, &known))
 	require.Len(t, known, mostKnown)
 	require.Equal(t, int64(3), known[0].Subject.Weights)
+}
+
+// What a hostile process left behind is told on for no longer than there is room for it: else nobody could be told anything any more.
+func TestMemoryOfTrialsFitsWhereItIsKept(t *testing.T) {
+	r := &remembering{}
+	var grows strings.Builder // when it is written anew
+	grows.WriteString(`[{"Subject":{"Model":"other"},"Trials":[{}`)
+	for range 16 << 10 {
+		grows.WriteString(",{}")
+	}
+	grows.WriteString(`]}]`)
+	r.told = []byte(grows.String())
+	settledBy(t, r.engine(), slowWide(t), "guard", 2)
+	require.LessOrEqual(t, len(r.told), mostTold)
+	require.Zero(t, settledBy(t, r.engine(), still(t), "guard", 2).choice.Took)
+
+	e := r.engine()
+	for i := range mostKnown {
+		e.trials.note(subject{Model: strings.Repeat("m", mostTold/8), Weights: int64(i)}, tried{})
+		require.LessOrEqual(t, len(r.told), mostTold)
+	}
+	var known []trialled
+	require.NoError(t, json.Unmarshal(r.told, &known))
+	require.Equal(t, int64(mostKnown-1), known[len(known)-1].Subject.Weights, "the newest are kept")
+	require.Greater(t, len(known), 5)
+
+	e.trials.note(subject{Model: strings.Repeat("m", mostTold)}, tried{})
+	require.Equal(t, "[]", string(r.told))
 }
