@@ -37,7 +37,7 @@ BY_HAND = """What is left for a person:
   make test                            the tests hold for whatever weights lie there
   make check-data                      against scripts/guard-nano/dev.json (adopt.py --dev writes it)
   models/guard-nano.md                 the card, from scripts/guard-nano/evaluate.py
-  docs/bench.md                        "56 tokens in the mean", "99 % of them Safe": guardhouse bench says both
+  docs/bench.md                        "55 tokens in the mean", "99 % of them Safe": guardhouse bench says both
   docs/benchmarks.md                   figures name their commit: add rows, or measure again (docs/bench.md)
   internal/moderation/draft.go         passIDs, from go test -run '^$' -bench Rows ./internal/inference/llamacpp
   CHANGELOG.md                         a line
