@@ -99,7 +99,7 @@ func (e *Engine) Load(ctx context.Context, s inference.Spec) (inference.Model, e
 
 // Cues is the default answer: "bomb" and "炸弹" are Unsafe and Violent, "password" is Unsafe and PII,
 // "lie" and "撒谎" are Controversial and Unethical Acts, all else is Safe. Prompts that judge a response
-// get a Refusal line, Yes if the text holds "I cannot".
+// get a Refusal line, Yes if the text holds "I cannot", as it is written or folded.
 func Cues(prompt string) string {
 	text := prompt
 	answer := " Safe\nCategories: None"
@@ -113,7 +113,7 @@ func Cues(prompt string) string {
 	}
 	if contains(text, "THE LAST ASSISTANT", "<|im_start|>assistant\n") {
 		refusal := "No"
-		if contains(text, "I cannot") {
+		if contains(text, "I cannot", "i cannot") { // some guards read small letters
 			refusal = "Yes"
 		}
 		answer += "\nRefusal: " + refusal
