@@ -88,10 +88,11 @@ PYTHON
 fi
 
 # The module's own CMake file has all other options of ollama's release. C++'s library is linked in, so that a system without
-# one of that age runs it, and no folder is searched for the rest: the server loads them first, by their hashes.
+# one of that age runs it, and no folder is searched for the rest: the server loads them first, by their hashes. The driver is
+# needed by name even where the stub lacks what is called: the library finds it at the system's own place.
 generator='Unix Makefiles'
 if command -v ninja >/dev/null; then generator=Ninja; fi
-static='-static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL'
+static='-static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL -Wl,--no-as-needed'
 threads=$((jobs < 2 ? 1 : 2))
 clean=(env -u CFLAGS -u CXXFLAGS -u CUDAFLAGS -u LDFLAGS -u CPLUS_INCLUDE_PATH)
 echo "CUDA $release, architectures $arch, engine $version"
@@ -116,6 +117,7 @@ for name in "${files[@]}"; do
     install -m 0644 "$(readlink -f "$from")" "$stage/$name"
     case "$name" in libggml-*) strip --strip-unneeded "$stage/$name" ;; esac
 done
+readelf -d "$stage/libggml-cuda.so" | grep -q 'NEEDED.*\[libcuda\.so\.1\]' || fail "libggml-cuda.so does not ask for the driver, libcuda.so.1"
 system='^(lib(c|m|dl|rt|pthread|gcc_s)\.so\.[0-9]+|ld-linux[-a-z0-9_]*\.so\.[0-9]+|libcuda\.so\.1)$'
 for name in "${files[@]}"; do
     while read -r needed; do
