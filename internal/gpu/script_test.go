@@ -27,15 +27,18 @@ func TestWhatTheScriptInstallsIsTaken(t *testing.T) {
 	}
 	program(filepath.Join(toolkit, "bin", "nvcc"), "echo 'Cuda compilation tools, release 13.0, V13.0.88'\n")
 	program(filepath.Join(bin, "cmake"), `case "$*" in *--build*) mkdir -p "$2/lib/ollama" && cp "$MADE"/* "$2/lib/ollama" ;; *) echo "$@" >"$MADE.asked" ;; esac`+"\n")
-	shared := func(path string) {
-		out, err := exec.CommandContext(t.Context(), "cc", "-x", "c", "-shared", "-fPIC", "-o", path, "/dev/null").CombinedOutput()
+	shared := func(path string, more ...string) {
+		words := append([]string{"-shared", "-fPIC", "-Wl,--no-as-needed", "-o", path, "-x", "c", "/dev/null", "-x", "none"}, more...)
+		out, err := exec.CommandContext(t.Context(), "cc", words...).CombinedOutput()
 		require.NoError(t, err, string(out))
 	}
 	for _, name := range []string{"libcudart.so.13", "libcublas.so.13", "libcublasLt.so.13"} {
 		shared(filepath.Join(toolkit, "lib", name))
 	}
 	shared(filepath.Join(made, "libggml-base.so.0"))
-	shared(filepath.Join(made, backend))
+	driver := filepath.Join(dir, "libcuda.so")
+	shared(driver, "-Wl,-soname,libcuda.so.1")
+	shared(filepath.Join(made, backend), driver)
 
 	run := func(more ...string) (string, error) {
 		c := exec.CommandContext(t.Context(), "bash", append([]string{filepath.Join("..", "..", "scripts", "build-cuda.sh"), "--cuda", toolkit, "--build", filepath.Join(dir, "build"), "--into", into}, more...)...)
@@ -59,6 +62,11 @@ func TestWhatTheScriptInstallsIsTaken(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, l.Architectures, "75-virtual;80-virtual;86-virtual")
 	require.NoError(t, l.Close())
+
+	shared(filepath.Join(made, backend))
+	said, err = run()
+	require.Error(t, err)
+	require.Contains(t, said, "does not ask for the driver", "a link that left it out runs nowhere")
 
 	require.NoError(t, os.Remove(filepath.Join(made, backend)))
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "build")))
