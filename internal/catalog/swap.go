@@ -50,10 +50,10 @@ func swapOf(r *sql.Row) (sw swap, err error) {
 	} else if err != nil {
 		return sw, db.Translate(err)
 	}
-	if !json.Valid([]byte(text)) {
-		return sw, nil // nothing of ours: there is nothing to go back to
+	if json.Unmarshal([]byte(text), &sw) != nil {
+		return swap{}, nil //nolint:nilerr // nothing of ours: there is nothing to go back to
 	}
-	return sw, json.Unmarshal([]byte(text), &sw)
+	return sw, nil
 }
 
 // followed says that a default that is to come goes back to m where it comes to nothing.

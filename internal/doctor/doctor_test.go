@@ -207,7 +207,7 @@ func TestSettingsAndEnvironment(t *testing.T) {
 	o := options(filepath.Join(t.TempDir(), "data"))
 	o.Settings, o.Unknown = errors.New("listen (from file) wants host:port"), []string{"GUARDHOUSE_LISEN"}
 	const planted = "http://user:secret@proxy"
-	o.Environ = []string{"LD_PRELOAD=/tmp/x.so", "GGML_BACKEND_PATH=/tmp/y.so", "https_proxy=" + planted, "GOTRACEBACK=crash", "PATH=/bin", "LD_AUDIT="}
+	o.Environ = []string{"LD_PRELOAD=/srv/x.so", "GGML_BACKEND_PATH=/srv/y.so", "https_proxy=" + planted, "GOTRACEBACK=crash", "PATH=/bin", "LD_AUDIT="}
 	r := run(t, o)
 	require.False(t, r.OK)
 	require.True(t, says(r, doctor.Fail, "settings", "wants host:port"))
@@ -216,7 +216,7 @@ func TestSettingsAndEnvironment(t *testing.T) {
 		require.True(t, says(r, doctor.Warn, "environment", name), name)
 	}
 	text := fmt.Sprintf("%+v", r)
-	for _, never := range []string{"secret", "/tmp/x.so", "LD_AUDIT"} {
+	for _, never := range []string{"secret", "/srv/x.so", "LD_AUDIT"} {
 		require.NotContains(t, text, never, "a value may be a secret")
 	}
 }

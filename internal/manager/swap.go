@@ -15,6 +15,7 @@ const cutShort = "server_ended"
 func (s *Service) decideSwaps(ctx context.Context) (gaveUp bool) {
 	all, err := s.d.Catalog.All(ctx)
 	if err != nil {
+		s.d.Log.ErrorContext(ctx, "looking for a change of the default", "err", err)
 		return false
 	}
 	for _, m := range all {
@@ -60,6 +61,7 @@ func (s *Service) giveUp(ctx context.Context, m catalog.Model, reason string) bo
 func (s *Service) resume(ctx context.Context) {
 	all, err := s.d.Catalog.All(ctx)
 	if err != nil {
+		s.d.Log.ErrorContext(ctx, "looking for a change of the default", "err", err)
 		return
 	}
 	for _, m := range all {

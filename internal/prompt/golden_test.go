@@ -74,19 +74,24 @@ type goldenCase struct {
 
 func goldenCases(t testing.TB) []goldenCase {
 	t.Helper()
-	f, err := os.Open(shared(t, "goldens", "qwen", "guard-template", "cases.jsonl"))
+	return jsonLines[goldenCase](t, shared(t, "goldens", "qwen", "guard-template", "cases.jsonl"), 76)
+}
+
+// jsonLines reads a file of so many JSON objects, one a line.
+func jsonLines[T any](t testing.TB, path string, count int) (out []T) {
+	t.Helper()
+	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
-	var out []goldenCase
 	for lines.Scan() {
-		var c goldenCase
-		require.NoError(t, json.Unmarshal(lines.Bytes(), &c))
-		out = append(out, c)
+		var one T
+		require.NoError(t, json.Unmarshal(lines.Bytes(), &one))
+		out = append(out, one)
 	}
 	require.NoError(t, lines.Err())
-	require.Len(t, out, 76)
+	require.Len(t, out, count)
 	return out
 }
 

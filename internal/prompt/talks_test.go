@@ -1,9 +1,6 @@
 package prompt
 
 import (
-	"bufio"
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -17,21 +14,9 @@ type referenceTalk struct {
 	Rendered map[string]string
 }
 
-func referenceTalks(t testing.TB) (all []referenceTalk) {
+func referenceTalks(t testing.TB) []referenceTalk {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "..", "testdata", "template", "talks.jsonl"))
-	require.NoError(t, err)
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var talk referenceTalk
-		require.NoError(t, json.Unmarshal(lines.Bytes(), &talk))
-		all = append(all, talk)
-	}
-	require.NoError(t, lines.Err())
-	require.Len(t, all, 189)
-	return all
+	return jsonLines[referenceTalk](t, filepath.Join("..", "..", "testdata", "template", "talks.jsonl"), 189)
 }
 
 // TestReferenceTalks: white space of every kind, marks of templates and of models, thoughts and tools' words in every place, and roles in
