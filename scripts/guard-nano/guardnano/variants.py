@@ -21,6 +21,7 @@ WORD = re.compile(r"[A-Za-z]+|[\u4e00-\u9fff]+|[^A-Za-z\u4e00-\u9fff]+")
 SENTENCE = re.compile(r"(?<=[.!?。！？\n])\s*")
 CLAUSE = re.compile(r"(?<=[,;:，；：.!?。！？])\s*")
 LONGEST = 400  # characters
+SHARE = {"en": 0.6, "zh": 0.4}  # the student falls further behind its English teacher than behind the Chinese one
 
 
 class Neighbours:
@@ -87,9 +88,11 @@ def make(rows: Sequence[Row], weights: Sequence[float], near: dict[str, Neighbou
     rng = random.Random(seed)
     drawn = {k: [(r, w) for r, w in zip(rows, weights, strict=True) if r.lang == k] for k in near}
     by = {k: ([r for r, _ in v], np.cumsum([w for _, w in v]).tolist()) for k, v in drawn.items()}
+    langs = sorted(near)
+    shares = [SHARE[k] for k in langs]
     out: list[Row] = []
     while len(out) < count:
-        lang = rng.choice(sorted(near))
+        (lang,) = rng.choices(langs, shares)
         row, mate = rng.choices(by[lang][0], cum_weights=by[lang][1], k=2)
         text = _text(row, mate, near[lang], rng)
         if len(text) > 2:

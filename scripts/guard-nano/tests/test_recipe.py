@@ -160,6 +160,17 @@ class Parts(unittest.TestCase):
             self.assertEqual(recipe.main(given), 2)
         self.assertIn("is not the jar", said.getvalue())
 
+    def test_whose_word_counts(self) -> None:
+        """The teacher says all of a variant and of a rule's label that it doubts, half of other rows, and nothing of a
+        row of our own that it has wrong."""
+        kinds = ("variant", "rule", "rule", "dataset", "twin", "twin")
+        trainer = recipe.training.Trainer.__new__(recipe.training.Trainer)
+        trainer.rows = [Row("text", None, "en", 0, (), "made", kind, "MIT") for kind in kinds]
+        right, wrong = [0.9, 0.05, 0.05], [0.05, 0.05, 0.9]
+        trainer.targets = recipe.Targets(np.array([wrong, wrong, right, wrong, wrong, right]))
+        trainer.plan = recipe.Plan(soft=0.5)
+        self.assertEqual([trainer._share(i) for i in range(len(kinds))], [1.0, 1.0, 0.5, 0.5, 0.0, 0.5])
+
     def test_temperature_of_all_tokens(self) -> None:
         """A reading whose logits are three times too large is cooled by three."""
         rng = np.random.default_rng(1)
