@@ -117,13 +117,17 @@ func (b *Book) blame(p Digest, at time.Time) bool {
 
 // clear frees suspects that ran alone and did no harm.
 func (b *Book) clear(cleared []int) {
+	freed := map[Pair]bool{}
 	for _, n := range cleared {
-		if n >= len(b.told) {
-			continue
+		if n < len(b.told) {
+			freed[b.told[n].Pair] = true
 		}
-		for i := range b.crashes {
-			b.crashes[i].pairs = slices.DeleteFunc(b.crashes[i].pairs, func(x Pair) bool { return x == b.told[n].Pair })
-		}
+	}
+	if len(freed) == 0 {
+		return
+	}
+	for i := range b.crashes {
+		b.crashes[i].pairs = slices.DeleteFunc(b.crashes[i].pairs, func(x Pair) bool { return freed[x] })
 	}
 }
 
@@ -135,15 +139,7 @@ func (b *Book) forget(now time.Time) {
 // Verdicts answers what the next worker has to know.
 func (b *Book) Verdicts(now time.Time) Verdicts {
 	b.forget(now)
-	v := Verdicts{Key: b.key, Stopped: slices.Clone(b.stopped)}
-	for _, c := range slices.Backward(b.crashes) { // the newest first: those are told in any case
-		for _, p := range c.pairs {
-			known := slices.ContainsFunc(v.Suspects, func(s Suspect) bool { return s.Pair == p })
-			if !known && len(v.Suspects) < mostSuspects {
-				v.Suspects = append(v.Suspects, Suspect{Pair: p, Until: c.at.Add(Window)})
-			}
-		}
-	}
+	v := Verdicts{Key: b.key, Stopped: slices.Clone(b.stopped), Suspects: b.suspects()}
 	for _, c := range b.alone {
 		if c.times >= mostAlone {
 			v.Refused = append(v.Refused, c.payload)
@@ -151,4 +147,22 @@ func (b *Book) Verdicts(now time.Time) Verdicts {
 	}
 	b.told = v.Suspects
 	return v
+}
+
+// suspects answers each pair once, those of the newest crashes first, as many as are told. Nobody serves meanwhile, and a hostile
+// worker may have left as much as there is room for: each pair is looked up once.
+func (b *Book) suspects() (out []Suspect) {
+	known := map[Pair]bool{}
+	for _, c := range slices.Backward(b.crashes) {
+		for _, p := range c.pairs {
+			switch {
+			case len(out) == mostSuspects:
+				return out
+			case !known[p]:
+				known[p] = true
+				out = append(out, Suspect{Pair: p, Until: c.at.Add(Window)})
+			}
+		}
+	}
+	return out
 }
