@@ -52,7 +52,7 @@ type Tokenizer struct {
 	smollm  bool             // the pre-tokenizer is smollm's, else qwen2's
 	merges  mergeTable
 	classes []class
-	special map[byte][]int32 // by first byte, longest first
+	special literals
 	eos     int32
 	seed    maphash.Seed
 	cache   []atomic.Pointer[word]
@@ -174,10 +174,8 @@ func (t *Tokenizer) EncodeSpecial(text string) []int32 {
 // several begin.
 func (t *Tokenizer) FindSpecial(text string) (start, end int, id int32, ok bool) {
 	for i := range len(text) {
-		for _, id := range t.special[text[i]] {
-			if p := t.pieces[id]; len(p) <= len(text)-i && text[i:i+len(p)] == p {
-				return i, i + len(p), id, true
-			}
+		if l := t.special.longest(text[i:]); l != nil {
+			return i, i + len(l.text), l.id, true
 		}
 	}
 	return 0, 0, 0, false

@@ -1,7 +1,7 @@
 package tokenizer
 
 import (
-	"slices"
+	"hash/maphash"
 	"strings"
 
 	"guardhouse/internal/fault"
@@ -17,7 +17,7 @@ func (t *Tokenizer) addTokens(tokens []string) error {
 	}
 	t.pieces = make([]string, len(tokens))
 	t.ids = make(map[string]int32, len(tokens))
-	t.special = map[byte][]int32{}
+	var special []literal
 	for i, token := range tokens {
 		if token == "" {
 			return fault.New(fault.Invalid, "the vocabulary holds an empty token")
@@ -31,12 +31,10 @@ func (t *Tokenizer) addTokens(tokens []string) error {
 		case gguf.TokenNormal:
 			t.pieces[i] = plain(token, byteOf)
 		case gguf.TokenControl, gguf.TokenUserDefined, gguf.TokenUnknown:
-			t.special[token[0]] = append(t.special[token[0]], int32(i))
+			special = append(special, literal{text: token, id: int32(i)})
 		}
 	}
-	for _, list := range t.special {
-		slices.SortStableFunc(list, func(a, b int32) int { return len(t.pieces[b]) - len(t.pieces[a]) })
-	}
+	t.special = newLiterals(special)
 	for b, r := range alphabet {
 		id, ok := t.ids[string(r)]
 		if !ok && t.smollm && gguf.RareByte(byte(b)) {
@@ -91,10 +89,12 @@ func (t *Tokenizer) addMerges(merges []string) error {
 }
 
 // mergeTable maps a pair of ids to the merge's rank and product: open addressing, at most half full,
-// because it is asked several times for each byte of text.
+// because it is asked several times for each byte of text. The factor is of this table alone: a file
+// cannot choose pairs that fall into one place.
 type mergeTable struct {
-	shift uint8
-	slots []merged
+	factor uint64
+	shift  uint8
+	slots  []merged
 }
 
 type merged struct {
@@ -110,13 +110,13 @@ func newMergeTable(n int) mergeTable {
 	for size := 16; size < 2*n; size *= 2 {
 		shift--
 	}
-	return mergeTable{shift: shift, slots: make([]merged, 1<<(64-shift))}
+	return mergeTable{factor: maphash.String(maphash.MakeSeed(), "") | 1, shift: shift, slots: make([]merged, 1<<(64-shift))}
 }
 
 func (m *mergeTable) find(a, b int32) *merged {
 	pair := (uint64(uint32(a))<<32 | uint64(uint32(b))) + 1
 	mask := uint64(len(m.slots) - 1)
-	i := pair * 0x9E3779B97F4A7C15 >> m.shift
+	i := pair * m.factor >> m.shift
 	for m.slots[i].pair != 0 && m.slots[i].pair != pair {
 		i = (i + 1) & mask
 	}
