@@ -19,7 +19,8 @@ import (
 
 // supervise serves by a worker of this process, which is a small parent from here on.
 func (sh *shared) supervise(ctx context.Context, c *config.Config) (err error) {
-	reserved, err := app.Reserve(ctx, c)
+	log := newLogger(c, sh.err)
+	reserved, err := app.Reserve(ctx, c, log)
 	if err != nil {
 		return err
 	}
@@ -30,12 +31,16 @@ func (sh *shared) supervise(ctx context.Context, c *config.Config) (err error) {
 	}
 	o := supervise.Options{
 		Args: os.Args, Environ: supervise.Environment(config.Environ()), Config: settings, Std: [3]*os.File{os.Stdin, os.Stdout, os.Stderr},
-		Stopping: reserved.ClosePorts, Now: time.Now, Log: newLogger(c, sh.err), //nolint:forbidigo // the command line is where the clock comes from
+		Stopping: reserved.ClosePorts, Now: time.Now, Log: log, //nolint:forbidigo // the command line is where the clock comes from
 	}
-	for name, f := range reserved.Files() {
-		o.Files = append(o.Files, supervise.File{Name: name, File: f})
+	o.Files = func() (out []supervise.File, err error) {
+		files, err := reserved.Files()
+		for name, f := range files {
+			out = append(out, supervise.File{Name: name, File: f})
+		}
+		slices.SortFunc(out, func(a, b supervise.File) int { return strings.Compare(a.Name, b.Name) })
+		return out, err
 	}
-	slices.SortFunc(o.Files, func(a, b supervise.File) int { return strings.Compare(a.Name, b.Name) })
 	if c.LogFile != "" { // without one a hang-up ends the server, as it ends any program of a terminal
 		hangups := make(chan os.Signal, 1)
 		signal.Notify(hangups, syscall.SIGHUP)

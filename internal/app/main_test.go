@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"strings"
@@ -51,7 +52,7 @@ func work() error {
 	if err != nil {
 		return err
 	}
-	fragile, err := newFragile(w.Generation == 1)
+	fragile, err := newFragile(w.Generation == 1, in.listeners)
 	if err != nil {
 		return err
 	}
@@ -63,21 +64,22 @@ func work() error {
 	}, func(Notice) { w.Serving() })
 }
 
-// fragile is a fake engine that a text with "killer" ends together with its process. In the first worker a "patient" text waits until
+// fragile is a fake engine that a text with "killer" ends together with its process, and in which "deafen" shuts the ports. In the first worker a "patient" text waits until
 // another one is with the engine; one that is no killer then waits for what comes.
 type fragile struct {
 	inference.Engine
 	decode func([]int32) string
 	first  bool
+	ports  map[string]net.Listener
 	inside atomic.Int32
 }
 
-func newFragile(first bool) (*fragile, error) {
+func newFragile(first bool, ports map[string]net.Listener) (*fragile, error) {
 	tok, err := nanoTokenizer()
 	if err != nil {
 		return nil, err
 	}
-	return &fragile{Engine: fake.New(fake.Options{Decode: tok.Decode, Encode: tok.Encode}), decode: tok.Decode, first: first}, nil
+	return &fragile{Engine: fake.New(fake.Options{Decode: tok.Decode, Encode: tok.Encode}), decode: tok.Decode, first: first, ports: ports}, nil
 }
 
 func (f *fragile) Load(ctx context.Context, s inference.Spec) (inference.Model, error) {
@@ -107,6 +109,12 @@ func (m *fragileModel) Judge(ctx context.Context, q inference.Query) (inference.
 		select {}
 	case patient:
 		<-ctx.Done()
+	case strings.Contains(text, "deafen"):
+		for _, l := range m.engine.ports {
+			if tcp, ok := l.(*net.TCPListener); ok {
+				_ = descriptor(tcp, shut)
+			}
+		}
 	}
 	return m.Model.Judge(ctx, q)
 }

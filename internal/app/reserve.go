@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"time"
@@ -51,15 +52,16 @@ func (p port) open(ctx context.Context) (net.Listener, error) {
 // answers.
 type Reserved struct {
 	held  held
-	ports map[string]*os.File // by setting
+	ports map[string]*openPort // by setting
+	log   *slog.Logger
 }
 
 // Reserve makes the data folder if need be, becomes its one server and opens every port of the settings, or nothing.
-func Reserve(ctx context.Context, c *config.Config) (r *Reserved, err error) {
+func Reserve(ctx context.Context, c *config.Config, log *slog.Logger) (r *Reserved, err error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
-	r = &Reserved{ports: map[string]*os.File{}}
+	r = &Reserved{ports: map[string]*openPort{}, log: log}
 	if r.held, err = lockFolder(ctx, c.Data); err != nil {
 		return nil, err
 	}
@@ -72,34 +74,27 @@ func Reserve(ctx context.Context, c *config.Config) (r *Reserved, err error) {
 	return r, nil
 }
 
-// reserve opens the port and answers its descriptor alone: nobody here will ask for what comes in.
-func (p port) reserve(ctx context.Context) (*os.File, error) {
-	l, err := p.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	tcp, ok := l.(*net.TCPListener)
-	if !ok {
-		return nil, errors.Join(fmt.Errorf("%s: not a TCP port", p.setting), l.Close())
-	}
-	f, err := tcp.File()
-	return f, errors.Join(err, l.Close())
-}
-
-// Files answers the descriptors that a worker gets, by the names that Inherit knows.
-func (r *Reserved) Files() map[string]*os.File {
+// Files answers the descriptors that the next worker gets, by the names that Inherit knows, while no worker runs. A port that the one
+// before left shut, elsewhere or stopped up is opened anew, and who waited there is lost (threat M3). It refuses where that fails.
+func (r *Reserved) Files() (map[string]*os.File, error) {
 	out := map[string]*os.File{alive: r.held.alive}
-	for name, f := range r.ports {
-		out[name] = f
+	for name, p := range r.ports {
+		if !p.intact() {
+			if err := p.reopen(); err != nil {
+				return nil, fmt.Errorf("%s: the port was shut and can't be opened anew: %w", name, err)
+			}
+			r.log.Error("the worker left a port that let nobody in: it was opened anew", "setting", name)
+		}
+		out[name] = p.file
 	}
-	return out
+	return out, nil
 }
 
 // ClosePorts leaves the ports to the worker alone: they close when it is done with them.
 func (r *Reserved) ClosePorts() error {
 	var errs []error
-	for name, f := range r.ports {
-		errs = append(errs, f.Close())
+	for name, p := range r.ports {
+		errs = append(errs, p.close())
 		delete(r.ports, name)
 	}
 	return errors.Join(errs...)

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -59,7 +58,7 @@ func newSupervised(t *testing.T, people ...string) *supervised {
 // run starts the parent, and the test's clients.
 func (s *supervised) run(c *config.Config) {
 	t := s.t
-	reserved, err := Reserve(t.Context(), c)
+	reserved, err := Reserve(t.Context(), c, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	told, err := json.Marshal(c.Handover())
 	require.NoError(t, err)
@@ -69,13 +68,14 @@ func (s *supervised) run(c *config.Config) {
 		Args: []string{"guardhouse", "serve"}, Config: told, Std: [3]*os.File{null, null, null}, Stopping: reserved.ClosePorts, Now: time.Now,
 		Log: slog.New(slog.DiscardHandler),
 	}
-	for name, f := range reserved.Files() {
-		o.Files = append(o.Files, supervise.File{Name: name, File: f})
+	o.Files = func() (out []supervise.File, err error) {
+		files, err := reserved.Files()
+		for name, f := range files {
+			out = append(out, supervise.File{Name: name, File: f})
+		}
+		return out, err
 	}
-	l, err := net.FileListener(reserved.ports["listen"])
-	require.NoError(t, err)
-	s.url = "https://" + l.Addr().String()
-	require.NoError(t, l.Close())
+	s.url = "https://" + reserved.ports["listen"].address
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- supervise.Run(ctx, o) }()
@@ -213,6 +213,21 @@ func TestAPayloadIsNotRunAThirdTime(t *testing.T) {
 	require.EqualValues(t, 2, w.Restarts)
 	require.NotEmpty(t, w.Ended)
 	require.WithinDuration(t, time.Now(), w.EndedAt, deadline)
+}
+
+// threat M3: a worker that was made to shut the ports that it shares with its parent ends, and the next one is called at the same address.
+func TestShutPortsAreOpenedAnew(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: make test runs it")
+	}
+	s := newSupervised(t, "caller")
+	s.ask("caller", judging, "deafen")
+	require.Eventually(t, func() bool {
+		status, _, _ := s.ask("caller", judging, "good morning")
+		return status == http.StatusOK
+	}, deadline, 5*time.Millisecond)
+	require.NoError(t, s.stop())
+	require.EqualValues(t, 1, s.noted().Restarts)
 }
 
 // noted is what the last worker noted for doctor of those before it.

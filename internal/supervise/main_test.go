@@ -210,7 +210,7 @@ func begin(t *testing.T, how string, change func(*Options)) *parent {
 		o.Std[2], err = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 		require.NoError(t, err)
 	}
-	o.Files = []File{{Name: "note", File: f}}
+	o.Files = func() ([]File, error) { return []File{{Name: "note", File: f}}, nil }
 	if change != nil {
 		change(&o)
 	}
@@ -233,6 +233,15 @@ func begin(t *testing.T, how string, change func(*Options)) *parent {
 		_ = f.Close()
 	})
 	return p
+}
+
+// with adds a file to those that a worker gets.
+func (o *Options) with(name string, f *os.File) {
+	before := o.Files
+	o.Files = func() ([]File, error) {
+		files, err := before()
+		return append(files, File{Name: name, File: f}), err
+	}
 }
 
 func (p *parent) next() said {

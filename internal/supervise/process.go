@@ -36,8 +36,11 @@ const (
 // start starts a worker: this very binary, whatever lies under its name now.
 func (s *supervisor) start(with Start) (_ *process, err error) {
 	with.Parent, with.Config, with.Crashes = os.Getpid(), s.Config, s.book.Verdicts(s.Now())
-	files := []*os.File{s.Std[0], s.Std[1], s.Std[2]}
-	for _, f := range s.Files {
+	given, err := s.files()
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range given {
 		with.Names = append(with.Names, f.Name)
 	}
 	told, err := with.seal()
@@ -55,8 +58,8 @@ func (s *supervisor) start(with Start) (_ *process, err error) {
 		return nil, errors.Join(fmt.Errorf("making a pipe from the worker: %w", err), lifeHere.Close())
 	}
 	defer func() { err = errors.Join(err, wordThere.Close()) }()
-	files = append(files, told, lifeThere, wordThere, s.table.File(), s.notes)
-	for _, f := range s.Files {
+	files := []*os.File{s.Std[0], s.Std[1], s.Std[2], told, lifeThere, wordThere, s.table.File(), s.notes}
+	for _, f := range given {
 		files = append(files, f.File)
 	}
 	p := &process{life: lifeHere, word: wordHere, began: s.Now(), now: s.Now, serving: make(chan struct{}), ended: make(chan Ended, 1)}
@@ -68,6 +71,14 @@ func (s *supervisor) start(with Start) (_ *process, err error) {
 	}
 	go p.watch()
 	return p, nil
+}
+
+// files answers what a worker gets of whoever runs this parent.
+func (s *supervisor) files() ([]File, error) {
+	if s.Files == nil {
+		return nil, nil
+	}
+	return s.Files()
 }
 
 func (p *process) close() error { return errors.Join(p.life.Close(), p.word.Close()) }

@@ -28,7 +28,8 @@ type Options struct {
 	Args    []string // of the worker, with the program's name
 	Environ []string // that the worker gets, and no other
 	Config  []byte   // for the worker, opaque
-	Files   []File   // for the worker, open as long as Run runs
+	// Files answers what the next worker gets, while none runs; nil = nothing. Where it refuses, no worker is started.
+	Files   func() ([]File, error)
 	Std     [3]*os.File
 	Hangups <-chan os.Signal // forwarded once a worker serves; nil = none
 	// Stopping is called once the worker was asked to stop: from then on the ports belong to nobody but it.

@@ -48,6 +48,34 @@ func TestAWorkerThatDiesIsReplaced(t *testing.T) {
 	}
 }
 
+// What a worker gets is asked for before each start. Where it is refused to the first there is no service; later it counts as a
+// worker that failed.
+func TestFilesAreAskedForBeforeEachWorker(t *testing.T) {
+	asked, gone := 0, errors.New("the port is somebody else's")
+	p := begin(t, "serve", func(o *Options) {
+		before := o.Files
+		o.Files = func() ([]File, error) {
+			if asked++; asked == 2 || asked == 3 {
+				return nil, gone
+			}
+			return before()
+		}
+	})
+	s := p.next()
+	require.NoError(t, syscall.Kill(s.PID, syscall.SIGKILL))
+	s = p.next()
+	require.Equal(t, 4, s.Generation)
+	require.Equal(t, "status 1", s.Ended)
+	require.Equal(t, "handed on", s.Note)
+	p.stop()
+	require.NoError(t, p.ends())
+	require.Equal(t, 4, asked)
+	require.Equal(t, []time.Duration{0, 0, time.Second}, *p.waits)
+
+	p = begin(t, "serve", func(o *Options) { o.Files = func() ([]File, error) { return nil, gone } })
+	require.ErrorIs(t, p.ends(), gone)
+}
+
 func TestAWorkerThatIsKilledWhileItStarts(t *testing.T) {
 	p := begin(t, "die at start once", nil)
 	s := p.next()
@@ -108,7 +136,7 @@ func TestAWorkerThatLeavesSomebodyBehindIsReplaced(t *testing.T) {
 	hold, goOn, err := os.Pipe()
 	require.NoError(t, err)
 	defer func() { require.NoError(t, hold.Close()) }()
-	p := begin(t, "leave somebody", func(o *Options) { o.Files = append(o.Files, File{Name: "go on", File: hold}) })
+	p := begin(t, "leave somebody", func(o *Options) { o.with("go on", hold) })
 	s := p.next()
 	require.Equal(t, 2, s.Generation)
 	require.Equal(t, "signal killed", s.Ended)
@@ -238,7 +266,7 @@ func TestAHangUpWaitsForAWorkerThatStarts(t *testing.T) {
 	defer func() { require.NoError(t, hold.Close()) }()
 	p := begin(t, "start slowly", func(o *Options) {
 		o.Hangups = hangups
-		o.Files = append(o.Files, File{Name: "go on", File: hold})
+		o.with("go on", hold)
 	})
 	p.next()
 	select {
