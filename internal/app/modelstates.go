@@ -37,7 +37,7 @@ type ModelState struct {
 }
 
 func stateOf(m catalog.Model) ModelState {
-	return ModelState{m.ID, m.State, m.StateCode, m.StateReason, m.Stage, m.Progress, m.Default, m.Follows != "", m.AskedAt}
+	return ModelState{m.ID, m.State, m.StateCode, m.StateReason, m.Stage, m.Progress, m.Default, m.Follows != "" && !m.GivenUp, m.AskedAt}
 }
 
 // noteStates writes down how the models are, where that differs from what was written last, and answers what is written now. It is

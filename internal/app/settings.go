@@ -86,6 +86,9 @@ func (a *App) misplaced(ctx context.Context) []console.Ignored {
 	if there, err := a.Catalog.HasDefault(ctx); err == nil && !there {
 		return []console.Ignored{{Key: defaultModel, Reason: "names no guard of the catalogue: its own default judges"}}
 	}
+	if came, err := a.Catalog.NamedCame(ctx); err == nil && !came {
+		return []console.Ignored{{Key: defaultModel, Reason: "names a guard that did not prove itself: the one that was proven last judges"}}
+	}
 	return nil
 }
 

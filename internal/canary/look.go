@@ -274,6 +274,7 @@ func (s *Service) settle(m catalog.Model, st State) {
 	before, asked := s.states[m.ID]
 	s.states[m.ID] = st
 	s.mu.Unlock()
+	defer s.d.Catalog.Touch(m.ID)
 	switch {
 	case st.Result != Passed:
 		s.d.Catalog.SetFailed(m.ID, catalog.CanaryDrift, "The model does not answer its canaries as recorded.")

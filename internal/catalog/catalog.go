@@ -55,9 +55,12 @@ type Model struct {
 	Next           bool   // becomes the default of its kind as soon as it is in memory and proven
 	Follows        string // the default that it takes the place of, while that is not over; "" = none
 	Begun          bool   // a server began with that
+	BySetting      bool   // and the setting models.default asked for it, which stays whatever comes of it
+	GivenUp        bool   // and nothing came of it in this process
 	Unproven       bool   // it is in memory and has not answered yet what it must before it takes another's place
 	Wanted         string // of its place in memory: loaded, after or unloaded
 	AskedAt        int64  // when somebody last loaded or unloaded it, Unix milliseconds; 0 = never
+	Revision       uint64 // another one: what other packages tell of it is new
 	CreatedAt      time.Time
 	Path           string
 	file           string
@@ -82,12 +85,15 @@ type Service struct {
 
 	aliases  atomic.Pointer[map[string]string]
 	chosen   atomic.Pointer[string]  // the default guard by name; nil or "" = the table's
+	proven   atomic.Pointer[Proven]  // what the table says
 	snapshot atomic.Pointer[[]Model] // nil until first read
 	reading  sync.Mutex              // one reader of the table at a time
 
-	mu     sync.Mutex
-	states map[string]state
-	acting map[string]string // kind -> the model that was its default and in memory last
+	mu      sync.Mutex
+	states  map[string]state
+	touched map[string]uint64 // how often each was, by id
+	givenUp map[string]bool   // see Model
+	acting  map[string]string // kind -> the model that was its default and in memory last
 
 	downloads chan struct{} // a token for each that is under way
 
@@ -99,7 +105,7 @@ func New(d *db.DB, g *access.Guard, o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now //nolint:forbidigo // the clock, where none was handed in
 	}
-	s := &Service{db: d, guard: g, o: o, states: map[string]state{}, acting: map[string]string{}, downloads: make(chan struct{}, downloadsAtOnce), memfd: sealedMemory}
+	s := &Service{db: d, guard: g, o: o, states: map[string]state{}, touched: map[string]uint64{}, givenUp: map[string]bool{}, acting: map[string]string{}, downloads: make(chan struct{}, downloadsAtOnce), memfd: sealedMemory}
 	s.SetAliases(o.Aliases)
 	return s
 }
@@ -113,6 +119,11 @@ func (s *Service) Refresh(ctx context.Context) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	last, err := LastProven(ctx, s.db)
+	if err != nil {
+		return false, err
+	}
+	s.proven.Store(&last)
 	old := s.snapshot.Swap(&rows)
 	return old == nil || !sameModels(*old, rows), nil
 }
@@ -138,6 +149,7 @@ func (s *Service) All(ctx context.Context) ([]Model, error) {
 		if st, ok := s.states[m.ID]; ok {
 			st.apply(&m)
 		}
+		m.Revision, m.GivenUp = s.touched[m.ID], s.givenUp[m.ID]
 		out[i] = m
 	}
 	s.mark(out)

@@ -25,6 +25,13 @@ func (s *Service) HasDefault(ctx context.Context) (bool, error) {
 	return ok, nil
 }
 
+// NamedCame says whether the guard that SetDefault named is not one that came to nothing in this process, so that another judges.
+func (s *Service) NamedCame(ctx context.Context) (bool, error) {
+	all, err := s.All(ctx)
+	chosen := s.chosen.Load()
+	return err == nil && !slices.ContainsFunc(all, func(m Model) bool { return chosen != nil && m.ID == *chosen && m.Next && m.GivenUp }), err
+}
+
 // MayDefault refuses with Unprocessable what could not be the default guard: a name that no guard has, and one that this
 // process could not load.
 func (s *Service) MayDefault(ctx context.Context, id string) error {
@@ -56,6 +63,9 @@ func (s *Service) mark(all []Model) {
 			continue
 		}
 		w, acting := &all[wanted], s.acting[kind]
+		if acting == "" && w.BySetting {
+			acting = w.Follows // nobody is judged by what may never be proven, where somebody is
+		}
 		if w.State == StateReady && (!w.Unproven || acting == "" || acting == w.ID) {
 			s.acting[kind] = w.ID
 			continue
@@ -84,4 +94,5 @@ func (s *Service) name(all []Model) {
 			all[i].Wanted = WantLoaded
 		}
 	}
+	s.recall(all)
 }

@@ -43,6 +43,10 @@ func TestTheDefaultGuardIsTheOneThatIsNamed(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, there)
 
+	came, err := h.cat.NamedCame(t.Context())
+	require.NoError(t, err)
+	require.True(t, came)
+
 	h.cat.SetDefault("nobody")
 	require.Equal(t, "guard-nano", byDefault(), "a name that nobody has changes nothing")
 	there, err = h.cat.HasDefault(t.Context())

@@ -97,6 +97,9 @@ func (s *Service) set(id string, st state) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.states[id] = st
+	if st.name != StateFailed {
+		delete(s.givenUp, id) // it is another try
+	}
 }
 
 // SetProgress records how far loading is: its stage, and how much of the whole is done, 0 to 1. It never goes back, and says
@@ -110,6 +113,13 @@ func (s *Service) SetProgress(id, stage string, done float64) {
 	}
 	st.stage, st.done = stage, min(done, 1)
 	s.states[id] = st
+}
+
+// Touch says that something is new of a model beside its state: whoever shows it reads it again.
+func (s *Service) Touch(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.touched[id]++
 }
 
 // apply shows a state in a model's row.

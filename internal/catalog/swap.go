@@ -28,7 +28,7 @@ func (s *Service) follow(ctx context.Context, rows []Model) error {
 		if !m.Default {
 			continue
 		}
-		sw, err := swapOf(s.db.ReadSQL().QueryRowContext(ctx, selectSwap, swapKey+m.Kind))
+		sw, err := swapOf(s.db.ReadSQL().QueryRowContext(ctx, selectMeta, swapKey+m.Kind))
 		if err != nil {
 			return err
 		}
@@ -40,15 +40,30 @@ func (s *Service) follow(ctx context.Context, rows []Model) error {
 	return nil
 }
 
-const selectSwap = `SELECT value FROM meta WHERE key = ?`
+const selectMeta = `SELECT value FROM meta WHERE key = ?`
+
+// metaText answers a row of meta, "" where there is none.
+func metaText(r *sql.Row) (text string, err error) {
+	if err := r.Scan(&text); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", db.Translate(err)
+	}
+	return text, nil
+}
+
+func putMeta(tx *db.Tx, key string, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, key, string(text))
+	return db.Translate(err)
+}
 
 // swapOf answers what stands in a row of meta, the zero swap where there is none.
 func swapOf(r *sql.Row) (sw swap, err error) {
-	var text string
-	if err := r.Scan(&text); errors.Is(err, sql.ErrNoRows) {
-		return sw, nil
-	} else if err != nil {
-		return sw, db.Translate(err)
+	text, err := metaText(r)
+	if err != nil || text == "" {
+		return sw, err
 	}
 	if json.Unmarshal([]byte(text), &sw) != nil {
 		return swap{}, nil //nolint:nilerr // nothing of ours: there is nothing to go back to
@@ -75,7 +90,7 @@ func noteSwap(tx *db.Tx, m Model) error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return db.Translate(err)
 	}
-	sw, err := swapOf(tx.QueryRow(selectSwap, swapKey+m.Kind))
+	sw, err := swapOf(tx.QueryRow(selectMeta, swapKey+m.Kind))
 	if err != nil {
 		return err
 	}
@@ -90,12 +105,7 @@ func noteSwap(tx *db.Tx, m Model) error {
 }
 
 func putSwap(tx *db.Tx, kind string, sw swap) error {
-	text, err := json.Marshal(sw)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(`INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, swapKey+kind, string(text))
-	return db.Translate(err)
+	return putMeta(tx, swapKey+kind, sw)
 }
 
 func endSwap(tx *db.Tx, kind string) error {
@@ -137,15 +147,15 @@ func still(tx *db.Tx, m Model) error {
 	if err := tx.QueryRow(`SELECT count(*) FROM models WHERE id = ? AND is_default = 1 AND asked_at = ?`, m.ID, m.AskedAt).Scan(&n); err != nil {
 		return db.Translate(err)
 	}
-	sw, err := swapOf(tx.QueryRow(selectSwap, swapKey+m.Kind))
+	sw, err := swapOf(tx.QueryRow(selectMeta, swapKey+m.Kind))
 	if err == nil && (n == 0 || sw.Before != m.Follows) {
 		err = errOver
 	}
 	return err
 }
 
-// GiveUp makes the model whose place m was to take the default again, wanted in memory, with a row that says why in one word. It
-// changes nothing where somebody decided otherwise meanwhile.
+// GiveUp makes the model whose place m was to take the default again, wanted in memory, with a row that says why in one word: that of
+// the table, or where the setting asked for m, in this process. It changes nothing where somebody decided otherwise meanwhile.
 func (s *Service) GiveUp(ctx context.Context, m Model, reason string) error {
 	if err := s.giveUp(ctx, m, reason); err != nil && !errors.Is(err, errOver) {
 		return err
@@ -163,6 +173,9 @@ func (s *Service) giveUp(ctx context.Context, m Model, reason string) (err error
 	o := access.Outcome{Decision: audit.Error, Reason: reason, ModelSHA256: m.SHA256, Details: map[string]any{
 		"change": "default_given_up", "model": m.ID, "default": m.Follows,
 	}}
+	if m.BySetting {
+		return s.leave(ctx, pass, o, m)
+	}
 	_, err = pass.Commit(ctx, o, func(tx *db.Tx, _ audit.Event) error {
 		if err := still(tx, m); err != nil {
 			return fault.Wrap(err, fault.Conflict, "The default was changed meanwhile.")

@@ -26,3 +26,21 @@ func TestAStrangeNoteOfASwapIsNone(t *testing.T) {
 		require.Equal(t, before, all, note)
 	}
 }
+
+// threat S2: what is no note of a proven guard keeps nobody from the models, and names no default.
+func TestAStrangeNoteOfAProvenGuardIsNone(t *testing.T) {
+	h := newHouse(t)
+	before, err := h.cat.All(t.Context())
+	require.NoError(t, err)
+	for _, note := range []string{"", "5", "{", `{"id":3}`, `{"id":"nobody","gave_up":"guard-nano","reason":"x"}`, "[]", `{"id":""}`} {
+		require.NoError(t, h.db.Write(func(tx *db.Tx) error {
+			_, err := tx.Exec("INSERT INTO meta (key, value) VALUES ('models.proven.guard', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", note)
+			return err
+		}))
+		_, err := h.cat.Refresh(t.Context())
+		require.NoError(t, err, note)
+		all, err := h.cat.All(t.Context())
+		require.NoError(t, err, note)
+		require.Equal(t, before, all, note)
+	}
+}

@@ -23,6 +23,7 @@ import (
 	"guardhouse/internal/audit"
 	"guardhouse/internal/auth"
 	"guardhouse/internal/config"
+	"guardhouse/internal/db"
 	"guardhouse/internal/doctor"
 	"guardhouse/internal/httpapi/tlsfiles"
 	"guardhouse/internal/isa"
@@ -337,4 +338,21 @@ func TestThePortOfAnotherProgramIsSeen(t *testing.T) {
 	require.True(t, says(run(t, o), doctor.Fail, "ports", "something else listens"))
 	require.NoError(t, ln.Close())
 	require.True(t, says(run(t, o), doctor.OK, "ports", "is free"))
+}
+
+// A guard that the setting names and that came to nothing is told of, as the server noted it.
+func TestAGuardThatWasGivenUpIsTold(t *testing.T) {
+	data := made(t)
+	a := opened(t, data)
+	require.NoError(t, a.DB.Write(func(tx *db.Tx) error {
+		_, err := tx.Exec(`INSERT INTO meta (key, value) VALUES ('models.proven.guard', '{"id":"guard-nano","gave_up":"second","reason":"canary_drift"}')`)
+		return err
+	}))
+	require.NoError(t, a.Close())
+	checks := doctor.Run(t.Context(), options(data)).Checks
+	i := slices.IndexFunc(checks, func(c doctor.Check) bool { return c.Code == "models_given_up" })
+	require.GreaterOrEqual(t, i, 0)
+	require.Equal(t, doctor.Warn, checks[i].Status)
+	require.Equal(t, "second was to be the default guard and did not prove itself (canary_drift): guard-nano goes on judging", checks[i].Detail)
+	require.Equal(t, map[string]any{"model": "second", "default": "guard-nano", "reason": "canary_drift"}, checks[i].Params)
 }

@@ -38,6 +38,10 @@ func (d *doctor) models(ctx context.Context, look *db.DB) {
 	if !hasDefault {
 		d.warn(name, "there is no default guard", "start the server: it puts its own guard back").as("models_no_default")
 	}
+	if p, err := catalog.LastProven(ctx, look); err == nil && p.GaveUp != "" {
+		d.warn(name, fmt.Sprintf("%s was to be the default guard and did not prove itself (%s): %s goes on judging", p.GaveUp, p.Reason, p.ID),
+			"mend what its page says and start the server again, or name "+p.ID+" in models.default").as("models_given_up", "model", p.GaveUp, "default", p.ID, "reason", p.Reason)
+	}
 	if large > 0 {
 		d.ok(name, fmt.Sprintf("%s too large to hash beside a server that works: it did when it loaded them", count(uint64(large), "model"))).as("models_large", "count", int64(large))
 	}

@@ -98,7 +98,7 @@ func (s *Service) bringWanted(ctx context.Context) error {
 
 // bringOne loads one model, in the place of the default where it may interrupt that.
 func (s *Service) bringOne(ctx context.Context, m catalog.Model) error {
-	if m.Follows != "" && !m.Begun {
+	if m.Follows != "" && !m.Begun && !m.BySetting {
 		if err := s.d.Catalog.BeginSwap(ctx, m); err != nil {
 			return err
 		}

@@ -7,6 +7,8 @@ package manager
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,14 +68,14 @@ type Service struct {
 	loading sync.Mutex // one load at a time
 	mu      sync.RWMutex
 	models  map[string]*Resident
-	leaving map[string]*leaving         // not among models
-	tries   map[string]try              // loads that failed
-	idle    map[string]int64            // taken out because nobody used them, by Model.AskedAt of then
-	took    map[string]time.Duration    // how long the last load of a model took
-	takes   map[string]inference.Memory // by hash: what a model is held to take
-	bring   *bringing                   // the load that is going on
-	freed   uint64                      // models whose memory came back so far
-	loads   uint64                      // models that came into memory so far
+	leaving map[string]*leaving      // not among models
+	tries   map[string]try           // loads that failed
+	idle    map[string]int64         // taken out because nobody used them, by Model.AskedAt of then
+	took    map[string]time.Duration // how long the last load of a model took
+	takes   map[string]foreseen      // what a model is held to take
+	bring   *bringing                // the load that is going on
+	freed   uint64                   // models whose memory came back so far
+	loads   uint64                   // models that came into memory so far
 }
 
 // Resident is a model in memory. What others may see of it is immutable.
@@ -100,7 +102,7 @@ func New(d Deps, o Options) *Service {
 	}
 	s := &Service{
 		d: d, o: o, loaders: map[string]Loader{}, kicked: make(chan struct{}, 1), models: map[string]*Resident{}, leaving: map[string]*leaving{},
-		tries: map[string]try{}, idle: map[string]int64{}, took: map[string]time.Duration{}, takes: map[string]inference.Memory{},
+		tries: map[string]try{}, idle: map[string]int64{}, took: map[string]time.Duration{}, takes: map[string]foreseen{},
 	}
 	if e, ok := d.Engine.(inference.Estimator); ok {
 		s.machine = e.Room() / headRoom * (headRoom - 1)
@@ -117,7 +119,11 @@ func (s *Service) Tune(t Tuning) {
 	s.tuning.Store(&t)
 	s.mu.Lock()
 	s.freed++ // what did not fit is tried again
+	known := slices.Collect(maps.Keys(s.takes))
 	s.mu.Unlock()
+	for _, id := range known {
+		s.d.Catalog.Touch(id) // it may take more or less of another room
+	}
 	s.Kick()
 }
 

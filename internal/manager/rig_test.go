@@ -29,6 +29,7 @@ type sized struct {
 
 	mu     sync.Mutex
 	takes  map[string]int64
+	wide   int64           // what a cache takes where there is room for it; 0 = as many bytes as slots
 	board  *board          // nil = there is none
 	before func(id string) // called as a model is loaded
 }
@@ -39,6 +40,9 @@ func (e *sized) Estimate(s inference.Spec, _ inference.Shape) inference.Memory {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	m := inference.Memory{Weights: e.takes[s.ModelID], Cache: int64(s.Slots)}
+	if e.wide > 0 && s.Room > 0 {
+		m.Cache = min(e.wide, s.Room)
+	}
 	if e.board != nil {
 		m.GPU = min(m.Weights, e.board.free)
 		m.Weights -= m.GPU
@@ -134,6 +138,7 @@ type rig struct {
 	sched  *inference.Scheduler
 	engine *sized
 	clock  *clock
+	files  catalog.Options
 	*manager.Service
 }
 
@@ -145,16 +150,22 @@ func newRig(t testing.TB, o manager.Tuning) *rig {
 	r.guard, err = access.New(t.Context(), r.db, r.log, access.Options{})
 	require.NoError(t, err)
 	dir := t.TempDir()
-	r.cat = catalog.New(r.db, r.guard, catalog.Options{ModelsDir: filepath.Join(dir, "models"), RunDir: filepath.Join(dir, "run"), Try: apptest.Tried})
+	r.files = catalog.Options{ModelsDir: filepath.Join(dir, "models"), RunDir: filepath.Join(dir, "run"), Try: apptest.Tried}
+	r.cat = catalog.New(r.db, r.guard, r.files)
 	require.NoError(t, r.cat.Sync(t.Context()))
-	r.sched = inference.New(inference.Options{Queue: 64})
-	t.Cleanup(func() { require.NoError(t, r.sched.Close(context.Background())) })
+	r.schedule()
 	r.engine = &sized{Engine: fake.New(fake.Options{
 		Decode: func([]int32) string { return "" }, Encode: func(string) []int32 { return []int32{1} }, Respond: func(string) string { return "Safe" },
 	}), takes: map[string]int64{}}
 	r.Service = manager.New(manager.Deps{Catalog: r.cat, Scheduler: r.sched, Engine: r.engine}, manager.Options{Tuning: o, Now: r.clock.now})
 	r.Handle(catalog.KindGuard, open)
 	return r
+}
+
+func (r *rig) schedule() {
+	sched := inference.New(inference.Options{Queue: 64})
+	r.t.Cleanup(func() { require.NoError(r.t, sched.Close(context.Background())) })
+	r.sched = sched
 }
 
 // open reads a file as guards are read, and lets every model prove itself.

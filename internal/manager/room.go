@@ -3,7 +3,6 @@ package manager
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -74,20 +73,24 @@ func (s *Service) fit(m catalog.Model, f *catalog.File, o *Opened) error {
 		return nil
 	}
 	sh := shape.Of(o.Header, isMapped(f))
-	least := e.Estimate(o.Spec, sh)
-	weights := least.Weights + least.Packed
 	room := s.Room()
-	if room.Total > 0 {
-		o.Spec.Room, o.Spec.Limit = max(1, room.Free()-weights), max(1, room.Free())
-		least = e.Estimate(o.Spec, sh)
-	}
-	s.mu.Lock()
-	s.takes[m.SHA256] = least
-	s.mu.Unlock()
-	if room.Total == 0 || least.Total() <= room.Free() {
+	of := foreseen{sha256: m.SHA256, spec: o.Spec, shape: sh}
+	of.least = bound(e, &o.Spec, sh, room)
+	s.foretell(m.ID, of)
+	if room.Total == 0 || of.least.Total() <= room.Free() {
 		return nil
 	}
-	return fault.Wrap(inference.ErrNoRoom, fault.Unprocessable, s.advice(m, *o, sh, least, room))
+	return fault.Wrap(inference.ErrNoRoom, fault.Unprocessable, s.advice(m, *o, sh, of.least, room))
+}
+
+// bound tells a spec how much of the room is left for what the weights do not take, and answers the most that the model then needs.
+func bound(e inference.Estimator, spec *inference.Spec, sh inference.Shape, room Room) inference.Memory {
+	needs := e.Estimate(*spec, sh)
+	if room.Total == 0 {
+		return needs
+	}
+	spec.Room, spec.Limit = max(1, room.Free()-needs.Weights-needs.Packed), max(1, room.Free())
+	return e.Estimate(*spec, sh)
 }
 
 // advice says what is needed, what there is, and what would make the one fit into the other.
@@ -195,31 +198,4 @@ func (s *Service) Fits(ctx context.Context, m catalog.Model) error {
 		return err
 	}
 	return s.fit(m, f, &o)
-}
-
-// foresee finds out what one model that is not in memory would take, of those whose pages can't say it yet.
-func (s *Service) foresee(ctx context.Context) {
-	all, err := s.d.Catalog.All(ctx)
-	if err != nil {
-		return
-	}
-	for _, m := range all {
-		if _, known := s.Takes(m); known || s.has(m) || m.State == catalog.StateLoading || s.loaders[m.Kind] == nil {
-			continue
-		}
-		if err := s.Fits(ctx, m); err != nil && !errors.Is(err, inference.ErrNoRoom) {
-			s.mu.Lock()
-			s.takes[m.SHA256] = inference.Memory{} // a file that cannot be read takes nothing
-			s.mu.Unlock()
-		}
-		return
-	}
-}
-
-// Takes answers what a model is held to take, once it is known.
-func (s *Service) Takes(m catalog.Model) (inference.Memory, bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	t, known := s.takes[m.SHA256]
-	return t, known
 }

@@ -15,13 +15,14 @@ const lookEvery = 400 * time.Millisecond
 // Run keeps in memory what is wanted there until ctx ends. A model that cannot be loaded is shown as failed and keeps readiness
 // off if it is the default guard; it does not stop the server. loaded hears once how the first loads ended, and looked of each look.
 func (s *Service) Run(ctx context.Context, loaded func(error), looked func()) {
-	due := make(chan struct{}, 1)
+	due, unforeseen := make(chan struct{}, 1), make(chan struct{}, 1)
 	var work sync.WaitGroup
 	work.Go(func() {
 		s.resume(ctx)
 		loaded(s.Load(ctx))
 		s.bringDue(ctx, due)
 	})
+	work.Go(func() { s.foreseeDue(ctx, unforeseen) })
 	defer work.Wait()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -35,10 +36,11 @@ func (s *Service) Run(ctx context.Context, loaded func(error), looked func()) {
 		if err := s.observe(ctx); err != nil && fault.CodeOf(err) != fault.Canceled {
 			s.d.Log.Warn("reading the catalogue", "err", err)
 		}
-		s.foresee(ctx)
-		select {
-		case due <- struct{}{}:
-		default: // it is at work, and looks again after
+		for _, awaits := range []chan struct{}{due, unforeseen} {
+			select {
+			case awaits <- struct{}{}:
+			default: // it is at work, and looks again after
+			}
 		}
 		looked()
 	}

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"slices"
 
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/fault"
@@ -18,18 +19,31 @@ func (s *Service) decideSwaps(ctx context.Context) (gaveUp bool) {
 		s.d.Log.ErrorContext(ctx, "looking for a change of the default", "err", err)
 		return false
 	}
+	s.noteProven(ctx, all)
 	for _, m := range all {
 		switch {
 		case m.Follows == "" || !m.Default && !m.Next:
-		case m.State == catalog.StateReady && !m.Unproven:
+		case m.State == catalog.StateReady && !m.Unproven && !m.BySetting:
 			if err := s.d.Catalog.EndSwap(ctx, m); err != nil {
 				s.d.Log.Warn("noting that the default changed", "model", m.ID, "err", err)
 			}
-		case m.State == catalog.StateFailed && !s.due(m):
+		case m.State == catalog.StateFailed && !s.due(m) && !m.GivenUp:
 			gaveUp = s.giveUp(ctx, m, m.StateCode) || gaveUp
 		}
 	}
 	return gaveUp
+}
+
+// noteProven notes which default guard is proven, but for one that goes on in the place of what the setting names.
+func (s *Service) noteProven(ctx context.Context, all []catalog.Model) {
+	for _, m := range all {
+		if m.Kind != catalog.KindGuard || !m.Default || m.State != catalog.StateReady || m.Unproven || slices.ContainsFunc(all, func(o catalog.Model) bool { return o.Next && o.BySetting }) {
+			continue
+		}
+		if err := s.d.Catalog.Prove(ctx, m); err != nil {
+			s.d.Log.WarnContext(ctx, "noting that the default is proven", "model", m.ID, "err", err)
+		}
+	}
 }
 
 // giveUp goes back to the default before m. Where that made room for m, m makes room for it.
