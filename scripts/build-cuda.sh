@@ -93,13 +93,13 @@ fi
 generator='Unix Makefiles'
 if command -v ninja >/dev/null; then generator=Ninja; fi
 static='-static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL -Wl,--no-as-needed'
-threads=$((jobs < 2 ? 1 : 2))
-clean=(env -u CFLAGS -u CXXFLAGS -u CUDAFLAGS -u LDFLAGS -u CPLUS_INCLUDE_PATH)
+# Threads of nvcc are no flag of CMake's: with another number all objects would be made again.
+clean=(env -u CFLAGS -u CXXFLAGS -u CUDAFLAGS -u LDFLAGS -u CPLUS_INCLUDE_PATH -u NVCC_PREPEND_FLAGS "NVCC_APPEND_FLAGS=-t $((jobs < 2 ? 1 : 2))")
 echo "CUDA $release, architectures $arch, engine $version"
 started=$SECONDS
 "${clean[@]}" cmake -G "$generator" -S "$module" -B "$build/tree" \
     -DCMAKE_CUDA_COMPILER="$cuda/bin/nvcc" -DCUDAToolkit_ROOT="$cuda" \
-    -DCMAKE_CUDA_ARCHITECTURES="$arch" -DCMAKE_CUDA_FLAGS="-Wno-deprecated-gpu-targets -t $threads" \
+    -DCMAKE_CUDA_ARCHITECTURES="$arch" -DCMAKE_CUDA_FLAGS=-Wno-deprecated-gpu-targets \
     -DCMAKE_SHARED_LINKER_FLAGS="$static" -DCMAKE_MODULE_LINKER_FLAGS="$static" \
     -DCMAKE_SKIP_RPATH=ON -DCMAKE_DISABLE_FIND_PACKAGE_Vulkan=ON >"$build/configure.log" 2>&1 ||
     fail "cmake refused: $build/configure.log says why"

@@ -48,6 +48,8 @@ func TestWhatTheScriptInstallsIsTaken(t *testing.T) {
 	}
 	said, err := run("--arch", "86-real,89", "--jobs", "1")
 	require.NoError(t, err, said)
+	asked, err := os.ReadFile(made + ".asked")
+	require.NoError(t, err)
 	l, err := Open(into, "")
 	require.NoError(t, err)
 	require.Equal(t, "86-real;89", l.Architectures)
@@ -55,6 +57,12 @@ func TestWhatTheScriptInstallsIsTaken(t *testing.T) {
 	require.Len(t, l.Files, 5)
 	require.NoError(t, l.Close())
 	require.Contains(t, said, "SHA-256 of the manifest, for engine.gpu_library_sha256: "+l.SHA256)
+
+	said, err = run("--arch", "86-real,89", "--jobs", "4")
+	require.NoError(t, err, said)
+	again, err := os.ReadFile(made + ".asked")
+	require.NoError(t, err)
+	require.Equal(t, string(asked), string(again), "with other flags all would be compiled again")
 
 	said, err = run() // ollama's own list, over what is there
 	require.NoError(t, err, said)
