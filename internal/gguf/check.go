@@ -1,9 +1,5 @@
 package gguf
 
-import (
-	"math"
-)
-
 // Ranges that the engine's loader and first graph hold without an assertion, see CheckLlama.
 const (
 	maxBlocks    = 512 // LLAMA_MAX_LAYERS
@@ -13,7 +9,10 @@ const (
 	maxHeads     = 1024
 	maxHeadSize  = 1024
 	maxVocab     = 1 << 19
+	maxSpecial   = 256     // bytes of a token that templates are searched for
 	maxFileType  = 1 << 10 // the engine's flag for a type that it guessed, the last number of its enumeration
+	maxScale     = 4096    // of rotary angles, either way
+	quantVersion = 2       // GGML_QNT_VERSION: how the engine reads blocks
 )
 
 // hyper holds the checked hyper-parameters of a text model.
@@ -33,6 +32,9 @@ func (f *File) CheckLlama() error {
 	case "qwen3", "qwen3vl", "qwen2", "llama":
 	default:
 		return refuse("only the architectures qwen3, qwen3vl, qwen2 and llama are supported as text models")
+	}
+	if err := f.claims(); err != nil {
+		return err
 	}
 	if err := f.sizes(&h); err != nil {
 		return err
@@ -161,7 +163,28 @@ func (f *File) sections(h *hyper) error {
 	return nil
 }
 
-// numbers checks the floating-point parameters: an epsilon below 0 aborts, a rope base of 0 answers NaN.
+// claims checks what the file says of itself as a whole, to the engine and to us.
+func (f *File) claims() error {
+	if t, ok := f.String("general.type"); ok && t != "model" {
+		return refuse("general.type is not model: an adapter, a projector or a matrix is no model by itself")
+	}
+	if n, ok := f.Uint("general.file_type"); ok && n >= maxFileType {
+		return refuse("general.file_type is not below %d", maxFileType)
+	}
+	if n, ok := f.Uint("general.quantization_version"); ok && n != quantVersion && f.quantized() {
+		return refuse("general.quantization_version is not %d: its blocks would be read as other numbers", quantVersion)
+	}
+	if t, ok := f.Float("guardhouse.calibration.temperature"); ok && (t < 0.05 || t > 20) {
+		return refuse("guardhouse.calibration.temperature is not between 0.05 and 20")
+	}
+	if t, ok := f.String("guardhouse.text_normalization"); ok && t != "nfc" && t != "nfkc" && t != "nfkc_fold" {
+		return refuse("guardhouse.text_normalization is not nfc, nfkc or nfkc_fold")
+	}
+	return nil
+}
+
+// numbers checks the floating-point parameters: an epsilon below 0 aborts, a rope base of 0 answers NaN, and with a scale
+// next to 0 the angles are noise.
 func (f *File) numbers(h hyper) error {
 	eps, ok := f.Float(h.arch + ".attention.layer_norm_rms_epsilon")
 	if !ok || eps <= 0 || eps > 1 {
@@ -172,24 +195,18 @@ func (f *File) numbers(h hyper) error {
 		low, high float64
 	}{
 		{"rope.freq_base", 1, 1e12},
-		{"rope.scaling.factor", math.SmallestNonzeroFloat32, 4096},
-		{"rope.scale_linear", math.SmallestNonzeroFloat32, 4096},
-		{"rope.scaling.attn_factor", math.SmallestNonzeroFloat32, 4096},
-		{"rope.scaling.yarn_log_multiplier", 0, 4096},
-		{"rope.scaling.yarn_ext_factor", -1, 4096},
-		{"rope.scaling.yarn_attn_factor", 0, 4096},
-		{"rope.scaling.yarn_beta_fast", 0, 4096},
-		{"rope.scaling.yarn_beta_slow", 0, 4096},
+		{"rope.scaling.factor", 1.0 / maxScale, maxScale},
+		{"rope.scale_linear", 1.0 / maxScale, maxScale},
+		{"rope.scaling.attn_factor", 1.0 / maxScale, maxScale},
+		{"rope.scaling.yarn_log_multiplier", 0, maxScale},
+		{"rope.scaling.yarn_ext_factor", -1, maxScale},
+		{"rope.scaling.yarn_attn_factor", 0, maxScale},
+		{"rope.scaling.yarn_beta_fast", 0, maxScale},
+		{"rope.scaling.yarn_beta_slow", 0, maxScale},
 	} {
 		if v, ok := f.Float(h.arch + "." + r.key); ok && (v < r.low || v > r.high) {
 			return refuse("%s is out of range", r.key)
 		}
-	}
-	if n, ok := f.Uint("general.file_type"); ok && n >= maxFileType {
-		return refuse("general.file_type is not below %d", maxFileType)
-	}
-	if t, ok := f.Float("guardhouse.calibration.temperature"); ok && (t < 0.05 || t > 20) {
-		return refuse("guardhouse.calibration.temperature is not between 0.05 and 20")
 	}
 	if t, ok := f.String(h.arch + ".rope.scaling.type"); ok && t != "none" && t != "linear" && t != "yarn" {
 		return refuse("rope.scaling.type is not none, linear or yarn")

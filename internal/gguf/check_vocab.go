@@ -30,9 +30,12 @@ func (f *File) checkVocab(h *hyper) error {
 	if !ok || len(types) != len(tokens) {
 		return refuse("tokenizer.ggml.token_type is missing or not as long as the token list")
 	}
-	for _, t := range types {
+	for i, t := range types {
 		if t < TokenNormal || t > TokenByte {
 			return refuse("a token has an unknown type")
+		}
+		if t > TokenNormal && t < TokenUnused && len(tokens[i]) > maxSpecial {
+			return refuse("a special token is longer than %d bytes", maxSpecial)
 		}
 	}
 	if s, ok := f.KV["tokenizer.ggml.scores"]; ok && s.Len() != len(tokens) {

@@ -204,6 +204,10 @@ func hyperparameters() []mutation {
 		{"rope base infinite", key(k+"rope.freq_base", inf), "finite"},
 		{"rope base NaN", key(k+"rope.freq_base", nan), "finite"},
 		{"scaling factor 0", key(k+"rope.scaling.factor", float32(0)), "factor"},
+		{"scaling factor next to 0", key(k+"rope.scaling.factor", float32(1e-30)), "factor"},
+		{"scaling factor denormal", key(k+"rope.scaling.factor", float32(1e-40)), "factor"},
+		{"linear scale next to 0", key(k+"rope.scale_linear", float32(1e-10)), "scale_linear"},
+		{"attention factor next to 0", key(k+"rope.scaling.attn_factor", float32(1e-10)), "attn_factor"},
 		{"scaling type", key(k+"rope.scaling.type", "magic"), "scaling.type"},
 		{"scaling context 0", key(k+"rope.scaling.original_context_length", uint32(0)), "original_context"},
 		{"experts", key(k+"expert_count", uint32(8)), "expert_count"},
@@ -214,6 +218,14 @@ func hyperparameters() []mutation {
 		{"temperature 0", key("guardhouse.calibration.temperature", float32(0)), "temperature"},
 		{"temperature a text", key("guardhouse.calibration.temperature", "1"), "wrong type"},
 		{"file type beyond the engine's", key("general.file_type", uint32(1024)), "file_type"},
+		{"normalization unknown", key("guardhouse.text_normalization", "nfd"), "text_normalization"},
+		{"normalization empty", key("guardhouse.text_normalization", ""), "text_normalization"},
+		{"an adapter", key("general.type", "adapter"), "general.type"},
+		{"a projector", key("general.type", "mmproj"), "general.type"},
+		{"blocks of another quantisation", func(m *model) {
+			m.set("general.quantization_version", uint32(1))
+			on("blk.0.attn_q.weight", func(s *sheet) { s.kind, s.data = 8, make([]byte, 32*34) })(m)
+		}, "quantization_version"},
 		{"vocabulary size", key(k+"vocab_size", uint32(7)), "vocab_size"},
 	}
 }
@@ -237,6 +249,11 @@ func vocabularies() []mutation {
 		{"type negative", func(m *model) { m.get(typesKey).([]int32)[300] = -1 }, "unknown type"},
 		{"byte is control", func(m *model) { m.get(typesKey).([]int32)[65] = TokenControl }, "alphabet"},
 		{"merge makes a control token", func(m *model) { m.get(typesKey).([]int32)[260] = TokenControl }, "special"},
+		{"special token of 257 bytes", func(m *model) {
+			words(tokensKey, func(s []string) []string { s[len(s)-1] = strings.Repeat("<", 257); return s })(m)
+			types := m.get(typesKey).([]int32)
+			types[len(types)-1] = TokenUserDefined
+		}, "special token is longer"},
 		{"scores short", key("tokenizer.ggml.scores", []float32{1}), "scores"},
 		{"merges missing", without(mergesKey), "merges"},
 		{"merge without space", words(mergesKey, func(s []string) []string { s[0] = "Sa"; return s }), "space"},
@@ -289,8 +306,20 @@ func TestHarmless(t *testing.T) {
 			m.set("qwen3.rope.scaling.type", "yarn")
 			m.set("qwen3.rope.scaling.factor", float32(4))
 		},
-		"one of one part":          func(m *model) { m.set("split.count", uint16(1)); m.set("split.no", uint16(0)) },
-		"no final padding":         func(m *model) { m.sheets[len(m.sheets)-1].data = m.sheets[len(m.sheets)-1].data[:4096] },
+		"one of one part":         func(m *model) { m.set("split.count", uint16(1)); m.set("split.no", uint16(0)) },
+		"no final padding":        func(m *model) { m.sheets[len(m.sheets)-1].data = m.sheets[len(m.sheets)-1].data[:4096] },
+		"says that it is a model": key("general.type", "model"),
+		"text in NFKC":            key("guardhouse.text_normalization", "nfkc_fold"),
+		"no blocks, no version":   key("general.quantization_version", uint32(1)),
+		"merged from parts": func(m *model) {
+			m.set("split.count", uint16(0))
+			m.set("split.no", uint16(0))
+			m.set("split.tensors.count", int32(len(m.sheets)))
+		},
+		"blocks of the engine's quantisation": func(m *model) {
+			m.set("general.quantization_version", uint32(2))
+			on("blk.0.attn_q.weight", func(s *sheet) { s.kind, s.data = 8, make([]byte, 32*34) })(m)
+		},
 		"other architecture's key": key("llama.block_count", "text"),
 	} {
 		m := tiny()

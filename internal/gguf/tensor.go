@@ -2,6 +2,7 @@ package gguf
 
 import (
 	"math/bits"
+	"slices"
 	"strings"
 )
 
@@ -110,6 +111,11 @@ func (t Type) weight() bool {
 		return false
 	}
 	return t.String() != ""
+}
+
+// quantized says whether some weights are stored in blocks.
+func (f *File) quantized() bool {
+	return slices.ContainsFunc(f.Tensors, func(t Tensor) bool { per, _, _ := t.Type.layout(); return per > 1 })
 }
 
 // table reads n tensor descriptions.
