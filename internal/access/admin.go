@@ -15,7 +15,8 @@ import (
 
 // AllowModel adds one rule that opens modelID for view and infer to principals ("*", role:NAME, user:NAME or user:ID,
 // key:ID, group:NAME or group:ID) and answers its id. Origin says who made it: admin or import; ev is the row that it stands
-// under. An unknown principal is Unprocessable. The rule is in force when the transaction has committed.
+// under. A rule that says the same is left as it is, and its id answered. An unknown principal is Unprocessable. The rule is in force
+// when the transaction has committed.
 func (g *Guard) AllowModel(tx *db.Tx, ev audit.Event, modelID string, principals []string, origin string) (string, error) {
 	if modelID == "" || len(principals) == 0 {
 		return "", fault.New(fault.Invalid, "a rule needs a model and at least one principal")
@@ -32,11 +33,16 @@ func (g *Guard) AllowModel(tx *db.Tx, ev audit.Event, modelID string, principals
 			x.Principals = append(x.Principals, who)
 		}
 	}
+	there := -1
 	plan, err := g.planPolicy(tx, 0, func(_ *db.Tx, now Policy) (PolicyWrite, error) {
+		if there = slices.IndexFunc(now.Rules, func(o rule.Rule) bool { return same(o, x) }); there >= 0 {
+			x.ID = now.Rules[there].ID
+			return PolicyWrite{Rules: now.Rules, Default: now.Default}, nil
+		}
 		return PolicyWrite{Rules: append(now.Rules, x), Default: now.Default}, nil
 	})
-	if err != nil {
-		return "", err
+	if err != nil || there >= 0 {
+		return x.ID, err
 	}
 	return x.ID, g.storePolicy(tx, ev, &plan)
 }
@@ -72,7 +78,7 @@ func resolve(tx *db.Tx, written string) (rule.Principal, error) {
 	if written == "*" {
 		return rule.Principal{Kind: rule.KindAny}, nil
 	}
-	unknown := fault.New(fault.Unprocessable, "a principal of the rule is not known: "+kindOf(written)).WithField("principals")
+	unknown := fault.New(fault.Unprocessable, "a principal of the rule is not known: "+whatIsWrong(written)).WithField("principals")
 	kind, ref, ok := strings.Cut(written, ":")
 	if !ok || ref == "" {
 		return rule.Principal{}, unknown
@@ -100,11 +106,14 @@ func resolve(tx *db.Tx, written string) (rule.Principal, error) {
 	return rule.Principal{Kind: kind, Ref: id}, nil
 }
 
-// kindOf answers the part of a written principal that is safe to show.
-func kindOf(written string) string {
-	switch kind, _, _ := strings.Cut(written, ":"); kind {
-	case "role", "user", "key", "group":
-		return kind
+// whatIsWrong says why a written principal stands for nobody. A name that somebody typed is not repeated.
+func whatIsWrong(written string) string {
+	switch kind, name, _ := strings.Cut(written, ":"); {
+	case name == "":
+	case kind == "role", kind == "user", kind == "group":
+		return "there is no " + kind + " of that name"
+	case kind == "key":
+		return "there is no key with that id"
 	}
-	return "use role:NAME, user:NAME, key:ID or *"
+	return "write *, role:NAME, user:NAME, group:NAME or key:ID"
 }

@@ -189,6 +189,26 @@ func TestAllowModel(t *testing.T) {
 	require.True(t, g.guard.Decide(user("reviewer"), o).Allowed)
 	require.EqualValues(t, 3, g.guard.PolicyVersion())
 	require.Len(t, g.guard.Rules(), 3)
+	again, err := allow("user:usr_rita", "user:Rita")
+	require.NoError(t, err)
+	require.Equal(t, id, again, "the rule is there")
+	require.EqualValues(t, 3, g.guard.PolicyVersion())
+	require.Len(t, g.guard.Rules(), 3)
+}
+
+// Who mistypes is told how it is written, or what is not there.
+func TestWhyNobodyIsAllowed(t *testing.T) {
+	g := newGate(t, "")
+	for written, says := range map[string]string{
+		"role:nurze": "there is no role of that name", "user:rita": "there is no user of that name", "group:x": "there is no group of that name",
+		"key:x": "there is no key with that id", "rita": "write *, role:NAME, user:NAME, group:NAME or key:ID", "role:": "write *, role:NAME, user:NAME, group:NAME or key:ID",
+	} {
+		err := g.db.Write(func(tx *db.Tx) error {
+			_, err := g.guard.AllowModel(tx, audit.Event{}, "imported", []string{written}, "import")
+			return err
+		})
+		require.Equal(t, "a principal of the rule is not known: "+says, fault.From(err).Message)
+	}
 }
 
 // A key may end at any moment, by its owner's hand: who names it meanwhile names its line, which opens nothing that the owner has not.
