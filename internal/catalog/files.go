@@ -135,6 +135,25 @@ func (r *ctxReader) Read(p []byte) (int, error) {
 	return r.r.Read(p)
 }
 
+// leave is what a copy leaves free on a disk: below it doctor calls the disk full, and no audit row is safe any more.
+const leave = 1 << 30
+
+// roomFor refuses size bytes that dir has no room for. A file may be sparse and say that it has terabytes: copied, they are not.
+func roomFor(dir string, size int64) error {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return fmt.Errorf("asking the folder of models for its room: %w", err)
+	}
+	if s.Blocks == 0 { // some file systems have no size
+		return nil
+	}
+	block := uint64(s.Bsize)
+	if left := min(leave, s.Blocks/100*block); s.Bavail*block < left+uint64(size) {
+		return fault.Newf(fault.Unprocessable, "There is no room for the file in the folder of models: it has %d MiB, and %d MiB are free.", size>>20, s.Bavail*block>>20)
+	}
+	return nil
+}
+
 // roomOr names a full disk, which the operator can mend; anything else is ours.
 func roomOr(err error, doing string) error {
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {

@@ -153,6 +153,9 @@ func (s *Service) take(ctx context.Context, r ImportRequest, id, own string) (m 
 	if err == nil {
 		err = s.free(ctx, id, len(r.Allow) > 0)
 	}
+	if err == nil {
+		err = roomFor(s.o.ModelsDir, src.size())
+	}
 	if err != nil {
 		return Model{}, nil, err
 	}

@@ -96,6 +96,14 @@ func (s *source) read() (*gguf.File, error) {
 	return gguf.Read(s.files[0], s.sizes[0])
 }
 
+// size answers the bytes of the one file.
+func (s *source) size() int64 {
+	if s.joined != nil {
+		return s.joined.Size()
+	}
+	return s.sizes[0]
+}
+
 // copyTo writes the one file into dst and answers its hash and size. The hashes of parts are kept: it refuses parts that changed
 // since they were opened, whose hashes may be of other bytes than were joined.
 func (s *source) copyTo(ctx context.Context, dst io.Writer) (sum string, size int64, err error) {
