@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strings"
 
 	"guardhouse/internal/fault"
 	"guardhouse/internal/inference"
@@ -55,6 +56,9 @@ func try(ctx context.Context, e inference.Engine, f *os.File, prompt []int32) (e
 	return nil
 }
 
+// badData is what the engine says of a tensor that holds an infinite number or none.
+const badData = "invalid data"
+
 func told(err error) report {
 	switch {
 	case err == nil:
@@ -63,6 +67,8 @@ func told(err error) report {
 		return report{noNumbers, err.Error()}
 	case errors.Is(err, inference.ErrNoRoom):
 		return report{noMemory, err.Error()}
+	case strings.Contains(err.Error(), badData):
+		return report{noWeights, err.Error()}
 	case fault.CodeOf(err) == fault.NotAvailable:
 		return report{noEngine, err.Error()}
 	}

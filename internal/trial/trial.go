@@ -48,6 +48,7 @@ const (
 	refused   = "refused"
 	noMemory  = "no memory"
 	noNumbers = "no numbers"
+	noWeights = "no weights"
 	noEngine  = "no engine"
 )
 
@@ -97,6 +98,8 @@ func judge(r sandbox.Result) error {
 		return refuse(tooHeavy, cause)
 	case noNumbers:
 		return refuse("it does not answer with numbers", cause)
+	case noWeights:
+		return refuse("some of its weights are infinite or no numbers", cause)
 	case noEngine:
 		return fault.Wrap(cause, fault.NotAvailable, "The model was not tried and not imported: this build has no inference engine.")
 	}

@@ -36,6 +36,8 @@ func (actor) Load(_ context.Context, s inference.Spec) (inference.Model, error) 
 	switch string(bytes.TrimRight(text, "x")) {
 	case "refuse":
 		return nil, fault.New(fault.Unprocessable, "the file's \x1b[31m words")
+	case "bad weights":
+		return nil, fault.Wrap(errors.New("the engine failed: tensor 'blk.0.ffn_up.weight' has invalid data"), fault.Unprocessable, "the model file could not be loaded")
 	case "no room":
 		return nil, fault.Wrap(inference.ErrNoRoom, fault.Unprocessable, "too much")
 	case "no engine":
@@ -87,13 +89,14 @@ func TestWhatBecomesOfAModel(t *testing.T) {
 		code fault.Code
 		word string
 	}{
-		"refuse":    {fault.Invalid, "cannot load it"},
-		"no room":   {fault.Invalid, "more memory"},
-		"no engine": {fault.NotAvailable, "no inference engine"},
-		"crash":     {fault.Invalid, "crashed"},
-		"eat":       {fault.Invalid, "memory"},
-		"no number": {fault.Invalid, "numbers"},
-		"fail":      {fault.Invalid, "numbers"},
+		"refuse":      {fault.Invalid, "cannot load it"},
+		"bad weights": {fault.Invalid, "weights"},
+		"no room":     {fault.Invalid, "more memory"},
+		"no engine":   {fault.NotAvailable, "no inference engine"},
+		"crash":       {fault.Invalid, "crashed"},
+		"eat":         {fault.Invalid, "memory"},
+		"no number":   {fault.Invalid, "numbers"},
+		"fail":        {fault.Invalid, "numbers"},
 	} {
 		err := try(t, text)
 		require.Equal(t, want.code, fault.CodeOf(err), text)
