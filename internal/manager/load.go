@@ -61,7 +61,11 @@ func (s *Service) LoadModel(ctx context.Context, kind, name string) error {
 	}
 	s.loading.Lock()
 	defer s.loading.Unlock()
-	return s.load(ctx, m, false)
+	if err := s.load(ctx, m, false); err != nil {
+		return err
+	}
+	s.d.Catalog.SetProven(m.ID) // nobody asks it more here
+	return nil
 }
 
 // loadAll loads what is wanted and not there, the default models first. Where a default that was to come is given up, what it brings

@@ -14,6 +14,13 @@ import (
 // restart is another server on the same data folder, whose setting models.default names a guard, "" for none. It has begun to load.
 func (r *rig) restart(memory int64, named string) {
 	r.t.Helper()
+	r.reopen(memory, named)
+	_ = r.Load(r.t.Context()) // what fails is in the states
+}
+
+// reopen is another process on the same data folder, which has loaded nothing.
+func (r *rig) reopen(memory int64, named string) {
+	r.t.Helper()
 	engine := &sized{Engine: r.engine.Engine, takes: r.engine.takes, before: r.engine.before}
 	require.NoError(r.t, r.sched.Close(r.t.Context()))
 	r.engine = engine
@@ -23,7 +30,6 @@ func (r *rig) restart(memory int64, named string) {
 	r.Service = manager.New(manager.Deps{Catalog: r.cat, Scheduler: r.sched, Engine: r.engine, Proven: true},
 		manager.Options{Tuning: manager.Tuning{Memory: memory}, Now: r.clock.now})
 	r.Handle(catalog.KindGuard, open)
-	_ = r.Load(r.t.Context()) // what fails is in the states
 }
 
 // judges is the guard that judges where nobody is named, "" where nobody does.
@@ -132,6 +138,15 @@ func TestAStartMakesRoomForTheDefaultThatWasProven(t *testing.T) {
 	require.Equal(t, "guard-nano", r.judges())
 	require.Equal(t, "failed file_refused", r.state("second"))
 	require.Equal(t, 2, r.gaveUp())
+}
+
+// A process for a few texts has nobody who would prove a guard: it judges with what it was told to load.
+func TestAProcessForOneModelWaitsForNobody(t *testing.T) {
+	r := settled(t)
+	r.reopen(1000, "second")
+	require.NoError(t, r.LoadModel(t.Context(), catalog.KindGuard, ""))
+	require.Equal(t, "second", r.judges())
+	require.Equal(t, catalog.Proven{ID: "guard-nano"}, r.lastProven(), "and says nothing of it to a server")
 }
 
 // Where no guard was ever proven there is nothing to go back to: nobody judges.
