@@ -41,15 +41,14 @@ func Join(parts []Part) (*Joined, error) {
 	j := &Joined{File: &File{Version: 3, Alignment: defaultAlignment}}
 	seen := map[string]struct{}{}
 	for i, p := range parts {
-		f, err := readPart(p.R, p.Size, i == 0)
+		f, err := readPart(p.R, p.Size, i, len(parts))
 		if err != nil {
-			return nil, err
-		}
-		if err := f.checkPart(i, len(parts)); err != nil {
 			return nil, err
 		}
 		if i == 0 {
 			j.File.KV, j.File.Alignment = f.KV, f.Alignment
+		} else if err := f.agrees(j.File); err != nil {
+			return nil, err
 		}
 		if err := j.add(f, p.R, seen); err != nil {
 			return nil, err
@@ -63,8 +62,8 @@ func Join(parts []Part) (*Joined, error) {
 	return j, nil
 }
 
-// readPart is Read for a part: only the first has the model's metadata, and it may have no tensors.
-func readPart(r io.ReaderAt, size int64, first bool) (*File, error) {
+// readPart is Read for part i of n: only the first has the model's metadata, and it may have no tensors.
+func readPart(r io.ReaderAt, size int64, i, n int) (*File, error) {
 	d := newDecoder(r, size)
 	f := &File{Alignment: defaultAlignment}
 	tensors, keys, err := d.header(f)
@@ -74,10 +73,12 @@ func readPart(r io.ReaderAt, size int64, first bool) (*File, error) {
 	if f.KV, err = d.pairs(keys); err != nil {
 		return nil, err
 	}
-	if first {
+	err = checkKeys(f.KV, "")
+	if err == nil {
+		err = f.checkPart(i, n)
+	}
+	if err == nil && i == 0 {
 		err = checkTypes(f.KV)
-	} else {
-		err = checkKeys(f.KV, "")
 	}
 	if err != nil {
 		return nil, err
@@ -88,7 +89,7 @@ func readPart(r io.ReaderAt, size int64, first bool) (*File, error) {
 	if err := d.table(f, tensors); err != nil {
 		return nil, err
 	}
-	if first && tensors == 0 {
+	if i == 0 && tensors == 0 {
 		return f, nil
 	}
 	return f, f.place(d.pos, uint64(size))
@@ -102,6 +103,20 @@ func (f *File) checkPart(i, n int) error {
 		return refuse("a part of it is not the one that its name says")
 	}
 	return nil
+}
+
+// agrees refuses a part that says something else of the model than the first does.
+func (f *File) agrees(first *File) error {
+	for key, v := range f.KV {
+		if w, there := first.KV[key]; there && key != "split.no" && !v.same(w) {
+			return refuse("a part of it is of another model than the first")
+		}
+	}
+	return nil
+}
+
+func (v Value) same(w Value) bool {
+	return v.Kind == w.Kind && v.Elem == w.Elem && v.bits == w.bits && v.str == w.str && slices.Equal(v.strs, w.strs) && slices.Equal(v.raw, w.raw)
 }
 
 func (j *Joined) add(f *File, r io.ReaderAt, seen map[string]struct{}) error {

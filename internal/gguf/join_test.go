@@ -92,6 +92,44 @@ func TestPartsThatDoNotFitAreRefused(t *testing.T) {
 	}
 }
 
+// What a part says of itself again, it says as the first does; the reason is told before anything is missed in its metadata.
+func TestPartsOfAnotherModelAreNamed(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(p [][]byte) [][]byte
+		want   string
+	}{
+		"the first two change places": {func(p [][]byte) [][]byte { p[0], p[1] = p[1], p[0]; return p }, "not the one that its name says"},
+		"the second alone":            {func(p [][]byte) [][]byte { return [][]byte{p[1], p[1]} }, "not the one that its name says"},
+		"another architecture":        {again("general.architecture", "llama"), "another model"},
+		"another kind of value":       {again("general.architecture", uint32(3)), "wrong type"},
+		"another vocabulary":          {again(tokensKey, []string{"a"}), "another model"},
+		"another alignment":           {again("general.alignment", uint32(64)), "another model"},
+		"another sum":                 {again("split.tensors.count", int32(99)), "another model"},
+	} {
+		_, err := joined(c.change(cutUp(tiny(), 4)))
+		require.Equal(t, fault.Invalid, fault.CodeOf(err), name)
+		require.Contains(t, fault.From(err).Message, c.want, name)
+	}
+	for key, v := range map[string]any{"general.architecture": "qwen3", "x.of.a.part": "anything", typesKey: tiny().get(typesKey)} {
+		_, err := joined(again(key, v)(cutUp(tiny(), 4)))
+		require.NoError(t, err, key)
+	}
+}
+
+// again answers a change that gives the second part a key, with what else it says.
+func again(key string, v any) func(p [][]byte) [][]byte {
+	return func(p [][]byte) [][]byte {
+		whole := tiny()
+		m := &model{magic: "GGUF", version: 3, tensorCount: -1, keyCount: -1, alignment: 32, sheets: whole.sheets[:4]}
+		m.set("split.no", uint16(1))
+		m.set("split.count", uint16(len(p)))
+		m.set("split.tensors.count", int32(len(whole.sheets)))
+		m.set(key, v)
+		p[1] = m.bytes()
+		return p
+	}
+}
+
 // By chance, from a seed: what broken parts make is refused, or is written and read like any other file.
 func TestPartsByChance(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 8))
