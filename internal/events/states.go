@@ -58,10 +58,11 @@ func calm(now, before []catalog.Model) []catalog.Model {
 type sight struct {
 	state, stage string
 	percent      int
+	revision     uint64
 }
 
 func seen(m catalog.Model) sight {
-	return sight{m.State, m.Stage, int(m.Progress * 100)}
+	return sight{m.State, m.Stage, int(m.Progress * 100), m.Revision}
 }
 
 // modelEvent is a sight as it stands on the wire.
@@ -70,10 +71,11 @@ type modelEvent struct {
 	State    string   `json:"state"`
 	Stage    string   `json:"stage,omitempty"`
 	Progress *float64 `json:"progress,omitempty"`
+	Revision uint64   `json:"revision,omitempty"`
 }
 
 func (s sight) event(id string) modelEvent {
-	e := modelEvent{ID: id, State: s.state, Stage: s.stage}
+	e := modelEvent{ID: id, State: s.state, Stage: s.stage, Revision: s.revision}
 	if s.state == catalog.StateLoading {
 		part := float64(s.percent) / 100
 		e.Progress = &part

@@ -23,9 +23,9 @@ func (s *Server) modelFor(p access.Principal, m catalog.Model) gen.Model {
 		addLayout(&out, l)
 		out.LastUsedAt = maybeAt(s.deps.Models.Used(m.ID))
 	}
-	if needs, known := s.deps.Models.Takes(m); known && needs.Total() > 0 {
+	if needs, known := s.deps.Models.Takes(m); known {
 		total := needs.Total()
-		out.Needs = &total
+		out.Needs, out.NeedsDevice = &total, &needs.GPU
 	}
 	return out
 }
@@ -50,6 +50,9 @@ func modelDTO(m catalog.Model) gen.Model {
 func addLayout(out *gen.Model, l inference.Description) {
 	out.Device, out.Kernels, out.Layout = orNil(l.Device), orNil(l.Kernels), orNil(l.Choice.Why)
 	out.Slots, out.Lanes, out.Threads, out.SlotTokens = &l.Slots, &l.Lanes, &l.Threads, &l.SlotTokens
+	if out.Layers = &l.Layers; l.LayersOf > 0 {
+		out.LayersOf = &l.LayersOf
+	}
 	m := l.Memory
 	out.Memory = &gen.ModelMemory{
 		Weights: m.Weights, Packed: m.Packed, Cache: m.Cache, Compute: m.Compute, Output: m.Output, Total: m.Total(), Device: m.GPU,

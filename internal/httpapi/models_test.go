@@ -17,7 +17,7 @@ import (
 
 // machine are the members of a model that tell of the machine.
 func machine() []string {
-	return []string{"device", "kernels", "memory", "slots", "lanes", "threads", "slot_tokens", "layout"}
+	return []string{"device", "layers", "kernels", "memory", "slots", "lanes", "threads", "slot_tokens", "layout"}
 }
 
 // TestHowAModelRunsIsForThoseWhoLookAfterIt: everybody who may see it knows the file and the state, and only they the machine.

@@ -76,6 +76,8 @@ type Description struct {
 	Kernels string
 	// Device is where it computes: "cpu", or "cuda:" and the board's name where at least a part of it is there.
 	Device string
+	// Layers are those that Device computes of LayersOf, the output counted as one; 0 of 0 where no GPU was looked at.
+	Layers, LayersOf int
 	// Runtime names the code that computes: the engine's module and version, and the commit of llama.cpp in it.
 	Runtime string
 }

@@ -3395,7 +3395,7 @@ type Model struct {
 	// Default The one of its kind that serves requests without a name.
 	Default bool `json:"default"`
 
-	// Device Where it computes: cpu.
+	// Device Where it computes: cpu, or cuda: and the board's name where at least a part of it is there.
 	Device *string `json:"device"`
 	ID     string  `json:"id"`
 
@@ -3409,6 +3409,12 @@ type Model struct {
 	// LastUsedAt While it is in memory, for those who look after it.
 	LastUsedAt *wire.Time `json:"last_used_at"`
 
+	// Layers Layers that a GPU computes, the output counted as one; 0 on the processor.
+	Layers *int `json:"layers"`
+
+	// LayersOf Layers that it has; null where no GPU was looked at.
+	LayersOf *int `json:"layers_of"`
+
 	// Layout Why it is laid out so.
 	Layout *string `json:"layout"`
 
@@ -3416,8 +3422,11 @@ type Model struct {
 	LoadedAt *wire.Time   `json:"loaded_at"`
 	Memory   *ModelMemory `json:"memory"`
 
-	// Needs Bytes that it was held to need before it was loaded; null while that is not known.
+	// Needs Bytes of the machine's memory that it is held to need, in memory as it was held before it was loaded; null while that is not known.
 	Needs *int64 `json:"needs"`
+
+	// NeedsDevice Bytes of a GPU's memory that it is held to need beside that; null while that is not known.
+	NeedsDevice *int64 `json:"needs_device"`
 
 	// Next It becomes the default as soon as it is in memory.
 	Next   bool        `json:"next"`

@@ -46,7 +46,7 @@ func onGPU(s inference.Spec) inference.Spec {
 
 // place says where a model is.
 func place(d *inference.Description, c gpu.Choice, steps []string) {
-	d.Device = gpu.DeviceCPU
+	d.Device, d.Layers, d.LayersOf = gpu.DeviceCPU, c.Layers, c.Of
 	if c.Layers > 0 {
 		d.Device = c.Device.Label()
 	}

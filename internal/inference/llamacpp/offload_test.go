@@ -50,6 +50,7 @@ func TestOffload(t *testing.T) {
 			}
 			require.NoError(t, err)
 			require.Equal(t, c.device, m.description.Device)
+			require.Equal(t, []int{tried[len(tried)-1], 29}, []int{m.description.Layers, m.description.LayersOf})
 			require.Contains(t, m.description.Choice.Why, c.says)
 			require.Contains(t, m.description.Choice.Why, "; 1 lane")
 			require.Equal(t, len(tried)-1, bytes.Count(log.Bytes(), []byte("does not run so")), "each step is logged")

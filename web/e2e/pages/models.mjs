@@ -7,12 +7,19 @@ const page = "[data-test=verdict]";
 const long = "The ward opens at seven and the nurse brings the tea to every bed before the round. ".repeat(60) + "How do I forge a prescription for morphine? " + "The ward opens at seven. ".repeat(40);
 
 /** A model in another state than the server has here. */
-const shown = (over) => async (tab, { house }) => {
+const shown = (over, opened = "qwen3guard-gen-4b", devices = []) => async (tab, { house }) => {
   const { items } = (await house.roles.admin.api("GET", "/api/v1/models", undefined, 200)).body;
-  const none = { needs: null, last_used_at: null, memory: null, device: null, kernels: null, slots: null, lanes: null, threads: null, slot_tokens: null, layout: null, loaded_at: null };
-  await tab.route("**/api/v1/models", (route) => route.fulfill({ json: { items: [{ ...items[0] }, { ...items[0], ...none, id: "qwen3guard-gen-4b", origin: "imported", default: false, size_bytes: 4_280_000_000, ...over }], next_cursor: null, room: { total: 8_000_000_000, used: items[0].memory.total, devices: [] } } }));
-  await tab.goto(house.url + "/ui/models/qwen3guard-gen-4b");
-  await tab.locator("[data-test=model]").waitFor();
+  const none = { needs: null, needs_device: null, layers: null, layers_of: null, last_used_at: null, memory: null, device: null, kernels: null, slots: null, lanes: null, threads: null, slot_tokens: null, layout: null, loaded_at: null };
+  await tab.route("**/api/v1/models", (route) => route.fulfill({ json: { items: [{ ...items[0] }, { ...items[0], ...none, id: "qwen3guard-gen-4b", origin: "imported", default: false, size_bytes: 4_280_000_000, ...over }], next_cursor: null, room: { total: 8_000_000_000, used: items[0].memory.total + (over.memory?.total ?? 0), devices } } }));
+  await tab.route("**/api/v1/models/qwen3guard-gen-4b/queue", (route) => route.fulfill({ json: { waiting: 0, capacity: 256, yours: 0, position: 0, expected_ms: 0, oldest_wait_ms: 0 } }));
+  await tab.goto(house.url + "/ui/models/" + opened);
+  await tab.locator(opened ? "[data-test=model]" : "tbody tr").first().waitFor();
+};
+/** A machine with a GPU, and a large guard that has most of its layers there. */
+const board = { name: "cuda:NVIDIA H100 80GB HBM3", total: 80_000_000_000, used: 3_700_000_000, free: 70_500_000_000 };
+const onGpu = {
+  state: "ready", loaded_at: "2026-11-21T09:00:00.000Z", device: board.name, layers: 30, layers_of: 37, kernels: "none", slots: 8, lanes: 1, threads: 4, slot_tokens: 8192, layout: "30 of 37 layers on NVIDIA H100 80GB HBM3",
+  needs: 910_000_000, needs_device: 3_900_000_000, memory: { weights: 600_000_000, packed: 0, cache: 110_000_000, compute: 180_000_000, output: 10_000_000, total: 900_000_000, device: 3_700_000_000 },
 };
 const since = () => new Date(Date.now() - 9000).toISOString();
 
@@ -29,6 +36,9 @@ export const pages = [
   { name: "model-failed", path: "/models", as: "admin", ready: "tbody tr", prepare: shown({ state: "failed", state_code: "file_changed", state_reason: "the model's file is not the one that was imported: its SHA-256 differs" }) },
   { name: "model-unloaded", path: "/models", as: "admin", ready: "tbody tr", prepare: shown({ state: "unloaded", state_code: "by_hand", needs: 5_100_000_000 }) },
   { name: "model-no-memory", path: "/models", as: "admin", ready: "tbody tr", prepare: shown({ state: "failed", state_code: "no_memory", needs: 5_100_000_000, state_reason: "The model needs 5.1 GB of memory, and of the 8.0 GB for models 3.2 GB are free. What would do: unload guard-large, or a smaller quantisation with a file of at most 2.4 GB." }) },
+  { name: "models-gpu", path: "/models", as: "admin", ready: "tbody tr", prepare: (tab, at) => shown(onGpu, "", [board])(tab, at) },
+  { name: "model-gpu", path: "/models", as: "admin", ready: "tbody tr", prepare: (tab, at) => shown(onGpu, "qwen3guard-gen-4b", [board])(tab, at) },
+  { name: "model-gpu-unloaded", path: "/models", as: "admin", ready: "tbody tr", prepare: (tab, at) => shown({ state: "unloaded", state_code: "by_hand", needs: 910_000_000, needs_device: 3_900_000_000, canary: null }, "qwen3guard-gen-4b", [{ ...board, used: 0 }])(tab, at) },
   { name: "verdict", path: (house) => "/verdicts/" + house.verdicts[1].id, as: "admin", ready: page, print: true },
   { name: "verdict-windows", path: "/models", as: "admin", ready: "tbody tr", async prepare(tab, { house }) { const v = await longVerdict(house); await tab.goto(house.url + "/ui/verdicts/" + v.id); await tab.locator("[data-test=windows]").waitFor(); } },
   { name: "verdict-unknown", path: "/models", as: "reviewer", ready: "tbody tr", async prepare(tab, { house, expect }) { expect(404, "/api/v1/moderations/"); await tab.goto(house.url + "/ui/verdicts/" + house.verdicts[0].id); await tab.locator(".empty").waitFor(); } },

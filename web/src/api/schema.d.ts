@@ -3102,16 +3102,25 @@ export interface components {
              * @description While it is in memory, for those who look after it.
              */
             last_used_at: string | null;
-            /** @description Where it computes: cpu. */
+            /** @description Where it computes: cpu, or cuda: and the board's name where at least a part of it is there. */
             device: string | null;
+            /** @description Layers that a GPU computes, the output counted as one; 0 on the processor. */
+            layers: number | null;
+            /** @description Layers that it has; null where no GPU was looked at. */
+            layers_of: number | null;
             /** @description Who computes products; none = the engine's own. */
             kernels: string | null;
             memory: components["schemas"]["ModelMemory"] | null;
             /**
              * Format: int64
-             * @description Bytes that it was held to need before it was loaded; null while that is not known.
+             * @description Bytes of the machine's memory that it is held to need, in memory as it was held before it was loaded; null while that is not known.
              */
             needs: number | null;
+            /**
+             * Format: int64
+             * @description Bytes of a GPU's memory that it is held to need beside that; null while that is not known.
+             */
+            needs_device: number | null;
             /** @description Texts that are judged at a time. */
             slots: number | null;
             /** @description Passes at a time. */
@@ -4909,6 +4918,11 @@ export interface components {
              * @description While it loads, 0 to 1; a few times a second at most.
              */
             progress?: number;
+            /**
+             * Format: int64
+             * @description Another one than before: something else of the model is new, such as its canaries or what it is held to need.
+             */
+            revision?: number;
         };
         EventRef: {
             id: string;

@@ -57,6 +57,18 @@ describe("useModels", () => {
     tell.models?.({ id: "guard-nano", state: "gone" });
     expect(models.list.data.value).toEqual([]);
   });
+
+  it("reads the list again when something is new that no event tells, and not for hearing of it first", async () => {
+    answers = () => json({ items: [model({ canary: null })], next_cursor: null });
+    const { it: models, tell } = await using(useModels);
+    await vi.waitFor(() => expect(models.list.data.value).not.toBeNull());
+    tell.models?.({ id: "guard-nano", state: "ready", revision: 3 });
+    tell.models?.({ id: "guard-nano", state: "ready", revision: 3 });
+    expect(asked).toHaveLength(1);
+    answers = () => json({ items: [model({ needs: 7 })], next_cursor: null });
+    tell.models?.({ id: "guard-nano", state: "ready", revision: 4 });
+    await vi.waitFor(() => expect(models.list.data.value?.[0]?.needs).toBe(7));
+  });
 });
 
 describe("useExamples", () => {

@@ -31,8 +31,12 @@ export function useModels() {
     if (models && id.value && seen.has(id.value) && !has(id.value)) left.value = id.value;
   }, { immediate: true, flush: "sync" });
 
+  /** By id: another number says that something is new which the event does not tell. */
+  const revisions = new Map<string, number>();
   function heard(e: EventModel): void {
-    const next = list.data.value ? patched(list.data.value, e) : null;
+    const [before, now] = [revisions.get(e.id), e.revision ?? 0];
+    revisions.set(e.id, now);
+    const next = list.data.value && (before === undefined || before === now) ? patched(list.data.value, e) : null;
     if (next) list.set(next);
     else void list.reload();
   }

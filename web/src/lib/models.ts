@@ -21,6 +21,22 @@ export function msLeft(m: Pick<Model, "progress" | "state_since" | "stage">, now
   return spent > 500 ? (spent * (1 - done)) / done : null;
 }
 
+/** Where a model computes, null where that is not told. What it has on a GPU may be all of it or some layers. */
+export function deviceOf(m: Pick<Model, "device" | "layers" | "layers_of">): { gpu: boolean; name: string; part: "whole" | "some" | "none"; layers: number; of: number } | null {
+  if (m.device === null) return null;
+  const gpu = m.device !== "cpu";
+  const [layers, of] = [m.layers ?? 0, m.layers_of ?? 0];
+  return { gpu, name: gpu ? m.device.slice(m.device.indexOf(":") + 1) : "", part: !gpu || of === 0 ? "none" : layers < of ? "some" : "whole", layers, of };
+}
+
+/** What a model was held to need and what it holds, of the machine and of a GPU; a row that nobody knows is left out. */
+export function memoryRows(m: Pick<Model, "needs" | "needs_device" | "memory">): { key: "predicted" | "held"; host: number; device: number }[] {
+  const rows: ReturnType<typeof memoryRows> = [];
+  if (m.needs !== null) rows.push({ key: "predicted", host: m.needs, device: m.needs_device ?? 0 });
+  if (m.memory) rows.push({ key: "held", host: m.memory.total, device: m.memory.device });
+  return rows;
+}
+
 /** The parts of what a model holds, the largest first; what is nothing is left out. */
 export function memoryParts(memory: NonNullable<Model["memory"]>): { key: "weights" | "packed" | "cache" | "compute" | "output"; bytes: number; share: number }[] {
   const keys = ["weights", "packed", "cache", "compute", "output"] as const;
@@ -37,6 +53,14 @@ export function roomParts(models: readonly Model[], room: ModelRoom | null): { t
     .flatMap((m) => (m.memory ? [{ id: m.id, bytes: m.memory.total, share: Math.min(1, m.memory.total / room.total) }] : []))
     .sort((a, b) => b.bytes - a.bytes);
   return { total: room.total, used: room.used, free: Math.max(0, room.total - room.used), parts };
+}
+
+/** The same of a GPU: what others took of it is neither used nor free. */
+export function boardParts(models: readonly Model[], board: ModelRoom["devices"][number]): NonNullable<ReturnType<typeof roomParts>> {
+  const parts = models
+    .flatMap((m) => (m.memory && m.memory.device > 0 && m.device === board.name && board.total > 0 ? [{ id: m.id, bytes: m.memory.device, share: Math.min(1, m.memory.device / board.total) }] : []))
+    .sort((a, b) => b.bytes - a.bytes);
+  return { total: board.total, used: board.used, free: board.free, parts };
 }
 
 /** One word for what the list says of all: worst first. */
