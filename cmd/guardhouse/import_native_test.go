@@ -24,6 +24,10 @@ func TestImportLoadsOnce(t *testing.T) {
 	require.Equal(t, "tiny", m.ID)
 	require.Less(t, s.memory, int64(256<<20))
 
+	closed := guardhouse(t, "", "model", "default", "tiny", "--data", data)
+	require.Equal(t, exitGood, closed.code, closed.err)
+	require.Contains(t, closed.err, "No rule lets anybody use tiny")
+
 	sound, err := os.ReadFile(tinyModel)
 	require.NoError(t, err)
 	sick := filepath.Join(dir, "sick.gguf")

@@ -50,6 +50,7 @@ func TestWrongUsageExitsTwo(t *testing.T) {
 		{"model", "import"},
 		{"doctor", "extra"},
 		{"model", "import", "x.gguf", "--mmproj", "y.gguf"},
+		{"model", "import", "x.gguf", "--kind", "vision"},
 		{"key", "create", "--user", "a", "--label", "b", "--rate-limit", "often"},
 		{"key", "create", "--user", "a", "--label", "b", "--ip", "10.1.2.3/8"},
 		{"key", "create", "--user", "a", "--label", "b", "--expires", "soon"},

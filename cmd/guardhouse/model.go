@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -15,31 +14,6 @@ import (
 func newModel(sh *shared) *cobra.Command {
 	cmd := &cobra.Command{Use: "model", Short: "Models", Args: cobra.NoArgs, Example: "  guardhouse model list", RunE: needSubcommand}
 	cmd.AddCommand(newModelList(sh), newModelImport(sh), newModelLoad(sh), newModelUnload(sh), newModelDefault(sh), newModelVerify(sh), newModelRemove(sh), newModelCanary(sh))
-	return cmd
-}
-
-func newModelList(sh *shared) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "list", Short: "List models", Args: cobra.NoArgs, Example: "  guardhouse model list --json",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sh.within(cmd.Context(), func(a *app.App) error {
-				models, err := a.Catalog.List(cmd.Context(), osPrincipal())
-				if err != nil {
-					return err
-				}
-				if sh.json {
-					return sh.printJSON(map[string]any{"items": mapEach(models, modelJSON)})
-				}
-				w := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(w, "ID\tKIND\tARCHITECTURE\tQUANTISATION\tSIZE\tDEFAULT\tSHA-256")
-				for _, m := range models {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%.1f MB\t%t\t%s\n", m.ID, m.Kind, m.Architecture, m.Quantization, float64(m.SizeBytes)/1e6, m.Default, m.SHA256)
-				}
-				return w.Flush()
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&sh.json, "json", false, "print JSON")
 	return cmd
 }
 
@@ -55,6 +29,9 @@ func newModelImport(sh *shared) *cobra.Command {
 			if r.MMProj != "" {
 				return usageError{errors.New("--mmproj is not available in this release")}
 			}
+			if r.Kind != "" && r.Kind != catalog.KindGuard && r.Kind != catalog.KindChat {
+				return usageError{errors.New("--kind is guard or chat; vision and image are not available in this release")}
+			}
 			r.Path = args[0]
 			return sh.with(cmd.Context(), func(a *app.App) error {
 				m, err := a.Catalog.Import(cmd.Context(), osPrincipal(), r)
@@ -62,7 +39,7 @@ func newModelImport(sh *shared) *cobra.Command {
 					slog.DebugContext(cmd.Context(), "a model was refused", "err", err)
 					return err
 				}
-				return printImported(sh, m, r)
+				return printImported(sh, m, r, openToNobody(a.Guard, m.ID))
 			})
 		},
 	}
@@ -77,14 +54,14 @@ func newModelImport(sh *shared) *cobra.Command {
 }
 
 // printImported says what was taken in and, while nobody may use it, the one command that opens it.
-func printImported(sh *shared, m catalog.Model, r catalog.ImportRequest) error {
+func printImported(sh *shared, m catalog.Model, r catalog.ImportRequest, closed bool) error {
 	if sh.json {
 		return sh.printJSON(modelJSON(m))
 	}
 	_, err := fmt.Fprintf(sh.out, "id            %s\nkind          %s\narchitecture  %s\nquantisation  %s\nsha256        %s\ntemplate      %s\n",
 		m.ID, m.Kind, m.Architecture, m.Quantization, m.SHA256, m.TemplateSHA256)
-	if err == nil && len(r.Allow) == 0 {
-		_, err = fmt.Fprintf(sh.out, "Nobody may use it yet. This opens it to reviewers:\n    guardhouse model import %s --id %s --allow role:reviewer\n", printable(r.Path), m.ID)
+	if err == nil && closed {
+		_, err = fmt.Fprintf(sh.out, "Nobody may use it yet. This opens it to reviewers:\n    %s\n", sh.opening(m, r))
 	}
 	return err
 }

@@ -56,7 +56,11 @@ func newModelDefault(sh *shared) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return sh.follow(ctx, a, m, "is the default", func(st app.ModelState) bool { return st.Default && !st.Pending && st.State == catalog.StateReady })
+		err = sh.follow(ctx, a, m, "is the default", func(st app.ModelState) bool { return st.Default && !st.Pending && st.State == catalog.StateReady })
+		if err == nil && !sh.json && openToNobody(a.Guard, m.ID) {
+			_, err = fmt.Fprintf(sh.err, "No rule lets anybody use %s: who asks for the default is refused. Make a rule on the page Models, or with guardhouse acl apply.\n", m.ID)
+		}
+		return err
 	})
 	cmd.Flags().BoolVar(&c.Replace, "replace", false, "the default before it goes out of memory then")
 	cmd.Flags().BoolVar(&c.Interrupt, "interrupt", false, "with --replace: it goes first where both do not fit, and until then nobody is served")

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -109,26 +110,40 @@ func (a *App) Served() (bool, error) {
 	return found, err
 }
 
+// ModelStates answers how the models are on the server that has the data folder; served is false where none runs.
+func (a *App) ModelStates() (states map[string]ModelState, served bool, err error) {
+	if served, err = a.Served(); err != nil || !served {
+		return nil, false, err
+	}
+	all, err := readStates(a.Config.Data)
+	states = make(map[string]ModelState, len(all))
+	for _, st := range all {
+		states[st.ID] = st
+	}
+	return states, true, err
+}
+
 func readState(data, id string) (ModelState, bool, error) {
+	all, err := readStates(data)
+	i := slices.IndexFunc(all, func(st ModelState) bool { return st.ID == id })
+	if err != nil || i < 0 {
+		return ModelState{}, false, err
+	}
+	return all[i], true, nil
+}
+
+// readStates answers what the server wrote down last, nothing where it did not yet.
+func readStates(data string) (all []ModelState, err error) {
 	f, err := os.OpenFile(filepath.Join(data, statesFile), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return ModelState{}, false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return ModelState{}, false, err
+		return nil, err
 	}
 	text, err := io.ReadAll(io.LimitReader(f, mostStates))
 	if err = errors.Join(err, f.Close()); err != nil {
-		return ModelState{}, false, err
+		return nil, err
 	}
-	var all []ModelState
-	if err := json.Unmarshal(text, &all); err != nil {
-		return ModelState{}, false, err
-	}
-	for _, st := range all {
-		if st.ID == id {
-			return st, true, nil
-		}
-	}
-	return ModelState{}, false, nil
+	return all, json.Unmarshal(text, &all)
 }

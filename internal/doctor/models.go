@@ -30,7 +30,7 @@ func (d *doctor) models(ctx context.Context, look *db.DB) {
 			if d.tooLate(ctx, name) {
 				return
 			}
-			d.fail(name, m.ID+": "+why, "import the same file again: guardhouse model import FILE --id "+m.ID).as("model_wrong", "model", m.ID, "error", why).run(d.guardhouse("model import FILE --id " + shell(m.ID)))
+			d.fail(name, m.ID+": "+why, putBack(m)).as("model_wrong", "model", m.ID, "error", why).run(d.guardhouse("model import FILE --id " + shell(m.ID) + " --allow role:ROLE"))
 			continue
 		}
 		good++
@@ -48,6 +48,12 @@ func (d *doctor) models(ctx context.Context, look *db.DB) {
 	if good > 0 {
 		d.ok(name, fmt.Sprintf("%s with the hash that the catalogue has", count(uint64(good), "model"))).as("models", "count", int64(good))
 	}
+}
+
+// putBack says how a model's file comes back. Without --allow an id that is taken is refused; with it nobody is let in who may not use
+// the model, where a role that may is named.
+func putBack(m catalog.Model) string {
+	return "import the same file again, naming a role that may use it: guardhouse model import FILE --id " + m.ID + " --allow role:ROLE"
 }
 
 // wrong says why a model would not be loaded, "" when its bytes are those that were imported.
