@@ -80,7 +80,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if errors.As(err, &ended) { // the worker has told why
 		return ended.Code
 	}
-	fmt.Fprintln(errOut, "guardhouse: "+oneLine(err))
+	text := oneLine(err)
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || fault.CodeOf(err) == fault.Canceled) { // a signal: nobody left but who typed it
+		text = "stopped before it was done"
+	}
+	fmt.Fprintln(errOut, "guardhouse: "+text)
 	var found findingError
 	if errors.As(err, &found) && found.next != "" {
 		fmt.Fprintln(errOut, "next: "+found.next)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"guardhouse/models"
 )
 
 type result struct {
@@ -121,6 +124,18 @@ func TestMistypedFolderIsNotAnEmptyOne(t *testing.T) {
 		require.Equal(t, exitFailed, r.code, "%v", args)
 		require.NoDirExists(t, data)
 	}
+}
+
+// Ctrl-C is told as what it is, whatever the services call it.
+func TestACommandThatIsStoppedSaysSo(t *testing.T) {
+	data := folder(t)
+	path := filepath.Join(t.TempDir(), "g.gguf")
+	require.NoError(t, os.WriteFile(path, models.GuardNano, 0o600))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errOut bytes.Buffer
+	require.Equal(t, exitFailed, run(ctx, []string{"model", "import", path, "--data", data}, strings.NewReader(""), &out, &errOut))
+	require.Equal(t, "guardhouse: stopped before it was done\n", errOut.String())
 }
 
 func TestMigrateAndVersion(t *testing.T) {
