@@ -47,8 +47,8 @@ func Join(parts []Part) (*Joined, error) {
 		}
 		if i == 0 {
 			j.File.KV, j.File.Alignment = f.KV, f.Alignment
-		} else if err := f.agrees(j.File); err != nil {
-			return nil, err
+		} else if !f.agrees(j.File) {
+			return nil, refuse("part %d of %d is of another model than the first", i+1, len(parts))
 		}
 		if err := j.add(f, p.R, seen); err != nil {
 			return nil, err
@@ -100,19 +100,19 @@ func (f *File) checkPart(i, n int) error {
 	no, ok := f.KV["split.no"]
 	count, counted := f.KV["split.count"]
 	if !ok || !counted || no.bits != uint64(i) || count.bits != uint64(n) {
-		return refuse("a part of it is not the one that its name says")
+		return refuse("part %d of %d is not the one that its name says", i+1, n)
 	}
 	return nil
 }
 
-// agrees refuses a part that says something else of the model than the first does.
-func (f *File) agrees(first *File) error {
+// agrees says that a part says of the model what the first does, or nothing.
+func (f *File) agrees(first *File) bool {
 	for key, v := range f.KV {
 		if w, there := first.KV[key]; there && key != "split.no" && !v.same(w) {
-			return refuse("a part of it is of another model than the first")
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
 func (v Value) same(w Value) bool {

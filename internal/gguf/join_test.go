@@ -98,9 +98,9 @@ func TestPartsOfAnotherModelAreNamed(t *testing.T) {
 		change func(p [][]byte) [][]byte
 		want   string
 	}{
-		"the first two change places": {func(p [][]byte) [][]byte { p[0], p[1] = p[1], p[0]; return p }, "not the one that its name says"},
+		"the first two change places": {func(p [][]byte) [][]byte { p[0], p[1] = p[1], p[0]; return p }, "part 1 of 5 is not the one that its name says"},
 		"the second alone":            {func(p [][]byte) [][]byte { return [][]byte{p[1], p[1]} }, "not the one that its name says"},
-		"another architecture":        {again("general.architecture", "llama"), "another model"},
+		"another architecture":        {again("general.architecture", "llama"), "part 2 of 5 is of another model"},
 		"another kind of value":       {again("general.architecture", uint32(3)), "wrong type"},
 		"another vocabulary":          {again(tokensKey, []string{"a"}), "another model"},
 		"another alignment":           {again("general.alignment", uint32(64)), "another model"},
