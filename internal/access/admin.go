@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"database/sql"
 	"slices"
 	"strings"
 
@@ -25,7 +26,7 @@ func (g *Guard) AllowModel(tx *db.Tx, ev audit.Event, modelID string, principals
 		ID: newRuleID(), Allow: true, Models: []string{modelID}, Operations: []rule.Operation{View, Infer}, Origin: origin,
 	}
 	for _, p := range principals {
-		who, err := resolve(tx, p)
+		who, err := resolve(tx.QueryRow, p)
 		if err != nil {
 			return "", err
 		}
@@ -45,6 +46,17 @@ func (g *Guard) AllowModel(tx *db.Tx, ev audit.Event, modelID string, principals
 		return x.ID, err
 	}
 	return x.ID, g.storePolicy(tx, ev, &plan)
+}
+
+// CheckPrincipals refuses what AllowModel would refuse of principals, ahead of work that takes long.
+func (g *Guard) CheckPrincipals(ctx context.Context, principals []string) error {
+	row := func(query string, args ...any) *sql.Row { return g.db.ReadSQL().QueryRowContext(ctx, query, args...) }
+	for _, p := range principals {
+		if _, err := resolve(row, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func newRuleID() string { return "rule_" + ulid.Make().String() }
@@ -74,7 +86,7 @@ func (g *Guard) newVersion(tx *db.Tx, reason string) (version int64, err error) 
 
 // resolve turns a written principal into the id that a rule holds. Names are never stored: a later holder of the name
 // inherits nothing (threat Z7).
-func resolve(tx *db.Tx, written string) (rule.Principal, error) {
+func resolve(row func(query string, args ...any) *sql.Row, written string) (rule.Principal, error) {
 	if written == "*" {
 		return rule.Principal{Kind: rule.KindAny}, nil
 	}
@@ -97,7 +109,7 @@ func resolve(tx *db.Tx, written string) (rule.Principal, error) {
 		return rule.Principal{}, unknown
 	}
 	var id string
-	if err := tx.QueryRow(query, ref).Scan(&id); err != nil {
+	if err := row(query, ref).Scan(&id); err != nil {
 		if err = db.Translate(err); fault.CodeOf(err) == fault.NotFound {
 			return rule.Principal{}, unknown
 		}

@@ -208,6 +208,8 @@ func TestWhyNobodyIsAllowed(t *testing.T) {
 			return err
 		})
 		require.Equal(t, "a principal of the rule is not known: "+says, fault.From(err).Message)
+		err = g.guard.CheckPrincipals(t.Context(), []string{"*", "role:nurse", written})
+		require.Equal(t, "a principal of the rule is not known: "+says, fault.From(err).Message, "the same ahead of it")
 	}
 }
 

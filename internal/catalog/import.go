@@ -46,7 +46,7 @@ func (s *Service) Import(ctx context.Context, p access.Principal, r ImportReques
 	if idErr != nil {
 		return Model{}, idErr
 	}
-	if err := r.check(); err != nil {
+	if err := s.refuse(ctx, r, id); err != nil {
 		return Model{}, err
 	}
 	if err := os.MkdirAll(s.o.ModelsDir, 0o700); err != nil {
@@ -108,6 +108,17 @@ func (s *Service) sameAs(ctx context.Context, r ImportRequest, copied Model) (Mo
 		return Model{}, fault.New(fault.Conflict, "This model is here with another chat template: leave --template out to open it, or give another --id.").WithField("template")
 	}
 	return m, nil
+}
+
+// refuse is check, and what rules and settings say of the request before any file is opened.
+func (s *Service) refuse(ctx context.Context, r ImportRequest, id string) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	if err := s.guard.CheckPrincipals(ctx, r.Allow); err != nil {
+		return err
+	}
+	return s.noAlias(ctx, id)
 }
 
 func (r ImportRequest) check() error {

@@ -66,6 +66,19 @@ func (s *Service) SetAliases(names map[string]string) {
 	s.aliases.Store(&names)
 }
 
+// noAlias refuses with fault.Conflict the id of a new model that is another name of an older one: requests with that name would go to
+// the new one unasked. The name of a model that is there is its own.
+func (s *Service) noAlias(ctx context.Context, id string) error {
+	if to, ok := (*s.aliases.Load())[id]; !ok || to == id {
+		return nil
+	}
+	err := s.Exists(ctx, id)
+	if fault.CodeOf(err) != fault.NotFound {
+		return err
+	}
+	return fault.New(fault.Conflict, "This id is another model's name in models.aliases, and would take its place: give another --id, or take the name out of the setting first.").WithField("id")
+}
+
 // Resolve answers the model that a request's name means: an id, an alias, or the default guard for "".
 // It decides nothing about who may use it.
 func (s *Service) Resolve(ctx context.Context, name string) (Model, error) {

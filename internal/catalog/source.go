@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -40,8 +41,12 @@ func openAll(path string) (_ *source, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range paths {
-		f, size, err := openSource(p)
+	for i, p := range paths {
+		what := "The model file"
+		if len(paths) > 1 {
+			what = fmt.Sprintf("Part %d of %d of the model, %q,", i+1, len(paths), filepath.Base(p))
+		}
+		f, size, err := openSource(p, what)
 		if err != nil {
 			return nil, err
 		}
@@ -147,22 +152,20 @@ func (s *source) close() error {
 	return errors.Join(errs...)
 }
 
-// openSource opens a file to import once. O_NONBLOCK keeps a FIFO from holding us up.
-func openSource(path string) (*os.File, int64, error) {
+// openSource opens a file to import once; what it refuses names the file by what. O_NONBLOCK keeps a FIFO from holding us up.
+func openSource(path, what string) (*os.File, int64, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	switch {
-	case errors.Is(err, os.ErrNotExist) && partName.MatchString(path):
-		return nil, 0, fault.Wrap(err, fault.Invalid, "the model file is refused: a part of it is not there").WithField("path")
 	case errors.Is(err, os.ErrNotExist):
-		return nil, 0, fault.Wrap(err, fault.Invalid, "There is no such file.").WithField("path")
+		return nil, 0, fault.Wrap(err, fault.Invalid, what+" is not there.").WithField("path")
 	case errors.Is(err, os.ErrPermission):
-		return nil, 0, fault.Wrap(err, fault.Invalid, "The file may not be read.").WithField("path")
+		return nil, 0, fault.Wrap(err, fault.Invalid, what+" may not be read.").WithField("path")
 	case err != nil:
-		return nil, 0, fault.Wrap(err, fault.Invalid, "The file cannot be opened.").WithField("path")
+		return nil, 0, fault.Wrap(err, fault.Invalid, what+" cannot be opened.").WithField("path")
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fault.New(fault.Invalid, "This is not a regular file.").WithField("path")
+		err = fault.New(fault.Invalid, what+" is not a regular file.").WithField("path")
 	}
 	if err != nil {
 		return nil, 0, errors.Join(err, f.Close())

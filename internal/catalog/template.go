@@ -22,7 +22,7 @@ const maxTemplate = 1 << 20
 
 // readTemplate answers the chat template that an import was given.
 func readTemplate(path string) (string, error) {
-	f, size, err := openSource(path)
+	f, size, err := openSource(path, "The template file")
 	if err != nil {
 		var known *fault.Error
 		if errors.As(err, &known) {
