@@ -15,6 +15,7 @@ import (
 
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/db"
+	"guardhouse/internal/doctor"
 )
 
 // statesFile is where the server of a data folder tells commands beside it how its models are: in which state, and how far a load
@@ -44,13 +45,9 @@ func stateOf(m catalog.Model) ModelState {
 // noteStates writes down how the models are, where that differs from what was written last, and answers what is written now. It is
 // for commands alone: what fails here is tried again at the next look and stops nothing.
 func (a *App) noteStates(ctx context.Context, noted string) string {
-	all, err := a.Catalog.All(ctx)
+	states, err := a.states(ctx)
 	if err != nil {
 		return noted
-	}
-	states := make([]ModelState, len(all))
-	for i, m := range all {
-		states[i] = stateOf(m)
 	}
 	text, err := json.Marshal(states)
 	if err != nil || string(text) == noted {
@@ -62,6 +59,19 @@ func (a *App) noteStates(ctx context.Context, noted string) string {
 		return noted
 	}
 	return string(text)
+}
+
+// states answers how this process has its models.
+func (a *App) states(ctx context.Context) ([]ModelState, error) {
+	all, err := a.Catalog.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	states := make([]ModelState, len(all))
+	for i, m := range all {
+		states[i] = stateOf(m)
+	}
+	return states, nil
 }
 
 // writeBeside puts a new file in the place of the one before.
@@ -121,6 +131,15 @@ func (a *App) ModelStates() (states map[string]ModelState, served bool, err erro
 		states[st.ID] = st
 	}
 	return states, true, err
+}
+
+// doctorStates are states as the doctor takes them.
+func doctorStates(all []ModelState) []doctor.ModelState {
+	out := make([]doctor.ModelState, len(all))
+	for i, st := range all {
+		out[i] = doctor.ModelState{ID: st.ID, State: st.State, Code: st.Code, Reason: st.Reason, Default: st.Default}
+	}
+	return out
 }
 
 func readState(data, id string) (ModelState, bool, error) {

@@ -11,6 +11,7 @@ import (
 
 	"guardhouse/internal/apptest"
 	"guardhouse/internal/catalog"
+	"guardhouse/internal/doctor"
 	"guardhouse/models"
 )
 
@@ -52,6 +53,9 @@ func TestACommandMovesModelsOfARunningServer(t *testing.T) {
 	require.True(t, runs)
 	require.Equal(t, last, states["second"])
 	require.Equal(t, catalog.StateReady, states["guard-nano"].State)
+	told, err := DoctorOptions(settings(t, data)).States()
+	require.NoError(t, err)
+	require.Contains(t, told, doctor.ModelState{ID: "second", State: catalog.StateUnloaded, Code: catalog.ByHand})
 	r.end(t)
 	states, runs, err = shell.ModelStates()
 	require.NoError(t, err)

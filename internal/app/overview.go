@@ -35,6 +35,10 @@ func DoctorOptions(c *config.Config) doctor.Options {
 		_, problems := c.With(values)
 		return problems
 	}
+	o.States = func() ([]doctor.ModelState, error) {
+		all, err := readStates(c.Data)
+		return doctorStates(all), err
+	}
 	o.Spec = inference.Spec{
 		Slots: c.Slots, Lanes: c.Lanes, Threads: c.Threads, Batch: c.Batch, Flash: c.FlashAttention, Cache: c.KVCache,
 		Kernels: c.Kernels, SlotTokens: moderation.WindowCap,
@@ -84,6 +88,10 @@ func (a *App) examine(ctx context.Context) doctor.Report {
 		o.Kernels, o.KernelsAuto = kernels(a.Config.Kernels), kernels("auto")
 	}
 	o.Guards = a.options.Guards
+	o.States = func() ([]doctor.ModelState, error) {
+		all, err := a.states(ctx)
+		return doctorStates(all), err
+	}
 	if host := a.options.GPU; host != nil {
 		o.GPU = func(context.Context) (*gpu.Host, error) { return host, nil }
 	}

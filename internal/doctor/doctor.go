@@ -88,6 +88,8 @@ type Options struct {
 	// Spec.SlotTokens is the most text of one query.
 	Engine inference.Engine
 	Spec   inference.Spec
+	// States answers how the server that runs on the folder has its models; nil = it is not asked.
+	States func() ([]ModelState, error)
 
 	Sets                 []isa.Set // nil: this binary's and this processor's
 	Proc, Sys, Dev, Temp string

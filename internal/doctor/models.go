@@ -19,7 +19,7 @@ func (d *doctor) models(ctx context.Context, look *db.DB) {
 		d.fail(name, "the catalogue cannot be read: "+said(err), "restore a backup").as("models_unread", "error", said(err))
 		return
 	}
-	good, large, hasDefault := 0, 0, false
+	good, large, hasDefault, told := 0, 0, false, map[string]bool{}
 	for _, m := range all {
 		hasDefault = hasDefault || m.Default
 		if d.o.HashMost > 0 && m.SizeBytes > d.o.HashMost {
@@ -30,11 +30,13 @@ func (d *doctor) models(ctx context.Context, look *db.DB) {
 			if d.tooLate(ctx, name) {
 				return
 			}
+			told[m.ID] = true
 			d.fail(name, m.ID+": "+why, putBack(m)).as("model_wrong", "model", m.ID, "error", why).run(d.guardhouse("model import FILE --id " + shell(m.ID) + " --allow role:ROLE"))
 			continue
 		}
 		good++
 	}
+	d.states(told)
 	if !hasDefault {
 		d.warn(name, "there is no default guard", "start the server: it puts its own guard back").as("models_no_default")
 	}
