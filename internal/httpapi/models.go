@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"guardhouse/internal/catalog"
+	"guardhouse/internal/fault"
 	"guardhouse/internal/httpapi/gen"
 )
 
@@ -42,9 +43,18 @@ func (s *Server) OpenaiListModels(ctx context.Context, _ gen.OpenaiListModelsReq
 	return gen.OpenaiListModels200JSONResponse{Object: gen.List, Data: each(list, openAIModel)}, nil
 }
 
-// OpenaiGetModel answers one model in the OpenAI shape; one that the caller may not see is as unknown as any other.
+// OpenaiGetModel answers the model that a name means where it is used, an alias too, in the OpenAI shape; one that the caller may not
+// see is as unknown as any other.
 func (s *Server) OpenaiGetModel(ctx context.Context, r gen.OpenaiGetModelRequestObject) (gen.OpenaiGetModelResponseObject, error) {
-	m, err := s.deps.Catalog.Get(requestContext(ctx), exchangeOf(ctx).principal, r.Model)
+	id := r.Model
+	switch m, err := s.deps.Catalog.Resolve(requestContext(ctx), id); fault.CodeOf(err) {
+	case "":
+		id = m.ID
+	case fault.NotFound: // Get says so, after as much work as for one that is hidden
+	default:
+		return nil, err
+	}
+	m, err := s.deps.Catalog.Get(requestContext(ctx), exchangeOf(ctx).principal, id)
 	if err != nil {
 		return nil, err
 	}

@@ -2069,7 +2069,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One model in the OpenAI shape */
+        /**
+         * One model in the OpenAI shape
+         * @description By its id or by another name that it is used by (`omni-moderation-latest`, models.aliases); the answer has its id. A model that the
+         *     caller may not see is as unknown as one that is not there, under every name.
+         */
         get: operations["openaiGetModel"];
         put?: never;
         post?: never;
