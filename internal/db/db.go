@@ -78,10 +78,10 @@ func (d *DB) openReads(ctx context.Context) error {
 	d.reads.SetMaxIdleConns(readConnections)
 	var err error
 	if d.pin, err = d.reads.Conn(ctx); err != nil {
-		return fault.Wrap(err, fault.Internal, "the database cannot be read")
+		return unopened(err, "the database cannot be read")
 	}
 	if d.gorm, err = openGorm(d.reads); err != nil {
-		return fault.Wrap(err, fault.Internal, "the database cannot be read")
+		return unopened(err, "the database cannot be read")
 	}
 	return nil
 }
@@ -146,7 +146,7 @@ func (d *DB) Close() error {
 func createPrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, privateFile)
 	if err != nil {
-		return fault.Wrap(err, fault.Internal, fmt.Sprintf("the database file cannot be opened: %v", errors.Unwrap(err)))
+		return unopened(err, fmt.Sprintf("the database file cannot be opened: %v", errors.Unwrap(err)))
 	}
 	return f.Close()
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
+	"golang.org/x/sys/unix"
 	"gorm.io/gorm"
 
 	"guardhouse/internal/fault"
@@ -20,7 +21,7 @@ func Translate(err error) error {
 	}
 	var se sqlite3.Error
 	if errors.As(err, &se) && unwritable(se.Code) {
-		return fault.Wrap(err, fault.AuditUnavailable, unavailableMessage)
+		return unavailable(err)
 	}
 	var f *fault.Error
 	if errors.As(err, &f) {
@@ -42,6 +43,21 @@ func Translate(err error) error {
 }
 
 const unavailableMessage = "the record of this could not be made durable, so it was not done"
+
+func unavailable(err error) error {
+	if isFull(err) {
+		return fault.Wrap(err, fault.AuditUnavailable, unavailableMessage+": the disk is full")
+	}
+	return fault.Wrap(err, fault.AuditUnavailable, unavailableMessage)
+}
+
+// unopened is what failed at an opening: a full disk is named, for SQLite needs some pages of it even to read.
+func unopened(err error, message string) error {
+	if isFull(err) {
+		return fault.Wrap(err, fault.AuditUnavailable, "The disk of the data folder is full: make room on it, then try again.")
+	}
+	return fault.Wrap(err, fault.Internal, message)
+}
 
 func translateCode(err error, se sqlite3.Error) error {
 	switch se.ExtendedCode {
@@ -75,6 +91,15 @@ func Damaged(err error) bool {
 		return false
 	}
 	return se.Code == sqlite3.ErrCorrupt || se.Code == sqlite3.ErrNotADB || se.ExtendedCode == sqlite3.ErrIoErrShortRead
+}
+
+// isFull says that there is no room on the disk, or none that this account may take.
+func isFull(err error) bool {
+	var se sqlite3.Error
+	if errors.As(err, &se) && (se.Code == sqlite3.ErrFull || se.SystemErrno == unix.ENOSPC || se.SystemErrno == unix.EDQUOT) {
+		return true
+	}
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 }
 
 func isConstraint(err error) bool {

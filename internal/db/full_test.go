@@ -45,6 +45,7 @@ func TestAFullDatabaseRefusesAllAndRecovers(t *testing.T) {
 	}
 	for _, err := range together(t, d, fns) {
 		require.Equal(t, fault.AuditUnavailable, fault.CodeOf(err), "%v", err)
+		require.Contains(t, fault.From(err).Message, "the disk is full")
 	}
 	require.Empty(t, keys(t, d))
 	maxPages(t, d, 1<<30)

@@ -44,7 +44,13 @@ func inReadTx(ctx context.Context, conn *sql.Conn, fn func(context.Context, quer
 	if err != nil {
 		return Translate(err)
 	}
-	defer func() { err = errors.Join(err, tx.Rollback()) }() // a read has nothing to commit
+	defer func() {
+		done := tx.Rollback() // a read has nothing to commit
+		if errors.Is(done, sql.ErrTxDone) {
+			done = Translate(ctx.Err()) // whose end rolled it back
+		}
+		err = errors.Join(err, done)
+	}()
 	return fn(ctx, tx)
 }
 

@@ -31,6 +31,8 @@ func child(role, path string) error {
 		return childFull(path)
 	case "migrate":
 		return childMigrate(path)
+	case "room":
+		return childRoom(path)
 	case "snapshot":
 		return childSnapshot(path)
 	}

@@ -58,7 +58,7 @@ func newWriter(ctx context.Context, path string, now func() time.Time) (*writer,
 	w.pool.SetMaxOpenConns(1)
 	err := w.connect(ctx)
 	if err != nil {
-		return nil, errors.Join(fault.Wrap(err, fault.Internal, "the database cannot be opened"), w.pool.Close())
+		return nil, errors.Join(unopened(err, "the database cannot be opened"), w.pool.Close())
 	}
 	go w.loop()
 	return w, nil
@@ -312,8 +312,6 @@ func (w *writer) fail(group []*member, err error) {
 		m.err = err
 	}
 }
-
-func unavailable(err error) error { return fault.Wrap(err, fault.AuditUnavailable, unavailableMessage) }
 
 func (w *writer) exec(query string) error {
 	_, err := w.conn.ExecContext(context.Background(), query)
