@@ -76,3 +76,17 @@ func CanonicalDDL(sql string) string { return canonicalDDL(sql) }
 func LockMigration(ctx context.Context, path string) (release func() error, err error) {
 	return lockMigration(ctx, path)
 }
+
+// EndInside opens the file and ends ctx while a read transaction looks at it.
+func EndInside(ctx context.Context, end context.CancelFunc, path string) error {
+	return inspect(ctx, path, func(conn *sql.Conn) error {
+		return inReadTx(ctx, conn, func(ctx context.Context, q querier) error {
+			end()
+			for { // until the pool has rolled back
+				if err := q.QueryRowContext(context.WithoutCancel(ctx), "SELECT 1").Scan(new(int)); err != nil {
+					return nil //nolint:nilerr // whatever fn makes of it
+				}
+			}
+		})
+	})
+}

@@ -206,3 +206,15 @@ func BenchmarkCheckSchema(b *testing.B) {
 		require.NoError(b, d.CheckSchema(b.Context()))
 	}
 }
+
+// A look that is broken off says that, and nothing of a transaction that was over.
+func TestALookThatIsBrokenOffSaysSo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "guardhouse.db")
+	d, err := db.Open(t.Context(), db.Options{Path: path})
+	require.NoError(t, err)
+	require.NoError(t, d.Close())
+	ctx, cancel := context.WithCancel(t.Context())
+	err = db.EndInside(ctx, cancel, path)
+	require.Equal(t, fault.Canceled, fault.CodeOf(err), "%v", err)
+	require.NotErrorIs(t, err, sql.ErrTxDone)
+}
