@@ -69,8 +69,9 @@ func harden() {
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	// Whatever a name or a file holds, a terminal gets nothing that it would obey (threat W3).
 	raw := out
+	watched := isTerminal(errOut)
 	out, errOut = logfile.Escape(out), logfile.Escape(errOut)
-	root := newRoot(streams{in: in, out: out, err: errOut, raw: raw})
+	root := newRoot(streams{in: in, out: out, err: errOut, raw: raw, watched: watched})
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {

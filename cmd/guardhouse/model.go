@@ -23,7 +23,7 @@ func newModelImport(sh *shared) *cobra.Command {
 		Use: "import FILE", Short: "Check a GGUF file and take it into the data folder", Args: cobra.ExactArgs(1),
 		Long: "Check a GGUF file, load it once in a child that can do no harm, and take it into the data folder.\n" +
 			"Of a model in several files (NAME-00001-of-00003.gguf) give the first: they are joined.\n" +
-			"It works beside a running server. Exit 1 and one line with the reason for a file that is refused.",
+			"It works beside a running server, and shows on a terminal how far it is. Exit 1 and one line with the reason for a file that is refused.",
 		Example: "  guardhouse model import qwen3guard-gen-4b-q8_0.gguf --id qwen3guard-gen-4b --kind guard --allow role:reviewer",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if r.MMProj != "" {
@@ -33,6 +33,9 @@ func newModelImport(sh *shared) *cobra.Command {
 				return usageError{errors.New("--kind is guard or chat; vision and image are not available in this release")}
 			}
 			r.Path = args[0]
+			if sh.watched {
+				r.Told = sh.steps()
+			}
 			return sh.with(cmd.Context(), func(a *app.App) error {
 				m, err := a.Catalog.Import(cmd.Context(), osPrincipal(), r)
 				if err != nil {

@@ -22,6 +22,7 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	raw      io.Writer // out as it is, for what is proved byte by byte and never for a terminal
+	watched  bool      // err is a terminal
 }
 
 // shared holds what every command that touches data takes.

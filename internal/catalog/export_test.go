@@ -27,7 +27,7 @@ func CopySource(ctx context.Context, path string, dst io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, src.close()) }()
-	_, _, err = src.copyTo(ctx, dst)
+	_, _, err = src.copyTo(ctx, dst, func(float64) {})
 	return err
 }
 

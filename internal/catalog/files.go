@@ -123,6 +123,24 @@ func (w *ctxWriter) Write(p []byte) (int, error) {
 	return w.w.Write(p)
 }
 
+// toldWriter tells after each write how much of size there is, 0 to 1.
+type toldWriter struct {
+	w       io.Writer
+	n, size int64
+	told    func(done float64)
+}
+
+func (w *toldWriter) Write(p []byte) (int, error) {
+	if w.n == 0 {
+		w.told(0)
+	}
+	n, err := w.w.Write(p)
+	if w.n += int64(n); w.size > 0 {
+		w.told(min(1, float64(w.n)/float64(w.size)))
+	}
+	return n, err
+}
+
 type ctxReader struct {
 	ctx context.Context //nolint:containedctx // lives for one copy
 	r   io.Reader

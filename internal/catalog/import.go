@@ -18,7 +18,7 @@ import (
 // ImportRequest asks for a file to be taken into the catalogue; of a model in several files Path is the first. ID "" takes it
 // from the file's name. Kind "" is whatever the file is found to be; another one must agree. Allow are principals
 // (role:reviewer, user:rita, *) who may see and use it from then on; without any the model stays closed. Template names a
-// file whose chat template counts instead of the model's own.
+// file whose chat template counts instead of the model's own. Told, where there is one, hears how far each stage is, 0 to 1.
 type ImportRequest struct {
 	Path     string
 	ID       string
@@ -26,6 +26,22 @@ type ImportRequest struct {
 	Allow    []string
 	Template string
 	MMProj   string // not available yet: refused
+	Told     func(stage string, done float64)
+}
+
+// The stages of an import that take long.
+const (
+	stageHashing = "hashing" // the parts of a model in several files
+	stageCopying = "copying"
+	stageTrying  = "trying" // the child says nothing of how far it is
+)
+
+func (r ImportRequest) tell(stage string) func(done float64) {
+	return func(done float64) {
+		if r.Told != nil {
+			r.Told(stage, done)
+		}
+	}
 }
 
 // Import checks the file, copies it read-only into the folder of models and writes its row, the opening
@@ -170,19 +186,19 @@ func (s *Service) take(ctx context.Context, r ImportRequest, id, own string) (m 
 	if err != nil {
 		return Model{}, nil, err
 	}
-	m, err = s.copyIn(ctx, src, id, own)
+	m, err = s.copyIn(ctx, r, src, id, own)
 	return m, src.hashes, err
 }
 
 // copyIn copies and hashes the source through its own descriptors, then checks the copy, which nobody
 // else can write to: what was checked, what was hashed, what was tried and what will run are the same bytes (threat M4).
-func (s *Service) copyIn(ctx context.Context, src *source, id, own string) (m Model, err error) {
+func (s *Service) copyIn(ctx context.Context, r ImportRequest, src *source, id, own string) (m Model, err error) {
 	dst, err := newPart(s.o.ModelsDir)
 	if err != nil {
 		return Model{}, err
 	}
 	defer func() { err = errors.Join(err, dst.close()) }()
-	sum, size, err := src.copyTo(ctx, dst)
+	sum, size, err := src.copyTo(ctx, &toldWriter{w: dst, size: src.size(), told: r.tell(stageCopying)}, r.tell(stageHashing))
 	if err != nil {
 		return Model{}, err
 	}
@@ -197,9 +213,12 @@ func (s *Service) copyIn(ctx context.Context, src *source, id, own string) (m Mo
 	if err != nil {
 		return Model{}, err
 	}
+	trying := r.tell(stageTrying)
+	trying(0)
 	if err := s.try(ctx, dst.File, found.prompt); err != nil {
 		return Model{}, err
 	}
+	trying(1)
 	m = Model{ID: id, Kind: found.kind, Origin: OriginImported, SHA256: sum, SizeBytes: size, TemplateSHA256: found.template, file: sum + ".gguf"}
 	m.describe(found.file)
 	m.Path = filepath.Join(s.o.ModelsDir, m.file)

@@ -110,17 +110,22 @@ func (s *source) size() int64 {
 }
 
 // copyTo writes the one file into dst and answers its hash and size. The hashes of parts are kept: it refuses parts that changed
-// since they were opened, whose hashes may be of other bytes than were joined.
-func (s *source) copyTo(ctx context.Context, dst io.Writer) (sum string, size int64, err error) {
+// since they were opened, whose hashes may be of other bytes than were joined. It tells how much of the parts is hashed, 0 to 1.
+func (s *source) copyTo(ctx context.Context, dst io.Writer, hashed func(done float64)) (sum string, size int64, err error) {
 	if s.joined == nil {
 		sum, err = copyHashed(ctx, dst, s.files[0], s.sizes[0])
 		return sum, s.sizes[0], err
 	}
-	for _, f := range s.files {
-		part, _, err := hashAll(ctx, f, func(int64) {})
+	var whole, before int64
+	for _, size := range s.sizes {
+		whole += size
+	}
+	for i, f := range s.files {
+		part, _, err := hashAll(ctx, f, func(n int64) { hashed(min(1, float64(before+n)/float64(max(1, whole)))) })
 		if err != nil {
 			return "", 0, err
 		}
+		before += s.sizes[i]
 		s.hashes = append(s.hashes, part)
 	}
 	if sum, size, err = writeHashed(ctx, dst, s.joined); err != nil {
