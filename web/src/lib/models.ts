@@ -22,7 +22,7 @@ export function msLeft(m: Pick<Model, "progress" | "state_since" | "stage">, now
 }
 
 /** Where a model computes, null where that is not told. What it has on a GPU may be all of it or some layers. */
-export function deviceOf(m: Pick<Model, "device" | "layers" | "layers_of">): { gpu: boolean; name: string; part: "whole" | "some" | "none"; layers: number; of: number } | null {
+export function deviceOf(m: Pick<Model, "device"> & Partial<Pick<Model, "layers" | "layers_of">>): { gpu: boolean; name: string; part: "whole" | "some" | "none"; layers: number; of: number } | null {
   if (m.device === null) return null;
   const gpu = m.device !== "cpu";
   const [layers, of] = [m.layers ?? 0, m.layers_of ?? 0];
