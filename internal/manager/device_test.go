@@ -26,7 +26,7 @@ func TestTheDeviceIsCountedApart(t *testing.T) {
 	m := r.brought("larger")
 	r.refresh()
 	require.Equal(t, "failed no_memory", r.state("larger"))
-	for _, part := range []string{"needs 5.0 GB of memory beside 0 MB on a GPU, where 0 MB are free", "of the 2.0 GB for models 2.0 GB are free", "unload large"} {
+	for _, part := range []string{"needs 4769 MiB of memory beside 0 MiB on a GPU, where 0 MiB are free", "of the 1907 MiB for models 1907 MiB are free", "unload large"} {
 		require.Contains(t, r.model("larger").StateReason, part)
 	}
 	_, err := r.cat.Unload(t.Context(), admin(), catalog.Change{ID: "large"})

@@ -152,7 +152,7 @@ func TestTheMemoryForModelsIsABound(t *testing.T) {
 	r.refresh()
 	m := r.model("larger")
 	require.Equal(t, "failed no_memory", r.state("larger"))
-	for _, part := range []string{"needs 5.1 GB", "of the 10.0 GB for models 3.0 GB are free", "unload large", "a smaller quantisation"} {
+	for _, part := range []string{"needs 4864 MiB", "of the 9536 MiB for models 2861 MiB are free", "unload large", "a smaller quantisation"} {
 		require.Contains(t, m.StateReason, part)
 	}
 	require.Equal(t, 2, r.engine.Held())

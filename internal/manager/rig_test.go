@@ -30,6 +30,7 @@ type sized struct {
 	mu     sync.Mutex
 	takes  map[string]int64
 	wide   int64           // what a cache takes where there is room for it; 0 = as many bytes as slots
+	each   int64           // what a cache takes for each token of a query, where it takes more than a byte for each slot
 	board  *board          // nil = there is none
 	before func(id string) // called as a model is loaded
 }
@@ -40,6 +41,9 @@ func (e *sized) Estimate(s inference.Spec, _ inference.Shape) inference.Memory {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	m := inference.Memory{Weights: e.takes[s.ModelID], Cache: int64(s.Slots)}
+	if e.each > 0 {
+		m.Cache = e.each * int64(s.SlotTokens)
+	}
 	if e.wide > 0 && s.Room > 0 {
 		m.Cache = min(e.wide, s.Room)
 	}

@@ -1,11 +1,7 @@
 package manager
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"slices"
-	"strings"
 
 	"guardhouse/internal/catalog"
 	"guardhouse/internal/fault"
@@ -91,95 +87,6 @@ func bound(e inference.Estimator, spec *inference.Spec, sh inference.Shape, room
 	}
 	spec.Room, spec.Limit = max(1, room.Free()-needs.Weights-needs.Packed), max(1, room.Free())
 	return e.Estimate(*spec, sh)
-}
-
-// advice says what is needed, what there is, and what would make the one fit into the other.
-func (s *Service) advice(m catalog.Model, o Opened, sh inference.Shape, needs inference.Memory, room Room) string {
-	var ways []string
-	if out := s.enough(m, needs.Total()-room.Free()); out != "" {
-		ways = append(ways, "unload "+out)
-	}
-	if n := s.fewerSlots(o.Spec, sh, room.Free()); n > 0 {
-		ways = append(ways, fmt.Sprintf("an engine.slots of %d", n))
-	}
-	contexts := needs.Total() - needs.Weights - needs.Packed
-	if left := (room.Free() - contexts) * sh.WeightBytes / max(1, needs.Weights+needs.Packed); left > 0 && left < sh.WeightBytes {
-		ways = append(ways, "a smaller quantisation with a file of at most "+inBytes(left))
-	}
-	text := fmt.Sprintf("The model needs %s of memory, and of the %s for models %s are free.", inBytes(needs.Total()), inBytes(room.Total), inBytes(room.Free()))
-	if len(room.Devices) > 0 {
-		text = fmt.Sprintf("The model needs %s of memory beside %s on a GPU, where %s are free, and of the %s for models %s are free.",
-			inBytes(needs.Total()), inBytes(needs.GPU), inBytes(room.freest()), inBytes(room.Total), inBytes(room.Free()))
-	}
-	if len(ways) > 0 {
-		text += " What would do: " + strings.Join(ways, ", or ") + "."
-	}
-	return text
-}
-
-// freest answers what the freest device has for models.
-func (r Room) freest() (most int64) {
-	for _, d := range r.Devices {
-		most = max(most, d.Free)
-	}
-	return most
-}
-
-// enough names the fewest models whose memory would do, largest first; "" where all of them would not. The defaults stay.
-func (s *Service) enough(but catalog.Model, bytes int64) string {
-	all, err := s.d.Catalog.All(context.Background())
-	if err != nil {
-		return ""
-	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	var may []*Resident
-	for _, m := range all {
-		if r := s.models[m.ID]; r != nil && !m.Default && m.ID != but.ID {
-			may = append(may, r)
-		}
-	}
-	slices.SortFunc(may, func(a, b *Resident) int { return cmp.Compare(b.makesRoom(), a.makesRoom()) })
-	var names []string
-	for _, r := range may {
-		if bytes <= 0 {
-			break
-		}
-		names = append(names, r.Model.ID)
-		bytes -= r.makesRoom()
-	}
-	if bytes > 0 {
-		return ""
-	}
-	return strings.Join(names, " and ")
-}
-
-// makesRoom answers what another model needs less of the machine's memory when this one is gone: what this one had on a GPU the
-// other's layers find there.
-func (r *Resident) makesRoom() int64 { return r.What.Memory.Total() + r.What.Memory.GPU }
-
-// fewerSlots answers the most slots that fit, where their number is set and fewer would do; else 0.
-func (s *Service) fewerSlots(spec inference.Spec, sh inference.Shape, free int64) int {
-	e, ok := s.d.Engine.(inference.Estimator)
-	if !ok {
-		return 0
-	}
-	for n := spec.Slots - 1; n > 0; n-- {
-		spec.Slots, spec.Lanes = n, min(spec.Lanes, n)
-		if e.Estimate(spec, sh).Total() <= free {
-			return n
-		}
-	}
-	return 0
-}
-
-// inBytes answers a size as people say it.
-func inBytes(n int64) string {
-	const gb, mb = 1e9, 1e6
-	if n >= gb {
-		return fmt.Sprintf("%.1f GB", float64(n)/gb)
-	}
-	return fmt.Sprintf("%.0f MB", float64(n)/mb)
 }
 
 // Fits refuses what fit would refuse now, and loads nothing. It reads the file's header only, which is not held against the hash:
