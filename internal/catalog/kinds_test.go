@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -160,8 +161,18 @@ func TestAModelInSeveralFiles(t *testing.T) {
 	for i, b := range parts {
 		require.NoError(t, os.WriteFile(name(i), b, 0o600))
 	}
-	m, err := h.take(t, catalog.ImportRequest{Path: name(0)})
+	var stages []string
+	last := map[string]float64{}
+	m, err := h.take(t, catalog.ImportRequest{Path: name(0), Told: func(stage string, done float64) {
+		if !slices.Contains(stages, stage) {
+			stages = append(stages, stage)
+		}
+		require.GreaterOrEqual(t, done, last[stage], stage)
+		last[stage] = done
+	}})
 	require.NoError(t, err)
+	require.Equal(t, []string{"hashing", "copying", "trying"}, stages)
+	require.Equal(t, map[string]float64{"hashing": 1, "copying": 1, "trying": 1}, last)
 	require.Equal(t, "big", m.ID)
 	require.Len(t, h.stored(t), 1)
 	hashes, ok := h.rows(t)[0].Details["parts_sha256"].([]any)
