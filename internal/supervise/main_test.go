@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,6 +54,7 @@ type said struct {
 	Kernel          string // the environment as the kernel shows it
 	Args            []string
 	Open            []string // descriptors that a child of it would get
+	Left            int      // a process that is nobody's child any more
 	Note            string   // what is in the file that was handed on
 	Notes           string   // of the worker before
 }
@@ -78,6 +80,8 @@ func worker() int {
 		kill(syscall.SIGKILL)
 	case how == "leave somebody" && w.Generation == 1:
 		return leaveSomebody(w)
+	case how == "leave a daemon" && w.Generation == 1:
+		return leaveDaemon(w)
 	case how == "babble":
 		go babble(w)
 	case how == "abort at start once" && w.Generation == 1:
@@ -120,6 +124,26 @@ func leaveSomebody(w *Worker) int {
 		return 3
 	}
 	w.Serving()
+	kill(syscall.SIGKILL)
+	return 3
+}
+
+// leaveDaemon forks twice: what is left has a session of its own, no parent that lives, and the port. It dies when the test says so.
+func leaveDaemon(w *Worker) int {
+	c := exec.CommandContext(context.Background(), "/bin/sh", "-c", "setsid /bin/sleep 1000 >/dev/null 2>&1 & echo $!")
+	c.ExtraFiles = []*os.File{w.File("port"), w.table.File()}
+	out, err := c.Output()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 3
+	}
+	w.Serving()
+	w.Whole()
+	s := said{PID: os.Getpid(), Generation: w.Generation}
+	s.Left, _ = strconv.Atoi(strings.TrimSpace(string(out)))
+	line, _ := json.Marshal(s)
+	fmt.Println(string(line))
+	_, _ = io.ReadFull(w.File("go on"), make([]byte, 1))
 	kill(syscall.SIGKILL)
 	return 3
 }

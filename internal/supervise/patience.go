@@ -24,7 +24,9 @@ type Ended struct {
 	Signal syscall.Signal
 	Served bool          // its ports were answered
 	Whole  time.Duration // how long it ran with its models loaded, 0 = they never were
-	err    error
+	// What it left behind: processes that were ended, and those that would not.
+	left, stuck int
+	err         error
 }
 
 // exitFault is the status that Go ends with after a fault in native code, an abort there, or a panic.

@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // process is one running worker.
@@ -23,6 +21,8 @@ type process struct {
 	whole   atomic.Int64  // since when, in ns after began; 0 = not yet
 	now     func() time.Time
 	ended   chan Ended
+	// leftovers are ended before its end is told.
+	leftovers *leftovers
 }
 
 const (
@@ -62,7 +62,7 @@ func (s *supervisor) start(with Start) (_ *process, err error) {
 	for _, f := range given {
 		files = append(files, f.File)
 	}
-	p := &process{life: lifeHere, word: wordHere, began: s.Now(), now: s.Now, serving: make(chan struct{}), ended: make(chan Ended, 1)}
+	p := &process{life: lifeHere, word: wordHere, began: s.Now(), now: s.Now, serving: make(chan struct{}), ended: make(chan Ended, 1), leftovers: s.leftovers}
 	p.process, err = os.StartProcess("/proc/self/exe", s.Args, &os.ProcAttr{
 		Env: s.Environ, Files: files, Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 	})
@@ -111,7 +111,9 @@ func (p *process) watch() {
 	}()
 	state, err := p.process.Wait()
 	e := Ended{At: p.now(), err: err}
-	reap()
+	if err == nil { // else the worker may live
+		e.left, e.stuck = p.leftovers.end(leftoversFor)
+	}
 	timer := time.NewTimer(lastWords)
 	defer timer.Stop()
 	select {
@@ -129,18 +131,6 @@ func (p *process) watch() {
 		}
 	}
 	p.ended <- e
-}
-
-// reap takes note of the children that a dead worker left to the first process of a container.
-func reap() {
-	if os.Getpid() != 1 {
-		return
-	}
-	for {
-		if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != nil || pid <= 0 {
-			return
-		}
-	}
 }
 
 // terminate asks the worker to finish. One that is gone already needs no asking.

@@ -71,17 +71,22 @@ func run(ctx context.Context, s *supervisor) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.notes.Close()) }()
+	if s.leftovers, err = newLeftovers(); err != nil {
+		s.Log.Warn("what a worker leaves behind is not found", "err", err)
+	}
 	return s.run(ctx)
 }
 
 type supervisor struct {
 	Options
-	book     *crash.Book
-	table    *crash.Table
-	notes    *os.File
-	patience patience
-	rest     func(ctx context.Context, wait time.Duration) bool
-	patient  time.Duration // with a worker that was asked to finish
+	book  *crash.Book
+	table *crash.Table
+	notes *os.File
+	// leftovers of all workers.
+	leftovers *leftovers
+	patience  patience
+	rest      func(ctx context.Context, wait time.Duration) bool
+	patient   time.Duration // with a worker that was asked to finish
 }
 
 func (s *supervisor) run(ctx context.Context) error {
@@ -135,6 +140,16 @@ func (s *supervisor) tell(e Ended, f crash.Found, generation int, wait time.Dura
 	}
 }
 
+// tellLeft logs what a worker left behind. A child of one that was killed ends by itself at that moment.
+func (s *supervisor) tellLeft(e Ended) {
+	if e.left > 0 {
+		s.Log.Warn("processes that the worker left behind were ended", "count", e.left)
+	}
+	if e.stuck > 0 {
+		s.Log.Error("processes that the worker left behind do not end: they may hold the ports; restart the service", "count", e.stuck)
+	}
+}
+
 // attend waits for a worker's end, passes on what it is told, and asks it to finish when ctx ends.
 func (s *supervisor) attend(ctx context.Context, p *process) (Ended, error) {
 	stop := ctx.Done()
@@ -144,6 +159,7 @@ func (s *supervisor) attend(ctx context.Context, p *process) (Ended, error) {
 	for {
 		select {
 		case e := <-p.ended:
+			s.tellLeft(e)
 			return e, errors.Join(e.err, p.close())
 		case <-serving:
 			serving, hangups = nil, s.Hangups
