@@ -101,7 +101,7 @@ def start_full(house, disk):
         house.start(ready=False)
     except RuntimeError as refused:
         said = str(refused).strip().splitlines()[-1]
-        expect(said.startswith("guardhouse: ") and "no space left" in said, f"it ended with: {said}")
+        expect(said.startswith("guardhouse: ") and ("is full" in said or "no space left" in said), f"it ended with: {said}")
         disk.clear()
         house.start()
         return said
