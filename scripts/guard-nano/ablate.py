@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Short trainings that differ from the recipe in one thing, on what a finished run left in its work folder.
 
-usage: ablate.py --data DIR --chinese-encoder JAR --work WORK [--share S] [--only NAME ...]
+usage: ablate.py --data DIR --english-encoder JAR --chinese-encoder JAR --work WORK [--share S] [--only NAME ...]
 
 Each trains one epoch on a share of the rows (drawn with one seed, the same for all) and prints dev's figures as the recipe's log
 does. Figures of so short a run are for comparing, not for the card. ABLATIONS.md has what was found.
@@ -86,13 +86,14 @@ def main() -> int:
     """Runs the settings one after the other."""
     p = argparse.ArgumentParser(description="Compare settings of the recipe by short trainings.")
     p.add_argument("--data", type=pathlib.Path, required=True)
+    p.add_argument("--english-encoder", type=pathlib.Path, required=True)
     p.add_argument("--chinese-encoder", type=pathlib.Path, required=True)
     p.add_argument("--work", type=pathlib.Path, required=True, help="the work folder of a finished run")
     p.add_argument("--share", type=float, default=0.15, help="of the rows of an epoch")
     p.add_argument("--only", nargs="*", choices=sorted(SETTINGS), default=list(SETTINGS))
     args = p.parse_args()
     args.hold, args.seed, args.variants = 0, Plan.seed, VARIANTS
-    packs = {"en": encoder.minilm, "zh": lambda: encoder.bge_zh(args.chinese_encoder)}
+    packs = encoder.packs(args.english_encoder, args.chinese_encoder)
     recipe = Recipe(args, packs, Plan())
     fmt = recipe.format()
     rows = recipe.rows + recipe.varied() + recipe.everyday

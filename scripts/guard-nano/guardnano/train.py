@@ -21,6 +21,7 @@ from guardnano.teacher import batches
 
 
 PLACES = 512  # of a step, whose next token is asked for
+PARTS = ("student", "average", "maps", "tongue", "opt")  # of a trainer's state
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Plan:
     meaning: float = 1.0  # weight of the sentence-vector loss
     doubt: float = 0.1  # a rule's label that its teacher gives less than this is not believed
     lm: float = 0.0  # weight of the next token of the prompt
+    tongue: float = 0.1  # weight of reading the language, which lean.py needs
     balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
     average: float = 0.999
     others: int = 1024  # sampled ids that the answer's words are told apart from
@@ -45,12 +47,13 @@ class Plan:
 
 @dataclass
 class Targets:
-    """What the teachers say of each row: severity (rows, 3), and unit vectors with the language that
-    made them (rows, width; zero rows where there is none)."""
+    """What the teachers say of each row: severity (rows, 3), and vectors by the teacher that made them, each with what
+    it counts."""
 
     severity: np.ndarray | None = None
     vectors: dict[str, np.ndarray] | None = None
     index: dict[str, np.ndarray] | None = None  # row -> line in vectors, -1 where it has none
+    counts: dict[str, float] = field(default_factory=dict)
 
 
 class Trainer:
@@ -64,6 +67,7 @@ class Trainer:
         self.maps = nn.ModuleDict(
             {k: nn.Linear(width, v.shape[1]) for k, v in (targets.vectors or {}).items()}
         ).to(device())
+        self.tongue = nn.Linear(width, 1).to(device())
         words = [student.embed.weight, *student.maps.parameters()]
         apart = {id(p) for p in words}
         body = [p for p in student.parameters() if p.dim() == 2 and id(p) not in apart]
@@ -72,7 +76,11 @@ class Trainer:
             {"params": body, "rate": plan.rate, "weight_decay": plan.decay},
             {"params": flat, "rate": plan.rate, "weight_decay": 0.0},
             {"params": words, "rate": plan.embed_rate, "weight_decay": 0.0},
-            {"params": list(self.maps.parameters()), "rate": 1e-3, "weight_decay": 0.0},
+            {
+                "params": [*self.maps.parameters(), *self.tongue.parameters()],
+                "rate": 1e-3,
+                "weight_decay": 0.0,
+            },
         ]
         groups = [g for g in groups if g["params"]]
         self.opt = torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.98), fused=True)
@@ -141,6 +149,8 @@ class Trainer:
         answer = self._answer(states, table, group)
         meaning = self._meaning(states, group)
         loss = answer + self.plan.meaning * meaning
+        if self.plan.tongue:
+            loss = loss + self.plan.tongue * self._language(states, group)
         if self.plan.lm:
             loss = loss + self.plan.lm * self._next(states, table, group)
         self.opt.zero_grad(set_to_none=True)
@@ -215,17 +225,23 @@ class Trainer:
             line, col, where = zip(*at, strict=True)
             want = torch.from_numpy(self.targets.vectors[name][list(where)]).float().to(device())
             said = layer(states[list(line), list(col)].float())
-            total = total + (1 - F.cosine_similarity(said, want)).sum() / self.typical
+            apart = (1 - F.cosine_similarity(said, want)).sum()
+            total = total + self.targets.counts[name] * apart / self.typical
         return total
+
+    def _language(self, states: torch.Tensor, group: list[Example]) -> torch.Tensor:
+        """Squared error of a linear reading of each text's language, 1 for English and -1 for others."""
+        last = states[list(range(len(group))), [e.at - 1 for e in group]].float()
+        true = torch.tensor([1.0 if self.rows[e.row].lang == "en" else -1.0 for e in group], device=device())
+        return F.mse_loss(self.tongue(last)[:, 0], true, reduction="sum") / self.typical
 
     def state(self) -> dict:
         """All that `load` needs to go on as if nothing had happened."""
-        parts = ("student", "average", "maps", "opt")
-        return {p: getattr(self, p).state_dict() for p in parts} | {"epoch": self.epoch, "done": self.done}
+        return {p: getattr(self, p).state_dict() for p in PARTS} | {"epoch": self.epoch, "done": self.done}
 
     def load(self, state: dict) -> None:
         """Takes over a state of the same plan and data."""
-        for part in ("student", "average", "maps", "opt"):
+        for part in PARTS:
             getattr(self, part).load_state_dict(state[part])
         self.epoch, self.done = state["epoch"], state["done"]
 

@@ -22,32 +22,50 @@ class Lean(unittest.TestCase):
         torch.manual_seed(1)
         self.student = Student(Config(vocab=40, width=16, layers=1, heads=2, kv_heads=1, head_size=8, inner=32))
         self.labels = [3, 5, 7]
-        self.states = 0.3 * torch.randn(400, 16) + torch.linspace(-1, 1, 16)
-        self.truth = np.arange(400) % 3
+        self.langs = ["en", "zh"] * 1500
+        self.states = 0.3 * torch.randn(3000, 16) + torch.linspace(-1, 1, 16)
+        self.states[:, 8] = torch.tensor([1.0, -1.0]).repeat(1500) + 0.05 * torch.randn(3000)
+        self.truth = np.arange(3000) // 2 % 3
+        self.states[:, 7] += 0.4 * torch.from_numpy(self.truth - 1)
+        with torch.no_grad():  # flagged is what lies above nothing along the seventh axis
+            self.student.embed.weight[self.labels] = torch.outer(torch.tensor([0.0, 1.0, 0.9]), torch.eye(16)[7])
 
     def reading(self):
         return SimpleNamespace(states=self.states, table=self.student.table().detach(), labels=self.labels)
 
-    def flagged(self):
+    def flagged(self, lang, severity):
         logits = (self.states @ self.student.table()[self.labels].T).detach().numpy()
-        return float((logits.argmax(1) > 0)[self.truth == 2].mean())
+        at = (np.array(self.langs) == lang) & (self.truth == severity)
+        return float((logits.argmax(1) > 0)[at].mean())
 
-    def test_a_direction_is_near_one_everywhere(self):
-        along = self.states @ lean.direction(self.states)
-        self.assertAlmostEqual(along.mean().item(), 1, delta=0.05)
-        self.assertLess(along.std().item(), 0.2)
+    def test_a_direction_tells_its_language(self):
+        for lang, u in lean.directions(self.states, self.langs).items():
+            along, at = self.states @ u, torch.tensor([k == lang for k in self.langs])
+            self.assertAlmostEqual(along[at].mean().item(), 1, delta=0.05)
+            self.assertAlmostEqual(along[~at].mean().item(), 0, delta=0.05)
+            self.assertLess(along.std().item(), 0.6)
 
-    def test_the_wanted_share_is_flagged_and_hardly_more(self):
-        for wanted in (0.3, 0.6, 0.9):
-            u = lean.direction(self.states)
-            bias = lean.smallest(self.reading(), u, self.truth, wanted)
-            lean.shift(self.student, self.labels, u, bias)
-            self.assertGreaterEqual(self.flagged(), wanted - 0.01)
-            self.assertLess(self.flagged(), wanted + 0.12)
+    def test_one_language_moves_alone(self):
+        u = lean.directions(self.states, self.langs)
+        before = self.flagged("en", 1), self.flagged("zh", 1)
+        lean.shift(self.student, self.labels, u, {"en": 0.4, "zh": 0.0})
+        self.assertGreater(self.flagged("en", 1), before[0] + 0.1)
+        self.assertAlmostEqual(self.flagged("zh", 1), before[1], delta=0.03)
+
+    def test_the_wanted_share_is_flagged_in_both(self):
+        self.states[1::2, 7] += 0.3  # Chinese texts of all kinds lie further up than English ones
+        for wanted in (0.6, 0.8, 0.9):
+            u = lean.directions(self.states, self.langs)
+            biases = lean.lines(self.reading(), u, self.langs, self.truth, wanted)
+            lean.shift(self.student, self.labels, u, biases)
+            shares = [self.flagged(lang, 2) for lang in ("en", "zh")]
+            self.assertGreaterEqual(np.mean(shares), wanted - 0.001)
+            self.assertLess(np.mean(shares), wanted + 0.02)
+            self.assertLess(abs(shares[0] - shares[1]), lean.APART + 0.001)
 
     def test_other_words_stay(self):
         before = self.student.table().detach().clone()
-        lean.shift(self.student, self.labels, torch.ones(16), 0.5)
+        lean.shift(self.student, self.labels, {"en": torch.ones(16)}, {"en": 0.5})
         after, kept = self.student.table().detach(), torch.ones(40, dtype=torch.bool)
         kept[[5, 7]] = False
         self.assertTrue(torch.equal(before[kept], after[kept]))

@@ -93,9 +93,10 @@ class Whole(unittest.TestCase):
     def start(self, name: str, *more: str, plan=PLAN, out: io.StringIO | None = None) -> None:
         """One start of the recipe in the folder name; its log goes to out."""
         home, work, file = str(self.home), str(self.home / name), str(self.home / f"{name}.gguf")
-        args = recipe.arguments(["--data", home, "--chinese-encoder", "-", "--variants", "40", "--hold", "5",
+        args = recipe.arguments(["--data", home, "--english-encoder", "-", "--chinese-encoder", "-",
+                                 "--variants", "40", "--hold", "5",
                                  "--work", work, "--out", file, *more])  # fmt: skip
-        made = recipe.Recipe(args, {"en": lambda: pack(0), "zh": lambda: pack(1)}, plan, CONFIG)
+        made = recipe.Recipe(args, {"minilm": lambda: pack(0), "bge-en": lambda: pack(1), "bge-zh": lambda: pack(1)}, plan, CONFIG)
         made.every = -1.0
         with contextlib.redirect_stdout(out or io.StringIO()):
             made.run()
@@ -155,10 +156,11 @@ class Parts(unittest.TestCase):
                 folder.claim("start", ("start.npz",), rows=[])
 
     def test_another_jar_is_refused(self) -> None:
-        given = ["--data", "none", "--work", "none", "--out", "none", "--chinese-encoder", __file__]
+        given = ["--data", "none", "--work", "none", "--out", "none"]
+        given += ["--english-encoder", __file__, "--chinese-encoder", __file__]
         with contextlib.redirect_stderr(io.StringIO()) as said:
             self.assertEqual(recipe.main(given), 2)
-        self.assertIn("is not the jar", said.getvalue())
+        self.assertIn("is not the english jar", said.getvalue())
 
     def test_whose_word_counts(self) -> None:
         """The teacher says all of a variant and of a rule's label that it doubts, half of other rows, and nothing of a

@@ -132,8 +132,17 @@ class Testset(unittest.TestCase):
             theirs = set(parts(read(pathlib.Path(folder) / f"{split}.jsonl.gz")))
             self.assertEqual(sorted(ours & theirs), [], split)
 
-    def test_not_near_a_training_row_of_our_own(self):
+    def test_what_chooses_is_not_trained_on(self):
+        """The ordinary texts that choices are made by lie near no row of our own that is trained on."""
         files = [path for folder in ("twins", "everyday") for path in (ROOT / folder).glob("*.jsonl")]
+        chosen = [row for path in (ROOT / "choose").glob("*.jsonl") for row in read(path)]
+        self.assertEqual(Counter(row["lang"] for row in chosen), {"en": 547, "zh": 548})
+        self.assertEqual({row["severity"] for row in chosen}, {"Safe"})
+        theirs = {text for path in files for text in parts(read(path))}
+        self.assertEqual(near_duplicates(sorted(set(parts(chosen))), sorted(theirs)), [])
+
+    def test_not_near_a_training_row_of_our_own(self):
+        files = [path for folder in ("twins", "everyday", "choose") for path in (ROOT / folder).glob("*.jsonl")]
         self.assertGreater(len(files), 20)
         theirs = {text for path in files for text in parts(read(path))}
         self.assertEqual(near_duplicates(sorted(set(parts(self.rows))), sorted(theirs)), [])
