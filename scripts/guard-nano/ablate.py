@@ -3,8 +3,9 @@
 
 usage: ablate.py --data DIR --english-encoder JAR --chinese-encoder JAR --work WORK [--share S] [--only NAME ...]
 
-Each trains one epoch on a share of the rows (drawn with one seed, the same for all) and prints dev's figures as the recipe's log
-does. Figures of so short a run are for comparing, not for the card. ABLATIONS.md has what was found.
+Each trains one epoch on a share of the rows (drawn with one seed, the same for all) and prints one line of a table: of dev as it
+is, of its Unsafe rows rewritten by evasions and put among harmless texts, and of the ordinary texts in choose/. Figures of so
+short a run are for comparing, not for the card. ABLATIONS.md has what was found.
 """
 
 import argparse
@@ -13,12 +14,14 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import torch
 
-from guardnano import calibrate, encoder, patterns, progress, targets
+from guardnano import calibrate, encoder, figures, patterns, targets
 from guardnano import train as training
-from guardnano.examples import Mix, plain
+from guardnano.examples import Mix, build
 from guardnano.model import Config, Student
+from guardnano.prompt import Format
 from guardnano.rows import Row
 from guardnano.train import Plan, Targets
 from recipe import VARIANTS, Recipe
@@ -29,6 +32,8 @@ SETTINGS: dict[str, dict] = {
     "no teachers": {"plan": {"soft": 0.0, "meaning": 0.0}, "mix": {"varied": 0.0}},
     "labels only from teachers": {"plan": {"soft": 1.0}},
     "no meaning": {"plan": {"meaning": 0.0}},
+    "language not read": {"plan": {"tongue": 0.0}},
+    "one English teacher": {"without": "bge-en"},
     "no variants": {"mix": {"varied": 0.0}},
     "no twins": {"mix": {"twins": 0}},
     "no everyday texts": {"mix": {"everyday": 0.0}},
@@ -40,6 +45,7 @@ SETTINGS: dict[str, dict] = {
     "doubted labels believed": {"plan": {"doubt": 0.0}},
     "next tokens too": {"plan": {"lm": 0.1}},
     "classes balanced": {"plan": {"balance": (1.0, 2.0, 1.0)}},
+    "16,384 words": {"words": 16384},
     "embeddings free": {"start": "free"},
     "embeddings mapped only": {"start": "mapped"},
     "deep and narrow": {"shape": {"width": 192, "layers": 10, "heads": 3, "kv_heads": 1, "inner": 576}},
@@ -61,25 +67,98 @@ class Mapped(Student):
         return table
 
 
-def trained(recipe: Recipe, fmt, rows: list[Row], said: Targets, change: dict, share: float) -> tuple[Student, Plan]:
-    """The averaged student of one setting."""
-    plan = replace(recipe.plan, epochs=1, **change.get("plan", {}))
-    plan = replace(plan, mix=replace(Mix(), **change.get("mix", {})))
-    copies = patterns.copies(recipe.rows, change.get("cap", patterns.MOST))
-    copies = [plan.mix.twins if r.label_by == "twin" else n for r, n in zip(recipe.rows, copies, strict=True)]
-    copies += [plan.mix.varied] * (len(rows) - len(copies) - len(recipe.everyday))
-    copies = [share * n for n in copies + [plan.mix.everyday] * len(recipe.everyday)]
-    if change.get("believed"):
-        rows = [replace(r, label_by="dataset") if "rule" in r.label_by else r for r in rows]
-    if not plan.meaning:
-        said = replace(said, vectors=None, index=None)
-    known = [] if change.get("start") == "free" else recipe.known(fmt)
-    kind = Mapped if change.get("start") == "mapped" else Student
-    torch.manual_seed(plan.seed)
-    student = kind(replace(Config(vocab=fmt.tok.size), **change.get("shape", {})), known)
-    trainer = training.Trainer(student, fmt, rows, copies, said, plan, lambda _: None)
-    trainer.run()
-    return trainer.average, plan
+class Bench:
+    """What all settings share: a finished run's rows, and what its teachers say of them."""
+
+    def __init__(self, args: argparse.Namespace, packs: dict, plan: Plan = Plan(), config: Config = Config()):
+        self.args, self.packs, self.plan = args, packs, plan
+        self.recipe = Recipe(args, packs, plan, config)
+        self.rows = self.recipe.rows + self.recipe.varied() + self.recipe.everyday
+        self.said = targets.collect(packs, self.rows, self.recipe.folder, self.recipe.log)
+
+    def trained(self, change: dict) -> tuple[Student, Format]:
+        """The averaged student of one setting."""
+        recipe, plan = self._recipe(change), self._plan(change)
+        fmt = recipe.format()
+        rows, said = self.rows, self.said
+        if change.get("believed"):
+            rows = [replace(r, label_by="dataset") if "rule" in r.label_by else r for r in rows]
+        if name := change.get("without"):
+            said = self._without(name)
+        if not plan.meaning:
+            said = replace(said, vectors=None, index=None)
+        known = [] if change.get("start") == "free" else recipe.known(fmt)
+        kind = Mapped if change.get("start") == "mapped" else Student
+        torch.manual_seed(plan.seed)
+        student = kind(replace(recipe.config, vocab=fmt.tok.size, **change.get("shape", {})), known)
+        copies = self._copies(plan.mix, change.get("cap", patterns.MOST))
+        trainer = training.Trainer(student, fmt, rows, copies, said, plan, lambda _: None)
+        trainer.run()
+        return trainer.average, fmt
+
+    def _recipe(self, change: dict) -> Recipe:
+        """The finished run's, or one beside it with another vocabulary."""
+        if not (size := change.get("words")):
+            return self.recipe
+        apart = argparse.Namespace(**vars(self.args) | {"work": self.args.work / f"words-{size}"})
+        return Recipe(apart, self.packs, self.plan, replace(self.recipe.config, vocab=size))
+
+    def _plan(self, change: dict) -> Plan:
+        plan = replace(self.plan, epochs=1, **change.get("plan", {}))
+        return replace(plan, mix=replace(plan.mix, **change.get("mix", {})))
+
+    def _copies(self, mix: Mix, cap: int) -> list[float]:
+        recipe, share = self.recipe, self.args.share
+        rows = zip(recipe.rows, patterns.copies(recipe.rows, cap), strict=True)
+        copies = [mix.twins if r.label_by == "twin" else n for r, n in rows]
+        copies += [mix.varied] * (len(self.rows) - len(copies) - len(recipe.everyday))
+        return [share * n for n in copies + [mix.everyday] * len(recipe.everyday)]
+
+    def _without(self, name: str) -> Targets:
+        """What is said where one of a language's two teachers is not asked."""
+        lang, said = targets.TEACHERS[name].lang, replace(self.said, severity=self.said.severity.copy())
+        (other,) = (k for k, kind in targets.TEACHERS.items() if kind.lang == lang and k != name)
+        with np.load(self.recipe.folder / f"targets-{other}.npz") as file:
+            said.severity[self.said.index[other] >= 0] = file["severity"]
+        said.vectors = {k: v for k, v in self.said.vectors.items() if k != name}
+        said.counts = self.said.counts | {other: 1.0}
+        return said
+
+
+HEAD = (
+    "| setting | accuracy | unsafe flagged, en / zh | safe flagged, en / zh | safe flagged where 93.5 % of unsafe are | "
+    "unsafe flagged: evaded | among harmless texts | ordinary flagged, en / zh | minutes |"
+)
+
+
+def line(bench: Bench, name: str, student: Student, fmt: Format, minutes: float) -> str:
+    """One setting's row of the table."""
+    dev, choose = bench.recipe.dev, bench.recipe.choose
+    truth, lang = np.array([r.severity for r in dev]), np.array([r.lang for r in dev])
+    quiet = replace(Mix(), evasion=0, dropout=0, join=0, turns=0, tails=1, slips=0)
+
+    def flagged(rows: list[Row], mix: Mix = quiet) -> tuple[np.ndarray, np.ndarray]:
+        scores = calibrate.Reading(student, build(rows, [1] * len(rows), fmt, mix, 0), fmt).scores()
+        return np.log(scores[:, 1:].max(1)) - np.log(scores[:, 0]), figures.chosen(scores)
+
+    margin, label = flagged(dev)
+    evaded, joined = (
+        (flagged(dev, replace(quiet, **{kind: 1.0}))[1] > 0)[truth == 2].mean() for kind in ("evasion", "join")
+    )
+    calm = flagged(choose)[1] > 0
+    of = np.array([r.lang for r in choose])
+
+    def pair(hit: np.ndarray, langs: np.ndarray) -> str:
+        return " / ".join(f"{100 * hit[langs == k].mean():.1f}" for k in ("en", "zh"))
+
+    even = np.quantile(margin[truth == 2], 1 - 0.935)
+    cells = (
+        name, f"{100 * (label == truth).mean():.1f}",
+        pair(label[truth == 2] > 0, lang[truth == 2]), pair(label[truth == 0] > 0, lang[truth == 0]),
+        f"{100 * (margin[truth == 0] > even).mean():.1f}", f"{100 * evaded:.1f}", f"{100 * joined:.1f}",
+        pair(calm, of), f"{minutes:.1f}",
+    )  # fmt: skip
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> int:
@@ -89,22 +168,19 @@ def main() -> int:
     p.add_argument("--english-encoder", type=pathlib.Path, required=True)
     p.add_argument("--chinese-encoder", type=pathlib.Path, required=True)
     p.add_argument("--work", type=pathlib.Path, required=True, help="the work folder of a finished run")
+    p.add_argument("--threads", type=int, default=0, help="as many as the finished run had")
     p.add_argument("--share", type=float, default=0.15, help="of the rows of an epoch")
     p.add_argument("--only", nargs="*", choices=sorted(SETTINGS), default=list(SETTINGS))
     args = p.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
     args.hold, args.seed, args.variants = 0, Plan.seed, VARIANTS
-    packs = encoder.packs(args.english_encoder, args.chinese_encoder)
-    recipe = Recipe(args, packs, Plan())
-    fmt = recipe.format()
-    rows = recipe.rows + recipe.varied() + recipe.everyday
-    said = targets.collect(packs, rows, recipe.folder, recipe.log)
+    bench = Bench(args, encoder.packs(args.english_encoder, args.chinese_encoder))
+    print(HEAD, "|" + "---|" * HEAD.count(" | ") + "---|", sep="\n", flush=True)
     for name in args.only:
         begun = time.monotonic()
-        student, _ = trained(recipe, fmt, rows, said, SETTINGS[name], args.share)
-        scores = calibrate.Reading(student, plain(recipe.dev, fmt), fmt).scores()
-        for line in list(progress.lines(name, recipe.dev, scores))[:4]:
-            recipe.log(line)
-        recipe.log(f"{name}: {time.monotonic() - begun:.0f} s")
+        student, fmt = bench.trained(SETTINGS[name])
+        print(line(bench, name, student, fmt, (time.monotonic() - begun) / 60), flush=True)
     return 0
 
 

@@ -1,5 +1,6 @@
 """The whole recipe with stand-ins: 200 rows, two tiny encoders of random weights, one epoch."""
 
+import argparse
 import contextlib
 import dataclasses
 import gzip
@@ -19,6 +20,7 @@ try:
     import tokenizers
     import torch
 
+    import ablate
     import recipe
     from guardnano import calibrate, encoder, kept, progress, tokenizer
     from guardnano.rows import Row
@@ -65,6 +67,9 @@ def pack(seed: int) -> tuple[encoder.Encoder, tokenizers.Tokenizer]:
     return body, tokens
 
 
+PACKS = {"minilm": lambda: pack(0), "bge-en": lambda: pack(1), "bge-zh": lambda: pack(1)}
+
+
 def mixture(texts):
     """What the small vocabulary is trained on."""
     yield from ((c, 50) for c in tokenizer.common_characters())
@@ -83,7 +88,7 @@ class Whole(unittest.TestCase):
                 f.writelines(json.dumps(r) + "\n" for r in sample(count, seed))
         own = [Row(f"own {w}", None, "en", 0, (), "own", "twin", "CC0-1.0") for w in WORDS["en"][:10]]
         for target, name, new in (
-            (recipe.rows, "load_own", lambda folder: own),
+            (recipe.rows, "load_own", lambda folder: own + [dataclasses.replace(r, lang="zh") for r in own]),
             (recipe.worldwords, "mixture", mixture),
             (recipe.worldwords, "segments", list),
             (recipe.targets.variants, "vocabularies", lambda: WORDS),
@@ -96,7 +101,7 @@ class Whole(unittest.TestCase):
         args = recipe.arguments(["--data", home, "--english-encoder", "-", "--chinese-encoder", "-",
                                  "--variants", "40", "--hold", "5",
                                  "--work", work, "--out", file, *more])  # fmt: skip
-        made = recipe.Recipe(args, {"minilm": lambda: pack(0), "bge-en": lambda: pack(1), "bge-zh": lambda: pack(1)}, plan, CONFIG)
+        made = recipe.Recipe(args, PACKS, plan, CONFIG)
         made.every = -1.0
         with contextlib.redirect_stdout(out or io.StringIO()):
             made.run()
@@ -115,6 +120,18 @@ class Whole(unittest.TestCase):
             self.start(name, out=out)
             return False
         return True
+
+    def compare(self, name: str) -> None:
+        """Each kind of change that a short training knows, on what the run name left."""
+        args = argparse.Namespace(data=self.home, work=self.home / name, share=1.0, hold=5, seed=PLAN.seed, variants=40)
+        bench = ablate.Bench(args, PACKS, PLAN, CONFIG)
+        seen = set()
+        for setting in ("recipe", "one English teacher", "no meaning", "embeddings free", "labels all believed"):
+            student, fmt = bench.trained(ablate.SETTINGS[setting])
+            cells = ablate.line(bench, setting, student, fmt, 0.5).split("|")
+            self.assertEqual(len(cells), len(ablate.HEAD.split("|")))
+            seen.add(student.embed.weight.sum().item())
+        self.assertEqual(len(seen), 5)
 
     def test_stopping_changes_no_byte(self) -> None:
         stops, straight, log = 0, io.StringIO(), io.StringIO()
@@ -136,6 +153,8 @@ class Whole(unittest.TestCase):
             self.start("straight", "--variants", "50")
         with self.subTest("other rows"), self.assertRaisesRegex(kept.Changed, "step tokenizer .* texts"):
             self.start("straight", "--hold", "3")
+        with self.subTest("short comparisons of it"):
+            self.compare("straight")
         real = kept.common()
         with self.subTest("other packages"), self.assertRaisesRegex(kept.Changed, "numpy .*, now none"):
             with mock.patch.object(kept, "common", lambda: real | {"numpy": "none"}):
