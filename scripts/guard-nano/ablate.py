@@ -137,16 +137,18 @@ def line(bench: Bench, name: str, student: Student, fmt: Format, minutes: float)
     truth, lang = np.array([r.severity for r in dev]), np.array([r.lang for r in dev])
     quiet = replace(Mix(), evasion=0, dropout=0, join=0, turns=0, tails=1, slips=0)
 
-    def flagged(rows: list[Row], mix: Mix = quiet) -> tuple[np.ndarray, np.ndarray]:
-        scores = calibrate.Reading(student, build(rows, [1] * len(rows), fmt, mix, 0), fmt).scores()
+    def judged(rows: list[Row], seen: np.ndarray, mix: Mix = quiet) -> tuple[np.ndarray, np.ndarray]:
+        """How far above the line each seen row lies, and its label."""
+        examples = build(rows, seen.astype(int).tolist(), fmt, mix, 0)
+        scores = calibrate.Reading(student, examples, fmt).scores()
         return np.log(scores[:, 1:].max(1)) - np.log(scores[:, 0]), figures.chosen(scores)
 
-    margin, label = flagged(dev)
+    margin, label = judged(dev, truth >= 0)
     evaded, joined = (
-        (flagged(dev, replace(quiet, **{kind: 1.0}))[1] > 0)[truth == 2].mean() for kind in ("evasion", "join")
+        (judged(dev, truth == 2, replace(quiet, **{kind: 1.0}))[1] > 0).mean() for kind in ("evasion", "join")
     )
-    calm = flagged(choose)[1] > 0
     of = np.array([r.lang for r in choose])
+    calm = judged(choose, of != "")[1] > 0
 
     def pair(hit: np.ndarray, langs: np.ndarray) -> str:
         return " / ".join(f"{100 * hit[langs == k].mean():.1f}" for k in ("en", "zh"))

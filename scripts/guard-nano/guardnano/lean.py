@@ -17,7 +17,8 @@ from guardnano.model import Student
 
 STEPS = np.round(np.arange(-1.5, 1.51, 0.05), 2)
 RIDGE = 1e-3
-APART = 0.025  # most that dev's languages may differ in accuracy and in the flagged share of Unsafe and of Safe rows
+APART = 0.027  # most that dev's languages may differ in accuracy and in the flagged share of Unsafe and of Safe rows
+SAFE = 0.055  # most of dev's Safe rows that may be flagged
 
 
 def directions(states: torch.Tensor, langs: Sequence[str]) -> dict[str, torch.Tensor]:
@@ -30,29 +31,49 @@ def directions(states: torch.Tensor, langs: Sequence[str]) -> dict[str, torch.Te
     return {name: found[:, i] for i, name in enumerate(names)}
 
 
-def lines(
-    reading: Reading, u: dict[str, torch.Tensor], langs: Sequence[str], truth: np.ndarray, wanted: float
-) -> dict[str, float]:
-    """The biases, one a language, at which the wanted share of the Unsafe rows is flagged, the languages are no further
-    than APART from each other, and the fewest Safe rows are flagged. Where no biases do, those that miss it least."""
-    logits = (reading.states @ reading.table[reading.labels].T).cpu().numpy()
-    margin, kind = logits[:, 1:].max(1) - logits[:, 0], logits[:, 1:].argmax(1) + 1
-    along = {k: (reading.states @ v).cpu().numpy() for k, v in u.items()}
-    of = [np.array([lang == k for lang in langs]) for k in u]
+class Sample:
+    """How far above the line each text of a reading lies, which flagged label would be its, its language, and how far
+    a language's bias moves it."""
+
+    def __init__(self, reading: Reading, u: dict[str, torch.Tensor], langs: Sequence[str], truth: np.ndarray):
+        logits = (reading.states @ reading.table[reading.labels].T).cpu().numpy()
+        self.margin, self.kind = logits[:, 1:].max(1) - logits[:, 0], logits[:, 1:].argmax(1) + 1
+        self.along = {k: (reading.states @ v).cpu().numpy() for k, v in u.items()}
+        self.of = {k: np.array([lang == k for lang in langs]) for k in u}
+        self.truth = truth
+
+    def flagged(self, biases: dict[str, float]) -> np.ndarray:
+        """Which texts are flagged with these biases."""
+        return self.margin + sum(b * self.along[k] for k, b in biases.items()) > 0
+
+    def shares(self, hit: np.ndarray, among: np.ndarray) -> list[float]:
+        """The share of hits among some texts, by language."""
+        return [float(hit[at & among].mean()) for at in self.of.values()]
+
+
+def lines(dev: Sample, ordinary: Sample, wanted: float) -> dict[str, float]:
+    """The biases, one a language, at which the wanted share of dev's Unsafe rows is flagged and at most SAFE of its Safe
+    ones, the languages are no further than APART from each other, and the fewest ordinary texts are flagged. Where no
+    biases do, those that miss it least."""
     best: tuple[float, ...] = ()
-    for biases in itertools.product(STEPS, repeat=len(u)):
-        flagged = margin + sum(b * along[k] for b, k in zip(biases, u, strict=True)) > 0
-        short = max(0.0, wanted - flagged[truth == 2].mean())
-        for hit, among in (
-            (flagged, truth == 0),
-            (flagged, truth == 2),
-            (kind * flagged == truth, truth >= 0),
-        ):
-            shares = [hit[at & among].mean() for at in of]
-            short += max(0.0, max(shares) - min(shares) - APART)
-        found = (short, flagged[truth == 0].mean(), sum(map(abs, biases)), *biases)
+    for each in itertools.product(STEPS, repeat=len(dev.of)):
+        biases = dict(zip(dev.of, map(float, each), strict=True))
+        flagged = dev.flagged(biases)
+        calm = np.mean(ordinary.shares(ordinary.flagged(biases), ordinary.truth == 0))
+        found = (_short(dev, flagged, wanted), float(calm), np.abs(each).sum(), *each)
         best = min(best or found, found)
-    return dict(zip(u, map(float, best[3:]), strict=True))
+    return dict(zip(dev.of, map(float, best[3:]), strict=True))
+
+
+def _short(dev: Sample, flagged: np.ndarray, wanted: float) -> float:
+    """By how much dev's figures miss what is wanted, summed up."""
+    safe, unsafe = dev.truth == 0, dev.truth == 2
+    short = max(0.0, wanted - flagged[unsafe].mean()) + max(0.0, flagged[safe].mean() - SAFE)
+    right = dev.kind * flagged == dev.truth
+    for hit, among in ((flagged, safe), (flagged, unsafe), (right, dev.truth >= 0)):
+        shares = dev.shares(hit, among)
+        short += max(0.0, max(shares) - min(shares) - APART)
+    return float(short)
 
 
 @torch.no_grad()
