@@ -29,6 +29,9 @@ from recipe import VARIANTS, Recipe
 # What each setting changes: fields of Plan, of its Mix, of Config, and what `trained` looks at.
 SETTINGS: dict[str, dict] = {
     "recipe": {},
+    "AdamW alone": {"plan": {"muon": False}},
+    "everyday texts twice as often": {"mix": {"everyday": 3.0}},
+    "five layers": {"shape": {"layers": 5}},
     "no teachers": {"plan": {"soft": 0.0, "meaning": 0.0}, "mix": {"varied": 0.0}},
     "labels only from teachers": {"plan": {"soft": 1.0}},
     "no meaning": {"plan": {"meaning": 0.0}},
@@ -51,6 +54,7 @@ SETTINGS: dict[str, dict] = {
     "deep and narrow": {"shape": {"width": 192, "layers": 10, "heads": 3, "kv_heads": 1, "inner": 576}},
     "wide and shallow": {"shape": {"width": 320, "layers": 1, "heads": 5, "kv_heads": 1, "inner": 640}},
     "no weight average": {"plan": {"average": 0.0}},
+    "embeddings learned twice as fast": {"plan": {"embed_rate": 2e-3}},
     "rate halved": {"plan": {"rate": 1e-3}},
     "rate doubled": {"plan": {"rate": 4e-3}},
 }

@@ -21,7 +21,7 @@ from guardnano.teacher import batches
 
 
 PLACES = 512  # of a step, whose next token is asked for
-PARTS = ("student", "average", "maps", "tongue", "opt")  # of a trainer's state
+PARTS = ("student", "average", "maps", "tongue")  # of a trainer's state
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Plan:
     epochs: int = 3
     tokens: int = 8192
     rate: float = 2e-3
+    muon: bool = True  # the body's matrices are moved by Muon in place of AdamW
     embed_rate: float = 1e-3
     decay: float = 0.05
     soft: float = 0.5  # share of the teachers' severity in the target
@@ -73,7 +74,7 @@ class Trainer:
         body = [p for p in student.parameters() if p.dim() == 2 and id(p) not in apart]
         flat = [p for p in student.parameters() if p.dim() == 1]
         groups = [
-            {"params": body, "rate": plan.rate, "weight_decay": plan.decay},
+            *([] if plan.muon else [{"params": body, "rate": plan.rate, "weight_decay": plan.decay}]),
             {"params": flat, "rate": plan.rate, "weight_decay": 0.0},
             {"params": words, "rate": plan.embed_rate, "weight_decay": 0.0},
             {
@@ -83,7 +84,10 @@ class Trainer:
             },
         ]
         groups = [g for g in groups if g["params"]]
-        self.opt = torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.98), fused=True)
+        self.opts = [torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.98), fused=True)]
+        if plan.muon:  # Jordan et al., 2024; steps as large as AdamW's (Liu et al., 2025)
+            group = {"params": body, "rate": plan.rate, "weight_decay": plan.decay}
+            self.opts.append(torch.optim.Muon([group], lr=plan.rate, adjust_lr_fn="match_rms_adamw"))
         self.words = torch.tensor(fmt.vocabulary(), device=device())
         self.place = {w: n for n, w in enumerate(fmt.vocabulary())}
         self.labels = torch.tensor([self.place[w] for w in fmt.labels], device=device())
@@ -134,8 +138,9 @@ class Trainer:
     def _rate(self, at: float) -> None:
         """Linear warm-up over 3 %, then linear to nothing."""
         scale = min(at / 0.03, (1 - at) / 0.97)
-        for g in self.opt.param_groups:
-            g["lr"] = g["rate"] * max(scale, 1e-3)
+        for opt in self.opts:
+            for g in opt.param_groups:
+                g["lr"] = g["rate"] * max(scale, 1e-3)
 
     def _step(self, group: list[Example], seed: int) -> str:
         torch.manual_seed(seed)
@@ -153,10 +158,13 @@ class Trainer:
             loss = loss + self.plan.tongue * self._language(states, group)
         if self.plan.lm:
             loss = loss + self.plan.lm * self._next(states, table, group)
-        self.opt.zero_grad(set_to_none=True)
+        self.student.zero_grad(set_to_none=True)
+        for part in (self.maps, self.tongue):
+            part.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.student.parameters(), 5.0)
-        self.opt.step()
+        for opt in self.opts:
+            opt.step()
         self._settle()
         parts = {"answer": answer, "meaning": meaning, "norm": norm}
         return " ".join(f"{k} {v.detach().item():.4f}" for k, v in parts.items())
@@ -237,12 +245,16 @@ class Trainer:
 
     def state(self) -> dict:
         """All that `load` needs to go on as if nothing had happened."""
-        return {p: getattr(self, p).state_dict() for p in PARTS} | {"epoch": self.epoch, "done": self.done}
+        opts = [opt.state_dict() for opt in self.opts]
+        parts = {p: getattr(self, p).state_dict() for p in PARTS}
+        return parts | {"opts": opts, "epoch": self.epoch, "done": self.done}
 
     def load(self, state: dict) -> None:
         """Takes over a state of the same plan and data."""
         for part in PARTS:
             getattr(self, part).load_state_dict(state[part])
+        for opt, old in zip(self.opts, state["opts"], strict=True):
+            opt.load_state_dict(old)
         self.epoch, self.done = state["epoch"], state["done"]
 
 
