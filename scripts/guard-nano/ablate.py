@@ -30,7 +30,7 @@ from recipe import VARIANTS, Recipe
 SETTINGS: dict[str, dict] = {
     "recipe": {},
     "AdamW alone": {"plan": {"muon": False}},
-    "everyday texts twice as often": {"mix": {"everyday": 3.0}},
+    "everyday texts half as often": {"mix": {"everyday": 1.25}},
     "five layers": {"shape": {"layers": 5}},
     "no teachers": {"plan": {"soft": 0.0, "meaning": 0.0}, "mix": {"varied": 0.0}},
     "labels only from teachers": {"plan": {"soft": 1.0}},
@@ -54,7 +54,8 @@ SETTINGS: dict[str, dict] = {
     "deep and narrow": {"shape": {"width": 192, "layers": 10, "heads": 3, "kv_heads": 1, "inner": 576}},
     "wide and shallow": {"shape": {"width": 320, "layers": 1, "heads": 5, "kv_heads": 1, "inner": 640}},
     "no weight average": {"plan": {"average": 0.0}},
-    "embeddings learned twice as fast": {"plan": {"embed_rate": 2e-3}},
+    "embeddings learned half as fast": {"plan": {"embed_rate": 1e-3}},
+    "embeddings learned twice as fast": {"plan": {"embed_rate": 4e-3}},
     "rate halved": {"plan": {"rate": 1e-3}},
     "rate doubled": {"plan": {"rate": 4e-3}},
 }

@@ -26,8 +26,8 @@ class Mix:
     tails: float = 0.15  # share of Safe rows whose answer is trained to its end
     slips: float = 0.2  # share of flagged rows that show the wrong flagged label behind which categories follow
     twins: int = 2
-    everyday: float = 1.5  # times that an everyday text is seen
-    varied: float = 0.5  # share of the variants that an epoch shows, drawn anew
+    everyday: float = 2.5  # times that an everyday text is seen
+    varied: float = 0.4  # share of the variants that an epoch shows, drawn anew
 
 
 @dataclass

@@ -32,7 +32,7 @@ class Plan:
     tokens: int = 8192
     rate: float = 2e-3
     muon: bool = True  # the body's matrices are moved by Muon in place of AdamW
-    embed_rate: float = 1e-3
+    embed_rate: float = 2e-3
     decay: float = 0.05
     soft: float = 0.5  # share of the teachers' severity in the target
     meaning: float = 1.0  # weight of the sentence-vector loss
